@@ -1,0 +1,14 @@
+"""The dimension key: one capital letter per axis, the same in names, einsum strings and annotations.
+
+B  batch: windows in a step                 T  tokens in a window
+L  query positions (bases, where there      M  key positions
+   are no tokens)                           H  attention heads
+D  model width                              K  width of a key or query head
+F  width of the feed-forward layer          V  width of a value head; tokens in the vocabulary
+S  species                                  R  region kinds (exon, CDS, ...)
+C  classes
+"""
+
+from jaxtyping import Array, Bool, Float, Int, UInt8
+
+__all__ = ['Array', 'Bool', 'Float', 'Int', 'UInt8']
