@@ -20,13 +20,13 @@ def get_config() -> ml_collections.ConfigDict:
             model=bert.BertConfig(
                 vocab=kmer.vocab_size(3),
                 width=64,
-                depth=3,
-                heads=4,
+                depth=2,
+                heads=2,
                 inner=256,
                 max_tokens=512,
                 dropout=0.0,
                 attention_dropout=0.0,
-                unroll=3,
+                unroll=2,
             ),
             objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.1, region_rates={'exon': 0.08})),
             data=feeds.GenomesConfig(

@@ -65,7 +65,7 @@ class Experiment:
 class TrainState(struct.PyTreeNode):
     """Everything that changes while training. `extra` holds the model's untrained collections."""
 
-    step: jax.Array
+    step: Any  # int32 scalar
     params: Any
     extra: Any
     opt_state: Any

@@ -8,6 +8,8 @@ os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ.setdefault(
     'XLA_FLAGS',
     '--xla_force_host_platform_device_count=8'
+    # Tests compile much and compute little.
+    ' --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true'
     ' --xla_cpu_collective_call_warn_stuck_timeout_seconds=120'
     ' --xla_cpu_collective_call_terminate_timeout_seconds=600',
 )

@@ -1,4 +1,4 @@
-"""Classification of sequences: a pooled vector, dropout and one linear map, trained by cross-entropy."""
+"""Classification of sequences: dropout and a linear map of the model's token vectors, trained by cross-entropy."""
 
 import dataclasses
 from typing import Literal
@@ -14,11 +14,16 @@ from genojax.typing import Array, Batch, Float
 
 @dataclasses.dataclass(frozen=True)
 class ClassifyConfig:
-    """`pool` says which vector is classified: the mean over tokens, or the first token's ([CLS])."""
+    """`pool` says what is classified.
+
+    'mean': the mean of the token vectors. 'first': the first token's vector ([CLS]). 'positions': the mean, plus every
+    token's vector by weights of its position's own, which start at zero; for rows of one length that are aligned to
+    something, such as a transcription start.
+    """
 
     kind: Literal['classify'] = 'classify'
     classes: int = 2
-    pool: Literal['mean', 'first'] = 'mean'
+    pool: Literal['mean', 'first', 'positions'] = 'mean'
     dropout: float = 0.1
 
     def __post_init__(self):
@@ -36,11 +41,16 @@ class _Classifier(nn.Module):
 
     @nn.compact
     def __call__(self, tokens_BT, train: bool = False) -> Float[Array, 'B C']:
+        c, drop = self.config, nn.Dropout(self.config.dropout, deterministic=not train)
         features = self.model(tokens_BT, train=train)
-        x_BD = features.pooled_BD if self.config.pool == 'mean' else features.first_BD
-        x_BD = nn.Dropout(self.config.dropout, deterministic=not train)(x_BD)
-        head = blocks.Linear((self.config.classes,), ('embed', 'classes'), name='head')
-        return head(x_BD).astype(jnp.float32)
+        x_BD = features.first_BD if c.pool == 'first' else features.pooled_BD
+        logits_BC = blocks.Linear((c.classes,), ('embed', 'classes'), name='head')(drop(x_BD))
+        if c.pool == 'positions':
+            x_BTD = drop(features.hidden_BTD)
+            shape, axes = (*x_BTD.shape[1:], c.classes), ('positions', 'embed', 'classes')
+            kernel_TDC = blocks.param(self, 'kernel', nn.initializers.zeros, axes, shape)
+            logits_BC += jnp.einsum('BTD,TDC->BC', x_BTD, kernel_TDC.astype(x_BTD.dtype))
+        return logits_BC.astype(jnp.float32)
 
 
 class Classify:

@@ -8,7 +8,7 @@ def genomes(run: files.Run, paint: parts.Painter) -> page.Html:
     rows = run.mapping('check.json')['species']
     table = page.table(
         ['species', 'contigs', 'length, bases', 'GC', 'unknown (N)', 'repeats (soft-masked)'],
-        [[row['species'], len(row['contigs']), *_composition(row)] for row in rows],
+        [[row['name'], len(row['contigs']), *_composition(row)] for row in rows],
         ['all', sum(len(row['contigs']) for row in rows), *_composition(_together(rows))]
         if len(rows) > 1
         else None,
@@ -23,7 +23,7 @@ def genomes(run: files.Run, paint: parts.Painter) -> page.Html:
     if kinds:
         share = [
             [
-                row['species'],
+                row['name'],
                 *(_share((row.get('regions') or {}).get(k), row['length']) for k in kinds),
             ]
             for row in rows
@@ -34,7 +34,7 @@ def genomes(run: files.Run, paint: parts.Painter) -> page.Html:
             page.note('Elements nest (a CDS lies in an exon), so shares need not add up.'),
         ]
     contigs = [
-        [row['species'], contig['name'], *_composition(contig)]
+        [row['name'], contig['name'], *_composition(contig)]
         for row in rows
         for contig in row['contigs']
     ]
@@ -44,8 +44,8 @@ def genomes(run: files.Run, paint: parts.Painter) -> page.Html:
 
 
 def _composition(row: dict) -> list:
-    masked = row.get('soft_masked')
-    repeats = page.Figure(masked) if isinstance(masked, str) else page.percent(masked)
+    masked = row.get('soft_masked_fraction')
+    repeats = page.Figure('not annotated') if masked is None else page.percent(masked)
     return [page.number(row['length']), page.percent(row['gc']), page.number(row['n']), repeats]
 
 
@@ -53,15 +53,15 @@ def _together(rows: list[dict]) -> dict:
     """Length, GC among known bases and unknown bases of all species; repeats only where every species has them."""
     known = sum(row['length'] - row['n'] for row in rows)
     length = sum(row['length'] for row in rows)
-    masked = [row.get('soft_masked') for row in rows]
-    marked = all(isinstance(share, int | float) for share in masked)
+    masked = [row.get('soft_masked_fraction') for row in rows]
+    marked = all(share is not None for share in masked)
     return {
         'length': length,
         'gc': sum(row['gc'] * (row['length'] - row['n']) for row in rows) / max(known, 1),
         'n': length - known,
-        'soft_masked': sum(s * r['length'] for s, r in zip(masked, rows, strict=True)) / length
+        'soft_masked_fraction': sum(s * r['length'] for s, r in zip(masked, rows, strict=True)) / length
         if marked
-        else page.DASH,
+        else None,
     }
 
 

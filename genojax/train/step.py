@@ -28,7 +28,7 @@ def make_step(recipe: recipes.Experiment, objective, abstract, mesh) -> Callable
         (_, (extra, states)), grads = gradient(state.params, state.extra, batch, key, True)
         updates, opt_state = transform.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        norm = optax.global_norm(grads)
+        norm = optax.tree.norm(grads)
         states['grad_norm'] = metrics.MetricState(norm, jnp.ones_like(norm))
         return recipes.TrainState(state.step + 1, params, extra, opt_state), states
 

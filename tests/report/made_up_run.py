@@ -83,13 +83,13 @@ def _run():
 
 def _species(name, at):
     return {
-        'species': name,
+        'name': name,
         'length': 300_000 + 1_000 * at,
         'gc': 0.41 + 0.01 * at,
         'n': 12 * at,
-        'soft_masked': 0.447 if at else 'not annotated',
+        'soft_masked_fraction': 0.447 if at else None,
         'contigs': [
-            {'name': f'{name}_{part}', 'length': 150_000, 'gc': 0.41, 'n': 0, 'soft_masked': 0.44}
+            {'name': f'{name}_{part}', 'length': 150_000, 'gc': 0.41, 'n': 0, 'soft_masked_fraction': 0.44}
             for part in (1, 2)
         ],
         'regions': {'exon': 52_000, 'cds': 40_000, 'intron': 61_000, 'promoter': 18_000},

@@ -119,7 +119,7 @@ _KEYS = {
     'length',
     'gc',
     'n',
-    'soft_masked',
+    'soft_masked_fraction',
     'regions',
     'models',
     'auroc',
