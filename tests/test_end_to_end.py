@@ -79,7 +79,9 @@ def test_what_the_results_say_hangs_together(done):
     assert low <= value <= high
     assert sum(row['n_bases'] for row in found['species'].values()) == found['all']['n_bases']
     table = json.loads((directory / 'promoters.json').read_text())
-    assert {'fine_tuned', 'from_scratch', 'gc_only', 'kmer_logistic', 'kmer_svm'} <= set(table['models'])
+    assert {'fine_tuned', 'from_scratch', 'gc_only', 'kmer_logistic', 'kmer_svm'} <= set(
+        table['models']
+    )
     ceiling = table['ceiling']['auroc'][0]
     assert all(row['auroc'][0] < ceiling for row in table['models'].values())
     assert table['audit']['split']['rows_sharing_a_kmer_with_train'] == {'valid': 0, 'test': 0}
@@ -111,7 +113,9 @@ def test_other_settings_in_the_same_directory_are_refused(clade, done):
 
 @pytest.mark.parametrize('part', ['pretrain', 'finetune'])
 def test_evaluate_scores_a_workdir(part, done, capsys):
-    main.main(['evaluate', str(done[0] / part), *(['--windows', '16'] if part == 'pretrain' else [])])
+    main.main(
+        ['evaluate', str(done[0] / part), *(['--windows', '16'] if part == 'pretrain' else [])]
+    )
     said = capsys.readouterr().out
     assert ('order 5' if part == 'pretrain' else 'kmer_svm') in said
 

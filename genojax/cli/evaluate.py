@@ -7,7 +7,9 @@ import pathlib
 
 def run(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog='genojax evaluate', description=__doc__)
-    parser.add_argument('workdir', type=pathlib.Path, help='the run to score; its best checkpoint is used')
+    parser.add_argument(
+        'workdir', type=pathlib.Path, help='the run to score; its best checkpoint is used'
+    )
     parser.add_argument('--windows', type=int, help='held-out windows to score (all)')
     arguments = parser.parse_args(argv)
 
@@ -53,6 +55,7 @@ def _models_table(found: dict) -> str:
         rows.insert(0, ('known ceiling', found['ceiling']))
     lines = [f'{"":<20}{"AUROC":>24}{"average precision":>24}']
     lines += [
-        f'{name:<20}{_interval(row["auroc"]):>24}{_interval(row["auprc"]):>24}' for name, row in rows
+        f'{name:<20}{_interval(row["auroc"]):>24}{_interval(row["auprc"]):>24}'
+        for name, row in rows
     ]
     return '\n'.join([*lines, f'95 % bootstrap intervals over {found["n_test"]:,} test rows'])

@@ -143,7 +143,9 @@ class LabelledFeed:
         """How many rows each part has, and how many were removed."""
         sizes = ', '.join(f'{len(self.task.rows(name)):,} {name}' for name in labels.SIDES)
         removed = len(self.task.removed['removed'])
-        return [f'  {self.task.labelled.source}: rows {sizes}; {removed} removed, being in the genomes']
+        return [
+            f'  {self.task.labelled.source}: rows {sizes}; {removed} removed, being in the genomes'
+        ]
 
     def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
         return labels.batches(

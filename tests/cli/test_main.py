@@ -31,7 +31,9 @@ def test_help_lists_every_verb_and_does_not_wait_for_jax():
     assert done.returncode == 0
     for verb in main.VERBS:
         assert f'  {verb} ' in done.stdout
-    used = after.children_user + after.children_system - before.children_user - before.children_system
+    used = (
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
     assert used <= 0.5
 
 
