@@ -1,0 +1,72 @@
+"""What is added to scores or taken from probabilities, as small values that every implementation can make blockwise."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from genojax.typing import Array, Bool, Float, Int
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Linear:
+    """Bias -slope * |q_coord - k_coord|: ALiBi with token numbers, CpG-aware with the CpG coordinate.
+
+    ALiBi: Press, Smith, Lewis, "Train short, test long", ICLR 2022, in its symmetric form for encoders.
+    Coordinates may have a batch axis of 1. Slopes get gradients; coordinates come from data and get none.
+    """
+
+    slopes_H: Float[Array, 'H']
+    q_coord_BL: Float[Array, 'B L'] | Int[Array, 'B L']
+    k_coord_BM: Float[Array, 'B M'] | Int[Array, 'B M']
+
+    def dense(self) -> Float[Array, 'B H L M']:
+        """The bias as a dense array, for the reference."""
+        q_BL = jax.lax.stop_gradient(self.q_coord_BL).astype(jnp.float32)
+        k_BM = jax.lax.stop_gradient(self.k_coord_BM).astype(jnp.float32)
+        distance_BLM = jnp.abs(q_BL[:, :, None] - k_BM[:, None, :])
+        slopes_H = self.slopes_H.astype(jnp.float32)
+        return -slopes_H[None, :, None, None] * distance_BLM[:, None]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Dropout:
+    """Each attention probability is dropped with probability `rate`, the others scaled by 1 / (1 - rate).
+
+    What is dropped is a function of (key, batch, head, query, key position) alone, so every implementation drops the
+    same pairs whatever its blocks.
+    """
+
+    rate: float = dataclasses.field(metadata={'static': True})
+    key: Array
+
+    def __post_init__(self):
+        if not 0 <= self.rate < 1:
+            raise ValueError(f'{self.rate=} must be in [0, 1)')
+
+    def words(self) -> tuple[Array, Array]:
+        """Two uint32 that seed the hash."""
+        data = self.key
+        if jnp.issubdtype(data.dtype, jax.dtypes.prng_key):
+            data = jax.random.key_data(data)
+        return data.reshape(-1)[0].astype(jnp.uint32), data.reshape(-1)[-1].astype(jnp.uint32)
+
+    def keep(self, row: Array, i: Array, j: Array) -> Bool[Array, '...']:
+        """Whether pairs are kept; row = batch * heads + head. Integer arrays of one shape or that broadcast."""
+        return keep_pairs(self.words(), self.rate, row, i, j)
+
+
+def _mix(x: Array) -> Array:
+    """The finaliser of MurmurHash3 (Appleby, public domain): every input bit flips every output bit half the time."""
+    x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
+    x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
+    return x ^ (x >> 16)
+
+
+def keep_pairs(words: tuple[Array, Array], rate: float, row: Array, i: Array, j: Array) -> Array:
+    """See `Dropout.keep`; apart, because a custom VJP carries the two words and not the key."""
+    row, i, j = (x.astype(jnp.uint32) for x in (row, i, j))
+    query = _mix(_mix(row * jnp.uint32(0x9E3779B1) + words[0]) + i * jnp.uint32(0x85EBCA77))
+    return _mix((query ^ words[1]) + j * jnp.uint32(0xC2B2AE3D)) >= jnp.uint32(round(rate * 2**32))
