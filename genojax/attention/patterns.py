@@ -2,13 +2,18 @@
 
 A pattern is a description, not a matrix: `local(2**20, 96)` is three integers. What a pattern means is said by one
 method, `multiplicity(i, j)`: how often key j counts in the softmax of query i (0 never, 1 once; more than once only
-where a published model counts a block twice). Everything else, dense masks and block lists alike, follows from it.
+where a published model counts a block twice). Dense masks and block lists (`blocks.py`) follow from it.
 Run-time padding and packing are not patterns: they go by segment ids.
 """
 
 import dataclasses
+import hashlib
+import math
+from collections.abc import Sequence
 
 import numpy as np
+
+from genojax.attention import blocks, plans
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +24,7 @@ class Pattern:
     key_length: int
 
     heads = 1  # 1: shared by all heads
+    natural_block = None  # the block in which the pattern is made of whole tiles, if there is one
 
     def __post_init__(self):
         for name in ('length', 'key_length'):
@@ -36,7 +42,24 @@ class Pattern:
         """How often key j counts for query i, uint8; i and j are integer arrays that broadcast."""
         raise NotImplementedError
 
-    def rows(self, queries: np.ndarray) -> np.ndarray:
+    def candidates(self, block: int, head: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Row and column blocks, int32 [n] each, of all tiles that may hold anything (and perhaps some empty ones)."""
+        rows, columns = np.divmod(
+            np.arange(self.candidate_count(block)), -(-self.key_length // block)
+        )
+        return rows.astype(np.int32), columns.astype(np.int32)
+
+    def candidate_count(self, block: int) -> int:
+        """An upper bound of the number of candidates, without making them."""
+        return -(-self.length // block) * -(-self.key_length // block)
+
+    def signature(
+        self, block: int, rows: np.ndarray, columns: np.ndarray, head: int = 0
+    ) -> np.ndarray:
+        """An int64 per tile; tiles with equal signatures have equal content. Saves looking at each of them."""
+        raise NotImplementedError
+
+    def rows(self, queries: Sequence[int] | np.ndarray) -> np.ndarray:
         """Multiplicities of the named queries, uint8 [R, M] ([H, R, M] where heads differ)."""
         i, j = np.asarray(queries)[:, None], np.arange(self.key_length)[None, :]
         shape = (len(i), self.key_length)
@@ -51,6 +74,14 @@ class Pattern:
         """What may be seen, bool [L, M] ([H, L, M] where heads differ)."""
         return self.weights() > 0
 
+    def blocks(self, block: int) -> 'blocks.Blocks':
+        """The key blocks of each query block, marked full or partial; remembered.
+
+        Raises:
+            ValueError: more tiles than can be listed (a dense pattern of a very long sequence).
+        """
+        return blocks.of(self, block)
+
 
 def _seen(condition: np.ndarray) -> np.ndarray:
     return np.asarray(condition).astype(np.uint8)
@@ -63,6 +94,9 @@ class Full(Pattern):
     def multiplicity(self, i, j, head=0):
         return np.ones(np.broadcast_shapes(np.shape(i), np.shape(j)), np.uint8)
 
+    def signature(self, block, rows, columns, head=0):
+        return np.zeros(len(rows), np.int64)
+
 
 @dataclasses.dataclass(frozen=True)
 class Causal(Pattern):
@@ -70,6 +104,13 @@ class Causal(Pattern):
 
     def multiplicity(self, i, j, head=0):
         return _seen(j <= i)
+
+    def candidates(self, block, head=0):
+        rows, columns = super().candidates(block)
+        return rows[keep := columns <= rows], columns[keep]
+
+    def signature(self, block, rows, columns, head=0):
+        return np.sign(rows.astype(np.int64) - columns)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +126,191 @@ class Local(Pattern):
 
     def multiplicity(self, i, j, head=0):
         return _seen(np.abs(i - j) <= self.window)
+
+    def _reach(self, block):
+        return -(-self.window // block)
+
+    def candidate_count(self, block):
+        return min(
+            super().candidate_count(block), -(-self.length // block) * (2 * self._reach(block) + 1)
+        )
+
+    def candidates(self, block, head=0):
+        reach, wide = self._reach(block), -(-self.key_length // block)
+        if 2 * reach + 1 >= wide:
+            rows, columns = np.indices((-(-self.length // block), wide)).reshape(2, -1)
+        else:
+            rows = np.repeat(np.arange(-(-self.length // block)), 2 * reach + 1)
+            columns = rows + np.tile(np.arange(-reach, reach + 1), len(rows) // (2 * reach + 1))
+        keep = (columns >= 0) & (columns < wide) & (np.abs(rows - columns) <= reach)
+        return rows[keep].astype(np.int32), columns[keep].astype(np.int32)
+
+    def signature(self, block, rows, columns, head=0):
+        beyond = self._reach(block) + 1
+        return np.clip(rows.astype(np.int64) - columns, -beyond, beyond)
+
+
+@dataclasses.dataclass(frozen=True)
+class Residue(Pattern):
+    """Key j is seen by query i if (a*i + b*j) % period == 0: stripes, anti-diagonals or columns."""
+
+    a: int
+    b: int
+    period: int
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.period < 1:
+            raise ValueError(f'{self.period=} must be >= 1')
+
+    def multiplicity(self, i, j, head=0):
+        return _seen(
+            (self.a * np.asarray(i, np.int64) + self.b * np.asarray(j, np.int64)) % self.period == 0
+        )
+
+    def candidates(self, block, head=0):
+        rows, columns = super().candidates(block)
+        # a*i + b*j takes all values in a range of this width within a tile, give or take the ends
+        corner = self.a * rows.astype(np.int64) + self.b * columns.astype(np.int64)
+        low = corner * block + (min(self.a, 0) + min(self.b, 0)) * (block - 1)
+        width = (abs(self.a) + abs(self.b)) * (block - 1)
+        keep = (-low) % self.period <= width
+        return rows[keep], columns[keep]
+
+    def signature(self, block, rows, columns, head=0):
+        return (
+            (self.a * rows.astype(np.int64) + self.b * columns.astype(np.int64))
+            * block
+            % self.period
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Global(Pattern):
+    """Tokens in the spans [start, stop) see everything (`looks`) and are seen by everything (`is_seen`)."""
+
+    spans: tuple[tuple[int, int], ...]
+    looks: bool = True
+    is_seen: bool = True
+
+    def _inside(self, x):
+        inside = np.zeros(np.shape(x), bool)
+        for start, stop in self.spans:
+            inside |= (np.asarray(x) >= start) & (np.asarray(x) < stop)
+        return inside
+
+    def multiplicity(self, i, j, head=0):
+        return _seen((self.looks & self._inside(i)) | (self.is_seen & self._inside(j)))
+
+    def _code(self, index, block, on):
+        """-1 where a block has no global token, -2 where all are, else the block's own number."""
+        code = np.full(len(index), -1, np.int64)
+        for start, stop in self.spans if on else ():
+            first, last = index.astype(np.int64) * block, (index.astype(np.int64) + 1) * block
+            code[(first < stop) & (last > start) & (code != -2)] = 0
+            code[(first >= start) & (last <= stop)] = -2
+        code[code == 0] = index[code == 0]
+        return code
+
+    def candidates(self, block, head=0):
+        tall, wide = -(-self.length // block), -(-self.key_length // block)
+        touched = lambda n, on: np.flatnonzero(self._code(np.arange(n), block, on) != -1)
+        rows, columns = touched(tall, self.looks), touched(wide, self.is_seen)
+        pairs = np.concatenate(
+            [
+                (rows[:, None] * wide + np.arange(wide)).ravel(),
+                (np.arange(tall)[:, None] * wide + columns).ravel(),
+            ]
+        )
+        rows, columns = np.divmod(np.unique(pairs), wide)
+        return rows.astype(np.int32), columns.astype(np.int32)
+
+    def candidate_count(self, block):
+        touched = sum((stop - start) // block + 2 for start, stop in self.spans)
+        return touched * (self.length + self.key_length) // block + 2 * touched
+
+    def signature(self, block, rows, columns, head=0):
+        wide = -(-self.key_length // block) + 3
+        return (
+            (self._code(rows, block, self.looks) + 2) * wide
+            + self._code(columns, block, self.is_seen)
+            + 2
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Tiles(Pattern):
+    """A pattern of whole blocks, listed by a plan (`plans.py`): BigBird and its random part."""
+
+    block: int
+    window: int
+    globals_: int
+    random: int
+    seed: int
+    plan: str
+    per_head: int
+    prepended: bool
+
+    def __post_init__(self):
+        super().__post_init__()
+        plans.check(self)
+
+    @property
+    def heads(self) -> int:
+        return self.per_head
+
+    @property
+    def natural_block(self) -> int:
+        return self.block
+
+    def listed(self, head: int) -> tuple[np.ndarray, np.ndarray]:
+        """Sorted int64 keys row * columns + column of the blocks seen, and their multiplicities, uint8."""
+        return plans.listed(self)[head]
+
+    def _lookup(self, rows, columns, head):
+        keys, counts = self.listed(head)
+        wanted = rows.astype(np.int64) * -(-self.key_length // self.block) + columns
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where(keys[at] == wanted, counts[at], 0).astype(np.uint8)
+
+    def multiplicity(self, i, j, head=0):
+        rows, columns = np.broadcast_arrays(
+            np.asarray(i) // self.block, np.asarray(j) // self.block
+        )
+        return self._lookup(rows, columns, head)
+
+    def candidate_count(self, block):
+        per_tile = (-(-self.block // block) + (self.block % block > 0)) ** 2
+        return len(self.listed(0)[0]) * per_tile
+
+    def candidates(self, block, head=0):
+        wide = -(-self.key_length // self.block)
+        rows, columns = np.divmod(self.listed(head)[0], wide)
+        if block != self.block:
+            reach = -(-self.block // block) + 1
+            first_row, first_column = rows * self.block // block, columns * self.block // block
+            last_row, last_column = (
+                (x * self.block + self.block - 1) // block for x in (rows, columns)
+            )
+            down, across = (x.ravel() for x in np.indices((reach, reach)))
+            rows, columns = first_row[:, None] + down, first_column[:, None] + across
+            keep = (rows <= last_row[:, None]) & (columns <= last_column[:, None])
+            wide = -(-self.key_length // block)
+            keep &= (rows < -(-self.length // block)) & (columns < wide)
+            rows, columns = np.divmod(np.unique((rows * wide + columns)[keep]), wide)
+        return rows.astype(np.int32), columns.astype(np.int32)
+
+    def signature(self, block, rows, columns, head=0):
+        step = math.gcd(block, self.block)
+        part = np.arange(0, block, step)
+        down = (rows.astype(np.int64)[:, None] * block + part) // self.block
+        across = (columns.astype(np.int64)[:, None] * block + part) // self.block
+        tile = self._lookup(down[:, :, None], across[:, None, :], head).reshape(len(rows), -1)
+        if tile.shape[1] == 1:
+            return tile[:, 0].astype(np.int64)
+        # equal tiles get equal numbers that do not depend on which others were asked for, nor on the process
+        digest = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in tile]
+        return np.frombuffer(b''.join(digest), np.int64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,13 +330,38 @@ class _Pair(Pattern):
     def heads(self) -> int:
         return max(self.left.heads, self.right.heads)
 
+    @property
+    def natural_block(self) -> int | None:
+        return self.left.natural_block or self.right.natural_block
+
+    def _each(self, method, *args, head):
+        return [
+            getattr(p, method)(*args, head=min(head, p.heads - 1)) for p in (self.left, self.right)
+        ]
+
+    def signature(self, block, rows, columns, head=0):
+        left, right = self._each('signature', block, rows, columns, head=head)
+        # a fixed mixing, so that signatures of two calls compare
+        return left * np.int64(6364136223846793005) + right * np.int64(1442695040888963407)
+
 
 @dataclasses.dataclass(frozen=True)
 class Either(_Pair):
     """Seen by one or the other; the larger multiplicity counts."""
 
     def multiplicity(self, i, j, head=0):
-        return np.maximum(self.left.multiplicity(i, j, head), self.right.multiplicity(i, j, head))
+        return np.maximum(*self._each('multiplicity', i, j, head=head))
+
+    def candidate_count(self, block):
+        return self.left.candidate_count(block) + self.right.candidate_count(block)
+
+    def candidates(self, block, head=0):
+        wide = -(-self.key_length // block)
+        keys = [
+            r.astype(np.int64) * wide + c for r, c in self._each('candidates', block, head=head)
+        ]
+        rows, columns = np.divmod(np.union1d(*keys), wide)
+        return rows.astype(np.int32), columns.astype(np.int32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,19 +369,104 @@ class Both(_Pair):
     """Seen by both; multiplicities multiply, so a mask restricts and does not reweigh."""
 
     def multiplicity(self, i, j, head=0):
-        return self.left.multiplicity(i, j, head) * self.right.multiplicity(i, j, head)
+        left, right = self._each('multiplicity', i, j, head=head)
+        return left * right
+
+    def candidate_count(self, block):
+        return min(self.left.candidate_count(block), self.right.candidate_count(block))
+
+    def candidates(self, block, head=0):
+        fewer = min((self.left, self.right), key=lambda p: p.candidate_count(block))
+        return fewer.candidates(block, head=min(head, fewer.heads - 1))
 
 
 def full(length: int, keys: int | None = None) -> Pattern:
-    """Every query sees every key."""
-    return Full(length, length if keys is None else keys)
+    """Every query sees every key; `keys` is their number, `length` by default, here and below."""
+    return Full(length, keys or length)
 
 
 def causal(length: int, keys: int | None = None) -> Pattern:
     """Query i sees keys 0..i."""
-    return Causal(length, length if keys is None else keys)
+    return Causal(length, keys or length)
 
 
 def local(length: int, window: int, keys: int | None = None) -> Pattern:
     """Query i sees keys i - window .. i + window: `window` is a half-width in tokens."""
-    return Local(length, length if keys is None else keys, window)
+    return Local(length, keys or length, window)
+
+
+def global_(length: int, tokens: int | Sequence[int], keys: int | None = None) -> Pattern:
+    """The named tokens (or the first `tokens`) see every key and are seen by every query."""
+    tokens = np.unique(
+        np.arange(tokens) if isinstance(tokens, int) else np.asarray(tokens, np.int64)
+    )
+    if not len(tokens) or tokens[0] < 0 or tokens[-1] >= max(length, keys or length):
+        raise ValueError(f'global tokens {tokens.tolist()[:5]} of {length}')
+    runs = np.split(tokens, np.flatnonzero(np.diff(tokens) > 1) + 1)
+    return Global(length, keys or length, tuple((int(run[0]), int(run[-1]) + 1) for run in runs))
+
+
+def strided(length: int, stride: int, keys: int | None = None) -> Pattern:
+    """Query i sees keys at a distance that `stride` divides (Child et al., arXiv 1904.10509, section 4.3)."""
+    return Residue(length, keys or length, 1, -1, stride)
+
+
+def random(
+    length: int,
+    count: int,
+    block: int = 64,
+    seed: int = 0,
+    per_head: int = 1,
+    keys: int | None = None,
+) -> Pattern:
+    """Each query block sees `count` random key blocks, and each key block is seen by `count` query blocks or so."""
+    return Tiles(length, keys or length, block, 0, 0, count, seed, 'uniform', per_head, False)
+
+
+def bigbird(
+    length: int,
+    block: int = 64,
+    window: int = 3,
+    globals_: int = 2,
+    random: int = 3,
+    seed: int = 0,
+    plan: str = 'uniform',
+    per_head: int = 1,
+    mode: str = 'itc',
+) -> Pattern:
+    """BigBird (Zaheer et al., arXiv 2007.14062), counted in blocks.
+
+    Args:
+        window: own block and (window - 1) / 2 on each side.
+        globals_: blocks that see and are seen by all. 'itc': existing tokens, the first and the last block (the first
+            ceil(g/2) and the last floor(g/2)); 'etc': extra tokens, prepended, which `length` includes.
+        random: random key blocks of each other query block.
+        plan: 'uniform' over the sequence; 'google' as the published code draws them (models.md A0 T2: near the start,
+            and a pick of the last block counts twice); 'hf_eval' as transformers' PyTorch code uses in evaluation
+            (T1: block 0 in place of each random block).
+        per_head: number of heads that draw their own random blocks; 1 shares them.
+    """
+    if mode not in ('itc', 'etc'):
+        raise ValueError(f'{mode=} must be itc or etc')
+    return Tiles(
+        length, length, block, window, globals_, random, seed, plan, per_head, mode == 'etc'
+    )
+
+
+def longformer(length: int, window: int, global_tokens: int | Sequence[int] = 1) -> Pattern:
+    """A window of `window` tokens on each side and global tokens (Beltagy et al., arXiv 2004.05150)."""
+    return local(length, window) | global_(length, global_tokens)
+
+
+def anchored(
+    length: int,
+    window: int = 64,
+    period: int = 512,
+    kind: str = 'antidiagonal',
+    keys: int | None = None,
+) -> Pattern:
+    """`|i-j| <= window or (i+j) % period == 0`; kind 'columns' has `j % period == 0` in place of the sum."""
+    if kind not in ('antidiagonal', 'columns'):
+        raise ValueError(f'{kind=} must be antidiagonal or columns')
+    stripes = Residue(length, keys or length, int(kind == 'antidiagonal'), 1, period)
+    return local(length, window, keys) | stripes
