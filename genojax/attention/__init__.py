@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from genojax.attention import patterns, reference
+from genojax.attention import block_sparse, patterns, reference
 from genojax.attention.bias import Dropout, Linear
 from genojax.typing import Array, Bool, Float, Int
 
-IMPLEMENTATIONS = ('auto', 'reference')
+IMPLEMENTATIONS = ('auto', 'reference', 'block_sparse')
 
 
 def attend(
@@ -50,10 +50,15 @@ def attend(
     if implementation not in IMPLEMENTATIONS:
         raise ValueError(f'{implementation=} is not one of {IMPLEMENTATIONS}')
     scale = 1 / math.sqrt(q_BLHK.shape[-1]) if scale is None else scale
-    seen_BLM = same_segment(segments_BL, key_segments_BM)
-    o_BLHV, lse_BLH = reference.attend(
-        q_BLHK, k_BMHK, v_BMHV, jnp.asarray(pattern.weights()), scale, seen_BLM, bias, dropout
-    )
+    if implementation == 'block_sparse':
+        o_BLHV, lse_BLH = block_sparse.attend(
+            q_BLHK, k_BMHK, v_BMHV, pattern, scale, segments_BL, key_segments_BM, bias, dropout
+        )
+    else:
+        seen_BLM = same_segment(segments_BL, key_segments_BM)
+        o_BLHV, lse_BLH = reference.attend(
+            q_BLHK, k_BMHK, v_BMHV, jnp.asarray(pattern.weights()), scale, seen_BLM, bias, dropout
+        )
     return (o_BLHV, lse_BLH) if return_lse else o_BLHV
 
 

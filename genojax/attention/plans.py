@@ -141,9 +141,7 @@ def _google_table(stream: np.random.RandomState, count: int, last: int, r: int) 
     for i in range(1, count - 1):
         if i in (1, 2):
             pool = middle[i + 1 : last]
-        elif i >= count - 3:
-            pool = middle[:last]
-        elif i - 2 > last:
+        elif i >= count - 3 or i - 2 > last:
             pool = middle[:last]
         elif i + 1 == last:
             pool = middle[: i - 2]
