@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from genojax.attention import block_sparse, patterns, reference
+from genojax.attention import anchored, block_sparse, patterns, reference
 from genojax.attention.bias import Dropout, Linear
 from genojax.typing import Array, Bool, Float, Int
 
-IMPLEMENTATIONS = ('auto', 'reference', 'block_sparse')
+IMPLEMENTATIONS = ('auto', 'reference', 'block_sparse', 'anchored')
 
 
 def attend(
@@ -50,8 +50,9 @@ def attend(
     if implementation not in IMPLEMENTATIONS:
         raise ValueError(f'{implementation=} is not one of {IMPLEMENTATIONS}')
     scale = 1 / math.sqrt(q_BLHK.shape[-1]) if scale is None else scale
-    if implementation == 'block_sparse':
-        o_BLHV, lse_BLH = block_sparse.attend(
+    if implementation in ('block_sparse', 'anchored'):
+        fast = {'block_sparse': block_sparse, 'anchored': anchored}[implementation]
+        o_BLHV, lse_BLH = fast.attend(
             q_BLHK, k_BMHK, v_BMHV, pattern, scale, segments_BL, key_segments_BM, bias, dropout
         )
     else:

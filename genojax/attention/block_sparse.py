@@ -76,11 +76,11 @@ def attend(
     block = block or pattern.natural_block or min(DEFAULT_BLOCK, max(L, pattern.key_length))
     rate = dropout.rate if dropout is not None else 0.0
     static = Static(pattern, block, chunk or default_chunk(), scale, B, H, rate)
-    extras = _extras(static, segments_BL, key_segments_BM, bias, dropout)
+    extras = make_extras(static, segments_BL, key_segments_BM, bias, dropout)
     return _sparse(static, q_BLHK, k_BMHK, v_BMHV, extras)
 
 
-def _extras(static, segments_BL, key_segments_BM, bias, dropout) -> Extras:
+def make_extras(static, segments_BL, key_segments_BM, bias, dropout) -> Extras:
     plan = schedule.make(static.pattern, static.block, static.chunk)
     M, b = static.pattern.key_length, static.block
     if segments_BL is not None and key_segments_BM is None:
@@ -246,7 +246,7 @@ def _dot(expression: str, a: Array, b: Array) -> Array:
     return jnp.einsum(expression, a, b, preferred_element_type=jnp.float32)
 
 
-def _forward(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
+def forward(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
     plan = schedule.make(static.pattern, static.block, static.chunk)
     b, rows = plan.block, static.batch * static.heads * plan.tall
     q, k, v = (
@@ -308,15 +308,15 @@ def _forward(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _sparse(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
-    return _forward(static, q_BLHK, k_BMHK, v_BMHV, extras)
+    return forward(static, q_BLHK, k_BMHK, v_BMHV, extras)
 
 
 def _sparse_fwd(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
-    o_BLHV, lse_BLH = _forward(static, q_BLHK, k_BMHK, v_BMHV, extras)
+    o_BLHV, lse_BLH = forward(static, q_BLHK, k_BMHK, v_BMHV, extras)
     return (o_BLHV, lse_BLH), (q_BLHK, k_BMHK, v_BMHV, extras, o_BLHV, lse_BLH)
 
 
-def _sparse_bwd(static: Static, kept, cotangents):
+def backward(static: Static, kept, cotangents):
     q_BLHK, k_BMHK, v_BMHV, extras, o_BLHV, lse_BLH = kept
     do_BLHV, dlse_BLH = cotangents
     plan = schedule.make(static.pattern, static.block, static.chunk)
@@ -379,14 +379,14 @@ def _sparse_bwd(static: Static, kept, cotangents):
         _join(x.swapaxes(1, 2), B, H, static.pattern.key_length).astype(y.dtype)
         for x, y in ((dk, k_BMHK), (dv, v_BMHV))
     )
-    nothing = jax.tree.map(_zero_cotangent, extras)
+    nothing = jax.tree.map(zero_cotangent, extras)
     return dq, dk, dv, dataclasses.replace(nothing, slopes=dslopes, array=darray)
 
 
-def _zero_cotangent(x: Array):
+def zero_cotangent(x: Array):
     if jnp.issubdtype(x.dtype, jnp.floating):
         return jnp.zeros(x.shape, x.dtype)
     return np.zeros(x.shape, jax.dtypes.float0)
 
 
-_sparse.defvjp(_sparse_fwd, _sparse_bwd)
+_sparse.defvjp(_sparse_fwd, backward)
