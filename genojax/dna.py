@@ -78,5 +78,5 @@ def kmer_indices(codes: np.ndarray, k: int, order: str = ALPHABET) -> np.ndarray
     if unknown.any():
         seen = np.zeros(codes.shape[:-1] + (codes.shape[-1] + 1,), np.int32)
         np.cumsum(unknown, axis=-1, out=seen[..., 1:])
-        index[seen[..., k:] != seen[..., : length]] = -1
+        index[seen[..., k:] != seen[..., :length]] = -1
     return index

@@ -30,7 +30,9 @@ class Interval:
 
     def __post_init__(self):
         if not 0 <= self.start <= self.end:
-            raise ValueError(f'interval {self.contig}:{self.start}-{self.end} is not 0 <= start <= end')
+            raise ValueError(
+                f'interval {self.contig}:{self.start}-{self.end} is not 0 <= start <= end'
+            )
         if self.strand not in ('+', '-', '.'):
             raise ValueError(f'strand {self.strand!r} is not +, - or .')
 

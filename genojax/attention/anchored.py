@@ -33,7 +33,10 @@ def match(pattern: patterns.Pattern) -> tuple[patterns.Pattern, patterns.Pattern
 
 @dataclasses.dataclass(frozen=True)
 class Groups:
-    """Sizes of the stripes regrouped by residue: `groups` squares of `queries` x `keys`, in steps of `together`."""
+    """Sizes of the stripes regrouped by residue: `groups` squares of `queries` x `keys`, in steps of `together`.
+
+    `matched`: keys come as the queries do, group r holding the keys of residue -r already (or the anchor keys only).
+    """
 
     a: int
     period: int
@@ -42,22 +45,23 @@ class Groups:
     keys: int
     chunk: int
     together: int
+    matched: bool = False
 
     @property
     def chunks(self) -> int:
         return self.queries // self.chunk
 
 
-def sizes(stripes: patterns.Residue) -> Groups:
-    """How a pattern's stripes are cut."""
+def sizes(stripes: patterns.Residue, shards: int = 1) -> Groups:
+    """How a pattern's stripes are cut; on each of `shards` devices when the sequence is spread over them."""
     period, keys = stripes.period, -(-stripes.key_length // stripes.period)
-    groups = period if stripes.a else 1
-    queries = -(-stripes.length // groups)
+    groups = period // shards if stripes.a else 1
+    queries = -(-stripes.length // shards // groups)
     chunk = min(queries, QUERY_CHUNK)
     fits = [n for n in range(1, groups + 1) if groups % n == 0 and n * chunk * keys <= STEP_SCORES]
-    return Groups(
-        stripes.a, period, groups, -(-queries // chunk) * chunk, keys, chunk, max(fits, default=1)
-    )
+    queries = -(-queries // chunk) * chunk
+    together = max(fits, default=1)
+    return Groups(stripes.a, period, groups, queries, keys, chunk, together, shards > 1)
 
 
 def attend(
@@ -70,6 +74,7 @@ def attend(
     key_segments_BM: Int[Array, 'B M'] | None = None,
     bias: biases.Linear | Array | None = None,
     dropout: biases.Dropout | None = None,
+    rows: Array | None = None,
 ) -> tuple[Float[Array, 'B L H V'], Float[Array, 'B L H']]:
     """Attention and log-sum-exp; see `attention.attend`.
 
@@ -87,7 +92,7 @@ def attend(
     static = block_sparse.Static(window, block, block_sparse.default_chunk(), scale, B, H, rate)
     if segments_BL is not None and key_segments_BM is None:
         key_segments_BM = segments_BL
-    extras = block_sparse.make_extras(static, segments_BL, key_segments_BM, bias, dropout)
+    extras = block_sparse.make_extras(static, segments_BL, key_segments_BM, bias, dropout, rows)
     slopes = q_coord = k_coord = None
     if bias is not None:
         slopes = bias.slopes_H.astype(jnp.float32)
@@ -95,7 +100,16 @@ def attend(
     if segments_BL is None and key_segments_BM is not None:
         segments_BL = jnp.ones((B, L), key_segments_BM.dtype)
         key_segments_BM = (key_segments_BM > 0).astype(key_segments_BM.dtype)
-    tokens = (segments_BL, key_segments_BM, q_coord, k_coord, slopes, extras.words)
+    tokens = (
+        segments_BL,
+        key_segments_BM,
+        q_coord,
+        k_coord,
+        slopes,
+        extras.words,
+        jnp.int32(0),
+        None,
+    )
     return _anchored((static, pattern), q_BLHK, k_BMHK, v_BMHV, extras, tokens)
 
 
@@ -121,7 +135,9 @@ def _unqueries(x: Array, groups: Groups, length: int) -> Array:
 def _keys(x_BMX: Array, groups: Groups) -> Array:
     """[B, M, ...] to [B, groups / together, together, keys, ...]: group r holds the keys of residue -r."""
     total, rest = groups.keys * groups.period, x_BMX.shape[2:]
-    if groups.a == 0:
+    if groups.matched:
+        x = x_BMX.reshape(x_BMX.shape[0], groups.keys, groups.groups, *rest)
+    elif groups.a == 0:
         x = x_BMX[:, :: groups.period][:, :, None]
     else:
         x = jnp.pad(x_BMX, [(0, 0), (0, total - x_BMX.shape[1])] + [(0, 0)] * len(rest))
@@ -135,6 +151,8 @@ def _unkeys(x: Array, groups: Groups, length: int) -> Array:
     """The transpose of `_keys`: cotangents back to their tokens."""
     rest = x.shape[4:]
     x = jnp.swapaxes(x.reshape(x.shape[0], groups.groups, groups.keys, *rest), 1, 2)
+    if groups.matched:
+        return x.reshape(x.shape[0], -1, *rest)
     if groups.a == 0:
         full = jnp.zeros((x.shape[0], length, *rest), x.dtype)
         return full.at[:, :: groups.period].set(x[:, :, 0])
@@ -157,6 +175,7 @@ class _Step:
     """Positions and masks of one step: `together` groups, a chunk of queries against all keys of the group."""
 
     def __init__(self, static, pattern, groups: Groups, tokens, s: Array):
+        origin = tokens[6]  # the first residue, or the first query, of this shard
         self.static, self.groups, self.tokens = static, groups, tokens
         self.window, self.stripes = match(pattern)
         steps = groups.groups // groups.together * groups.chunks
@@ -168,18 +187,22 @@ class _Step:
         self.key_step = self.batch * (groups.groups // groups.together) + square
         r = square * groups.together + jnp.arange(groups.together)[:, None]
         m = chunk * groups.chunk + jnp.arange(groups.chunk)[None, :]
-        self.i = (m * groups.groups + r)[:, :, None]
+        self.token = (m * groups.groups + r)[:, :, None]
         j = jnp.arange(groups.keys)[None, :] * groups.period
-        self.j = (j + (-r) % groups.period if groups.a else j)[:, None, :]
+        if groups.a:
+            self.i = (m * groups.period + r + origin)[:, :, None]
+            self.j = (j + (-(r + origin)) % groups.period)[:, None, :]
+        else:
+            self.i, self.j = (m + origin)[:, :, None], j[:, None, :]
 
     def distance(self):
-        _, _, q_coord, k_coord, slopes, _ = self.tokens
+        _, _, q_coord, k_coord, slopes, *_ = self.tokens
         if slopes is None:
             return None
         return jnp.abs(q_coord[self.query_step][:, :, None] - k_coord[self.key_step][:, None, :])
 
     def mask(self, s: Array) -> Array:
-        q_segment, k_segment, _, _, slopes, _ = self.tokens
+        q_segment, k_segment, _, _, slopes, *_ = self.tokens
         if slopes is not None:
             s = s - slopes[self.head] * self.distance()
         seen = (jnp.abs(self.i - self.j) > self.window.window) & (self.j < self.stripes.key_length)
@@ -189,8 +212,12 @@ class _Step:
         return jnp.where(seen, s, -jnp.inf)
 
     def keep(self) -> Array:
-        rate, row = self.static.dropout_rate, jnp.reshape(self.bh, (1, 1, 1))
-        return biases.keep_pairs(self.tokens[-1], rate, row, self.i, self.j) / (1 - rate)
+        words, rows = self.tokens[5], self.tokens[7]
+        row = self.bh if rows is None else rows[self.bh]
+        rate = self.static.dropout_rate
+        return biases.keep_pairs(words, rate, jnp.reshape(row, (1, 1, 1)), self.i, self.j) / (
+            1 - rate
+        )
 
 
 def _regroup(tokens, groups: Groups, B: int):
@@ -198,20 +225,19 @@ def _regroup(tokens, groups: Groups, B: int):
     flat = lambda x: x.reshape(-1, *x.shape[2:])
     wide = lambda x: jnp.broadcast_to(x, (B, x.shape[1]))
     turn = lambda x, f: None if x is None else flat(f(wide(x), groups))
-    q_segment, k_segment, q_coord, k_coord, slopes, words = tokens
+    q_segment, k_segment, q_coord, k_coord, *others = tokens
     return (
         turn(q_segment, _queries),
         turn(k_segment, _keys),
         turn(q_coord, _queries),
         turn(k_coord, _keys),
-        slopes,
-        words,
+        *others,
     )
 
 
 def _stripes_forward(static, pattern, q_BLHK, k_BMHK, v_BMHV, tokens):
     B, L, H, _ = q_BLHK.shape
-    groups = sizes(match(pattern)[1])
+    groups = sizes(match(pattern)[1], static.shards)
     tokens = _regroup(tokens, groups, B)
     q = _heads_first(_queries(q_BLHK, groups))
     k, v = (_heads_first(_keys(x, groups)) for x in (k_BMHK, v_BMHV))
@@ -240,7 +266,7 @@ def _stripes_backward(static, pattern, kept, cotangents):
     q_BLHK, k_BMHK, v_BMHV, tokens, o_BLHV, lse_BLH = kept
     do_BLHV, dlse_BLH = cotangents
     B, L, H, _ = q_BLHK.shape
-    groups = sizes(match(pattern)[1])
+    groups = sizes(match(pattern)[1], static.shards)
     tokens = _regroup(tokens, groups, B)
     delta_BLH = (do_BLHV.astype(jnp.float32) * o_BLHV.astype(jnp.float32)).sum(-1) - dlse_BLH
     turn = lambda x: _heads_first(_queries(x, groups))
@@ -255,7 +281,7 @@ def _stripes_backward(static, pattern, kept, cotangents):
         step = _Step(static, pattern, groups, tokens, s)
         kc, vc = k[step.key_row].astype(jnp.float32), v[step.key_row].astype(jnp.float32)
         qc, doc = qc.astype(jnp.float32) * static.scale, doc.astype(jnp.float32)
-        inside = step.i < L  # rows that only fill up the last chunk have lse 0
+        inside = step.token < L  # rows that only fill up the last chunk have lse 0
         p = jnp.exp(jnp.where(inside, step.mask(jnp.einsum('gqd,gkd->gqk', qc, kc)) - lc, -jnp.inf))
         dp, kept_p = jnp.einsum('gqd,gkd->gqk', doc, vc), p
         if static.dropout_rate:
@@ -323,3 +349,24 @@ def _anchored_bwd(which, kept, cotangents):
 
 
 _anchored.defvjp(_anchored_fwd, _anchored_bwd)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def stripes_only(which, q_BLHK, k_BMHK, v_BMHV, tokens):
+    """The stripes without the window, output and log-sum-exp; for a sequence spread over devices."""
+    return _stripes_forward(*which, q_BLHK, k_BMHK, v_BMHV, tokens)
+
+
+def _stripes_fwd(which, q_BLHK, k_BMHK, v_BMHV, tokens):
+    o_BLHV, lse_BLH = _stripes_forward(*which, q_BLHK, k_BMHK, v_BMHV, tokens)
+    return (o_BLHV, lse_BLH), (q_BLHK, k_BMHK, v_BMHV, tokens, o_BLHV, lse_BLH)
+
+
+def _stripes_bwd(which, kept, cotangents):
+    dq, dk, dv, dslopes = _stripes_backward(*which, kept, cotangents)
+    nothing = jax.tree.map(block_sparse.zero_cotangent, kept[3])
+    dq, dk, dv = (d.astype(x.dtype) for d, x in zip((dq, dk, dv), kept))
+    return dq, dk, dv, nothing[:4] + (dslopes,) + nothing[5:]
+
+
+stripes_only.defvjp(_stripes_fwd, _stripes_bwd)

@@ -27,13 +27,14 @@ LOWEST = -1e30  # stands in for the maximum of a row that sees nothing
 class Static:
     """What is known before the arrays are."""
 
-    pattern: patterns.Pattern
+    pattern: Any  # a Pattern, or an exchange.Shard
     block: int
     chunk: int
     scale: float
     batch: int
     heads: int
     dropout_rate: float
+    shards: int = 1  # the schedule's head axis holds this many times the pattern's heads; see sequence_parallel
 
 
 @jax.tree_util.register_dataclass
@@ -49,6 +50,18 @@ class Extras:
     k_coord: Any
     array: Any  # [B or 1, H or 1, tall, wide, block, block]
     words: Any  # two uint32
+    place: Any = None  # `Place`, where this is a part of a larger whole
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a shard's rows and blocks lie in the whole, for tables that differ by shard and for dropout."""
+
+    shard: Any  # index of this shard's tables
+    rows: Any  # [batch * heads], batch * heads + head in the whole
+    q_blocks: Any  # [tall]
+    k_blocks: Any  # [wide]
 
 
 def default_chunk() -> int:
@@ -68,19 +81,27 @@ def attend(
     key_segments_BM: Int[Array, 'B M'] | None = None,
     bias: biases.Linear | Array | None = None,
     dropout: biases.Dropout | None = None,
+    rows: Array | None = None,
     block: int | None = None,
     chunk: int | None = None,
 ) -> tuple[Float[Array, 'B L H V'], Float[Array, 'B L H']]:
-    """Attention and log-sum-exp; see `attention.attend`. Linear time and memory in the number of tiles."""
+    """Attention and log-sum-exp; see `attention.attend`. Time and memory are linear in the number of tiles.
+
+    Args:
+        rows: batch * heads + head of the whole for each batch and head here, where this is a part; dropout needs it.
+        block: tokens on a tile's side; the pattern's own block by default.
+        chunk: query blocks in a step of the scan; by the number of cores by default.
+    """
     B, L, H, _ = q_BLHK.shape
     block = block or pattern.natural_block or min(DEFAULT_BLOCK, max(L, pattern.key_length))
     rate = dropout.rate if dropout is not None else 0.0
     static = Static(pattern, block, chunk or default_chunk(), scale, B, H, rate)
-    extras = make_extras(static, segments_BL, key_segments_BM, bias, dropout)
-    return _sparse(static, q_BLHK, k_BMHK, v_BMHV, extras)
+    extras = make_extras(static, segments_BL, key_segments_BM, bias, dropout, rows)
+    return sparse(static, q_BLHK, k_BMHK, v_BMHV, extras)
 
 
-def make_extras(static, segments_BL, key_segments_BM, bias, dropout) -> Extras:
+def make_extras(static, segments_BL, key_segments_BM, bias, dropout, rows=None) -> Extras:
+    """Optional inputs by block."""
     plan = schedule.make(static.pattern, static.block, static.chunk)
     M, b = static.pattern.key_length, static.block
     if segments_BL is not None and key_segments_BM is None:
@@ -91,9 +112,9 @@ def make_extras(static, segments_BL, key_segments_BM, bias, dropout) -> Extras:
         )  # the padding of the last block is segment 0
     if segments_BL is None and key_segments_BM is not None:
         key_segments_BM = (key_segments_BM > 0).astype(jnp.int32)
-    rows = functools.partial(_rows, batch=static.batch, block=b)
-    q_segment = None if segments_BL is None else rows(segments_BL, plan.tall)
-    k_segment = None if key_segments_BM is None else rows(key_segments_BM, plan.wide)
+    by_block = functools.partial(_rows, batch=static.batch, block=b)
+    q_segment = None if segments_BL is None else by_block(segments_BL, plan.tall)
+    k_segment = None if key_segments_BM is None else by_block(key_segments_BM, plan.wide)
     linear = bias if isinstance(bias, biases.Linear) else None
     array = None
     if bias is not None and linear is None:
@@ -105,14 +126,18 @@ def make_extras(static, segments_BL, key_segments_BM, bias, dropout) -> Extras:
         ]
         array = jnp.pad(bias.astype(jnp.float32), pad)
         array = array.reshape(array.shape[:2] + (plan.tall, b, plan.wide, b)).swapaxes(3, 4)
+    place = None
+    if rows is not None and static.dropout_rate:
+        place = Place(jnp.int32(0), rows, jnp.arange(plan.tall), jnp.arange(plan.wide))
     return Extras(
         q_segment,
         k_segment,
         None if linear is None else linear.slopes_H.astype(jnp.float32),
-        None if linear is None else rows(linear.q_coord_BL.astype(jnp.float32), plan.tall),
-        None if linear is None else rows(linear.k_coord_BM.astype(jnp.float32), plan.wide),
+        None if linear is None else by_block(linear.q_coord_BL.astype(jnp.float32), plan.tall),
+        None if linear is None else by_block(linear.k_coord_BM.astype(jnp.float32), plan.wide),
         array,
         dropout.words() if static.dropout_rate else None,
+        place,
     )
 
 
@@ -155,7 +180,11 @@ class _Step:
         self.bh, c = s // count, s % count
         self.batch, head = self.bh // static.heads, self.bh % static.heads
         self.head = head
-        at = (head if plan.heads > 1 else 0) * count + c
+        own = plan.heads // static.shards
+        variant = head if own > 1 else 0
+        if static.shards > 1:
+            variant = extras.place.shard * own + variant
+        at = variant * count + c
         table = lambda x: _take(jnp.asarray(x.reshape((-1,) + x.shape[2:])), at)
         self.row = _take(jnp.asarray(steps.rows), c)
         self.real = self.row < plan.tall
@@ -230,11 +259,15 @@ class _Step:
     def keep(self) -> Array:
         """1 / (1 - rate) for kept pairs, 0 for dropped ones, [g, r*b, n*b]."""
         inside = jnp.arange(self.b)
-        i = (self.row[:, :, None] * self.b + inside[None, None]).reshape(self.g, -1, 1)
-        j = (self.column[:, :, None] * self.b + inside[None, None]).reshape(self.g, 1, -1)
+        row, column, bh = self.row, self.column, self.bh
+        if self.extras.place is not None:
+            place = self.extras.place
+            row, column, bh = place.q_blocks[row], place.k_blocks[column], place.rows[bh]
+        i = (row[:, :, None] * self.b + inside[None, None]).reshape(self.g, -1, 1)
+        j = (column[:, :, None] * self.b + inside[None, None]).reshape(self.g, 1, -1)
         rate = self.static.dropout_rate
-        row = jnp.reshape(self.bh, (1, 1, 1))
-        return biases.keep_pairs(self.extras.words, rate, row, i, j) / (1 - rate)
+        bh = jnp.reshape(bh, (1, 1, 1))
+        return biases.keep_pairs(self.extras.words, rate, bh, i, j) / (1 - rate)
 
 
 def _compute_dtype(q: Array) -> np.dtype:
@@ -307,11 +340,11 @@ def forward(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _sparse(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
+def sparse(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
     return forward(static, q_BLHK, k_BMHK, v_BMHV, extras)
 
 
-def _sparse_fwd(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
+def sparse_fwd(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
     o_BLHV, lse_BLH = forward(static, q_BLHK, k_BMHK, v_BMHV, extras)
     return (o_BLHV, lse_BLH), (q_BLHK, k_BMHK, v_BMHV, extras, o_BLHV, lse_BLH)
 
@@ -389,4 +422,4 @@ def zero_cotangent(x: Array):
     return np.zeros(x.shape, jax.dtypes.float0)
 
 
-_sparse.defvjp(_sparse_fwd, backward)
+sparse.defvjp(sparse_fwd, backward)
