@@ -10,13 +10,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genojax.attention import anchored, block_sparse, patterns, reference, sequence_parallel
+from genojax.attention import (
+    anchored,
+    block_sparse,
+    pallas_tpu,
+    patterns,
+    reference,
+    sequence_parallel,
+)
 from genojax.attention.bias import Dropout, Linear
 from genojax.typing import Array, Bool, Float, Int
 
 _log = logging.getLogger(__name__)
 
-IMPLEMENTATIONS = ('auto', 'reference', 'block_sparse', 'anchored')
+IMPLEMENTATIONS = ('auto', 'reference', 'block_sparse', 'anchored', 'pallas_tpu')
 
 
 def attend(
@@ -96,6 +103,8 @@ def choose(
     side = 160 if device == 'cpu' else 1024
     if not spread and pattern.length * pattern.key_length <= side**2:
         name = 'reference'
+    elif device == 'tpu' and not (spread or array_bias or dropout):
+        name = 'pallas_tpu'
     elif anchored.match(pattern) is not None and not array_bias:
         name = 'anchored'
     else:
@@ -105,7 +114,11 @@ def choose(
 
 
 def _fast(implementation: str):
-    return {'block_sparse': block_sparse.attend, 'anchored': anchored.attend}[implementation]
+    return {
+        'block_sparse': block_sparse.attend,
+        'anchored': anchored.attend,
+        'pallas_tpu': pallas_tpu.attend,
+    }[implementation]
 
 
 def _reference(q_BLHK, k_BMHK, v_BMHV, pattern, scale, segments_BL, key_segments_BM, bias, dropout):

@@ -113,7 +113,7 @@ def attend(
     return _anchored((static, pattern), q_BLHK, k_BMHK, v_BMHV, extras, tokens)
 
 
-def _queries(x_BLX: Array, groups: Groups) -> Array:
+def regroup_queries(x_BLX: Array, groups: Groups) -> Array:
     """[B, L, ...] to [B, steps, together, chunk, ...], by residue."""
     total = groups.groups * groups.queries
     x = jnp.pad(x_BLX, [(0, 0), (0, total - x_BLX.shape[1])] + [(0, 0)] * (x_BLX.ndim - 2))
@@ -124,15 +124,15 @@ def _queries(x_BLX: Array, groups: Groups) -> Array:
     return x.reshape(x.shape[0], -1, groups.together, groups.chunk, *rest)
 
 
-def _unqueries(x: Array, groups: Groups, length: int) -> Array:
-    """The inverse of `_queries`."""
+def unregroup_queries(x: Array, groups: Groups, length: int) -> Array:
+    """The inverse of `regroup_queries`."""
     rest = x.shape[4:]
     x = x.reshape(x.shape[0], -1, groups.chunks, groups.together, groups.chunk, *rest)
     x = jnp.moveaxis(x, (1, 2, 3, 4), (3, 1, 4, 2))
     return x.reshape(x.shape[0], -1, *rest)[:, :length]
 
 
-def _keys(x_BMX: Array, groups: Groups) -> Array:
+def regroup_keys(x_BMX: Array, groups: Groups) -> Array:
     """[B, M, ...] to [B, groups / together, together, keys, ...]: group r holds the keys of residue -r."""
     total, rest = groups.keys * groups.period, x_BMX.shape[2:]
     if groups.matched:
@@ -147,8 +147,8 @@ def _keys(x_BMX: Array, groups: Groups) -> Array:
     return x.reshape(x.shape[0], -1, groups.together, groups.keys, *rest)
 
 
-def _unkeys(x: Array, groups: Groups, length: int) -> Array:
-    """The transpose of `_keys`: cotangents back to their tokens."""
+def unregroup_keys(x: Array, groups: Groups, length: int) -> Array:
+    """The transpose of `regroup_keys`: cotangents back to their tokens."""
     rest = x.shape[4:]
     x = jnp.swapaxes(x.reshape(x.shape[0], groups.groups, groups.keys, *rest), 1, 2)
     if groups.matched:
@@ -227,10 +227,10 @@ def _regroup(tokens, groups: Groups, B: int):
     turn = lambda x, f: None if x is None else flat(f(wide(x), groups))
     q_segment, k_segment, q_coord, k_coord, *others = tokens
     return (
-        turn(q_segment, _queries),
-        turn(k_segment, _keys),
-        turn(q_coord, _queries),
-        turn(k_coord, _keys),
+        turn(q_segment, regroup_queries),
+        turn(k_segment, regroup_keys),
+        turn(q_coord, regroup_queries),
+        turn(k_coord, regroup_keys),
         *others,
     )
 
@@ -239,8 +239,8 @@ def _stripes_forward(static, pattern, q_BLHK, k_BMHK, v_BMHV, tokens):
     B, L, H, _ = q_BLHK.shape
     groups = sizes(match(pattern)[1], static.shards)
     tokens = _regroup(tokens, groups, B)
-    q = _heads_first(_queries(q_BLHK, groups))
-    k, v = (_heads_first(_keys(x, groups)) for x in (k_BMHK, v_BMHV))
+    q = _heads_first(regroup_queries(q_BLHK, groups))
+    k, v = (_heads_first(regroup_keys(x, groups)) for x in (k_BMHK, v_BMHV))
 
     def body(_, x):
         s, qc = x
@@ -258,7 +258,7 @@ def _stripes_forward(static, pattern, q_BLHK, k_BMHK, v_BMHV, tokens):
         return None, (o, lse)
 
     _, (o, lse) = jax.lax.scan(body, None, (jnp.arange(len(q)), q))
-    back = lambda x: _unqueries(_heads_last(x, B, H), groups, L)
+    back = lambda x: unregroup_queries(_heads_last(x, B, H), groups, L)
     return back(o), back(lse)[..., 0]
 
 
@@ -269,11 +269,11 @@ def _stripes_backward(static, pattern, kept, cotangents):
     groups = sizes(match(pattern)[1], static.shards)
     tokens = _regroup(tokens, groups, B)
     delta_BLH = (do_BLHV.astype(jnp.float32) * o_BLHV.astype(jnp.float32)).sum(-1) - dlse_BLH
-    turn = lambda x: _heads_first(_queries(x, groups))
+    turn = lambda x: _heads_first(regroup_queries(x, groups))
     q, do = turn(q_BLHK), turn(do_BLHV)
     lse_BLH = jnp.where(jnp.isneginf(lse_BLH), jnp.inf, lse_BLH)
     lse, delta = turn(lse_BLH[..., None]), turn(delta_BLH[..., None])
-    k, v = (_heads_first(_keys(x, groups)) for x in (k_BMHK, v_BMHV))
+    k, v = (_heads_first(regroup_keys(x, groups)) for x in (k_BMHK, v_BMHV))
 
     def body(carry, x):
         dk, dv, dslopes = carry
@@ -299,8 +299,10 @@ def _stripes_backward(static, pattern, kept, cotangents):
     dslopes = None if tokens[4] is None else jnp.zeros((H,), jnp.float32)
     carry = (turned(k), turned(v), dslopes)
     (dk, dv, dslopes), dq = jax.lax.scan(body, carry, (jnp.arange(len(q)), q, do, lse, delta))
-    dq = _unqueries(_heads_last(dq, B, H), groups, L)
-    back = lambda x: _unkeys(_heads_last(jnp.swapaxes(x, 2, 3), B, H), groups, k_BMHK.shape[1])
+    dq = unregroup_queries(_heads_last(dq, B, H), groups, L)
+    back = lambda x: unregroup_keys(
+        _heads_last(jnp.swapaxes(x, 2, 3), B, H), groups, k_BMHK.shape[1]
+    )
     return dq, back(dk), back(dv), dslopes
 
 

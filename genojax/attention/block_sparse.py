@@ -147,14 +147,14 @@ def _rows(x_BL: Array, count: int, batch: int, block: int) -> Array:
     return jnp.pad(x_BL, [(0, 0), (0, count * block - x_BL.shape[1])]).reshape(-1, block)
 
 
-def _split(x_BLHK: Array, count: int, block: int) -> Array:
+def split_blocks(x_BLHK: Array, count: int, block: int) -> Array:
     """[B, L, H, K] to [B * H * count, block, K], padded with zeros."""
     B, L, H, K = x_BLHK.shape
     x_BLHK = jnp.pad(x_BLHK, [(0, 0), (0, count * block - L), (0, 0), (0, 0)])
     return x_BLHK.transpose(0, 2, 1, 3).reshape(B * H * count, block, K)
 
 
-def _join(x: Array, B: int, H: int, L: int) -> Array:
+def join_blocks(x: Array, B: int, H: int, L: int) -> Array:
     """[B * H * count, block, K] back to [B, L, H, K]."""
     return x.reshape(B, H, -1, x.shape[-1]).transpose(0, 2, 1, 3)[:, :L]
 
@@ -283,9 +283,9 @@ def forward(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
     plan = schedule.make(static.pattern, static.block, static.chunk)
     b, rows = plan.block, static.batch * static.heads * plan.tall
     q, k, v = (
-        _split(q_BLHK, plan.tall, b),
-        _split(k_BMHK, plan.wide, b),
-        _split(v_BMHV, plan.wide, b),
+        split_blocks(q_BLHK, plan.tall, b),
+        split_blocks(k_BMHK, plan.wide, b),
+        split_blocks(v_BMHV, plan.wide, b),
     )
     dtype = _compute_dtype(q)
     out = (jnp.zeros((rows, b, v.shape[-1]), q.dtype), jnp.full((rows, b), -jnp.inf, jnp.float32))
@@ -334,8 +334,10 @@ def forward(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
             one = jnp.zeros((g, r * b, 1))
             carry = (out, (jnp.zeros((g, r * b, v.shape[-1])), one, one))
             (out, _), _ = jax.lax.scan(functools.partial(wide, steps), carry, turns)
-    o_BLHV = _join(out[0], static.batch, static.heads, static.pattern.length)
-    lse_BLH = _join(out[1][..., None], static.batch, static.heads, static.pattern.length)[..., 0]
+    o_BLHV = join_blocks(out[0], static.batch, static.heads, static.pattern.length)
+    lse_BLH = join_blocks(out[1][..., None], static.batch, static.heads, static.pattern.length)[
+        ..., 0
+    ]
     return o_BLHV, lse_BLH
 
 
@@ -355,11 +357,11 @@ def backward(static: Static, kept, cotangents):
     plan = schedule.make(static.pattern, static.block, static.chunk)
     b, B, H = plan.block, static.batch, static.heads
     dtype = _compute_dtype(q_BLHK)
-    q, o, do = (_split(x, plan.tall, b) for x in (q_BLHK, o_BLHV, do_BLHV))
-    k, v = (_split(x, plan.wide, b) for x in (k_BMHK, v_BMHV))
+    q, o, do = (split_blocks(x, plan.tall, b) for x in (q_BLHK, o_BLHV, do_BLHV))
+    k, v = (split_blocks(x, plan.wide, b) for x in (k_BMHK, v_BMHV))
     # exp(s - inf) = 0 is what a row that sees nothing needs
     lse_BLH = jnp.where(jnp.isneginf(lse_BLH), jnp.inf, lse_BLH)
-    lse, dlse = (_split(x[..., None], plan.tall, b)[..., 0] for x in (lse_BLH, dlse_BLH))
+    lse, dlse = (split_blocks(x[..., None], plan.tall, b)[..., 0] for x in (lse_BLH, dlse_BLH))
 
     def body(steps, carry, s):
         dq, dk, dv, dslopes, darray = carry
@@ -407,9 +409,9 @@ def backward(static: Static, kept, cotangents):
         turns = jnp.arange(B * H * len(steps.rows))
         carry, _ = jax.lax.scan(functools.partial(body, steps), carry, turns)
     dq, dk, dv, dslopes, darray = carry
-    dq = _join(dq, B, H, static.pattern.length).astype(q_BLHK.dtype)
+    dq = join_blocks(dq, B, H, static.pattern.length).astype(q_BLHK.dtype)
     dk, dv = (
-        _join(x.swapaxes(1, 2), B, H, static.pattern.key_length).astype(y.dtype)
+        join_blocks(x.swapaxes(1, 2), B, H, static.pattern.key_length).astype(y.dtype)
         for x, y in ((dk, k_BMHK), (dv, v_BMHV))
     )
     nothing = jax.tree.map(zero_cotangent, extras)
