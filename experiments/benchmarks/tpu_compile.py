@@ -68,7 +68,9 @@ def compile_case(name: str, chip: str, heads: int, width: int) -> dict:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--cases', default=','.join(CASES))
     parser.add_argument('--chips', default=','.join(TOPOLOGIES))
     parser.add_argument('--heads', type=int, default=1)

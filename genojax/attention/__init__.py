@@ -17,13 +17,14 @@ from genojax.attention import (
     patterns,
     reference,
     sequence_parallel,
+    splash_tpu,
 )
 from genojax.attention.bias import Dropout, Linear
 from genojax.typing import Array, Bool, Float, Int
 
 _log = logging.getLogger(__name__)
 
-IMPLEMENTATIONS = ('auto', 'reference', 'block_sparse', 'anchored', 'pallas_tpu')
+IMPLEMENTATIONS = ('auto', 'reference', 'block_sparse', 'anchored', 'pallas_tpu', 'splash_tpu')
 
 
 def attend(
@@ -65,6 +66,8 @@ def attend(
     axes = sequence_parallel.mesh_axes()
     spread = sequence_parallel.SEQUENCE_AXIS in axes
     array = bias is not None and not isinstance(bias, Linear)
+    if implementation == 'splash_tpu' and return_lse:
+        raise NotImplementedError('splash_tpu gives no log-sum-exp')
     if implementation == 'auto':
         implementation = choose(pattern, jax.default_backend(), array, dropout is not None, spread)
     arguments = (
@@ -118,6 +121,7 @@ def _fast(implementation: str):
         'block_sparse': block_sparse.attend,
         'anchored': anchored.attend,
         'pallas_tpu': pallas_tpu.attend,
+        'splash_tpu': splash_tpu.attend,
     }[implementation]
 
 
