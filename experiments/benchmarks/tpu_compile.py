@@ -34,7 +34,7 @@ CASES = {
     'bigbird_block128_1048576': (lambda: patterns.bigbird(2**20, 128), 'pallas_tpu'),
     'anchored_131072': (lambda: patterns.anchored(2**17), 'pallas_tpu'),
     'splash_bigbird_16384': (lambda: patterns.bigbird(2**14, 128), 'splash_tpu'),
-    'splash_bigbird_174592': (lambda: patterns.bigbird(174_592, 128), 'splash_tpu'),
+    'splash_bigbird_block512_174592': (lambda: patterns.bigbird(174_592, 512), 'splash_tpu'),
     'splash_local_174592': (lambda: patterns.local(174_592, 256), 'splash_tpu'),
 }
 

@@ -6,6 +6,7 @@ blocks, so at 2^20 tokens they do not fit the scalar memory of a chip; `pallas_t
 """
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,8 @@ from genojax.attention import patterns
 from genojax.typing import Array, Float, Int
 
 BLOCK = 128  # its key blocks must be a multiple of this
+MOST_BLOCKS = 512  # on a side: a table of two bytes per pair of blocks must fit 1 MiB of scalar memory, with others
+MOST_TILE_BYTES = 2**30
 
 
 class _Mask(splash_attention_mask.Mask):
@@ -55,8 +58,21 @@ class _Mask(splash_attention_mask.Mask):
         return hash(self.of)
 
 
+def block_of(pattern: patterns.Pattern) -> int:
+    """The pattern's own block made a multiple of 128, doubled until the tables fit."""
+    block = math.lcm(pattern.natural_block or BLOCK, BLOCK)
+    while pattern.length > block * MOST_BLOCKS:
+        block *= 2
+    return block
+
+
 def _check(pattern: patterns.Pattern, block: int) -> None:
     lists = pattern.blocks(block)
+    if lists.tiles.nbytes > MOST_TILE_BYTES:
+        raise NotImplementedError(
+            f'splash_tpu would keep {len(lists.tiles)} different partial tiles of {block}; '
+            f'give the pattern blocks of {block} or use pallas_tpu'
+        )
     if (lists.tiles > 1).any():
         raise NotImplementedError('splash_tpu cannot count a key twice (plans google, hf_eval)')
     row = lists.row_of() % lists.tall
@@ -112,7 +128,7 @@ def attend(
         raise NotImplementedError('splash_tpu has neither bias nor attention dropout')
     if key_segments_BM is not None:
         raise NotImplementedError('splash_tpu takes segments_BL only')
-    block = pattern.natural_block if (pattern.natural_block or 1) % BLOCK == 0 else BLOCK
+    block = block_of(pattern)
     _check(pattern, block)
     B, L, H, K = q_BLHK.shape
     V = v_BMHV.shape[-1]

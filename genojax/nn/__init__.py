@@ -1,0 +1,1 @@
+"""Layers: Linen modules whose every parameter names its axes in the words of `sharding.RULES`."""
