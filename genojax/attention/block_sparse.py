@@ -14,12 +14,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 
 from genojax.attention import bias as biases
 from genojax.attention import patterns, schedule
 from genojax.typing import Array, Float, Int
 
 DEFAULT_BLOCK = 64
+OUTPUT, LOG_SUM_EXP = (
+    'attention_output',
+    'attention_log_sum_exp',
+)  # names for jax.checkpoint policies
 LOWEST = -1e30  # stands in for the maximum of a row that sees nothing
 
 
@@ -348,6 +353,7 @@ def sparse(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
 
 def sparse_fwd(static: Static, q_BLHK, k_BMHK, v_BMHV, extras: Extras):
     o_BLHV, lse_BLH = forward(static, q_BLHK, k_BMHK, v_BMHV, extras)
+    o_BLHV, lse_BLH = checkpoint_name(o_BLHV, OUTPUT), checkpoint_name(lse_BLH, LOG_SUM_EXP)
     return (o_BLHV, lse_BLH), (q_BLHK, k_BMHK, v_BMHV, extras, o_BLHV, lse_BLH)
 
 

@@ -30,6 +30,11 @@ def check(tiles) -> None:
             raise ValueError(
                 f'plan {tiles.plan!r} is published for window 3 and global 2 in ITC form only'
             )
+        if tiles.plan == 'google' and tiles.length // tiles.block <= 2 * tiles.random + 5:
+            raise ValueError(
+                f'the published code uses full attention up to {2 * tiles.random + 5} blocks; plan google has no'
+                f' random blocks for {tiles.length} tokens'
+            )
         if tiles.length % tiles.block or tiles.length // tiles.block < 5:
             raise ValueError(
                 f'plan {tiles.plan!r} needs at least five whole blocks, got {tiles.length} tokens'
@@ -75,7 +80,7 @@ def _random_columns(tiles, rows: np.ndarray, wide: int, seen: np.ndarray) -> lis
     if tiles.plan == 'hf_eval':
         return [np.zeros((len(rows), tiles.random), np.int64)] * tiles.per_head
     if tiles.plan == 'google':
-        return _google(tiles.length // tiles.block, tiles)
+        return google_columns(tiles)
     return [
         _uniform(
             np.random.default_rng((tiles.seed, head)),
@@ -118,13 +123,14 @@ def _clash(column: np.ndarray, rows: np.ndarray, before: np.ndarray, reach: int)
     return (np.abs(column - rows) <= reach) | (before == column[:, None]).any(1)
 
 
-def _google(count: int, tiles) -> list[np.ndarray]:
+def google_columns(tiles) -> list[np.ndarray]:
     """Random blocks of rows 1 .. count-2 by the rules of google-research/bigbird, with its numpy stream.
 
+    Equal to transformers' draws (experiments/benchmarks/check_plans.py); at 2048 tokens transformers has another rule.
     Lengths 1024, 2048, 3072 and 4096 take their rows from a table for 4096 tokens whose columns end at token 1024.
     Others draw from the first 2r + 5 blocks (or r + 5, or all of a shorter sequence).
     """
-    stream = np.random.RandomState(tiles.seed)
+    stream, count = np.random.RandomState(tiles.seed), tiles.length // tiles.block
     if tiles.length in (1024, 2048, 3072, 4096):
         return [
             _google_table(stream, 4096 // tiles.block, 1024 // tiles.block - 1, tiles.random)[

@@ -198,16 +198,10 @@ def collect(plan: exchange.Exchange, x: Array, block: int) -> Array:
 def _blocks(devices, block, q, k, v, pattern, scale, segments, key_segments, bias, dropout, rows):
     """Mostly narrow rows: keys are collected here; wide rows are computed everywhere and merged."""
     plan, me = exchange.plan(pattern, devices, block), jax.lax.axis_index(SEQUENCE_AXIS)
-    tokens = _tokens(q, segments, key_segments, bias)
-    q_segment, k_segment, slopes, q_coord, k_coord = tokens
-    every = lambda x: None if x is None else collect(plan, x, block)
-    shard = exchange.Shard(pattern, devices, block, 'near')
-    static = _static(shard, q, scale, dropout, devices)
+    q_segment, k_segment, slopes, q_coord, k_coord = _tokens(q, segments, key_segments, bias)
     q_blocks = me * plan.own + jnp.arange(plan.own)
-    place = block_sparse.Place(me, rows, q_blocks, jnp.asarray(plan.key_blocks)[me])
-    near = (q_segment, every(k_segment), slopes, q_coord, every(k_coord))
-    extras = _extras(shard, static, near, dropout, place)
-    o, lse = block_sparse.sparse(static, q, every(k), every(v), extras)
+    near = (q_segment, k_segment, slopes, q_coord, k_coord)
+    o, lse = _near(plan, pattern, block, q, k, v, scale, near, dropout, rows)
     if plan.far is None:
         return o, lse
 
@@ -227,6 +221,45 @@ def _blocks(devices, block, q, k, v, pattern, scale, segments, key_segments, bia
     return tuple(
         _take_blocks(x, source, block).reshape(q.shape[:2] + x.shape[2:]) for x in (o, lse)
     )
+
+
+def _near(plan, pattern, block, q, k, v, scale, tokens, dropout, rows) -> tuple[Array, Array]:
+    """The narrow rows. Where a device collects several times what it owns (BigBird's random blocks), heads go one by
+    one and keys are collected again for the backward pass; else that would be the most of its memory."""
+    me = jax.lax.axis_index(SEQUENCE_AXIS)
+    every = lambda x: None if x is None else collect(plan, x, block)
+    q_segment, k_segment, slopes, q_coord, k_coord = tokens
+    k_segment, k_coord = every(k_segment), every(k_coord)
+    shard = exchange.Shard(pattern, plan.devices, block, 'near')
+    place = block_sparse.Place(
+        me, None, me * plan.own + jnp.arange(plan.own), jnp.asarray(plan.key_blocks)[me]
+    )
+    keep = jax.checkpoint_policies.save_only_these_names(
+        block_sparse.OUTPUT, block_sparse.LOG_SUM_EXP
+    )
+
+    def some_heads(x):
+        q, k, v, slopes, rows = x
+        static = _static(shard, q, scale, dropout, plan.devices)
+        here = dataclasses.replace(place, rows=rows.reshape(-1))
+        extras = _extras(
+            shard, static, (q_segment, k_segment, slopes, q_coord, k_coord), dropout, here
+        )
+        return block_sparse.sparse(static, q, every(k), every(v), extras)
+
+    rows = rows.reshape(q.shape[0], q.shape[2])
+    little = plan.near.wide <= 1.5 * plan.own
+    if little or pattern.heads > 1:
+        return some_heads((q, k, v, slopes, rows))
+    apart = lambda x, axis: jnp.moveaxis(jnp.expand_dims(x, axis + 1), axis, 0)
+    heads = (
+        *(apart(x, 2) for x in (q, k, v)),
+        None if slopes is None else apart(slopes, 0),
+        apart(rows, 1),
+    )
+    again = jax.checkpoint(some_heads, policy=keep, prevent_cse=False)
+    o, lse = jax.lax.map(again, heads)
+    return jnp.moveaxis(o[:, :, :, 0], 0, 2), jnp.moveaxis(lse[..., 0], 0, 2)
 
 
 def _gather_rows(plan: exchange.Exchange, x: Array, block: int) -> Array:
