@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from genojax.attention import bias as biases
-from genojax.attention import block_sparse, patterns
+from genojax.attention import block_sparse, kinds, patterns
 from genojax.typing import Array, Float, Int
 
 STEP_SCORES = 2**17  # scores made at once: half a MiB in f32 stays in a core's second-level cache
@@ -22,11 +22,11 @@ QUERY_CHUNK = 256
 
 def match(pattern: patterns.Pattern) -> tuple[patterns.Pattern, patterns.Pattern] | None:
     """The window and the stripes of an anchored pattern; None if the pattern is another one."""
-    if not isinstance(pattern, patterns.Either):
+    if not isinstance(pattern, kinds.Either):
         return None
     for window, stripes in ((pattern.left, pattern.right), (pattern.right, pattern.left)):
-        kinds = isinstance(window, patterns.Local) and isinstance(stripes, patterns.Residue)
-        if kinds and (stripes.a, stripes.b) in ((1, 1), (0, 1)):
+        known = isinstance(window, kinds.Local) and isinstance(stripes, kinds.Residue)
+        if known and (stripes.a, stripes.b) in ((1, 1), (0, 1)):
             return window, stripes
     return None
 
@@ -52,7 +52,7 @@ class Groups:
         return self.queries // self.chunk
 
 
-def sizes(stripes: patterns.Residue, shards: int = 1) -> Groups:
+def sizes(stripes: kinds.Residue, shards: int = 1) -> Groups:
     """How a pattern's stripes are cut; on each of `shards` devices when the sequence is spread over them."""
     period, keys = stripes.period, -(-stripes.key_length // stripes.period)
     groups = period // shards if stripes.a else 1
