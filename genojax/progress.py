@@ -11,11 +11,11 @@ LOG_SECONDS = 30.0
 class _LogProgress:
     """What a bar becomes where there is no terminal: plain lines, rarely."""
 
-    def __init__(self, label: str, total: float | None):
+    def __init__(self, label: str, total: int | float | None):
         self.label, self.total, self.done = label, total, 0.0
         self.started = self.spoken = time.monotonic()
 
-    def advance(self, amount: float = 1.0, note: str = '') -> None:
+    def advance(self, amount: int | float = 1, note: str = '') -> None:
         self.done += amount
         now = time.monotonic()
         if now - self.spoken >= LOG_SECONDS:
@@ -32,12 +32,12 @@ class _TerminalProgress:
     def __init__(self, progress, task):
         self.progress, self.task = progress, task
 
-    def advance(self, amount: float = 1.0, note: str = '') -> None:
+    def advance(self, amount: int | float = 1, note: str = '') -> None:
         self.progress.update(self.task, advance=amount, note=note)
 
 
 @contextlib.contextmanager
-def bar(label: str, total: float | None = None) -> Iterator[_LogProgress | _TerminalProgress]:
+def bar(label: str, total: int | float | None = None) -> Iterator[_LogProgress | _TerminalProgress]:
     """A progress display for work of `total` units; call `.advance(amount, note)` as units are done."""
     if not sys.stderr.isatty():
         yield _LogProgress(label, total)
@@ -56,7 +56,7 @@ def bar(label: str, total: float | None = None) -> Iterator[_LogProgress | _Term
         yield _TerminalProgress(display, display.add_task(label, total=total, note=''))
 
 
-def track(items: Iterable, label: str, total: float | None = None) -> Iterator:
+def track(items: Iterable, label: str, total: int | float | None = None) -> Iterator:
     """Yield the items, showing how many have passed."""
     if total is None and hasattr(items, '__len__'):
         total = len(items)

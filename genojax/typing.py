@@ -9,6 +9,11 @@ S  species                                  R  region kinds (exon, CDS, ...)
 C  classes
 """
 
+from typing import Any
+
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-__all__ = ['Array', 'Bool', 'Float', 'Int', 'UInt8']
+# Arrays by name, numpy or jax: what a feed gives and an objective takes.
+Batch = dict[str, Any]
+
+__all__ = ['Array', 'Batch', 'Bool', 'Float', 'Int', 'UInt8']

@@ -1,0 +1,43 @@
+# Two commands: `make demo` sets everything up and runs the main job; `make test` sets everything up and passes the tests.
+# PYTHON picks an interpreter (3.11 or newer); GENOMES and PROMOTERS put real data in the place of the simulated clade.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN ?= runs/demo
+GENOMES ?=
+PROMOTERS ?=
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+# Compiled programs are kept between test runs: compiling is most of the time that tests take.
+CACHE := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax \
+	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
+
+.PHONY: install demo test test-all lint format clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: setup.py .ci/make-venv
+	@PYTHON="$(PYTHON)" sh .ci/make-venv $(VENV)
+	@touch $@
+
+demo: install
+	$(BIN)/genojax demo --workdir=$(RUN) \
+		$(if $(GENOMES),--genomes=$(GENOMES)) $(if $(PROMOTERS),--promoters=$(PROMOTERS))
+
+test: install
+	$(CACHE) $(BIN)/python -m pytest -n $(WORKERS) -m 'not slow and not gpu and not tpu and not network and not torch' $(PYTEST_ARGS)
+
+test-all: install
+	$(CACHE) $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .cache build dist *.egg-info

@@ -1,0 +1,5 @@
+"""`python -m genojax` is `genojax`."""
+
+from genojax.cli import main
+
+main.main()

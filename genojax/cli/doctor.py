@@ -1,0 +1,49 @@
+"""genojax doctor: what this machine has, and what is missing."""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import os
+import pathlib
+import platform
+import shutil
+
+import genojax
+
+# Extra -> (a module it brings, what it adds).
+EXTRAS = {
+    'dev': ('pytest', 'the tests'),
+    'tpu': ('libtpu', 'TPUs'),
+}
+PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
+
+
+def run(argv: list[str]) -> None:
+    argparse.ArgumentParser(prog='genojax doctor', description=__doc__).parse_args(argv)
+    for name, value in findings():
+        print(f'{name:<22} {value}')
+
+
+def findings() -> list[tuple[str, str]]:
+    """Rows of (what, how it stands)."""
+    rows = [('genojax', genojax.__version__), ('python', platform.python_version())]
+    rows += [(name, importlib.metadata.version(name)) for name in PACKAGES]
+
+    import jax
+
+    rows.append(('devices', ', '.join(f'{device.device_kind}' for device in jax.devices())))
+    rows.append(('cores', str(len(os.sched_getaffinity(0)))))
+    pages = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    rows.append(('memory', f'{pages / 2**30:.1f} GiB'))
+    here = pathlib.Path.cwd()
+    rows.append(('free disk here', f'{shutil.disk_usage(here).free / 2**30:.1f} GiB'))
+    rows.append(('this folder', 'writable' if os.access(here, os.W_OK) else 'NOT writable'))
+    for extra, (module, what) in EXTRAS.items():
+        found = importlib.util.find_spec(module) is not None
+        rows.append(
+            (
+                f'extra {extra}',
+                'installed' if found else f"absent; {what}: pip install 'genojax[{extra}]'",
+            )
+        )
+    return rows

@@ -1,0 +1,46 @@
+"""genojax ingest: check the genomes of a table and write them as shards."""
+
+import argparse
+
+from genojax import errors
+from genojax.data import regions
+
+
+def run(argv: list[str]) -> None:
+    """Write shards, or say that they are up to date."""
+    parser = argparse.ArgumentParser(prog='genojax ingest', description=__doc__)
+    parser.add_argument('genomes', help='folder with a genomes.tsv')
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder for the shards')
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=1,
+        help='processes; the shards do not depend on it (%(default)s)',
+    )
+    parser.add_argument('--replace', action='store_true', help='write over shards of other genomes')
+    parser.add_argument(
+        '--promoter-span',
+        default=','.join(map(str, regions.PROMOTER_SPAN)),
+        metavar='UP,DOWN',
+        help='bases around a transcript start that count as promoter where none is annotated (%(default)s)',
+    )
+    arguments = parser.parse_args(argv)
+    span = arguments.promoter_span.split(',')
+    if len(span) != 2 or not all(part.isdigit() for part in span):
+        raise errors.UsageError(f'--promoter-span {arguments.promoter_span!r} is not like 200,0')
+    from genojax.data import (
+        ingest,
+    )  # TFDS takes most of a second to import, which --help should not pay
+
+    done = ingest.ingest(
+        arguments.genomes,
+        arguments.out,
+        arguments.workers,
+        replace=arguments.replace,
+        promoter_span=(int(span[0]), int(span[1])),
+    )
+    species = done.manifest['species']
+    bases = sum(contig['length'] for one in species for contig in one['contigs'])
+    print(
+        f'{arguments.out}: {done.status}; {len(species)} species, {bases:,} bases, {done.fingerprint[:12]}'
+    )

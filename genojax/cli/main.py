@@ -1,0 +1,74 @@
+"""`genojax VERB [--flags]`: finds the verb's module and turns errors into one line and an exit code.
+
+Verbs are imported only when called, so `genojax --help` does not wait for jax.
+"""
+
+import importlib
+import os
+import sys
+
+import genojax
+from genojax import errors
+
+# Verb -> what it does; the module of the same name has `run(argv)`.
+VERBS = {
+    'demo': 'the main job: genomes, pretraining, fine-tuning, baselines, report',
+    'simulate': 'write a simulated clade: genomes, annotation and a promoter task with a known ceiling',
+    'check': 'say what a folder of genomes holds, or what is wrong with it',
+    'explain': 'explain an error code, such as GX-FA07',
+    'ingest': 'turn checked genomes into shards for training',
+    'train': 'train a model from a config; the same command goes on where it stopped',
+    'evaluate': 'score a trained run on what it never saw, beside the baselines',
+    'report': 'write report.html for a run',
+    'doctor': 'say what this machine has and what is missing',
+}
+
+
+def usage() -> str:
+    width = max(map(len, VERBS))
+    lines = [f'  {verb:<{width}}  {what}' for verb, what in VERBS.items()]
+    return '\n'.join(
+        [
+            f'genojax {genojax.__version__}: genomic foundation models, from genomes to a report',
+            '',
+            'usage: genojax VERB [--flags]      genojax VERB --help      genojax --version',
+            '',
+            *lines,
+            '',
+            'exit codes: 0 ok, 2 usage or config, 3 bad input, 4 damaged data or checkpoint, '
+            '75 stopped and saved',
+        ]
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The console script. Never shows a traceback for an error that a user can act on."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ('-h', '--help', 'help'):
+        print(usage())
+        sys.exit(0 if argv else errors.UsageError.exit_code)
+    if argv[0] == '--version':
+        print(genojax.__version__)
+        return
+    verb = argv[0]
+    if verb not in VERBS:
+        _fail(f'no verb {verb!r}; `genojax --help` lists them', errors.UsageError.exit_code)
+    try:
+        importlib.import_module(f'genojax.cli.{verb}').run(argv[1:])
+    except errors.GenojaxError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail('interrupted', 130)
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has gone; nothing is wrong here.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(message: str, exit_code: int) -> None:
+    word = 'stopped' if exit_code == errors.Preempted.exit_code else 'error'
+    print(f'genojax: {word} {message}', file=sys.stderr)
+    sys.exit(exit_code)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,156 @@
+"""Configs are data: frozen dataclasses to and from plain dictionaries, with every mistake reported at once.
+
+A dataclass that is one of several choices in its place (a model, an objective) has a field `kind: Literal['name']`;
+its name in the dictionary picks the class among those in the annotation. Nothing else in a config names code.
+"""
+
+import dataclasses
+import difflib
+import functools
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from genojax import errors
+
+
+def to_dict(config: Any) -> Any:
+    """A dataclass tree as dictionaries, lists and plain values: what JSON keeps."""
+    if dataclasses.is_dataclass(config):
+        return {
+            field.name: to_dict(getattr(config, field.name)) for field in dataclasses.fields(config)
+        }
+    if isinstance(config, Mapping):
+        return {str(key): to_dict(value) for key, value in config.items()}
+    if isinstance(config, tuple | list):
+        return [to_dict(item) for item in config]
+    return config
+
+
+def from_dict(cls: type, values: Mapping[str, Any]) -> Any:
+    """The dataclass tree that a dictionary means.
+
+    Raises:
+        UsageError: one line a mistake, all of them: unknown field (with the nearest known one), wrong type, missing
+            field, NaN or infinity, and whatever `__post_init__` refuses.
+    """
+    mistakes: list[str] = []
+    config = _build(cls, values, '', mistakes)
+    if mistakes:
+        raise errors.UsageError('\n'.join(['the config cannot be meant:', *mistakes]))
+    return config
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = '') -> list[str]:
+    """`path: old -> new` for every leaf that differs between two dictionaries."""
+    lines = []
+    for key in [*old, *(key for key in new if key not in old)]:
+        where = f'{path}{key}'
+        before, after = old.get(key, '(absent)'), new.get(key, '(absent)')
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            lines += differences(before, after, f'{where}.')
+        elif before != after:
+            lines.append(f'{where}: {before!r} -> {after!r}')
+    return lines
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _build(cls: type, values: Any, path: str, mistakes: list[str]) -> Any:
+    if isinstance(values, cls):
+        return values
+    where = path.rstrip('.') or 'config'
+    if not isinstance(values, Mapping):
+        mistakes.append(f'  {where}: {values!r} is not a group of fields')
+        return None
+    before = len(mistakes)
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    for key in values:
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, n=1)
+            hint = f'; did you mean {near[0]!r}?' if near else f'; known: {", ".join(fields)}'
+            mistakes.append(f'  {path}{key}: no such field{hint}')
+    arguments = {}
+    for name, field in fields.items():
+        if name in values:
+            arguments[name] = _value(_hints(cls)[name], values[name], f'{path}{name}', mistakes)
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            mistakes.append(f'  {path}{name}: missing')
+    if len(mistakes) > before:
+        return None
+    try:
+        return cls(**arguments)
+    except ValueError as error:
+        mistakes.append(f'  {where}: {error}')
+        return None
+
+
+def _value(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _choice(parts, value, where, mistakes)
+    if origin is typing.Literal:
+        if value not in parts:
+            mistakes.append(f'  {where}: {value!r} is not one of {", ".join(map(repr, parts))}')
+        return value
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, f'{where}.', mistakes)
+    if origin is tuple:
+        if not isinstance(value, tuple | list):
+            mistakes.append(f'  {where}: {value!r} is not a list')
+            return value
+        inner = parts[:1] * len(value) if parts[1:] == (...,) else parts
+        if len(inner) != len(value):
+            mistakes.append(f'  {where}: {len(value)} values where {len(inner)} are expected')
+            return value
+        return tuple(
+            _value(part, item, f'{where}[{i}]', mistakes)
+            for i, (part, item) in enumerate(zip(inner, value, strict=True))
+        )
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            mistakes.append(f'  {where}: {value!r} is not a group of fields')
+            return value
+        return {
+            str(key): _value(parts[1], item, f'{where}.{key}', mistakes)
+            for key, item in value.items()
+        }
+    return _plain(hint, value, where, mistakes)
+
+
+def _choice(parts: tuple, value: Any, where: str, mistakes: list[str]) -> Any:
+    if value is None and type(None) in parts:
+        return None
+    classes = [part for part in parts if dataclasses.is_dataclass(part)]
+    if classes and isinstance(value, tuple(classes)):
+        return value
+    if len(classes) > 1:
+        kinds = {typing.get_args(_hints(part)['kind'])[0]: part for part in classes}
+        kind = value.get('kind') if isinstance(value, Mapping) else None
+        if kind not in kinds:
+            mistakes.append(f'  {where}.kind: {kind!r} is not one of {", ".join(map(repr, kinds))}')
+            return None
+        return _build(kinds[kind], value, f'{where}.', mistakes)
+    others = [part for part in parts if part is not type(None)]
+    return _value(others[0], value, where, mistakes)
+
+
+def _plain(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is float and is_number:
+        if not math.isfinite(value):
+            mistakes.append(f'  {where}: {value} is not finite')
+        return float(value)
+    if hint is int and is_number and float(value).is_integer():
+        return int(value)  # 1e3 steps are 1,000 steps
+    if hint in (int, float, str, bool) and type(value) is not hint:
+        mistakes.append(f'  {where}: {value!r} is not {_ARTICLE[hint]}')
+    return value
+
+
+_ARTICLE = {int: 'a whole number', float: 'a number', str: 'text', bool: 'True or False'}

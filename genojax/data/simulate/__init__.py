@@ -1,0 +1,10 @@
+"""A clade of simulated species with a known truth: genomes, annotation, orthologues and a task with a known ceiling.
+
+Not a model of any real organism: every parameter is our own, chosen so that what a genomic model should learn is there to
+be learned, and so that how well it could be learned at best is known.
+"""
+
+from genojax.data.simulate.config import SimulationConfig
+from genojax.data.simulate.files import write
+
+__all__ = ['SimulationConfig', 'write']

@@ -1,0 +1,242 @@
+"""The bytes of an input file: plain, gzip or bgzip by its first bytes, hashed on the way, never more than a block at a time.
+
+zlib is driven directly: the gzip module hides where a truncated file ends, and checks neither the end-of-file block of
+bgzip nor how far a small file expands.
+"""
+
+import hashlib
+import os
+import pathlib
+import stat
+import zlib
+from collections.abc import Iterator
+
+from genojax import errors
+
+BLOCK = 1 << 20  # decompressed bytes handed on at a time
+_RAW_BLOCK = 1 << 18  # each bgzip member copies what is left of the raw block, so it is kept small
+_GZIP_MAGIC = b'\x1f\x8b'
+# The empty member that ends every complete bgzip file (SAM specification, section 4.1.2).
+BGZIP_END = bytes.fromhex('1f8b08040000000000ff0600424302001b0003000000000000000000')
+
+# DNA packs at about 4:1; only long runs of N, or an attack, go past 100:1.
+MAX_RATIO = 100
+MAX_UNCOMPRESSED = 64 << 20  # bytes: below this no ratio is refused
+
+_FOREIGN = {
+    b'PK\x03\x04': ('a zip archive', 'unpack it'),
+    b'BZh': ('bzip2 data', 'run bunzip2 on it'),
+    b'\xfd7zXZ': ('xz data', 'run unxz on it'),
+    b'\x28\xb5\x2f\xfd': ('zstd data', 'run unzstd on it'),
+    b'\x43\x27\x41\x1a': ('a .2bit file', 'run twoBitToFa on it'),
+    b'\x1a\x41\x27\x43': ('a .2bit file', 'run twoBitToFa on it'),
+    b'LOCUS ': ('a GenBank record', 'download it as FASTA and GFF3'),
+    b'%PDF': ('a PDF document', 'export it as text'),
+}
+
+
+class Source:
+    """One input file, read once from beginning to end.
+
+    Attributes:
+        compression: 'plain', 'gzip' or 'bgzip', known after the first block.
+        sha256: of the file as it lies on disk, known after the last block.
+        crlf, bare_cr, bom: what `text` turned into plain newlines, or removed.
+        reached: words on how far the reader got, for the error about a truncated file.
+    """
+
+    def __init__(self, path: str | os.PathLike, *, max_uncompressed: int = MAX_UNCOMPRESSED):
+        self.path = pathlib.Path(path)
+        self.max_uncompressed = max_uncompressed
+        self.compression, self.sha256, self.reached = 'plain', '', ''
+        self.crlf = self.bare_cr = 0
+        self.bom = False
+        self._raw_bytes = 0
+
+    def blocks(self) -> Iterator[bytes]:
+        """The decompressed bytes.
+
+        Raises:
+            errors.InputError: FA15 truncated, FA16 damaged, FA18 expands too far, FA19 changed meanwhile, FA20 unreadable.
+        """
+        before = self._stat()
+        try:
+            with open(self.path, 'rb', buffering=0) as file:
+                raw = self._raw(file)
+                first = next(raw, b'')
+                if first.startswith(_GZIP_MAGIC):
+                    yield from self._inflate(first, raw)
+                elif first:
+                    yield first
+                    yield from raw
+        except OSError as error:
+            raise self._unreadable(error) from error
+        after = self._stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise errors.InputError(
+                'FA19',
+                f'the file changed while it was read ({before.st_size:,} bytes, then {after.st_size:,})',
+                path=self.path,
+                fix='wait until whatever writes it has finished, then start again',
+            )
+
+    def text(self) -> Iterator[bytes]:
+        """The bytes with every line end as one newline and without a byte-order mark."""
+        held, first = b'', True
+        for block in self.blocks():
+            if first:
+                block = self._first_of_text(block)
+                first = False
+            block = held + block
+            held = b''
+            if b'\r' in block:
+                if block.endswith(b'\r'):  # its newline may open the next block
+                    block, held = block[:-1], b'\r'
+                pairs = block.count(b'\r\n')
+                self.crlf += pairs
+                self.bare_cr += block.count(b'\r') - pairs
+                block = block.replace(b'\r\n', b'\n').replace(b'\r', b'\n')
+            if block:
+                yield block
+        if held:
+            self.bare_cr += 1
+            yield b'\n'
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """Line number from 1 and line, without its end; bytes that are not UTF-8 are read as Latin-1."""
+        number, rest = 0, b''
+        for block in self.text():
+            *whole, rest = (rest + block).split(b'\n')
+            for line in whole:
+                number += 1
+                yield number, _decode(line)
+        if rest:
+            yield number + 1, _decode(rest)
+
+    def _stat(self) -> os.stat_result:
+        try:
+            found = os.stat(self.path)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if not stat.S_ISREG(found.st_mode):
+            kind = 'a directory' if stat.S_ISDIR(found.st_mode) else 'not a regular file'
+            raise errors.InputError(
+                'FA20',
+                f'this is {kind}',
+                path=self.path,
+                fix='name a file (a pipe cannot be checked)',
+            )
+        return found
+
+    def _unreadable(self, error: OSError) -> errors.InputError:
+        return errors.InputError(
+            'FA20',
+            f'cannot be read: {error.strerror or error}',
+            path=self.path,
+            fix='check the name and the permissions',
+        )
+
+    def _raw(self, file) -> Iterator[bytes]:
+        sha256 = hashlib.sha256()
+        self._tail = b''
+        while block := file.read(_RAW_BLOCK):
+            sha256.update(block)
+            self._raw_bytes += len(block)
+            self._tail = (self._tail + block)[-len(BGZIP_END) :]
+            yield block
+        self.sha256 = sha256.hexdigest()
+
+    def _inflate(self, pending: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
+        bgzip = len(pending) > 14 and pending[3] & 4 and pending[12:14] == b'BC'
+        self.compression = 'bgzip' if bgzip else 'gzip'
+        written, member = 0, None
+        while True:
+            if not pending:
+                pending = next(raw, b'')
+                if not pending:
+                    break
+            if member is None:
+                pending = pending.lstrip(b'\0')  # tape blocks are padded with zeros
+                if not pending:
+                    continue
+                member = zlib.decompressobj(31)
+            try:
+                block = member.decompress(pending, BLOCK)
+            except zlib.error as error:
+                raise self._damaged(error, len(pending)) from error
+            pending = member.unused_data if member.eof else member.unconsumed_tail
+            if member.eof:
+                member = None
+            written += len(block)
+            used = self._raw_bytes - len(pending)
+            if written > self.max_uncompressed and written > MAX_RATIO * used:
+                raise self._bomb(written, used)
+            if block:
+                yield block
+        if member is not None or (bgzip and self._tail != BGZIP_END):
+            raise self._truncated(cut_inside=member is not None)
+
+    def _damaged(self, error: zlib.error, pending: int) -> errors.InputError:
+        near = max(self._raw_bytes - pending, 0)
+        return errors.InputError(
+            'FA16',
+            f'damaged {self.compression} data in the member or block at or after compressed byte {near:,}'
+            f' ({str(error).split(": ")[-1]}){self.reached}',
+            path=self.path,
+            fix='get the file again and compare its checksum with the one published',
+        )
+
+    def _truncated(self, cut_inside: bool) -> errors.InputError:
+        how = 'ends inside its compressed data' if cut_inside else 'has no bgzip end-of-file block'
+        return errors.InputError(
+            'FA15',
+            f'truncated: the file {how} at compressed byte {self._raw_bytes:,}{self.reached}',
+            path=self.path,
+            fix='get the whole file again',
+        )
+
+    def _bomb(self, written: int, used: int) -> errors.InputError:
+        return errors.InputError(
+            'FA18',
+            f'{used:,} compressed bytes have become {written:,}, more than {MAX_RATIO} to 1:'
+            ' no genome packs like this',
+            path=self.path,
+            fix='if the file is meant, unpack it yourself and give the plain file',
+        )
+
+    def _first_of_text(self, block: bytes) -> bytes:
+        """Refuse what is no text of ours by its first bytes; drop a UTF-8 byte-order mark."""
+        if block.startswith((b'\xff\xfe', b'\xfe\xff')):
+            raise errors.InputError(
+                'FA11',
+                'the file is in UTF-16',
+                path=self.path,
+                line=1,
+                fix='save it as plain ASCII or UTF-8 text',
+            )
+        for magic, (what, fix) in _FOREIGN.items():
+            if block.startswith(magic):
+                raise errors.InputError('FA23', f'this is {what}', path=self.path, fix=fix)
+        if block.startswith(b'version https://git-lfs'):
+            raise errors.InputError(
+                'FA14',
+                'this is a git-LFS pointer, not the file it points to',
+                path=self.path,
+                fix='run git lfs pull where it was cloned',
+            )
+        if block[:512].lstrip().startswith(b'<'):
+            raise errors.InputError(
+                'FA13',
+                'this is a web page or XML (an error page saved as data?)',
+                path=self.path,
+                fix='open it in a text editor, then download the data itself',
+            )
+        self.bom = block.startswith(b'\xef\xbb\xbf')
+        return block[3:] if self.bom else block
+
+
+def _decode(line: bytes) -> str:
+    try:
+        return line.decode('utf-8')
+    except UnicodeDecodeError:
+        return line.decode('latin-1')

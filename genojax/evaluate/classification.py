@@ -1,0 +1,84 @@
+"""A classification task's test part: a model beside the baselines and, where it is known, the ceiling."""
+
+import jax
+import numpy as np
+
+from genojax import metrics, workdir
+from genojax import experiment as recipes
+from genojax.data import labels
+from genojax.evaluate import baselines
+
+# The column of a simulated task that holds the generator's own log likelihood ratio.
+TRUTH = 'log_likelihood_ratio'
+
+
+def scores(run: workdir.Run, state: recipes.TrainState, part: str = 'test') -> np.ndarray:
+    """The model's score of every row of a part, in order: log odds of class 1 against class 0."""
+    call = jax.jit(run.objective.logits)
+    found = []
+    for batch in run.feed.part(part):
+        logits_BC = np.asarray(call(state.params, state.extra, run.put(batch)))
+        real = batch['weight'] > 0
+        found.append((logits_BC[:, 1] - logits_BC[:, 0])[real])
+    return np.concatenate(found)
+
+
+def baseline_scores(task: labels.Task, seed: int = 0) -> dict[str, baselines.Baseline]:
+    """The baselines, tuned and fitted on the train and valid rows, as the models may be."""
+    fit = np.sort(np.concatenate([task.rows('train'), task.rows('valid')]))
+    sequences = task.labelled.sequences
+    return baselines.fit_all(
+        [sequences[row] for row in fit.tolist()],
+        task.labelled.labels[fit],
+        [sequences[row] for row in task.rows('test').tolist()],
+        groups=task.split.groups[fit],
+        seed=seed,
+    )
+
+
+def compare(
+    task: labels.Task,
+    models: dict[str, np.ndarray],
+    fitted: dict[str, baselines.Baseline],
+    lead: str,
+    seed: int = 0,
+) -> dict:
+    """The table of a task: AUROC and average precision of every model with intervals, and the lead's paired differences.
+
+    Args:
+        models: test scores by name.
+        fitted: the baselines.
+        lead: the model whose differences to all others are given.
+    """
+    truth = task.labelled.labels[task.rows('test')]
+    clusters = task.split.groups[task.rows('test')]
+    table = {name: _figures(truth, found, seed) for name, found in models.items()}
+    for name, baseline in fitted.items():
+        table[name] = {**_figures(truth, baseline.scores, seed), **baseline.summary()}
+    ceiling = None
+    if TRUTH in task.labelled.extra:
+        ceiling = _figures(truth, task.labelled.extra[TRUTH][task.rows('test')], seed)
+    every = {**models, **{name: baseline.scores for name, baseline in fitted.items()}}
+    differences = {
+        name: list(metrics.paired_difference(metrics.auroc, truth, every[lead], found, seed=seed))
+        for name, found in every.items()
+        if name != lead
+    }
+    return {
+        'models': table,
+        'ceiling': ceiling,
+        'differences': differences,
+        'n_train': len(task.rows('train')) + len(task.rows('valid')),
+        'n_test': len(truth),
+        'test_groups': len(np.unique(clusters)),
+        'audit': {'removed': task.removed, 'split': task.split.report},
+    }
+
+
+def _figures(truth: np.ndarray, found: np.ndarray, seed: int) -> dict:
+    fpr, tpr = metrics.roc_curve(truth, found)[:2]
+    return {
+        'auroc': list(metrics.bootstrap_interval(metrics.auroc, truth, found, seed=seed)),
+        'auprc': list(metrics.bootstrap_interval(metrics.auprc, truth, found, seed=seed)),
+        'roc': {'fpr': np.round(fpr, 5).tolist(), 'tpr': np.round(tpr, 5).tolist()},
+    }

@@ -1,0 +1,66 @@
+"""Bits per base of held-out sequence: the language model beside order-0 and order-5 Markov models.
+
+All three are scored on exactly the same bases, those that the model's masks hide. The Markov models are fitted per
+species on its training windows. Intervals are bootstraps over windows.
+"""
+
+import numpy as np
+
+from genojax import dna, metrics, workdir
+from genojax import experiment as recipes
+from genojax.evaluate import markov
+
+ORDERS = {'order0': 0, 'order5': 5}
+_MOST_TRAINING_WINDOWS = 200_000  # a species; an order-5 model has 3,072 free numbers
+
+
+def score(run: workdir.Run, state: recipes.TrainState, limit: int | None = None) -> dict:
+    """Per species and over all: {'model', 'order0', 'order5': [bits, low, high], 'n_windows', 'n_bases'}.
+
+    Args:
+        limit: held-out windows to score, spread evenly over the species; None for all.
+    """
+    species = run.feed.species
+    fitted = {name: _fit(run, name) for name in species}
+    rows = {name: {'model': [], **{order: [] for order in ORDERS}, 'bases': []} for name in species}
+    for batch, (bits_BL, hidden_BL) in run.score(state, limit):
+        hidden_BL = np.asarray(hidden_BL) & (batch['weight'] > 0)[:, None]
+        bits_B = np.where(hidden_BL, bits_BL, 0).sum(1, dtype=np.float64)
+        for number in np.unique(batch['species']).tolist():
+            name = species[number]
+            mine = (batch['species'] == number) & hidden_BL.any(1)
+            rows[name]['model'] += bits_B[mine].tolist()
+            rows[name]['bases'] += hidden_BL[mine].sum(1).tolist()
+            for order in ORDERS:
+                found = markov.bits(fitted[name][order], batch['bases'][mine], hidden_BL[mine])
+                rows[name][order] += found[0].tolist()
+    scored = {name: row for name, row in rows.items() if row['bases']}
+    every = {
+        column: [value for row in scored.values() for value in row[column]]
+        for column in ('model', *ORDERS, 'bases')
+    }
+    return {
+        'all': _figures(every),
+        'species': {name: _figures(row) for name, row in scored.items()},
+        'not_scored': [name for name in species if name not in scored],
+    }
+
+
+def _figures(row: dict[str, list]) -> dict:
+    bases = np.array(row['bases'], float)
+    intervals = {
+        name: list(metrics.ratio_interval(np.array(row[name]), bases))
+        for name in ('model', *ORDERS)
+    }
+    return {**intervals, 'n_windows': len(bases), 'n_bases': int(bases.sum())}
+
+
+def _fit(run: workdir.Run, name: str) -> dict[str, markov.Markov]:
+    """The Markov models of one species, from its training windows."""
+    train = run.feed.windows[name][0].thinned(_MOST_TRAINING_WINDOWS)
+    codes_BL = run.feed.corpus[name].read(
+        train.contig, train.start, run.recipe.data.mixture.length
+    )[0]
+    past_BL = np.arange(codes_BL.shape[1]) >= train.valid[:, None]
+    codes_BL = np.where(past_BL, np.uint8(dna.UNKNOWN), codes_BL)
+    return {label: markov.fit(codes_BL, order=order) for label, order in ORDERS.items()}

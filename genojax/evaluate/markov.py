@@ -1,0 +1,145 @@
+"""Markov models of DNA: the entropy a language model has to beat, in bits per base.
+
+`fit` counts the bases that follow every context of up to `order` bases in training windows and smooths each order
+with the one below it:
+
+    p_j(base | context) = (count(context, base) + a_j * p_{j-1}(base | shorter context)) / (count(context) + a_j)
+
+with p_{-1} = 1/4 (interpolation with a Dirichlet prior; MacKay & Peto 1995). Every strength a_j is chosen to minimise
+the bits per base of training windows left out, in contiguous blocks because neighbouring windows may overlap. With few
+data a_j grows and order 5 turns into order 4; it does not overfit its way to a bad baseline.
+
+What the comparison means: order 0 is the composition alone. Order k reads the k bases to the left, on the strand as
+given, also those that are hidden from a masked language model, which in turn sees the right side. Both are scored on
+exactly the same bases, those of `mask`.
+"""
+
+import dataclasses
+import itertools
+
+import numpy as np
+
+from genojax import dna, metrics
+
+_FOLDS = 5
+_BLOCK_BASES = 4_000_000  # bases indexed at a time
+STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 1e5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Markov:
+    """A fitted model; `probabilities[j]` is [4**j, 4], each row a context of j bases, first base most significant."""
+
+    order: int
+    probabilities: tuple[np.ndarray, ...]
+    strengths: tuple[float, ...]  # a_j, in bases
+    left_out_bits: float  # bits per base of training windows left out of the fit
+    bases: int  # training bases counted, overlaps counted again
+
+
+def fit(
+    codes_BL: np.ndarray,
+    valid_B: np.ndarray | None = None,
+    *,
+    order: int = 5,
+    strengths: tuple[float, ...] = STRENGTHS,
+) -> Markov:
+    """A model of one species from its training windows.
+
+    Args:
+        codes_BL: base codes; unknown bases and padding are 4 and belong to no context.
+        valid_B: number of real bases of each window; None if every base is real.
+    Raises:
+        ValueError: no known base to count, or a base code above 4.
+    """
+    if order < 0 or not strengths or min(strengths) <= 0:
+        raise ValueError(f'{order=} must be >= 0 and {strengths=} positive')
+    counts = _counts(_padded(codes_BL, valid_B), order)
+    if not counts[0].sum():
+        raise ValueError('the training windows hold no known base')
+    probabilities, chosen = [], []
+    below_all = np.full((1, 4), 0.25)
+    below_left = np.full(
+        (_FOLDS, 1, 4), 0.25
+    )  # [F, 4**j, 4]: the order below, fitted without fold F
+    for counts_FC4 in counts:
+        rest_FC4 = counts_FC4.sum(0) - counts_FC4
+        best = None
+        for strength in strengths:
+            left_FC4 = _smooth(rest_FC4, below_left, strength)
+            loss = -(counts_FC4 * np.log2(left_FC4)).sum()
+            if best is None or loss < best[0]:
+                best = loss, strength, left_FC4
+        loss, strength, left_FC4 = best
+        chosen.append(strength)
+        probabilities.append(_smooth(counts_FC4.sum(0), below_all, strength))
+        # A context one base longer ends in this one: its index modulo 4**j.
+        below_all = np.tile(probabilities[-1], (4, 1))
+        below_left = np.tile(left_FC4, (1, 4, 1))
+        left_out = loss / max(counts_FC4.sum(), 1)
+    return Markov(order, tuple(probabilities), tuple(chosen), float(left_out), int(counts[0].sum()))
+
+
+def bits(model: Markov, codes_BL: np.ndarray, mask_BL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Per window: the sum of -log2 p over the bases in `mask_BL`, and how many they are.
+
+    A base with fewer than `order` known bases to its left in the window is scored with as many as there are.
+
+    Raises:
+        ValueError: `mask_BL` names an unknown base or padding: it has no truth to be scored against.
+    """
+    codes_BL, mask_BL = np.asarray(codes_BL, np.uint8), np.asarray(mask_BL)
+    if mask_BL.dtype != bool or mask_BL.shape != codes_BL.shape or codes_BL.ndim != 2:
+        raise ValueError(f'mask {mask_BL.dtype}{mask_BL.shape} does not fit {codes_BL.shape=}')
+    unknown = int((mask_BL & (codes_BL >= dna.UNKNOWN)).sum())
+    if unknown:
+        raise ValueError(f'{unknown} of the {int(mask_BL.sum())} bases to score are unknown')
+    cost_BL = np.zeros(codes_BL.shape)
+    for context in range(model.order + 1):
+        index = dna.kmer_indices(codes_BL, context + 1)
+        cost = -np.log2(model.probabilities[context]).ravel()
+        # Longer contexts overwrite shorter ones wherever all their bases are known.
+        if index.shape[-1]:
+            view = cost_BL[:, context:]
+            np.copyto(view, cost[np.maximum(index, 0)], where=index >= 0)
+    return (cost_BL * mask_BL).sum(1), mask_BL.sum(1)
+
+
+def interval(bits_B: np.ndarray, bases_B: np.ndarray, n: int = 1000, seed: int = 0, **options):
+    """Bits per base with its bootstrap interval over windows, from what `bits` returned."""
+    return metrics.ratio_interval(bits_B, bases_B, n, seed, **options)
+
+
+def _smooth(counts: np.ndarray, below: np.ndarray, strength: float) -> np.ndarray:
+    return (counts + strength * below) / (counts.sum(-1, keepdims=True) + strength)
+
+
+def _padded(codes_BL: np.ndarray, valid_B: np.ndarray | None) -> np.ndarray:
+    codes_BL = np.asarray(codes_BL, np.uint8)
+    if codes_BL.ndim != 2:
+        raise ValueError(f'windows must be [B, L], not {codes_BL.shape}')
+    if codes_BL.size and codes_BL.max() > dna.UNKNOWN:
+        raise ValueError(f'{int(codes_BL.max())} is not a base code')
+    if valid_B is None:
+        return codes_BL
+    real_BL = np.arange(codes_BL.shape[1]) < np.asarray(valid_B)[:, None]
+    return np.where(real_BL, codes_BL, np.uint8(dna.UNKNOWN))
+
+
+def _counts(codes_BL: np.ndarray, order: int) -> list[np.ndarray]:
+    """For each order j the counts [F, 4**j, 4] of base after context, by contiguous fold of windows."""
+    windows, length = codes_BL.shape
+    counts = [np.zeros((_FOLDS, 4 ** (j + 1)), np.int64) for j in range(order + 1)]
+    rows = max(1, _BLOCK_BASES // max(length, 1))
+    for fold, (first, last) in enumerate(_contiguous(windows)):
+        for start in range(first, last, rows):
+            block = codes_BL[start : min(start + rows, last)]
+            for j, total in enumerate(counts):
+                index = dna.kmer_indices(block, j + 1)
+                total[fold] += np.bincount(index[index >= 0], minlength=4 ** (j + 1))
+    return [total.reshape(_FOLDS, -1, 4) for total in counts]
+
+
+def _contiguous(windows: int) -> list[tuple[int, int]]:
+    edges = np.linspace(0, windows, _FOLDS + 1).astype(int)
+    return list(itertools.pairwise(edges.tolist()))

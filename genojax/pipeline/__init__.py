@@ -1,0 +1,1 @@
+"""Flows: several acts in a row, each resuming where it stopped."""

@@ -1,0 +1,93 @@
+"""Overlapping k-mers with DNABERT's ids (Ji et al. 2021, Bioinformatics 37:2112, section 2.1).
+
+Each base starts a token of k bases, so a sequence of L bases has L - k + 1 tokens and one base is seen by up to k of
+them. The vocabulary is [PAD] [UNK] [CLS] [SEP] [MASK], then the 4^k k-mers with the bases in the order A, T, C, G.
+"""
+
+import numpy as np
+
+from genojax import dna
+from genojax.tokenizers import base
+
+DNABERT_ORDER = 'ATCG'
+
+
+def vocab_size(k: int) -> int:
+    """Five special tokens and 4^k k-mers: 69, 261, 1029, 4101 for k = 3 ... 6."""
+    return 5 + 4**k
+
+
+class KmerTokenizer:
+    """DNABERT's tokenizer: lower case counts as upper, a k-mer with an unknown base is [UNK].
+
+    A sequence shorter than k has no token. DNABERT's own data script dropped the last k-mer of each sequence; we keep it.
+    """
+
+    stride = 1
+    special = base.Special()
+    first_kmer = 5
+    base_order = DNABERT_ORDER
+
+    def __init__(self, k: int):
+        if not 1 <= k <= 8:
+            raise ValueError(f'{k=} must be between 1 and 8')
+        self.k = k
+        self.vocab_size = vocab_size(k)
+
+    def encode(
+        self,
+        sequence: str | np.ndarray,
+        special: bool = False,
+        valid: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """See `base.Tokenizer.encode`; [..., L] bases give [..., L - k + 1 (+ 2 with special)] ids."""
+        codes = base.codes_of(sequence)
+        ids = dna.kmer_indices(codes, self.k, self.base_order)
+        ids += self.first_kmer
+        ids[ids < self.first_kmer] = self.special.unk
+        count = None
+        if valid is not None:
+            count = np.maximum(np.asarray(valid) - self.k + 1, 0)
+            ids = np.where(np.arange(ids.shape[-1]) < count[..., None], ids, self.special.pad)
+        return self._framed(ids, count) if special else ids.astype(np.int32, copy=False)
+
+    def _framed(self, ids: np.ndarray, count: np.ndarray | None) -> np.ndarray:
+        """[CLS] in front, [SEP] right behind the last real token, [PAD] after it."""
+        length = ids.shape[-1]
+        framed = np.full(ids.shape[:-1] + (length + 2,), self.special.pad, np.int32)
+        framed[..., 0] = self.special.cls
+        framed[..., 1:-1] = ids
+        if count is None:
+            framed[..., -1] = self.special.sep
+        else:
+            np.put_along_axis(framed, count[..., None] + 1, self.special.sep, axis=-1)
+        return framed
+
+    def spans(self, ids: np.ndarray) -> np.ndarray:
+        """See `base.Tokenizer.spans`; the n-th token that is not special-by-position covers bases n .. n+k-1.
+
+        [UNK] and [MASK] stand in the place of a k-mer and so cover its bases; [PAD], [CLS] and [SEP] cover none.
+        """
+        ids = np.asarray(ids)
+        none = np.isin(ids, (self.special.pad, self.special.cls, self.special.sep))
+        start = np.cumsum(~none) - 1
+        return np.where(none[:, None], -1, np.stack([start, start + self.k], axis=-1))
+
+    def decode(self, ids: np.ndarray) -> str:
+        """See `base.Tokenizer.decode`; a base is read from the first token that covers it and knows it."""
+        ids = np.asarray(ids)
+        spans = self.spans(ids)
+        length = int(spans.max(initial=0))
+        codes = np.full(length, dna.UNKNOWN, np.uint8)
+        digit_codes = dna.encode(self.base_order)
+        for token, (start, end) in zip(ids[::-1], spans[::-1], strict=True):
+            if token >= self.first_kmer:
+                digits = np.base_repr(token - self.first_kmer, 4).zfill(self.k)
+                codes[start:end] = digit_codes[[int(digit) for digit in digits]]
+        return dna.decode(codes)
+
+
+def kmer_table(k: int, order: str = DNABERT_ORDER) -> np.ndarray:
+    """The base codes of every k-mer in the order of its ids, [4^k, k] uint8."""
+    digits = np.indices((4,) * k).reshape(k, -1).T
+    return dna.encode(order)[digits]

@@ -1,0 +1,30 @@
+"""One token a base: the overlapping 1-mer, with an id of its own for N."""
+
+import numpy as np
+
+from genojax import dna
+from genojax.tokenizers import kmer
+
+
+class NucleotideTokenizer(kmer.KmerTokenizer):
+    """Single nucleotides: [PAD] [UNK] [CLS] [SEP] [MASK] A C G T N.
+
+    N is a letter that a model may read, not an [UNK]; it is never a target.
+    """
+
+    base_order = dna.ALPHABET
+    unknown_base = 9
+
+    def __init__(self):
+        super().__init__(1)
+        self.vocab_size = 10
+
+    def encode(
+        self, sequence: str | np.ndarray, special: bool = False, valid: np.ndarray | None = None
+    ) -> np.ndarray:
+        ids = super().encode(sequence, special, valid)
+        return np.where(ids == self.special.unk, self.unknown_base, ids).astype(np.int32)
+
+    def decode(self, ids: np.ndarray) -> str:
+        ids = np.asarray(ids)
+        return super().decode(np.where(ids == self.unknown_base, self.special.unk, ids))

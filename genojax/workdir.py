@@ -1,0 +1,228 @@
+"""A run and the directory it lives in: its config, data, objective, mesh, checkpoints and how to score it.
+
+Training, evaluation and interpretation all open a run the same way. The directory holds `config.json`, `checkpoints/`,
+`metrics.jsonl` and whatever the verbs add.
+"""
+
+import itertools
+import json
+import pathlib
+
+import jax
+import numpy as np
+
+from genojax import checkpoint, config, errors, metrics, sharding
+from genojax import experiment as recipes
+from genojax.data import feeds
+from genojax.typing import Batch
+
+# Streams of random bits that no training step uses (a step is at most 2^31 - 3).
+_INIT_STREAM, _EVAL_STREAM = 2**31 - 2, 2**31 - 1
+
+
+class Run:
+    """A config's run in a workdir, opened or begun; nothing is trained and no parameter made yet.
+
+    Args:
+        devices: to use; all by default.
+
+    Raises:
+        UsageError: the workdir belongs to another config (the differences are listed), cannot be written, or the batch
+            cannot be split over the mesh.
+    """
+
+    def __init__(
+        self, recipe: recipes.Experiment, workdir: pathlib.Path, devices: list | None = None
+    ):
+        self.recipe, self.workdir = recipe, pathlib.Path(workdir)
+        self._claim()
+        tokenizer = recipes.make_tokenizer(recipe.tokenizer)
+        self.feed = feeds.open_feed(recipe.data, recipe.seed, tokenizer, self.workdir)
+        self.objective = recipes.build(recipe, self.feed.species)
+        try:
+            self.mesh = sharding.make_mesh(recipe.mesh, devices)
+        except ValueError as error:
+            raise errors.UsageError(str(error)) from error
+        # One row too few would recompile; one batch is enough to know every shape.
+        self.sample: Batch = next(iter(self.feed.held_out(1)))
+        rows, ways = len(self.sample['tokens']), self.mesh.shape['data'] * self.mesh.shape['fsdp']
+        if rows * jax.process_count() % ways:
+            raise errors.UsageError(f'a batch of {rows} rows cannot be split over {ways} devices')
+        self.abstract = recipes.abstract(recipe, self.objective, self.sample, self.mesh)
+        self.checkpoints = checkpoint.Checkpoints(self.workdir / 'checkpoints', recipe.keep)
+        self.key = jax.random.key(recipe.seed)
+        self._score = jax.jit(self._score_batch)
+
+    def _claim(self) -> None:
+        path = self.workdir / 'config.json'
+        mine = config.to_dict(self.recipe)
+        if path.exists():
+            differences = config.differences(json.loads(path.read_text()), mine)
+            if differences:
+                title = f'{self.workdir} holds a run of another config (theirs -> yours):'
+                raise errors.UsageError('\n  '.join([title, *differences]))
+            return
+        try:
+            self.workdir.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(mine, indent=1))
+        except OSError as error:
+            raise errors.UsageError(
+                f'{self.workdir} cannot be written: {error.strerror}'
+            ) from error
+
+    def describe(self) -> str:
+        """What is about to be trained, on what, in a few lines."""
+        model, mesh = self.recipe.model, self.mesh
+        lines = [
+            f'{model.kind}: {recipes.count_parameters(self.abstract):,} parameters; '
+            f'{self.recipe.steps:,} steps of {self.sample["tokens"].shape[0]} x '
+            f'{self.sample["tokens"].shape[1]} tokens on {mesh.size} {mesh.devices.flat[0].platform} '
+            f'device{"s" if mesh.size > 1 else ""}'
+        ]
+        lines += self.feed.describe()
+        return '\n'.join(lines)
+
+    def start(self) -> recipes.TrainState:
+        """The newest checkpoint's state; else a fresh one, with `init_from`'s parameters if it is set."""
+        latest = self.checkpoints.latest()
+        if latest is not None:
+            return self.restore(latest)
+        shardings = jax.tree.map(lambda leaf: leaf.sharding, self.abstract)
+        init = jax.jit(self._init, out_shardings=shardings)
+        state = init(jax.random.fold_in(self.key, _INIT_STREAM), self.sample)
+        if self.recipe.init_from:
+            params = adopt(pathlib.Path(self.recipe.init_from), state.params)
+            state = state.replace(params=params)
+        return state
+
+    def _init(self, key, batch):
+        return recipes.init_state(self.recipe, self.objective, key, batch)
+
+    def restore(self, step: int) -> recipes.TrainState:
+        """The state of a checkpoint.
+
+        Raises:
+            DamageError: a file is not what was written, or the data behind the run have changed.
+        """
+        state, data = self.checkpoints.restore(step, self.abstract)
+        if data['fingerprint'] != self.feed.fingerprint:
+            raise errors.DamageError(
+                f'{self.workdir}: the data behind this run have changed since step {step} '
+                f'({data["fingerprint"][:16]} -> {self.feed.fingerprint[:16]}). Fix: a new workdir'
+            )
+        return state
+
+    def restore_best(self) -> recipes.TrainState:
+        """The state with the lowest held-out loss."""
+        best = self.checkpoints.best()
+        if best is None:
+            raise errors.UsageError(f'{self.workdir} holds no finished checkpoint')
+        return self.restore(best)
+
+    def save(self, state: recipes.TrainState, loss: float | None) -> None:
+        self.checkpoints.save(int(state.step), state, {'fingerprint': self.feed.fingerprint}, loss)
+
+    def put(self, batch: Batch) -> Batch:
+        """This host's rows as arrays of the global batch, on the devices."""
+        where = sharding.of_batch(self.mesh)
+        return {
+            name: jax.make_array_from_process_local_data(where, value)
+            for name, value in batch.items()
+        }
+
+    def score(self, state: recipes.TrainState, limit: int | None = None):
+        """Per held-out batch: the batch, and what the objective says of it.
+
+        For a language model that is (bits [B, L], hidden [B, L]) under masks that depend on the seed and the batch's
+        place only; for a classifier, its metrics.
+        """
+        for index, batch in enumerate(self.feed.held_out(limit)):
+            key = jax.random.fold_in(jax.random.fold_in(self.key, _EVAL_STREAM), index)
+            found = self._score(state.params, state.extra, self.put(batch), key)
+            yield batch, jax.device_get(found)
+
+    def _score_batch(self, params, extra, batch, key):
+        if self.objective.scores_bits:
+            return self.objective.score(params, extra, batch, key)
+        return self.objective.loss(params, extra, batch, key, False)[1][1]
+
+    def evaluate(self, state: recipes.TrainState) -> dict[str, metrics.MetricState]:
+        """Held-out `loss`; for language models that is bits per base, with its parts by species."""
+        limit = getattr(self.recipe.data, 'eval_windows', None)
+        merged: dict[str, metrics.MetricState] = {}
+        for batch, found in self.score(state, limit):
+            states = self._bits(batch, *found) if self.objective.scores_bits else found
+            for name, one in states.items():
+                merged[name] = merged[name].merge(one) if name in merged else one
+        return merged
+
+    def _bits(self, batch: Batch, bits_BL, hidden_BL) -> dict[str, metrics.MetricState]:
+        weight_B = batch['weight'].astype(np.float64)
+        bits_B, count_B = bits_BL.sum(1) * weight_B, hidden_BL.sum(1) * weight_B
+        member_BS = np.eye(len(self.feed.species))[batch['species']]
+        total = metrics.MetricState(bits_B.sum(), count_B.sum())
+        return {
+            'loss': total,
+            'bits_per_base': total,
+            'bits_per_base/species': metrics.MetricState(bits_B @ member_BS, count_B @ member_BS),
+        }
+
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Metrics with several values, and what each value is of."""
+        return {**self.objective.names, 'bits_per_base/species': self.feed.species}
+
+    def close(self) -> None:
+        self.checkpoints.close()
+
+
+def read_config(workdir: pathlib.Path) -> recipes.Experiment:
+    """The config that a workdir was made with.
+
+    Raises:
+        UsageError: it is not a workdir.
+    """
+    path = pathlib.Path(workdir) / 'config.json'
+    if not path.is_file():
+        raise errors.UsageError(f'{workdir} is not the workdir of a run: it has no config.json')
+    return recipes.from_config(json.loads(path.read_text()))
+
+
+def adopt(source: pathlib.Path, params):
+    """Another run's model parameters in the place of ours; the task's head stays as it is.
+
+    Args:
+        source: the other run's workdir; its best checkpoint is read.
+        params: ours, placed on their devices.
+
+    Raises:
+        UsageError: there is no run or no checkpoint, or a parameter is missing, left over or of another shape.
+    """
+    if not (source / 'checkpoints').is_dir():
+        raise errors.UsageError(f'init_from={source} is not the workdir of a run')
+    store = checkpoint.Checkpoints(source / 'checkpoints')
+    step = store.best()
+    if step is None:
+        raise errors.UsageError(f'init_from={source} holds no finished checkpoint')
+    theirs = store.restore_raw(step)['params']
+    store.close()
+    theirs = theirs.get('model', theirs)
+    mine = params.get('model', params)
+    wrong = config.differences(_shapes(theirs), _shapes(mine))
+    if wrong:
+        title = f'init_from={source} holds another model (theirs -> ours):'
+        raise errors.UsageError('\n  '.join([title, *itertools.islice(wrong, 10)]))
+
+    def place(leaf, value):
+        return jax.device_put(np.asarray(value, leaf.dtype), leaf.sharding)
+
+    adopted = jax.tree.map(place, mine, theirs)
+    return {**params, 'model': adopted} if 'model' in params else adopted
+
+
+def _shapes(params) -> dict[str, tuple[int, ...]]:
+    """Path -> shape of every parameter, flat, for comparing two trees."""
+    return {
+        '/'.join(str(step.key) for step in path): tuple(leaf.shape)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+    }

@@ -1,0 +1,53 @@
+"""Installs genojax; `pip install -e .[dev]` for work on it."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(r"__version__ = '(.+)'", (HERE / 'genojax/__init__.py').read_text())[1]
+
+setup(
+    name='genojax',
+    version=VERSION,
+    description='JAX/Flax genomic foundation models, from genomes to a report',
+    long_description=(HERE / 'README.md').read_text(),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.11',
+    # The named configs travel inside the package, where `--config=NAME` finds them.
+    packages=[*find_packages(include=['genojax', 'genojax.*']), 'genojax.configs'],
+    package_dir={'genojax': 'genojax', 'genojax.configs': 'configs'},
+    install_requires=[
+        'jax>=0.10.2,<0.13',
+        'flax>=0.12.8,<0.13',
+        'optax>=0.2.8,<0.3',
+        'orbax-checkpoint>=0.12.8,<1',
+        'grain>=0.2.18,<0.3',
+        "array-record>=0.8.3; sys_platform == 'linux'",
+        'tensorflow-datasets>=4.9.10,<5',
+        'importlib_resources',  # tensorflow-datasets imports it without saying so
+        'ml-collections>=1.1',
+        'absl-py>=2.3',
+        'numpy>=2.0',
+        'jaxtyping>=0.3.11',
+        'rich>=13',
+        'tensorboardX>=2.6',
+        'matplotlib>=3.9',
+        'scikit-learn>=1.5',
+    ],
+    extras_require={
+        'dev': [
+            'pytest>=8',
+            'pytest-xdist>=3.6',
+            'pytest-timeout>=2.3',
+            'hypothesis>=6.100',
+            'beartype>=0.19',
+            'ruff==0.17.6',
+        ],
+        'tpu': ['jax[tpu]'],
+        'cuda': ['jax[cuda12]'],
+    },
+    entry_points={'console_scripts': ['genojax = genojax.cli.main:main']},
+)

@@ -1,0 +1,105 @@
+"""Checkpoints: what was saved comes back bit for bit, and what was damaged does not come back at all."""
+
+import json
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from genojax import checkpoint, errors
+
+
+def state(value=1.0):
+    return {'a': jnp.full((4, 3), value), 'b': {'c': jnp.arange(5, dtype=jnp.int32)}}
+
+
+def abstract():
+    where = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), state()
+    )
+
+
+@pytest.fixture(scope='module')
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('written')
+    store = checkpoint.Checkpoints(folder, keep=2)
+    for step, loss in ((1, 0.9), (2, 0.5), (3, 0.7), (4, None), (5, 0.8)):
+        store.save(step, state(step), {'fingerprint': 'f'}, loss)
+    store.close()
+    return folder
+
+
+@pytest.fixture
+def copied(written, tmp_path):
+    return shutil.copytree(written, tmp_path / 'copy')
+
+
+def test_the_newest_and_the_best_are_kept(written):
+    store = checkpoint.Checkpoints(written)
+    assert store.steps() == [2, 4, 5]
+    assert (store.latest(), store.best()) == (5, 2)
+    found, data = store.restore(2, abstract())
+    assert all(
+        np.array_equal(one, two)
+        for one, two in zip(jax.tree.leaves(found), jax.tree.leaves(state(2)), strict=True)
+    )
+    assert data == {'fingerprint': 'f', 'loss': 0.5}
+
+
+def test_a_flipped_bit_in_any_file_is_found_and_the_file_named(copied):
+    store = checkpoint.Checkpoints(copied)
+    files = [path for path in sorted((copied / '5').rglob('*')) if path.is_file()]
+    assert len(files) > 5
+    for path in files:
+        whole = path.read_bytes()
+        spoiled = bytearray(whole)
+        if not spoiled:
+            continue
+        spoiled[len(spoiled) // 2] ^= 1
+        path.write_bytes(spoiled)
+        with pytest.raises(errors.DamageError, match=f'{path.name}.* is not what was written.*2, 4'):
+            store.restore(5, abstract())
+        path.write_bytes(whole)
+    store.restore(5, abstract())
+
+
+def test_a_missing_file_is_found(copied):
+    store = checkpoint.Checkpoints(copied)
+    next((copied / '5').rglob('manifest.ocdbt')).unlink()
+    with pytest.raises(errors.DamageError, match='is missing'):
+        store.restore(5, abstract())
+
+
+def test_a_step_that_was_not_finished_is_passed_over(copied):
+    (copied / 'integrity' / '5.json').unlink()
+    store = checkpoint.Checkpoints(copied)
+    assert store.latest() == 4
+    with pytest.raises(errors.DamageError, match='step 5 was never finished'):
+        store.restore(5, abstract())
+    store.save(5, state(55), {'fingerprint': 'f'}, None)
+    store.wait()
+    assert float(store.restore(5, abstract())[0]['a'][0, 0]) == 55
+
+
+@pytest.mark.parametrize('change', ['shape', 'missing', 'extra'])
+def test_another_tree_is_refused(written, change):
+    wanted = abstract()
+    if change == 'shape':
+        wanted['a'] = jax.ShapeDtypeStruct((3, 4), jnp.float32, sharding=wanted['a'].sharding)
+    elif change == 'missing':
+        del wanted['a']
+    else:
+        wanted['d'] = wanted['a']
+    store = checkpoint.Checkpoints(written)
+    with pytest.raises(errors.DamageError, match='another state'):
+        store.restore(5, wanted)
+
+
+def test_the_manifest_holds_a_hash_of_every_file(written):
+    record = json.loads((written / 'integrity' / '5.json').read_text())
+    files = [path for path in (written / '5').rglob('*') if path.is_file()]
+    assert len(record['files']) == len(files)
+    assert all(len(digest) == 64 for digest in record['files'].values())

@@ -1,0 +1,121 @@
+"""The import graph is a ladder: a module imports only from strictly lower ranks and from its own package."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent / 'genojax'
+
+RANKS = {
+    0: ('typing', 'dna', 'genome', 'errors'),
+    1: ('config', 'metrics', 'optim', 'sharding', 'tokenizers', 'progress'),
+    2: ('attention', 'data', 'checkpoint'),
+    3: ('nn',),
+    4: ('models',),
+    5: ('objectives', 'predict', 'convert'),
+    6: ('experiment',),
+    7: ('workdir',),
+    8: ('train', 'evaluate', 'interpret'),
+    9: ('plan', 'report'),
+    10: ('pipeline',),
+    11: ('cli',),
+    12: ('__main__',),
+}
+RANK = {package: rank for rank, packages in RANKS.items() for package in packages}
+
+# Third-party module -> where in genojax it may be imported; a path's beginning.
+FENCES = {
+    'torch': ('convert/',),
+    'transformers': ('convert/',),
+    'tensorflow': ('convert/',),
+    'sklearn': ('evaluate/probes', 'evaluate/baselines', 'data/splits'),
+    'matplotlib': ('interpret/plot', 'report/'),
+    'tensorflow_datasets': ('data/ingest',),
+    'grain': ('data/mixture',),
+    'pybigtools': ('data/tracks',),
+    'cooler': ('data/contacts',),
+    'importlib': ('cli/',),  # strings that name code live at the door only
+}
+# No jax here: data workers import these modules, and a laptop may read a genome without an accelerator stack.
+WITHOUT_JAX = ('dna.py', 'genome.py', 'attention/patterns.py', 'tokenizers/', 'data/')
+
+
+def imports(source: str, module: str) -> list[str]:
+    """Absolute names of all that a module imports: at the top, in functions and under TYPE_CHECKING.
+
+    `module` is the dotted name of the module, ending in `.__init__` for a package, to resolve relative imports.
+    """
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ''
+            if node.level:
+                parent = module.split('.')[: -node.level]
+                base = '.'.join([*parent, *([node.module] if node.module else [])])
+            found += [f'{base}.{alias.name}' for alias in node.names]
+    return found
+
+
+def violations(source: str, path: str) -> list[str]:
+    """What a file at `path` (relative to genojax/) imports though it must not."""
+    package = path.split('/')[0].removesuffix('.py')
+    module = 'genojax.' + path.removesuffix('.py').replace('/', '.')
+    wrong = []
+    if package not in RANK and package != '__init__':
+        wrong.append(f'{path}: {package!r} has no rank')
+    for name in imports(source, module):
+        top, *rest = name.split('.')
+        if top == 'genojax' and rest and rest[0] in RANK and rest[0] != package:
+            if RANK[rest[0]] >= RANK.get(package, 0):
+                wrong.append(f'{path} imports {name}')
+        if top in ('configs', 'experiments') or name.startswith('genojax.configs'):
+            wrong.append(f'{path} imports {name}')
+        fence = FENCES.get(top)
+        if fence and not path.startswith(fence) and name != 'importlib.metadata':
+            wrong.append(f'{path} imports {name}')
+        if top in ('jax', 'flax', 'optax', 'orbax') and path.startswith(WITHOUT_JAX):
+            wrong.append(f'{path} imports {name}')
+    return wrong
+
+
+def test_every_module_stands_on_lower_ones():
+    wrong = []
+    for path in sorted(ROOT.rglob('*.py')):
+        wrong += violations(path.read_text(), str(path.relative_to(ROOT)))
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ('path', 'source'),
+    [
+        ('dna.py', 'from genojax import metrics'),
+        ('nn/blocks.py', 'from genojax.models import bert'),
+        ('nn/blocks.py', 'from ..models import bert'),
+        ('nn/blocks.py', 'from .. import models'),
+        ('train/loop.py', 'def f():\n    import genojax.evaluate.tasks'),
+        ('data/fasta.py', 'from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import jax'),
+        ('models/bert.py', 'import torch'),
+        ('data/records.py', 'import tensorflow_datasets as tfds'),
+        ('train/loop.py', 'import importlib\nimportlib.import_module("genojax.evaluate")'),
+        ('experiment.py', 'from configs import demo'),
+        ('novel.py', 'import numpy'),
+    ],
+)
+def test_a_planted_violation_is_found(path, source):
+    assert violations(source, path)
+
+
+@pytest.mark.parametrize(
+    ('path', 'source'),
+    [
+        ('nn/blocks.py', 'from genojax import attention'),
+        ('nn/blocks.py', 'from . import embed'),
+        ('data/mixture.py', 'import grain'),
+        ('cli/main.py', 'import importlib'),
+    ],
+)
+def test_a_lawful_import_passes(path, source):
+    assert not violations(source, path)

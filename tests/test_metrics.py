@@ -1,0 +1,208 @@
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genojax import metrics
+
+sklearn_metrics = pytest.importorskip('sklearn.metrics')
+
+
+@st.composite
+def labelled_scores(draw):
+    """Labels with both classes and scores with many ties."""
+    size = draw(st.integers(2, 60))
+    labels = [0, 1, *draw(st.lists(st.integers(0, 1), min_size=size - 2, max_size=size - 2))]
+    scores = draw(st.lists(st.integers(-4, 4), min_size=size, max_size=size))
+    return np.array(labels), np.array(scores) / 8
+
+
+@settings(max_examples=200, deadline=None)
+@given(labelled_scores())
+def test_scores_equal_scikit_learn(case):
+    labels, scores = case
+    assert metrics.auroc(labels, scores) == pytest.approx(
+        sklearn_metrics.roc_auc_score(labels, scores), abs=1e-12
+    )
+    assert metrics.auprc(labels, scores) == pytest.approx(
+        sklearn_metrics.average_precision_score(labels, scores), abs=1e-12
+    )
+    called = (scores > 0).astype(int)
+    assert metrics.mcc(labels, called) == pytest.approx(
+        sklearn_metrics.matthews_corrcoef(labels, called), abs=1e-12
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(labelled_scores(), st.integers(0, 2**31))
+def test_weights_count_rows_again(case, seed):
+    """A score with integer weights is the score of the rows written out that often: what a bootstrap relies on."""
+    labels, scores = case
+    weights = np.random.default_rng(seed).integers(0, 4, (3, labels.size))
+    weights[:, :2] = np.maximum(weights[:, :2], 1)
+    for metric in (metrics.auroc, metrics.auprc):
+        many = metric(labels, scores, weights)
+        for row, value in zip(weights, many, strict=True):
+            written = np.repeat(np.arange(labels.size), row)
+            assert value == pytest.approx(metric(labels[written], scores[written]), abs=1e-12)
+
+
+def test_auroc_by_hand():
+    assert metrics.auroc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])) == 0.75
+    assert metrics.auroc(np.array([0, 1]), np.array([1.0, 1.0])) == 0.5
+    assert metrics.auroc(np.array([0, 1]), np.array([np.inf, -np.inf])) == 0.0
+
+
+def test_large_scores_equal_scikit_learn():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 20_000)
+    scores = rng.normal(size=20_000) + labels
+    assert (
+        abs(metrics.auroc(labels, scores) - sklearn_metrics.roc_auc_score(labels, scores)) < 1e-12
+    )
+    expected = sklearn_metrics.average_precision_score(labels, scores)
+    assert abs(metrics.auprc(labels, scores) - expected) < 1e-12
+
+
+def test_pearson_equals_numpy_also_weighted_and_far_from_zero():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=500) + 1e6
+    y = 0.5 * x + rng.normal(size=500)
+    assert metrics.pearson(x, y) == pytest.approx(np.corrcoef(x, y)[0, 1], abs=1e-9)
+    small = x - 1e6
+    assert metrics.pearson(small, y) == pytest.approx(np.corrcoef(small, y)[0, 1], abs=1e-12)
+    weights = rng.integers(0, 3, (2, 500))
+    for row, value in zip(weights, metrics.pearson(small, y, weights), strict=True):
+        a, b = np.repeat(small, row), np.repeat(y, row)
+        assert value == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    'labels, scores, says',
+    [
+        ([1, 1], [0.1, 0.2], 'one class'),
+        ([0, 1], [0.1, np.nan], '1 of 2 scores are NaN'),
+        ([0, 2], [0.1, 0.2], '0 or 1'),
+        ([0, 1, 1], [0.1, 0.2], 'differ'),
+        ([], [], 'at least one'),
+    ],
+)
+def test_undefined_scores_are_refused(labels, scores, says):
+    for metric in (metrics.auroc, metrics.auprc):
+        with pytest.raises(ValueError, match=says):
+            metric(np.array(labels), np.array(scores))
+
+
+def test_a_constant_has_no_correlation():
+    with pytest.raises(ValueError, match='constant'):
+        metrics.pearson(np.ones(5), np.arange(5.0))
+
+
+def test_roc_curve_is_exact_when_short_and_close_when_thinned():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 5_000)
+    scores = np.round(rng.normal(size=5_000) + labels, 1)
+    fpr, tpr = metrics.roc_curve(labels, scores)
+    assert np.trapezoid(tpr, fpr) == pytest.approx(metrics.auroc(labels, scores), abs=1e-12)
+
+    scores = rng.normal(size=5_000) + labels
+    fpr, tpr = metrics.roc_curve(labels, scores, points=100)
+    exact_fpr, exact_tpr, _ = sklearn_metrics.roc_curve(labels, scores)
+    assert len(fpr) <= 100
+    assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
+    assert (np.diff(fpr) >= 0).all() and (np.diff(tpr) >= 0).all()
+    along = np.interp(exact_fpr + exact_tpr, fpr + tpr, tpr)
+    assert np.abs(along - exact_tpr).max() <= 2 / 100
+    assert np.trapezoid(tpr, fpr) == pytest.approx(metrics.auroc(labels, scores), abs=0.005)
+
+
+def test_interval_covers_the_truth_as_often_as_it_says():
+    """Normal scores one deviation apart: the true AUROC is Phi(1/sqrt 2) = 0.76025."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 100)
+    hits = 0
+    for seed in range(200):
+        interval = metrics.bootstrap_interval(
+            metrics.auroc, labels, rng.normal(size=200) + labels, n=300, seed=seed
+        )
+        assert interval.low <= interval.value <= interval.high
+        hits += interval.low <= 0.760250 <= interval.high
+    # 190 expected, deviation 3.1; the percentile interval of a bounded score runs a little narrow.
+    assert 180 <= hits <= 199
+
+
+def test_interval_is_a_function_of_the_seed_and_of_nothing_else(monkeypatch):
+    labels = np.random.default_rng(0).integers(0, 2, 300)
+    scores = np.random.default_rng(1).normal(size=300) + labels
+    first = metrics.bootstrap_interval(metrics.auroc, labels, scores, seed=3)
+    assert first == metrics.bootstrap_interval(metrics.auroc, labels, scores, seed=3)
+    assert first != metrics.bootstrap_interval(metrics.auroc, labels, scores, seed=4)
+
+
+def test_paired_difference_is_narrower_than_the_separate_intervals():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 400)
+    shared = rng.normal(size=400) + labels
+    better = shared + 0.4 * labels
+    difference = metrics.paired_difference(metrics.auroc, labels, better, shared)
+    single = metrics.bootstrap_interval(metrics.auroc, labels, shared)
+    assert difference.low > 0
+    assert difference.high - difference.low < single.high - single.low
+    nothing = metrics.paired_difference(metrics.auroc, labels, shared, shared)
+    assert nothing == (0, 0, 0)
+
+
+def test_clusters_are_drawn_whole():
+    """Every row four times over says nothing new: the clustered interval is as wide as that of the rows once."""
+    rng = np.random.default_rng(0)
+    labels = np.tile(rng.integers(0, 2, 200), 4)
+    scores = np.tile(rng.normal(size=200), 4) + labels
+    once = metrics.bootstrap_interval(
+        metrics.auroc, labels[:200], scores[:200], stratified=False, n=2000
+    )
+    clustered = metrics.bootstrap_interval(
+        metrics.auroc, labels, scores, clusters=np.tile(np.arange(200), 4), n=2000
+    )
+    fooled = metrics.bootstrap_interval(metrics.auroc, labels, scores, n=2000)
+    width = once.high - once.low
+    assert clustered.high - clustered.low == pytest.approx(width, rel=0.05)
+    assert fooled.high - fooled.low < 0.7 * width
+
+
+def test_ratio_interval_weighs_windows_by_their_bases():
+    bits, bases = np.array([10.0, 200.0]), np.array([10, 100])
+    assert metrics.ratio_interval(bits, bases).value == pytest.approx(210 / 110)
+    steady = metrics.ratio_interval(1.9 * np.arange(1, 50), np.arange(1, 50))
+    assert steady == pytest.approx((1.9, 1.9, 1.9))
+    with pytest.raises(ValueError, match='not all 0'):
+        metrics.ratio_interval(np.zeros(3), np.zeros(3))
+
+
+def test_metric_state_is_a_mean_over_any_grouping():
+    values = np.arange(12.0)
+    parts = [metrics.MetricState.of(part) for part in np.split(values, [1, 4, 9])]
+    left = metrics.MetricState.empty()
+    for part in parts:
+        left = left.merge(part)
+    right = parts[0].merge(parts[1].merge(parts[2].merge(parts[3])))
+    assert left.compute() == right.compute() == values.mean()
+    weighted = metrics.MetricState.of(values, np.array([1.0] * 3 + [0.0] * 9))
+    assert weighted.compute() == 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert np.isnan(metrics.MetricState.empty().compute())
+
+
+def test_metric_state_passes_through_jit():
+    import jax
+    import jax.numpy as jnp
+
+    @jax.jit
+    def step(state, x):
+        return state.merge(metrics.MetricState.of(x, jnp.ones_like(x)))
+
+    state = step(step(metrics.MetricState.empty(), jnp.arange(3.0)), jnp.arange(5.0))
+    assert isinstance(state, metrics.MetricState)
+    assert float(state.compute()) == pytest.approx(13 / 8)

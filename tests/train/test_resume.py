@@ -1,0 +1,201 @@
+"""A run that was killed and started again equals one that never stopped, bit for bit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from genojax import errors, experiment, workdir
+from genojax.cli import flags
+from genojax.data import ingest, simulate
+from genojax.train import log, loop
+
+STEPS = 6
+
+
+@pytest.fixture(scope='module')
+def shards(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('clade')
+    small = simulate.SimulationConfig(species=2, length=60_000, genes=12, task_rows=0)
+    simulate.write(folder / 'genomes', small)
+    ingest.ingest(folder / 'genomes', folder / 'shards')
+    return folder / 'shards'
+
+
+def overrides(shards):
+    return {
+        'data.shards': str(shards),
+        'data.eval_windows': '16',
+        'data.mixture.weights': "{'*': 1.0}",
+        'steps': str(STEPS),
+        'log_every': '1',
+        'eval_every': '3',
+        'save_every': '3',
+    }
+
+
+def recipe(shards, **more):
+    values = flags.load('debug_cpu')
+    for name, text in {**overrides(shards), **more}.items():
+        flags.override(values, name, text)
+    return experiment.from_config(values)
+
+
+def finish(recipe, folder, **options):
+    run = workdir.Run(recipe, folder, jax.devices()[:1])
+    state = loop.train(run, **options)
+    run.close()
+    return state
+
+
+@pytest.fixture(scope='module')
+def whole(shards, tmp_path_factory):
+    """A run that was never interrupted: its last state and its workdir."""
+    folder = tmp_path_factory.mktemp('whole') / 'run'
+    return finish(recipe(shards), folder), folder
+
+
+def assert_same(one, two):
+    leaves = list(zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True))
+    assert len(leaves) > 20
+    for a, b in leaves:
+        assert np.asarray(a).dtype == np.asarray(b).dtype
+        assert np.array_equal(a, b)
+
+
+def losses(folder):
+    return {row['step']: row['loss'] for row in log.read(folder) if row['kind'] == 'train'}
+
+
+def test_three_steps_a_stop_and_three_more_equal_six(shards, whole, tmp_path):
+    finish(recipe(shards), tmp_path / 'run', stop_at=3)
+    assert set(losses(tmp_path / 'run')) == {1, 2, 3}
+    state = finish(recipe(shards), tmp_path / 'run')
+    assert int(state.step) == STEPS
+    assert_same(state, whole[0])
+    assert losses(tmp_path / 'run') == losses(whole[1])
+
+
+def train_command(shards, folder):
+    arguments = [f'--config.{name}={text}' for name, text in overrides(shards).items()]
+    command = [sys.executable, '-m', 'genojax', 'train', '--config=debug_cpu', f'--workdir={folder}']
+    return [*command, *arguments]
+
+
+# The same compiler flags as here (another code would round otherwise), but one device.
+ONE_DEVICE = {'XLA_FLAGS': os.environ['XLA_FLAGS'].replace('count=8', 'count=1')}
+
+
+def start(shards, folder, **more):
+    return subprocess.Popen(
+        [*train_command(shards, folder), *(f'--config.{n}={t}' for n, t in more.items())],
+        env={**os.environ, **ONE_DEVICE},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(path, process, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline, f'{path} did not appear'
+        time.sleep(0.02)
+
+
+def test_sigkill_after_three_steps_and_the_same_command_again_equal_six(shards, whole, tmp_path):
+    folder = tmp_path / 'run'
+    process = start(shards, folder)
+    wait_for(folder / 'checkpoints' / 'integrity' / '3.json', process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    again = subprocess.run(
+        train_command(shards, folder),
+        env={**os.environ, **ONE_DEVICE},
+        capture_output=True,
+        text=True,
+    )
+    assert again.returncode == 0, again.stderr
+    run = workdir.Run(recipe(shards), folder, jax.devices()[:1])
+    assert_same(run.restore(STEPS), whole[0])
+    assert losses(folder) == losses(whole[1])
+    run.close()
+
+
+def test_sigterm_saves_and_exits_75_and_no_step_is_lost(shards, whole, tmp_path):
+    folder = tmp_path / 'run'
+    process = start(shards, folder, steps=100_000)
+    wait_for(folder / 'checkpoints' / 'integrity' / '3.json', process)
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate(timeout=30)[0]
+    assert process.returncode == errors.Preempted.exit_code, output
+    last = max(losses(folder))
+    assert f'stopped after step {last} of 100000' in output
+    assert (folder / 'checkpoints' / 'integrity' / f'{last}.json').exists()
+
+
+def test_a_workdir_of_another_config_is_refused_with_the_differences(shards, whole):
+    with pytest.raises(errors.UsageError, match=r'seed: 0 -> 1'):
+        workdir.Run(recipe(shards, seed='1'), whole[1])
+
+
+def test_other_data_behind_a_checkpoint_are_refused(shards, whole, tmp_path):
+    """The config file is the same and the genomes are not: the step would mean other batches."""
+    folder = tmp_path / 'run'
+    finish(recipe(shards), folder, stop_at=1)
+    changed = recipe(shards, **{'data.stride': '50'})
+    (folder / 'config.json').unlink()
+    run = workdir.Run(changed, folder, jax.devices()[:1])
+    with pytest.raises(errors.DamageError, match='the data behind this run have changed'):
+        run.start()
+    run.close()
+
+
+def test_init_from_takes_the_best_parameters_and_nothing_else(shards, whole, tmp_path):
+    run = workdir.Run(
+        recipe(shards, init_from=str(whole[1]), **{'optim.peak': '1e-3'}),
+        tmp_path / 'run',
+        jax.devices()[:1],
+    )
+    state = run.start()
+    assert int(state.step) == 0
+    source = workdir.Run(recipe(shards), whole[1], jax.devices()[:1])
+    assert_same(state.params, source.restore_best().params)
+    assert not any(np.asarray(leaf).any() for leaf in jax.tree.leaves(state.opt_state))
+    run.close(), source.close()
+
+
+def test_init_from_another_model_is_refused(shards, whole, tmp_path):
+    wider = recipe(shards, init_from=str(whole[1]), **{'model.inner': '64'})
+    run = workdir.Run(wider, tmp_path / 'run', jax.devices()[:1])
+    with pytest.raises(errors.UsageError, match=r'mlp/up/kernel: \(2, 16, 32\) -> \(2, 16, 64\)'):
+        run.start()
+    run.close()
+
+
+def test_the_log_has_what_a_user_plots(whole):
+    rows = log.read(whole[1])
+    train = [row for row in rows if row['kind'] == 'train'][-1]
+    for name in ('loss', 'accuracy', 'grad_norm', 'tokens_per_s', 'bases_per_s'):
+        assert name in train
+    assert any(name.startswith('loss/species/sim_') for name in train)
+    assert 'loss/region/none' in train
+    last = [row for row in rows if row['kind'] == 'eval'][-1]
+    assert 1.5 < last['bits_per_base'] < 2.3
+    assert list((whole[1] / 'tensorboard').glob('events.*'))
+    assert json.loads((whole[1] / 'config.json').read_text())['steps'] == STEPS
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(shards, tmp_path):
+    bad = recipe(shards, **{'optim.peak': '1e30', 'optim.warmup': '0', 'optim.clip': '1e30'})
+    run = workdir.Run(bad, tmp_path / 'run', jax.devices()[:1])
+    with pytest.raises(errors.DamageError, match='loss .* at step'):
+        loop.train(run)
+    run.close()
