@@ -11,14 +11,16 @@ import numpy as np
 from transformers import BigBirdConfig
 from transformers.models.big_bird import modeling_big_bird as hf
 
-from genojax.attention import plans, patterns
+from genojax.attention import patterns, plans
 
 HEADS, BLOCK, RANDOM, SEED = 3, 64, 3, 7
 
 
 def theirs(length: int) -> list[np.ndarray]:
     """Random blocks of rows 1 .. n-2, one array per head, as the PyTorch layer draws them in training."""
-    config = BigBirdConfig(hidden_size=12, num_attention_heads=HEADS, block_size=BLOCK, num_random_blocks=RANDOM)
+    config = BigBirdConfig(
+        hidden_size=12, num_attention_heads=HEADS, block_size=BLOCK, num_random_blocks=RANDOM
+    )
     layer = hf.BigBirdBlockSparseAttention(config, seed=SEED)
     layer.train()
     np.random.seed(SEED)
@@ -43,12 +45,16 @@ def theirs(length: int) -> list[np.ndarray]:
 def main() -> None:
     """Compares all lengths."""
     for length in (768, 832, 1024, 1280, 3072, 4096, 8192):
-        tiles = patterns.bigbird(length, BLOCK, random=RANDOM, seed=SEED, plan='google', per_head=HEADS)
+        tiles = patterns.bigbird(
+            length, BLOCK, random=RANDOM, seed=SEED, plan='google', per_head=HEADS
+        )
         ours = plans.google_columns(tiles)
-        for head, (one, two) in enumerate(zip(ours, theirs(length))):
+        for head, (one, two) in enumerate(zip(ours, theirs(length), strict=False)):
             if not np.array_equal(one, two):
                 rows = np.flatnonzero((one != two).any(1))
-                sys.exit(f'{length} tokens, head {head}: rows {rows[:5]} differ: {one[rows[:3]]} {two[rows[:3]]}')
+                sys.exit(
+                    f'{length} tokens, head {head}: rows {rows[:5]} differ: {one[rows[:3]]} {two[rows[:3]]}'
+                )
         print(f'{length} tokens: equal')
 
 

@@ -37,7 +37,10 @@ def _jax_step(f, arrays, mode):
     import jax
 
     q, k, v, g = (jax.numpy.asarray(x) for x in arrays)
-    both = lambda q, k, v: (lambda o, back: (o, back(g)))(*jax.vjp(f, q, k, v))
+
+    def both(q, k, v):
+        return (lambda o, back: (o, back(g)))(*jax.vjp(f, q, k, v))
+
     compiled = jax.jit(f if mode == 'forward' else both).lower(q, k, v).compile()
     planned = compiled.memory_analysis().temp_size_in_bytes / 2**20
     return lambda: jax.block_until_ready(compiled(q, k, v)), {'xla_temp_mib': planned}
@@ -47,7 +50,10 @@ def _ours(n, spec, mode, make, implementation='auto'):
     from genojax import attention
 
     pattern = make(n, spec)
-    f = lambda q, k, v: attention.attend(q, k, v, pattern, implementation=implementation)
+
+    def f(q, k, v):
+        return attention.attend(q, k, v, pattern, implementation=implementation)
+
     return _jax_step(f, _inputs(n, spec, 'BLHD'), mode)
 
 
@@ -89,8 +95,13 @@ def _(n, spec, mode):
     pattern = _bigbird(n, spec)
     sharding = jax.NamedSharding(mesh, jax.P(None, None, 'tensor'))
     q, k, v, g = (jax.device_put(x, sharding) for x in _inputs(n, spec, 'BLHD'))
-    f = lambda q, k, v: attention.attend(q, k, v, pattern, implementation='block_sparse')
-    both = lambda q, k, v, g: (lambda o, back: (o, back(g)))(*jax.vjp(f, q, k, v))
+
+    def f(q, k, v):
+        return attention.attend(q, k, v, pattern, implementation='block_sparse')
+
+    def both(q, k, v, g):
+        return (lambda o, back: (o, back(g)))(*jax.vjp(f, q, k, v))
+
     with jax.set_mesh(mesh):
         step = jax.jit(f if mode == 'forward' else both)
         arguments = (q, k, v) if mode == 'forward' else (q, k, v, g)

@@ -50,7 +50,10 @@ def gradient(policy: str, layers=12, width=512, length=4096, implementation='blo
     model = stack(width, width // 64, patterns.bigbird(length), implementation)
     x = jax.ShapeDtypeStruct((1, length, width), jnp.float32)
     params = jax.eval_shape(lambda x: model.init(jax.random.key(0), x, None), x)
-    loss = lambda params, x: jnp.mean(model.apply(params, x, None)[0] ** 2)
+
+    def loss(params, x):
+        return jnp.mean(model.apply(params, x, None)[0] ** 2)
+
     return jax.grad(loss), (params, x)
 
 

@@ -35,7 +35,10 @@ def points(records: list[dict]) -> list[dict]:
                 values = [r[field] for r in good]
                 point[field] = statistics.median(values)
                 point[f'{field}_spread'] = [min(values), max(values)]
-            point |= {k: good[0][k] for k in ('H', 'D', 'block', 'random', 'seed', 'device', 'work', 'clock')}
+            point |= {
+                k: good[0][k]
+                for k in ('H', 'D', 'block', 'random', 'seed', 'device', 'work', 'clock')
+            }
         else:
             point['error'] = group[0]['error']
         out.append(point)
@@ -47,7 +50,10 @@ def table(found: list[dict], mode: str, malloc: str) -> list[str]:
     found = [p for p in found if p['mode'] == mode and p['malloc'] == malloc]
     sizes, peers = sorted({p['n'] for p in found}), list(dict.fromkeys(p['peer'] for p in found))
     cells = {(p['peer'], p['n']): p for p in found}
-    lines = ['| peer | ' + ' | '.join(f'{n:,}' for n in sizes) + ' |', '|---' * (len(sizes) + 1) + '|']
+    lines = [
+        '| peer | ' + ' | '.join(f'{n:,}' for n in sizes) + ' |',
+        '|---' * (len(sizes) + 1) + '|',
+    ]
     for peer in peers:
         row = []
         for n in sizes:
@@ -68,7 +74,7 @@ def picture(found: list[dict]) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4), sharey=True)
-    for axis, mode in zip(axes, ('forward', 'both')):
+    for axis, mode in zip(axes, ('forward', 'both'), strict=False):
         for peer in dict.fromkeys(p['peer'] for p in found):
             line = sorted(
                 (p['n'], p['share'])
@@ -77,7 +83,7 @@ def picture(found: list[dict]) -> None:
             )
             if line:
                 wide = 2.5 if peer.startswith('genojax') else 1.2
-                axis.plot(*zip(*line), marker='o', linewidth=wide, label=peer)
+                axis.plot(*zip(*line, strict=False), marker='o', linewidth=wide, label=peer)
         axis.set_xscale('log', base=2)
         axis.set_xlabel('tokens')
         axis.set_title('forward' if mode == 'forward' else 'forward + backward')
@@ -92,7 +98,10 @@ def main() -> None:
     """Writes the three files."""
     suites = [p.stem.removeprefix('attention_') for p in sorted(RESULTS.glob('attention_*.jsonl'))]
     found = {suite: points(read(suite)) for suite in suites}
-    lines = ['Microseconds per token (share of the matmul rate measured in the same round), memory added.', '']
+    lines = [
+        'Microseconds per token (share of the matmul rate measured in the same round), memory added.',
+        '',
+    ]
     for suite, items in found.items():
         for malloc in ('default', 'tuned'):
             for mode in ('forward', 'both'):

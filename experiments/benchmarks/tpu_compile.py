@@ -50,7 +50,9 @@ def compile_case(name: str, chip: str, heads: int, width: int) -> dict:
         mesh = jax.sharding.Mesh(np.array([device]), ('one',))
         sharding = jax.NamedSharding(mesh, jax.P())
         x = jax.ShapeDtypeStruct((1, pattern.length, heads, width), jnp.bfloat16, sharding=sharding)
-        f = lambda q, k, v: attention.attend(q, k, v, pattern, implementation=implementation)
+
+        def f(q, k, v):
+            return attention.attend(q, k, v, pattern, implementation=implementation)
 
         def both(q, k, v):
             o, back = jax.vjp(f, q, k, v)

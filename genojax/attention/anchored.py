@@ -222,9 +222,16 @@ class _Step:
 
 def _regroup(tokens, groups: Groups, B: int):
     """Per-token extras by group, with batch and steps in one leading axis."""
-    flat = lambda x: x.reshape(-1, *x.shape[2:])
-    wide = lambda x: jnp.broadcast_to(x, (B, x.shape[1]))
-    turn = lambda x, f: None if x is None else flat(f(wide(x), groups))
+
+    def flat(x):
+        return x.reshape(-1, *x.shape[2:])
+
+    def wide(x):
+        return jnp.broadcast_to(x, (B, x.shape[1]))
+
+    def turn(x, f):
+        return None if x is None else flat(f(wide(x), groups))
+
     q_segment, k_segment, q_coord, k_coord, *others = tokens
     return (
         turn(q_segment, regroup_queries),
@@ -258,7 +265,10 @@ def _stripes_forward(static, pattern, q_BLHK, k_BMHK, v_BMHV, tokens):
         return None, (o, lse)
 
     _, (o, lse) = jax.lax.scan(body, None, (jnp.arange(len(q)), q))
-    back = lambda x: unregroup_queries(_heads_last(x, B, H), groups, L)
+
+    def back(x):
+        return unregroup_queries(_heads_last(x, B, H), groups, L)
+
     return back(o), back(lse)[..., 0]
 
 
@@ -269,7 +279,10 @@ def _stripes_backward(static, pattern, kept, cotangents):
     groups = sizes(match(pattern)[1], static.shards)
     tokens = _regroup(tokens, groups, B)
     delta_BLH = (do_BLHV.astype(jnp.float32) * o_BLHV.astype(jnp.float32)).sum(-1) - dlse_BLH
-    turn = lambda x: _heads_first(regroup_queries(x, groups))
+
+    def turn(x):
+        return _heads_first(regroup_queries(x, groups))
+
     q, do = turn(q_BLHK), turn(do_BLHV)
     lse_BLH = jnp.where(jnp.isneginf(lse_BLH), jnp.inf, lse_BLH)
     lse, delta = turn(lse_BLH[..., None]), turn(delta_BLH[..., None])
@@ -295,14 +308,17 @@ def _stripes_backward(static, pattern, kept, cotangents):
         dv = dv.at[step.key_row].add(jnp.einsum('gqd,gqk->gdk', doc, kept_p))
         return (dk, dv, dslopes), jnp.einsum('gqk,gkd->gqd', ds, kc) * static.scale
 
-    turned = lambda x: jnp.zeros(x.shape[:2] + (x.shape[3], x.shape[2]), jnp.float32)
+    def turned(x):
+        return jnp.zeros(x.shape[:2] + (x.shape[3], x.shape[2]), jnp.float32)
+
     dslopes = None if tokens[4] is None else jnp.zeros((H,), jnp.float32)
     carry = (turned(k), turned(v), dslopes)
     (dk, dv, dslopes), dq = jax.lax.scan(body, carry, (jnp.arange(len(q)), q, do, lse, delta))
     dq = unregroup_queries(_heads_last(dq, B, H), groups, L)
-    back = lambda x: unregroup_keys(
-        _heads_last(jnp.swapaxes(x, 2, 3), B, H), groups, k_BMHK.shape[1]
-    )
+
+    def back(x):
+        return unregroup_keys(_heads_last(jnp.swapaxes(x, 2, 3), B, H), groups, k_BMHK.shape[1])
+
     return dq, back(dk), back(dv), dslopes
 
 
@@ -343,7 +359,9 @@ def _anchored_bwd(which, kept, cotangents):
     far = _stripes_backward(
         static, pattern, (q_BLHK, k_BMHK, v_BMHV, tokens, o_BLHV, lse_BLH), cotangents
     )
-    dq, dk, dv = ((a.astype(jnp.float32) + b).astype(a.dtype) for a, b in zip(near[:3], far[:3]))
+    dq, dk, dv = (
+        (a.astype(jnp.float32) + b).astype(a.dtype) for a, b in zip(near[:3], far[:3], strict=False)
+    )
     nothing = jax.tree.map(block_sparse.zero_cotangent, tokens)
     # slopes enter both parts, each returns its share of their gradient
     dtokens = nothing[:4] + (far[3],) + nothing[5:]
@@ -367,7 +385,7 @@ def _stripes_fwd(which, q_BLHK, k_BMHK, v_BMHV, tokens):
 def _stripes_bwd(which, kept, cotangents):
     dq, dk, dv, dslopes = _stripes_backward(*which, kept, cotangents)
     nothing = jax.tree.map(block_sparse.zero_cotangent, kept[3])
-    dq, dk, dv = (d.astype(x.dtype) for d, x in zip((dq, dk, dv), kept))
+    dq, dk, dv = (d.astype(x.dtype) for d, x in zip((dq, dk, dv), kept, strict=False))
     return dq, dk, dv, nothing[:4] + (dslopes,) + nothing[5:]
 
 

@@ -190,7 +190,10 @@ class _Step:
         if static.shards > 1:
             variant = extras.place.shard * own + variant
         at = variant * count + c
-        table = lambda x: _take(jnp.asarray(x.reshape((-1,) + x.shape[2:])), at)
+
+        def table(x):
+            return _take(jnp.asarray(x.reshape((-1,) + x.shape[2:])), at)
+
         self.row = _take(jnp.asarray(steps.rows), c)
         self.real = self.row < plan.tall
         self.row = jnp.where(self.real, self.row, 0)
@@ -230,7 +233,10 @@ class _Step:
         """Where the tiles of this step lie in the array bias, [g, r, n] each."""
         shape = (self.g, self.r, self.n)
         B, H = self.extras.array.shape[:2]
-        full = lambda x: jnp.broadcast_to(x, shape)
+
+        def full(x):
+            return jnp.broadcast_to(x, shape)
+
         batch, head = self.batch if B > 1 else 0, self.head if H > 1 else 0
         return full(batch), full(head), full(self.row[:, :, None]), full(self.column[:, None, :])
 
@@ -393,9 +399,10 @@ def backward(static: Static, kept, cotangents):
         ds, kept_p = ds.astype(dtype), kept_p.astype(dtype)
         dqc = _dot('gqk,gkd->gqd', ds, kc).reshape(-1, b, q.shape[-1]) * static.scale
         dq = dq.at[step.out_row].add(dqc.astype(dq.dtype), mode='drop')
-        by_block = lambda x: (
-            x.reshape(step.g, -1, step.n, b).swapaxes(1, 2).reshape(step.g * step.n, -1, b)
-        )
+
+        def by_block(x):
+            return x.reshape(step.g, -1, step.n, b).swapaxes(1, 2).reshape(step.g * step.n, -1, b)
+
         dk = dk.at[step.key_row].add(
             by_block(_dot('gqd,gqk->gdk', qc, ds)), mode='promise_in_bounds'
         )

@@ -78,14 +78,14 @@ def of(pattern, block: int) -> Blocks:
         signature = pattern.signature(block, rows, columns, head)
         values, first, inverse = np.unique(signature, return_index=True, return_inverse=True)
         kinds = np.empty(len(values), np.int32)
-        for n, (value, at) in enumerate(zip(values.tolist(), first.tolist())):
+        for n, (value, at) in enumerate(zip(values.tolist(), first.tolist(), strict=False)):
             if value not in known:
                 known[value] = _look(pattern, block, int(rows[at]), int(columns[at]), head, tiles)
             kinds[n] = known[value]
         kind = kinds[inverse]
         keep = kind >= 0
         parts.append((rows[keep].astype(np.int64) + head * tall, columns[keep], kind[keep]))
-    row, column, kind = (np.concatenate(x) for x in zip(*parts))
+    row, column, kind = (np.concatenate(x) for x in zip(*parts, strict=False))
     start = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=pattern.heads * tall))])
     content = np.stack(tiles) if tiles else np.zeros((0, block, block), np.uint8)
     return Blocks(block, tall, wide, pattern.heads, start, column, kind, content)
@@ -125,4 +125,6 @@ def pairs(pattern, block: int = 64) -> int:
 
 def _cases(*columns: np.ndarray):
     values, counts = np.unique(np.stack(columns), axis=1, return_counts=True)
-    return [(tuple(int(x) for x in value), int(n)) for value, n in zip(values.T, counts)]
+    return [
+        (tuple(int(x) for x in value), int(n)) for value, n in zip(values.T, counts, strict=False)
+    ]

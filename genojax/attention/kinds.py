@@ -212,7 +212,10 @@ class Global(Pattern):
 
     def candidates(self, block, head=0):
         tall, wide = -(-self.length // block), -(-self.key_length // block)
-        touched = lambda n, on: np.flatnonzero(self._code(np.arange(n), block, on) != -1)
+
+        def touched(n, on):
+            return np.flatnonzero(self._code(np.arange(n), block, on) != -1)
+
         rows, columns = touched(tall, self.looks), touched(wide, self.is_seen)
         pairs = np.concatenate(
             [

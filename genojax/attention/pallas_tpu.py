@@ -146,13 +146,21 @@ def _anchored(q, k, v, pattern, scale, tokens: Tokens, block: int | None):
     groups = dataclasses.replace(
         groups, chunk=-(-L // groups.groups), queries=-(-L // groups.groups)
     )
-    fold = lambda x, f: None if x is None else f(x, groups).reshape(-1, *f(x, groups).shape[3:])
+
+    def fold(x, f):
+        return None if x is None else f(x, groups).reshape(-1, *f(x, groups).shape[3:])
+
     to_q, to_k = (
         functools.partial(fold, f=anchored.regroup_queries),
         functools.partial(fold, f=anchored.regroup_keys),
     )
-    each = lambda n: jnp.broadcast_to(jnp.arange(n), (B, n))
-    ones = lambda n: jnp.ones((B, n), jnp.int32)
+
+    def each(n):
+        return jnp.broadcast_to(jnp.arange(n), (B, n))
+
+    def ones(n):
+        return jnp.ones((B, n), jnp.int32)
+
     q_segment = ones(L) if tokens.q_segment is None else tokens.q_segment
     k_segment = ones(M) if tokens.k_segment is None else tokens.k_segment
     # padding tokens get segment 0 by the padding of the regrouping
@@ -169,7 +177,10 @@ def _anchored(q, k, v, pattern, scale, tokens: Tokens, block: int | None):
     size = min(block, max(8, -(-groups.keys // 8) * 8))
     static = Static(whole, size, scale, H, window.window)
     o, lse = _attend(static, to_q(q), to_k(k), to_k(v), far_tokens)
-    unfold = lambda x: anchored.unregroup_queries(x.reshape(B, -1, 1, *x.shape[1:]), groups, L)
+
+    def unfold(x):
+        return anchored.unregroup_queries(x.reshape(B, -1, 1, *x.shape[1:]), groups, L)
+
     o, lse = anchored.merge(
         (near[0].astype(jnp.float32), near[1]), (unfold(o).astype(jnp.float32), unfold(lse))
     )
@@ -199,8 +210,10 @@ class _Call:
     def add(self, name: str, x: Array, of: str, by_head: bool = True) -> None:
         """An array [B*H or B, blocks, a, b], of 'q' or 'k'; the kernel sees [a, b]."""
         row_wise = (of == 'q') != self.turned
+
         # lax.div: // on a signed number asks the device for its kind, and there may be none while lowering
-        lead = lambda bh: bh if by_head else jax.lax.div(bh, self.heads)
+        def lead(bh):
+            return bh if by_head else jax.lax.div(bh, self.heads)
 
         def at(bh, r, w, rows, table):
             return (lead(bh), rows[r] if row_wise else self._column(bh, r, w, table), 0, 0)
@@ -233,28 +246,34 @@ class _Call:
         count, width = len(self.part.rows), self.part.width
 
         def body(rows_ref, table_ref, *refs):
-            inputs = dict(zip(self.names, refs))
+            inputs = dict(zip(self.names, refs, strict=False))
             rest = refs[len(self.names) :]
             bh, r, w = pl.program_id(0), pl.program_id(1), pl.program_id(2)
             seen = self.entry(bh, r, w, table_ref) >= 0
             kernel(inputs, rest[: len(outputs)], rest[len(outputs) :], seen, w == 0, w == width - 1)
 
-        out_at = lambda bh, r, w, rows, table: (bh, r, 0, 0)
-        call = lambda interpret: pl.pallas_call(
-            body,
-            grid_spec=pltpu.PrefetchScalarGridSpec(
-                num_scalar_prefetch=2,
-                grid=(self.batch_heads, count, width),
-                in_specs=self.specs,
-                out_specs=[self._spec((None, None, *shape), out_at) for shape, _ in outputs],
-                scratch_shapes=[pltpu.VMEM(shape, jnp.float32) for shape in scratch],
-            ),
-            out_shape=[jax.ShapeDtypeStruct((self.batch_heads, count, *s), d) for s, d in outputs],
-            compiler_params=pltpu.CompilerParams(
-                dimension_semantics=('parallel', 'parallel', 'arbitrary')
-            ),
-            interpret=interpret,
-        )
+        def out_at(bh, r, w, rows, table):
+            return (bh, r, 0, 0)
+
+        def call(interpret):
+            return pl.pallas_call(
+                body,
+                grid_spec=pltpu.PrefetchScalarGridSpec(
+                    num_scalar_prefetch=2,
+                    grid=(self.batch_heads, count, width),
+                    in_specs=self.specs,
+                    out_specs=[self._spec((None, None, *shape), out_at) for shape, _ in outputs],
+                    scratch_shapes=[pltpu.VMEM(shape, jnp.float32) for shape in scratch],
+                ),
+                out_shape=[
+                    jax.ShapeDtypeStruct((self.batch_heads, count, *s), d) for s, d in outputs
+                ],
+                compiler_params=pltpu.CompilerParams(
+                    dimension_semantics=('parallel', 'parallel', 'arbitrary')
+                ),
+                interpret=interpret,
+            )
+
         # No branch for other devices: there it fails to lower, as it should.
         return jax.lax.platform_dependent(
             rows, table, *self.arrays, cpu=call(True), tpu=call(False)
@@ -310,9 +329,10 @@ def _tokens(
     call: _Call, static: Static, tokens: Tokens, tall: int, wide: int, B: int, M: int
 ) -> None:
     b = static.block
-    rows = lambda x, n: (
-        jnp.pad(x, [(0, 0), (0, n * b - x.shape[1])]).reshape(B, n, 1, b).astype(jnp.float32)
-    )
+
+    def rows(x, n):
+        return jnp.pad(x, [(0, 0), (0, n * b - x.shape[1])]).reshape(B, n, 1, b).astype(jnp.float32)
+
     pairs = [('segment', tokens.q_segment, tokens.k_segment)]
     if tokens.k_segment is None and M % b:
         pairs = [('segment', jnp.ones((B, tall * b), jnp.int32), jnp.ones((B, M), jnp.int32))]
@@ -329,7 +349,9 @@ def _tokens(
 def _gather_parts(calls, results, count: int) -> list[Array]:
     """Results of all calls, [B*H, R, a, b] each, put in the order of the row blocks."""
     order = np.argsort(np.concatenate([part.rows for part in calls]))
-    joined = [jnp.concatenate(x, axis=1) if len(x) > 1 else x[0] for x in zip(*results)]
+    joined = [
+        jnp.concatenate(x, axis=1) if len(x) > 1 else x[0] for x in zip(*results, strict=False)
+    ]
     return [x if np.array_equal(order, np.arange(count)) else x[:, order] for x in joined]
 
 
@@ -407,9 +429,12 @@ def _attend_bwd(static: Static, kept, cotangents):
     lse_BLH = jnp.where(jnp.isneginf(lse_BLH), -LOW, lse_BLH)
     q, do = _blocked(q_BLHK, tall, b), _blocked(do_BLHV.astype(q_BLHK.dtype), tall, b)
     k, v = _blocked(k_BMHK, wide, b), _blocked(v_BMHV, wide, b)
-    row = lambda x, fill: jnp.pad(
-        x.swapaxes(1, 2).reshape(B * H, L), [(0, 0), (0, tall * b - L)], constant_values=fill
-    ).reshape(B * H, tall, 1, b)
+
+    def row(x, fill):
+        return jnp.pad(
+            x.swapaxes(1, 2).reshape(B * H, L), [(0, 0), (0, tall * b - L)], constant_values=fill
+        ).reshape(B * H, tall, 1, b)
+
     arrays = (
         ('q', q, 'q'),
         ('k', k, 'k'),

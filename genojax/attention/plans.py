@@ -106,7 +106,7 @@ def _uniform(random: np.random.Generator, rows: np.ndarray, free: np.ndarray, ti
             if not len(bad):
                 break
             other = random.integers(0, len(rows), len(bad))
-            for b, o in zip(bad, other):  # swaps keep it a permutation
+            for b, o in zip(bad, other, strict=False):  # swaps keep it a permutation
                 column[b], column[o] = column[o], column[b]
         drawn[:, r] = np.where(_clash(column, rows, drawn[:, :r], reach), -1, column)
     for at in np.flatnonzero(

@@ -27,7 +27,7 @@ def mesh_axes() -> dict[str, int]:
         return {}
     names = (*BATCH_AXES, HEAD_AXIS, SEQUENCE_AXIS)
     manual = jax.sharding.AxisType.Manual
-    kinds = dict(zip(mesh.axis_names, mesh.axis_types))
+    kinds = dict(zip(mesh.axis_names, mesh.axis_types, strict=False))
     return {x: mesh.shape[x] for x in names if mesh.shape.get(x, 1) > 1 and kinds[x] != manual}
 
 
@@ -73,7 +73,10 @@ def attend(
     how = split(axes, B, H, pattern)
     if segments is not None and key_segments is None:
         key_segments = segments
-    whole = lambda x: None if x is None else jnp.broadcast_to(x, (B, *x.shape[1:]))
+
+    def whole(x):
+        return None if x is None else jnp.broadcast_to(x, (B, *x.shape[1:]))
+
     tokens, specs = {}, {}
     for name, x in (('segments', segments), ('key_segments', key_segments)):
         tokens[name], specs[name] = whole(x), how.spec('B', 'L')
@@ -135,7 +138,10 @@ def _first_rows(how: Split, q: Array) -> Array:
 def _extras(shard, static, tokens, dropout, place) -> block_sparse.Extras:
     """Extras of a shard: segments and coordinates already lie as its queries and keys do."""
     q_segment, k_segment, slopes, q_coord, k_coord = tokens
-    rows = lambda x: None if x is None else x.reshape(-1, static.block)
+
+    def rows(x):
+        return None if x is None else x.reshape(-1, static.block)
+
     return block_sparse.Extras(
         rows(q_segment),
         rows(k_segment),
@@ -205,7 +211,9 @@ def _blocks(devices, block, q, k, v, pattern, scale, segments, key_segments, bia
     if plan.far is None:
         return o, lse
 
-    wide = lambda x: None if x is None else _gather_rows(plan, x, block)
+    def wide(x):
+        return None if x is None else _gather_rows(plan, x, block)
+
     shard = exchange.Shard(pattern, devices, block, 'far')
     static = _static(shard, q, scale, dropout, devices)
     numbers = np.repeat(
@@ -227,7 +235,10 @@ def _near(plan, pattern, block, q, k, v, scale, tokens, dropout, rows) -> tuple[
     """The narrow rows. Where a device collects several times what it owns (BigBird's random blocks), heads go one by
     one and keys are collected again for the backward pass; else that would be the most of its memory."""
     me = jax.lax.axis_index(SEQUENCE_AXIS)
-    every = lambda x: None if x is None else collect(plan, x, block)
+
+    def every(x):
+        return None if x is None else collect(plan, x, block)
+
     q_segment, k_segment, slopes, q_coord, k_coord = tokens
     k_segment, k_coord = every(k_segment), every(k_coord)
     shard = exchange.Shard(pattern, plan.devices, block, 'near')
@@ -251,7 +262,10 @@ def _near(plan, pattern, block, q, k, v, scale, tokens, dropout, rows) -> tuple[
     little = plan.near.wide <= 1.5 * plan.own
     if little or pattern.heads > 1:
         return some_heads((q, k, v, slopes, rows))
-    apart = lambda x, axis: jnp.moveaxis(jnp.expand_dims(x, axis + 1), axis, 0)
+
+    def apart(x, axis):
+        return jnp.moveaxis(jnp.expand_dims(x, axis + 1), axis, 0)
+
     heads = (
         *(apart(x, 2) for x in (q, k, v)),
         None if slopes is None else apart(slopes, 0),
@@ -337,10 +351,18 @@ def _anchored(devices, q, k, v, pattern, scale, segments, key_segments, bias, dr
         to_flipped = functools.partial(_by_residue, devices, period, flip)
         origin = me * (period // devices)
     else:
-        to = lambda x: x
-        to_flipped = lambda x: _anchors(x, period)
+
+        def to(x):
+            return x
+
+        def to_flipped(x):
+            return _anchors(x, period)
+
         origin = me * q.shape[1]
-    turn = lambda x, f: None if x is None else f(x)
+
+    def turn(x, f):
+        return None if x is None else f(x)
+
     tokens = (
         turn(q_segment, to),
         turn(k_segment, to_flipped),

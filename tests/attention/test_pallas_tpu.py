@@ -30,8 +30,13 @@ def test_equals_the_reference(case):
 def test_lowers_for_tpu(make):
     pattern = make(8192)
     x = jax.ShapeDtypeStruct((1, 8192, 2, 64), jnp.bfloat16)
-    f = lambda q, k, v: attention.attend(q, k, v, pattern, implementation='pallas_tpu')
-    both = lambda q, k, v: jax.vjp(f, q, k, v)[1](q)
+
+    def f(q, k, v):
+        return attention.attend(q, k, v, pattern, implementation='pallas_tpu')
+
+    def both(q, k, v):
+        return jax.vjp(f, q, k, v)[1](q)
+
     text = jax.export.export(jax.jit(both), platforms=['tpu'])(x, x, x).mlir_module()
     assert text.count('tpu_custom_call') >= 3
 

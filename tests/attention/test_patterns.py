@@ -33,7 +33,7 @@ def dense(lists, length, key_length):
     """A block list written out, uint8 [heads, L, M]."""
     b = lists.block
     out = np.zeros((lists.heads, lists.tall * b, lists.wide * b), np.uint8)
-    for row, column, kind in zip(lists.row_of(), lists.column, lists.kind):
+    for row, column, kind in zip(lists.row_of(), lists.column, lists.kind, strict=False):
         h, r = divmod(int(row), lists.tall)
         out[h, r * b : (r + 1) * b, column * b : (column + 1) * b] = (
             lists.tiles[kind - 1] if kind else 1

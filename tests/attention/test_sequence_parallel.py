@@ -47,8 +47,13 @@ def compiled(pattern, axes, heads=2, width=64, backward=False):
     m = mesh(**axes)
     sharding = jax.NamedSharding(m, jax.P(None, 'sequence' if axes else None))
     x = jax.ShapeDtypeStruct((1, pattern.length, heads, width), jnp.float32, sharding=sharding)
-    f = lambda q, k, v: attention.attend(q, k, v, pattern, implementation='block_sparse')
-    both = lambda q, k, v: jax.vjp(f, q, k, v)[1](q)
+
+    def f(q, k, v):
+        return attention.attend(q, k, v, pattern, implementation='block_sparse')
+
+    def both(q, k, v):
+        return jax.vjp(f, q, k, v)[1](q)
+
     with jax.set_mesh(m):
         return jax.jit(both if backward else f).lower(x, x, x).compile()
 

@@ -25,7 +25,10 @@ def sequence(length, seed=0, island=None):
 def test_rotary_depends_on_distance_alone_and_keeps_norms():
     random = np.random.default_rng(0)
     q, k = (jnp.asarray(random.standard_normal((1, 1, 1, 16)), jnp.float32) for _ in range(2))
-    at = lambda x, p: positions.rotary(x, jnp.asarray([[p]], jnp.float32))[0, 0, 0]
+
+    def at(x, p):
+        return positions.rotary(x, jnp.asarray([[p]], jnp.float32))[0, 0, 0]
+
     one, two = at(q, 3.5) @ at(k, 10.25), at(q, 103.5) @ at(k, 110.25)
     np.testing.assert_allclose(one, two, rtol=1e-4)
     assert abs(one - at(q, 3.5) @ at(k, 11.25)) > 1e-3
@@ -119,9 +122,10 @@ def test_works_in_a_sparse_pattern():
     s = positions.cpg_coordinate(codes, half_window=50)
     q = jnp.asarray(np.random.default_rng(0).standard_normal((1, 512, 2, 8)), jnp.float32)
     pattern = patterns.bigbird(512, 32)
-    run = lambda name: attention.attend(
-        q, q, q, pattern, bias=positions.alibi(2, s), implementation=name
-    )
+
+    def run(name):
+        return attention.attend(q, q, q, pattern, bias=positions.alibi(2, s), implementation=name)
+
     np.testing.assert_allclose(run('block_sparse'), run('reference'), atol=1e-5)
     plain = attention.attend(q, q, q, pattern, bias=positions.alibi(2, jnp.arange(512)[None]))
     assert np.abs(run('reference') - plain).max() > 1e-3

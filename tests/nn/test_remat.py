@@ -23,8 +23,13 @@ def bench():
 
 def test_saves_what_it_promises(bench):
     none, block, dots = (bench.measure(x) for x in ('none', 'block', 'dots'))
-    saved = lambda x: 1 - x['temp_mib'] / none['temp_mib']
-    paid = lambda x: x['gflop'] / none['gflop']
+
+    def saved(x):
+        return 1 - x['temp_mib'] / none['temp_mib']
+
+    def paid(x):
+        return x['gflop'] / none['gflop']
+
     assert saved(block) >= 0.85 and paid(block) <= 1.30, (saved(block), paid(block))
     assert saved(dots) >= 0.70 and paid(dots) <= 1.10, (saved(dots), paid(dots))
 
@@ -33,9 +38,10 @@ def test_gradients_do_not_change(bench):
     found = []
     for name in ('none', 'block', 'dots'):
         f, (params, x) = bench.gradient(name, layers=2, width=64, length=256)
-        fill = lambda s: jnp.asarray(
-            np.random.default_rng(0).standard_normal(s.shape) * 0.1, s.dtype
-        )
+
+        def fill(s):
+            return jnp.asarray(np.random.default_rng(0).standard_normal(s.shape) * 0.1, s.dtype)
+
         found.append(jax.jit(f)(jax.tree.map(fill, params), fill(x)))
     for other in found[1:]:
         jax.tree.map(
