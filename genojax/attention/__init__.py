@@ -1,17 +1,30 @@
 """Attention: one meaning, many speeds. `attend` is the only door; `patterns` says who sees whom."""
 
 import dataclasses
+import functools
+import logging
 import math
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genojax.attention import patterns, reference
+from genojax.attention import (
+    anchored,
+    block_sparse,
+    pallas_tpu,
+    patterns,
+    reference,
+    sequence_parallel,
+    splash_tpu,
+)
 from genojax.attention.bias import Dropout, Linear
 from genojax.typing import Array, Bool, Float, Int
 
-IMPLEMENTATIONS = ('auto', 'reference')
+_log = logging.getLogger(__name__)
+
+IMPLEMENTATIONS = ('auto', 'reference', 'block_sparse', 'anchored', 'pallas_tpu', 'splash_tpu')
 
 
 def attend(
@@ -49,12 +62,73 @@ def attend(
         raise ValueError('segments_BL alone needs as many keys as queries; give key_segments_BM')
     if implementation not in IMPLEMENTATIONS:
         raise ValueError(f'{implementation=} is not one of {IMPLEMENTATIONS}')
-    scale = 1 / math.sqrt(q_BLHK.shape[-1]) if scale is None else scale
-    seen_BLM = same_segment(segments_BL, key_segments_BM)
-    o_BLHV, lse_BLH = reference.attend(
-        q_BLHK, k_BMHK, v_BMHV, jnp.asarray(pattern.weights()), scale, seen_BLM, bias, dropout
+    scale = 1 / math.sqrt(q_BLHK.shape[-1]) if scale is None else float(scale)
+    axes = sequence_parallel.mesh_axes()
+    spread = sequence_parallel.SEQUENCE_AXIS in axes
+    array = bias is not None and not isinstance(bias, Linear)
+    if implementation == 'splash_tpu' and return_lse:
+        raise NotImplementedError('splash_tpu gives no log-sum-exp')
+    if implementation == 'auto':
+        implementation = choose(pattern, jax.default_backend(), array, dropout is not None, spread)
+    arguments = (
+        q_BLHK,
+        k_BMHK,
+        v_BMHV,
+        pattern,
+        scale,
+        segments_BL,
+        key_segments_BM,
+        bias,
+        dropout,
     )
+    if implementation == 'reference' and not spread:
+        o_BLHV, lse_BLH = _reference(*arguments)
+    elif axes:
+        if spread and implementation not in ('block_sparse', 'anchored'):
+            raise NotImplementedError(
+                f'{implementation} cannot split the sequence; block_sparse can'
+            )
+        o_BLHV, lse_BLH = sequence_parallel.attend(axes, _fast(implementation), *arguments)
+    else:
+        o_BLHV, lse_BLH = _fast(implementation)(*arguments)
     return (o_BLHV, lse_BLH) if return_lse else o_BLHV
+
+
+@functools.lru_cache(maxsize=256)
+def choose(
+    pattern: patterns.Pattern, device: str, array_bias: bool, dropout: bool, spread: bool
+) -> str:
+    """What 'auto' runs; logged once for each kind of call.
+
+    Short sequences are dense: below these sizes the scan's own cost exceeds what it saves. Measured on one CPU core, 8
+    heads x 64: at 128 tokens the reference is 1.2 times faster forward + backward, at 256 it is 1.2 to 2 times slower.
+    """
+    side = 160 if device == 'cpu' else 1024
+    if not spread and pattern.length * pattern.key_length <= side**2:
+        name = 'reference'
+    elif device == 'tpu' and not (spread or array_bias or dropout):
+        name = 'pallas_tpu'
+    elif anchored.match(pattern) is not None and not array_bias:
+        name = 'anchored'
+    else:
+        name = 'block_sparse'
+    _log.info('attention: %s on %s for %s', name, device, pattern)
+    return name
+
+
+def _fast(implementation: str):
+    return {
+        'block_sparse': block_sparse.attend,
+        'anchored': anchored.attend,
+        'pallas_tpu': pallas_tpu.attend,
+        'splash_tpu': splash_tpu.attend,
+    }[implementation]
+
+
+def _reference(q_BLHK, k_BMHK, v_BMHV, pattern, scale, segments_BL, key_segments_BM, bias, dropout):
+    weights = jnp.asarray(pattern.weights())
+    seen_BLM = same_segment(segments_BL, key_segments_BM)
+    return reference.attend(q_BLHK, k_BMHK, v_BMHV, weights, scale, seen_BLM, bias, dropout)
 
 
 def probabilities(

@@ -1,11 +1,12 @@
 """What is added to scores or taken from probabilities, as small values that every implementation can make blockwise."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from genojax.typing import Array, Bool, Float, Int
+from genojax.typing import Array, Bool, Float
 
 
 @jax.tree_util.register_dataclass
@@ -17,9 +18,10 @@ class Linear:
     Coordinates may have a batch axis of 1. Slopes get gradients; coordinates come from data and get none.
     """
 
-    slopes_H: Float[Array, 'H']
-    q_coord_BL: Float[Array, 'B L'] | Int[Array, 'B L']
-    k_coord_BM: Float[Array, 'B M'] | Int[Array, 'B M']
+    # Any: while JAX takes the tree apart, its leaves are not always arrays.
+    slopes_H: Any
+    q_coord_BL: Any
+    k_coord_BM: Any
 
     def dense(self) -> Float[Array, 'B H L M']:
         """The bias as a dense array, for the reference."""
@@ -40,7 +42,7 @@ class Dropout:
     """
 
     rate: float = dataclasses.field(metadata={'static': True})
-    key: Array
+    key: Any
 
     def __post_init__(self):
         if not 0 <= self.rate < 1:

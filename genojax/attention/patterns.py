@@ -2,135 +2,108 @@
 
 A pattern is a description, not a matrix: `local(2**20, 96)` is three integers. What a pattern means is said by one
 method, `multiplicity(i, j)`: how often key j counts in the softmax of query i (0 never, 1 once; more than once only
-where a published model counts a block twice). Everything else, dense masks and block lists alike, follows from it.
-Run-time padding and packing are not patterns: they go by segment ids.
+where a published model counts a block twice). Dense masks and block lists (`blocks.py`) follow from it; `|` and `&`
+join patterns of one shape. Run-time padding and packing are not patterns: they go by segment ids.
 """
 
-import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
+from genojax.attention import kinds
 
-@dataclasses.dataclass(frozen=True)
-class Pattern:
-    """`length` queries, `key_length` keys; `p | q` is seen by either, `p & q` by both."""
-
-    length: int
-    key_length: int
-
-    heads = 1  # 1: shared by all heads
-
-    def __post_init__(self):
-        for name in ('length', 'key_length'):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f'{name}={value!r} must be an int >= 1')
-
-    def __or__(self, other: 'Pattern') -> 'Pattern':
-        return Either(self.length, self.key_length, self, other)
-
-    def __and__(self, other: 'Pattern') -> 'Pattern':
-        return Both(self.length, self.key_length, self, other)
-
-    def multiplicity(self, i: np.ndarray, j: np.ndarray, head: int = 0) -> np.ndarray:
-        """How often key j counts for query i, uint8; i and j are integer arrays that broadcast."""
-        raise NotImplementedError
-
-    def rows(self, queries: np.ndarray) -> np.ndarray:
-        """Multiplicities of the named queries, uint8 [R, M] ([H, R, M] where heads differ)."""
-        i, j = np.asarray(queries)[:, None], np.arange(self.key_length)[None, :]
-        shape = (len(i), self.key_length)
-        by_head = [np.broadcast_to(self.multiplicity(i, j, h), shape) for h in range(self.heads)]
-        return np.stack(by_head) if self.heads > 1 else by_head[0].copy()
-
-    def weights(self) -> np.ndarray:
-        """Multiplicities as a dense matrix, uint8 [L, M] ([H, L, M] where heads differ)."""
-        return self.rows(np.arange(self.length))
-
-    def mask(self) -> np.ndarray:
-        """What may be seen, bool [L, M] ([H, L, M] where heads differ)."""
-        return self.weights() > 0
-
-
-def _seen(condition: np.ndarray) -> np.ndarray:
-    return np.asarray(condition).astype(np.uint8)
-
-
-@dataclasses.dataclass(frozen=True)
-class Full(Pattern):
-    """Everything is seen."""
-
-    def multiplicity(self, i, j, head=0):
-        return np.ones(np.broadcast_shapes(np.shape(i), np.shape(j)), np.uint8)
-
-
-@dataclasses.dataclass(frozen=True)
-class Causal(Pattern):
-    """Key j is seen by query i if j <= i."""
-
-    def multiplicity(self, i, j, head=0):
-        return _seen(j <= i)
-
-
-@dataclasses.dataclass(frozen=True)
-class Local(Pattern):
-    """Key j is seen by query i if |i - j| <= window."""
-
-    window: int
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.window < 0:
-            raise ValueError(f'{self.window=} must be >= 0')
-
-    def multiplicity(self, i, j, head=0):
-        return _seen(np.abs(i - j) <= self.window)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Pair(Pattern):
-    left: Pattern
-    right: Pattern
-
-    def __post_init__(self):
-        super().__post_init__()
-        shapes = [(p.length, p.key_length) for p in (self.left, self.right)]
-        if shapes[0] != shapes[1]:
-            raise ValueError(f'patterns of different shapes: {shapes[0]} and {shapes[1]}')
-        if 1 not in (heads := (self.left.heads, self.right.heads)) and len(set(heads)) > 1:
-            raise ValueError(f'patterns for different numbers of heads: {heads}')
-
-    @property
-    def heads(self) -> int:
-        return max(self.left.heads, self.right.heads)
-
-
-@dataclasses.dataclass(frozen=True)
-class Either(_Pair):
-    """Seen by one or the other; the larger multiplicity counts."""
-
-    def multiplicity(self, i, j, head=0):
-        return np.maximum(self.left.multiplicity(i, j, head), self.right.multiplicity(i, j, head))
-
-
-@dataclasses.dataclass(frozen=True)
-class Both(_Pair):
-    """Seen by both; multiplicities multiply, so a mask restricts and does not reweigh."""
-
-    def multiplicity(self, i, j, head=0):
-        return self.left.multiplicity(i, j, head) * self.right.multiplicity(i, j, head)
+Pattern = kinds.Pattern
 
 
 def full(length: int, keys: int | None = None) -> Pattern:
-    """Every query sees every key."""
-    return Full(length, length if keys is None else keys)
+    """Every query sees every key; `keys` is their number, `length` by default, here and below."""
+    return kinds.Full(length, keys or length)
 
 
 def causal(length: int, keys: int | None = None) -> Pattern:
     """Query i sees keys 0..i."""
-    return Causal(length, length if keys is None else keys)
+    return kinds.Causal(length, keys or length)
 
 
 def local(length: int, window: int, keys: int | None = None) -> Pattern:
     """Query i sees keys i - window .. i + window: `window` is a half-width in tokens."""
-    return Local(length, length if keys is None else keys, window)
+    return kinds.Local(length, keys or length, window)
+
+
+def global_(length: int, tokens: int | Sequence[int], keys: int | None = None) -> Pattern:
+    """The named tokens (or the first `tokens`) see every key and are seen by every query."""
+    tokens = np.unique(
+        np.arange(tokens) if isinstance(tokens, int) else np.asarray(tokens, np.int64)
+    )
+    if not len(tokens) or tokens[0] < 0 or tokens[-1] >= max(length, keys or length):
+        raise ValueError(f'global tokens {tokens.tolist()[:5]} of {length}')
+    runs = np.split(tokens, np.flatnonzero(np.diff(tokens) > 1) + 1)
+    return kinds.Global(
+        length, keys or length, tuple((int(run[0]), int(run[-1]) + 1) for run in runs)
+    )
+
+
+def strided(length: int, stride: int, keys: int | None = None) -> Pattern:
+    """Query i sees keys at a distance that `stride` divides (Child et al., arXiv 1904.10509, section 4.3)."""
+    return kinds.Residue(length, keys or length, 1, -1, stride)
+
+
+def random(
+    length: int,
+    count: int,
+    block: int = 64,
+    seed: int = 0,
+    per_head: int = 1,
+    keys: int | None = None,
+) -> Pattern:
+    """Each query block sees `count` random key blocks, and each key block is seen by `count` query blocks or so."""
+    return kinds.Tiles(length, keys or length, block, 0, 0, count, seed, 'uniform', per_head, False)
+
+
+def bigbird(
+    length: int,
+    block: int = 64,
+    window: int = 3,
+    globals_: int = 2,
+    random: int = 3,
+    seed: int = 0,
+    plan: str = 'uniform',
+    per_head: int = 1,
+    mode: str = 'itc',
+) -> Pattern:
+    """BigBird (Zaheer et al., arXiv 2007.14062), counted in blocks.
+
+    Args:
+        window: own block and (window - 1) / 2 on each side.
+        globals_: blocks that see and are seen by all. 'itc': existing tokens, the first and the last block (the first
+            ceil(g/2) and the last floor(g/2)); 'etc': extra tokens, prepended, which `length` includes.
+        random: random key blocks of each other query block.
+        plan: 'uniform' over the sequence; 'google' as the published code draws them (models.md A0 T2: near the start,
+            and a pick of the last block counts twice); 'hf_eval' as transformers' PyTorch code uses in evaluation
+            (T1: block 0 in place of each random block).
+        per_head: number of heads that draw their own random blocks; 1 shares them.
+    """
+    if mode not in ('itc', 'etc'):
+        raise ValueError(f'{mode=} must be itc or etc')
+    return kinds.Tiles(
+        length, length, block, window, globals_, random, seed, plan, per_head, mode == 'etc'
+    )
+
+
+def longformer(length: int, window: int, global_tokens: int | Sequence[int] = 1) -> Pattern:
+    """A window of `window` tokens on each side and global tokens (Beltagy et al., arXiv 2004.05150)."""
+    return local(length, window) | global_(length, global_tokens)
+
+
+def anchored(
+    length: int,
+    window: int = 64,
+    period: int = 512,
+    kind: str = 'antidiagonal',
+    keys: int | None = None,
+) -> Pattern:
+    """`|i-j| <= window or (i+j) % period == 0`; kind 'columns' has `j % period == 0` in place of the sum."""
+    if kind not in ('antidiagonal', 'columns'):
+        raise ValueError(f'{kind=} must be antidiagonal or columns')
+    stripes = kinds.Residue(length, keys or length, int(kind == 'antidiagonal'), 1, period)
+    return local(length, window, keys) | stripes

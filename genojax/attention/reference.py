@@ -15,7 +15,7 @@ def scores(
     k_BMHK: Float[Array, 'B M H K'],
     weights_LM: UInt8[Array, '...'],
     scale: float,
-    seen_BLM: Bool[Array, 'B L M'] | None,
+    seen_BLM: Bool[Array, 'B #L M'] | None,
     bias: Linear | Array | None,
 ) -> Float[Array, 'B H L M']:
     """Scaled scores with bias and log multiplicity in f32; what may not be seen is -inf.
@@ -55,7 +55,7 @@ def attend(
     v_BMHV: Float[Array, 'B M H V'],
     weights_LM: UInt8[Array, '...'],
     scale: float,
-    seen_BLM: Bool[Array, 'B L M'] | None = None,
+    seen_BLM: Bool[Array, 'B #L M'] | None = None,
     bias: Linear | Array | None = None,
     dropout: Dropout | None = None,
 ) -> tuple[Float[Array, 'B L H V'], Float[Array, 'B L H']]:

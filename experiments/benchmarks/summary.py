@@ -1,0 +1,120 @@
+"""The table and the picture of what has been measured: results/*.jsonl to attention.md, attention.json, attention.png.
+
+    python experiments/benchmarks/summary.py
+
+A cell is the median over rounds of each round's median of quiet repetitions; the spread is between the best and the
+worst round. Times are only compared within one suite and one setting of the allocator.
+"""
+
+import collections
+import json
+import pathlib
+import statistics
+
+RESULTS = pathlib.Path(__file__).resolve().parent / 'results'
+FIELDS = ('us_per_token', 'share', 'median_s', 'added_mib', 'gflops', 'matmul_gflops')
+
+
+def read(suite: str) -> list[dict]:
+    """All lines of a suite."""
+    path = RESULTS / f'attention_{suite}.jsonl'
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def points(records: list[dict]) -> list[dict]:
+    """One record per peer, size, mode and allocator, with medians and spreads over rounds."""
+    groups = collections.defaultdict(list)
+    for record in records:
+        groups[record['peer'], record['n'], record['mode'], record['malloc']].append(record)
+    out = []
+    for (peer, n, mode, malloc), group in groups.items():
+        good = [r for r in group if 'error' not in r]
+        point = {'peer': peer, 'n': n, 'mode': mode, 'malloc': malloc, 'rounds': len(good)}
+        if good:
+            for field in FIELDS:
+                values = [r[field] for r in good]
+                point[field] = statistics.median(values)
+                point[f'{field}_spread'] = [min(values), max(values)]
+            point |= {
+                k: good[0][k]
+                for k in ('H', 'D', 'block', 'random', 'seed', 'device', 'work', 'clock')
+            }
+        else:
+            point['error'] = group[0]['error']
+        out.append(point)
+    return out
+
+
+def table(found: list[dict], mode: str, malloc: str) -> list[str]:
+    """Markdown: peers by sizes, microseconds per token (share of the matmul rate), MiB added."""
+    found = [p for p in found if p['mode'] == mode and p['malloc'] == malloc]
+    sizes, peers = sorted({p['n'] for p in found}), list(dict.fromkeys(p['peer'] for p in found))
+    cells = {(p['peer'], p['n']): p for p in found}
+    lines = [
+        '| peer | ' + ' | '.join(f'{n:,}' for n in sizes) + ' |',
+        '|---' * (len(sizes) + 1) + '|',
+    ]
+    for peer in peers:
+        row = []
+        for n in sizes:
+            p = cells.get((peer, n), {})
+            if 'us_per_token' in p:
+                row.append(f'{p["us_per_token"]:.1f} ({p["share"]:.0%}) +{p["added_mib"]:.0f} MiB')
+            else:
+                row.append('fails' if 'error' in p else '')
+        lines.append(f'| {peer} | ' + ' | '.join(row) + ' |')
+    return lines if found else []
+
+
+def picture(found: list[dict]) -> None:
+    """Share of the machine's matmul rate against length."""
+    import matplotlib
+
+    matplotlib.use('Agg')
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4), sharey=True)
+    for axis, mode in zip(axes, ('forward', 'both'), strict=False):
+        for peer in dict.fromkeys(p['peer'] for p in found):
+            line = sorted(
+                (p['n'], p['share'])
+                for p in found
+                if (p['peer'], p['mode'], p['malloc']) == (peer, mode, 'default') and 'share' in p
+            )
+            if line:
+                wide = 2.5 if peer.startswith('genojax') else 1.2
+                axis.plot(*zip(*line, strict=False), marker='o', linewidth=wide, label=peer)
+        axis.set_xscale('log', base=2)
+        axis.set_xlabel('tokens')
+        axis.set_title('forward' if mode == 'forward' else 'forward + backward')
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel('model FLOPs / matmul rate of the core')
+    axes[0].legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(RESULTS / 'attention.png', dpi=110)
+
+
+def main() -> None:
+    """Writes the three files."""
+    suites = [p.stem.removeprefix('attention_') for p in sorted(RESULTS.glob('attention_*.jsonl'))]
+    found = {suite: points(read(suite)) for suite in suites}
+    lines = [
+        'Microseconds per token (share of the matmul rate measured in the same round), memory added.',
+        '',
+    ]
+    for suite, items in found.items():
+        for malloc in ('default', 'tuned'):
+            for mode in ('forward', 'both'):
+                rows = table(items, mode, malloc)
+                if rows:
+                    title = 'forward' if mode == 'forward' else 'forward + backward'
+                    lines += [f'### {suite}, {title}, allocator {malloc}', '', *rows, '']
+    (RESULTS / 'attention.md').write_text('\n'.join(lines))
+    (RESULTS / 'attention.json').write_text(json.dumps(found, indent=1))
+    if found.get('main'):
+        picture(found['main'])
+    print('\n'.join(lines))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,235 @@
+"""Which key blocks travel between devices when the sequence is spread over them: tables only, numpy only.
+
+Each of n devices holds L / n consecutive tokens, N blocks. A row of few key blocks is computed where its queries lie;
+its keys come by three ways, by how many devices want them: blocks within `halo` of the edge from the two neighbours,
+blocks that half of the devices want (BigBird's global blocks) gathered by all, others (its random blocks) sent from
+owner to user alone. A row of many key blocks (a global row) is computed everywhere against the keys that lie there.
+
+Bytes that each device receives, for arrays of `size` bytes per block (K and V of one batch and head, say):
+    halo      2 * halo * size                    collective-permute
+    gathered  (n - 1) * gathered * size          all-gather
+    sent      (n - 1) * sent * size              all-to-all
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from genojax.attention import blocks, patterns, schedule
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Exchange:
+    """Tables for one pattern, number of devices and block.
+
+    Attributes:
+        halo: blocks taken from each neighbour.
+        gathered: int32 [n, G], the blocks (own numbering) that each owner gives to all; padded with 0.
+        sent: int32 [n, n, P], the blocks that owner sends to user; padded with 0.
+        near: block lists of the narrow rows, n times the pattern's heads, keys numbered
+            [own N | left halo | right halo | gathered n*G | received n*P].
+        far: block lists of the wide rows against the own keys; None if there are none.
+        wide_rows: int32 [n, R], each device's wide rows (own numbering), padded with 0.
+        wide_taken: int32 [W], where the wide rows lie among the n*R gathered ones.
+        source: int32 [n, N], where each own row's result lies in [N narrow | W wide].
+        key_blocks: int32 [n, keys], which block of the whole each near key block is.
+    """
+
+    devices: int
+    own: int
+    halo: int
+    gathered: np.ndarray
+    sent: np.ndarray
+    near: blocks.Blocks
+    far: blocks.Blocks | None
+    wide_rows: np.ndarray
+    wide_taken: np.ndarray
+    source: np.ndarray
+    key_blocks: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """A stand-in for a pattern on one device; its block lists hold the tables of all devices, one after the other."""
+
+    pattern: patterns.Pattern
+    devices: int
+    block: int
+    part: str  # near, far or ring
+
+    natural_block = None
+
+    @property
+    def length(self) -> int:
+        return self.blocks(self.block).tall * self.block
+
+    @property
+    def key_length(self) -> int:
+        return self.blocks(self.block).wide * self.block
+
+    def blocks(self, block: int) -> blocks.Blocks:
+        """The block lists, [devices * pattern heads] of them (`ring`: [devices * devices * heads], by step)."""
+        if self.part == 'ring':
+            return ring(self.pattern, self.devices, block)
+        return getattr(plan(self.pattern, self.devices, block), self.part)
+
+
+def check(pattern: patterns.Pattern, devices: int, block: int) -> None:
+    """Whole blocks on every device, or an error that says what would do."""
+    if pattern.length != pattern.key_length:
+        raise NotImplementedError('a sequence spread over devices needs as many keys as queries')
+    if pattern.length % (devices * block):
+        whole = -(-pattern.length // (devices * block)) * devices * block
+        raise ValueError(
+            f'{pattern.length} tokens do not make whole blocks of {block} on {devices} devices; '
+            f'pad to {whole} tokens with segment id 0'
+        )
+
+
+def wants_ring(pattern: patterns.Pattern, devices: int, block: int) -> bool:
+    """Whether most rows see many blocks, so that all keys must pass by every device anyway."""
+    if pattern.candidate_count(block) > blocks.MOST_TILES:
+        return True
+    counts = pattern.blocks(block).counts().max(0)
+    return bool((counts > schedule.MOST_SLOTS).mean() > 0.25)
+
+
+@functools.lru_cache(maxsize=16)
+def plan(pattern: patterns.Pattern, devices: int, block: int) -> Exchange:
+    """The exchange tables of a pattern of mostly narrow rows."""
+    lists = pattern.blocks(block)
+    n, own, heads = devices, lists.tall // devices, lists.heads
+    head, row = np.divmod(lists.row_of().astype(np.int64), lists.tall)
+    column = lists.column.astype(np.int64)
+    is_wide = lists.counts().max(0) > schedule.MOST_SLOTS
+    narrow = ~is_wide[row]
+    user, owner = row // own, column // own
+    away = narrow & (user != owner)
+
+    halo = _halo(row[away], column[away], own, lists.tall)
+    by_halo = away & (np.abs(user - owner) == 1)
+    by_halo &= np.where(column > row, column % own < halo, own - column % own <= halo)
+    rest = away & ~by_halo
+    wanted = np.unique(column[rest] * n + user[rest])
+    popular = np.bincount(wanted // n, minlength=lists.tall) * 2 >= n
+    by_all = rest & popular[column]
+    by_owner = rest & ~popular[column]
+
+    gathered, slot_of = _table(np.unique(column[by_all]), own, n)
+    pairs = np.unique((user * lists.tall + column)[by_owner])
+    sent, place_of = _sent(pairs // lists.tall, pairs % lists.tall, own, n)
+
+    local = np.where(user == owner, column % own, 0)
+    right = own + halo + column % own
+    left = own + column % own - (own - halo)
+    local = np.where(by_halo, np.where(column > row, right, left), local)
+    base = own + 2 * halo
+    local = np.where(by_all, base + owner * gathered.shape[1] + slot_of[column], local)
+    base += n * gathered.shape[1]
+    if len(pairs):
+        at = place_of[np.searchsorted(pairs, user * lists.tall + column).clip(0, len(pairs) - 1)]
+        local = np.where(by_owner, base + owner * sent.shape[2] + at, local)
+    keys = base + n * sent.shape[2]
+
+    near = _lists(
+        lists, narrow, (user * heads + head) * own + row % own, local, n * heads, own, keys
+    )
+    wide = np.flatnonzero(is_wide)
+    wide_rows, wide_slot = _table(wide, own, n)
+    far, source = None, np.tile(np.arange(own), (n, 1))
+    if len(wide):
+        index = np.searchsorted(wide, row)
+        where = (owner * heads + head) * len(wide) + index
+        far = _lists(lists, ~narrow, where, column % own, n * heads, len(wide), own)
+        source[wide // own, wide % own] = own + np.arange(len(wide))
+    taken = (wide // own) * wide_rows.shape[1] + wide_slot[wide]
+    return Exchange(
+        n,
+        own,
+        halo,
+        gathered,
+        sent,
+        near,
+        far,
+        wide_rows,
+        taken.astype(np.int32),
+        source.astype(np.int32),
+        _origin(n, own, halo, gathered, sent),
+    )
+
+
+def _halo(row: np.ndarray, column: np.ndarray, own: int, tall: int) -> int:
+    """The reach of the offsets that at least half of the rows next to a border have."""
+    offset = column - row
+    offset = offset[np.abs(offset) <= own]
+    if not len(offset):
+        return 0
+    value, count = np.unique(offset, return_counts=True)
+    usual = value[count * 2 >= np.minimum(np.abs(value), own) * max(tall // own - 1, 1)]
+    return int(np.abs(usual).max(initial=0))
+
+
+def _table(block: np.ndarray, own: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Blocks listed by owner, [n, most], and the slot of each block of the whole."""
+    owner = block // own
+    most = int(np.bincount(owner, minlength=n).max(initial=0)) if len(block) else 0
+    table, slot_of = np.zeros((n, most), np.int32), np.zeros(n * own, np.int64)
+    for device in range(n):
+        mine = block[owner == device]
+        table[device, : len(mine)] = mine % own
+        slot_of[mine] = np.arange(len(mine))
+    return table, slot_of
+
+
+def _sent(user: np.ndarray, column: np.ndarray, own: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Blocks by owner and user, [n, n, most], and each pair's slot there."""
+    pair = (column // own) * n + user
+    order = np.argsort(pair, kind='stable')
+    counts = np.bincount(pair, minlength=n * n)
+    slot = np.empty(len(pair), np.int64)
+    slot[order] = np.arange(len(pair)) - np.repeat(np.cumsum(counts) - counts, counts)
+    table = np.zeros((n * n, int(counts.max(initial=0))), np.int32)
+    table[pair, slot] = column % own
+    return table.reshape(n, n, -1), slot
+
+
+def _lists(lists: blocks.Blocks, keep, where, local, heads, tall, wide) -> blocks.Blocks:
+    where, local, kind = where[keep], local[keep], lists.kind[keep]
+    order = np.lexsort((local, where))
+    start = np.concatenate([[0], np.cumsum(np.bincount(where, minlength=heads * tall))])
+    return blocks.Blocks(
+        lists.block,
+        tall,
+        wide,
+        heads,
+        start,
+        local[order].astype(np.int32),
+        kind[order],
+        lists.tiles,
+    )
+
+
+def _origin(n: int, own: int, halo: int, gathered: np.ndarray, sent: np.ndarray) -> np.ndarray:
+    """Which block of the whole each device's near key blocks are."""
+    device = np.arange(n)[:, None]
+    parts = [
+        device * own + np.arange(own),
+        (device - 1) % n * own + np.arange(own - halo, own),
+        (device + 1) % n * own + np.arange(halo),
+        np.tile((device * own + gathered).reshape(1, -1), (n, 1)),
+        np.swapaxes(sent + np.arange(n)[:, None, None] * own, 0, 1).reshape(n, -1),
+    ]
+    return np.concatenate(parts, axis=1).astype(np.int32)
+
+
+@functools.lru_cache(maxsize=8)
+def ring(pattern: patterns.Pattern, devices: int, block: int) -> blocks.Blocks:
+    """Block lists by step s and device d: own queries against the keys of device (d - s) % n."""
+    lists = pattern.blocks(block)
+    n, own, heads = devices, lists.tall // devices, lists.heads
+    head, row = np.divmod(lists.row_of().astype(np.int64), lists.tall)
+    column = lists.column.astype(np.int64)
+    user, owner = row // own, column // own
+    where = (((user - owner) % n * n + user) * heads + head) * own + row % own
+    return _lists(lists, np.ones(len(row), bool), where, column % own, n * n * heads, own, own)

@@ -1,0 +1,197 @@
+"""Where a token stands: rotary, ALiBi, Enformer's bases, and a coordinate that runs by CpG density.
+
+All are pure functions of positions. A position is a number per token, [B, L] or [1, L], and need not be whole: that
+is what lets `cpg_coordinate` stand in for the token number in `rotary` and in `attention.Linear`, at linear cost and
+under every attention pattern. A learned table is an embedding indexed by token number (`Learned`).
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from genojax import attention
+from genojax.typing import Array, Float, Int, UInt8
+
+CPG_HALF_WINDOW = 250  # bases on each side: a CpG island is 200 bases or longer
+CPG_RATES = (0.25, 1.0)  # bulk human DNA has observed/expected 0.2 to 0.25, islands 0.6 and more
+
+
+class Learned(nn.Module):
+    """A learned vector per position, [L, D] float32 (Devlin et al. 2019, section 3)."""
+
+    length: int
+    width: int
+    stddev: float = 0.02
+
+    @nn.compact
+    def __call__(self, count: int) -> Float[Array, 'L D']:
+        """The first `count` of them.
+
+        Raises:
+            ValueError: more positions than there are (JAX alone would repeat the last and say nothing).
+        """
+        if count > self.length:
+            raise ValueError(f'{count} tokens are more than the {self.length} learned positions')
+        init = nn.with_logical_partitioning(
+            nn.initializers.normal(self.stddev), ('positions', 'embed')
+        )
+        return self.param('embedding', init, (self.length, self.width), jnp.float32)[:count]
+
+
+def rotary(
+    x_BLHK: Float[Array, 'B L H K'],
+    positions_BL: Float[Array, '#B L'] | Int[Array, '#B L'],
+    base: float = 1e4,
+) -> Float[Array, 'B L H K']:
+    """Turns pairs of features by angles that grow with the position, so that q.k depends on the distance alone.
+
+    RoFormer (Su et al., arXiv 2104.09864, equation 34), half-split as in GPT-NeoX and ESM-2: feature f pairs with
+    f + K/2 and turns by position * base^(-2f/K). Computed in f32.
+
+    Raises:
+        ValueError: an odd number of features.
+    """
+    K = x_BLHK.shape[-1]
+    if K % 2:
+        raise ValueError(f'rotary positions pair features, but K = {K} is odd')
+    frequency_K = base ** (-np.arange(0, K, 2, dtype=np.float64) / K)
+    angle_BLK = (
+        positions_BL.astype(jnp.float32)[:, :, None]
+        * jnp.asarray(frequency_K, jnp.float32)[None, None]
+    )
+    cos, sin = jnp.cos(angle_BLK)[:, :, None], jnp.sin(angle_BLK)[:, :, None]
+    first, second = jnp.split(x_BLHK.astype(jnp.float32), 2, axis=-1)
+    turned = jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
+    return turned.astype(x_BLHK.dtype)
+
+
+def alibi_slopes(heads: int) -> Float[np.ndarray, 'H']:
+    """Slopes of ALiBi (Press et al., arXiv 2108.12409, section 3): 2^(-8h/H), h = 1..H, for H a power of two.
+
+    Otherwise those of the power of two below, then every other one of the power of two above, as in the paper's code
+    and in DNABERT-2 (12 heads: 8 and 4).
+    """
+    power = 2 ** int(math.log2(heads))
+    slopes = 2.0 ** (-8 * np.arange(1, power + 1) / power)
+    between = 2.0 ** (-8 * np.arange(1, 2 * power + 1, 2) / (2 * power))
+    return np.concatenate([slopes, between])[:heads].astype(np.float32)
+
+
+def alibi(heads: int, positions_BL: Float[Array, '#B L'] | Int[Array, '#B L']) -> attention.Linear:
+    """ALiBi, symmetric, along any coordinate: a bias for `attend`."""
+    return attention.Linear(jnp.asarray(alibi_slopes(heads)), positions_BL, positions_BL)
+
+
+def enformer_basis(length: int, features: int = 192) -> Float[np.ndarray, 'P F']:
+    """Enformer's relative-position features for distances -(length-1) .. length-1 (Avsec et al. 2021, methods).
+
+    A third each of exponentials, central masks and gamma densities of |distance|, then all of them times the sign.
+    The gamma densities are divided by their maximum over positions, as the published weights need (models.md T3:
+    ports divide over features and differ by up to 1).
+
+    Raises:
+        ValueError: a number of features that six does not divide.
+    """
+    if features % 6:
+        raise ValueError(f'{features=} must be a multiple of 6')
+    count = features // 6
+    signed = np.arange(1 - length, length, dtype=np.float64)[:, None]
+    far = np.abs(signed)
+    half_life = 2.0 ** np.linspace(3, math.log2(length), count)
+    exponential = np.exp(-math.log(2) / half_life * far)
+    mask = (2.0 ** np.arange(1, count + 1) - 1 > far).astype(np.float64)
+    basis = np.concatenate([exponential, mask, _gamma(far, length, count)], axis=1)
+    return np.concatenate([basis, np.sign(signed) * basis], axis=1).astype(np.float32)
+
+
+def _gamma(far: np.ndarray, length: int, count: int) -> np.ndarray:
+    deviation, mean = length / (2 * count), np.linspace(length / count, length, count)
+    shape, rate = (mean / deviation) ** 2, mean / deviation**2
+    with np.errstate(divide='ignore'):
+        log_density = (shape - 1) * np.log(far) - rate * far
+    log_density -= np.array([math.lgamma(a) for a in shape]) - shape * np.log(rate)
+    density = np.exp(log_density) + 1e-8
+    return density / density.max(axis=0, keepdims=True)
+
+
+def cpg_coordinate(
+    bases_BL: UInt8[Array, 'B L'] | Int[Array, 'B L'],
+    valid_B: Int[Array, 'B'] | None = None,
+    half_window: int = CPG_HALF_WINDOW,
+    rates: tuple[float, float] = CPG_RATES,
+) -> Float[Array, 'B L']:
+    """A position that advances fast where CpGs are dense and slowly where they are rare, f32, in units of bases.
+
+    For the step from base i to i + 1, over the 2 * half_window bases around it (fewer at the ends), with N_C, N_G and
+    N_CpG counted among the `known` bases of the window (codes A 0, C 1, G 2, T 3, unknown 4):
+
+        expected = N_C * N_G / known                    Gardiner-Garden and Frommer 1987 (J. Mol. Biol. 196:261)
+        density  = (N_CpG + 1) / (expected + 1)         one pseudocount: a window without C or G has density 1
+        rate     = clip(density, *rates)
+        s(0) = 0,  s(i + 1) = s(i) + rate / mean(rate)
+
+    So s is strictly increasing, s(L - 1) = L - 1, no step is longer than rates[1] / rates[0], and:
+    constant density gives s(i) = i, the plain token number; the reverse complement gives the mirrored coordinate
+    L - 1 - s(L - 1 - i), because C and G change places and CpG is its own reverse complement. The mean is over the
+    window given to the model, so the same DNA has the same relative, not absolute, rates in every window.
+
+    In f32 a coordinate near 2^20 is resolved to 1/16 base.
+
+    Args:
+        valid_B: number of real bases of each row; beyond them s advances by 1.
+        half_window: bases on each side of a step.
+        rates: least and greatest rate before normalisation.
+
+    Raises:
+        ValueError: rates that are not 0 < rates[0] <= rates[1], or a half_window below 1.
+    """
+    if not 0 < rates[0] <= rates[1] or half_window < 1:
+        raise ValueError(f'{rates=} must be 0 < low <= high, {half_window=} at least 1')
+    B, L = bases_BL.shape
+    inside_BL = jnp.ones((B, L), bool)
+    if valid_B is not None:
+        inside_BL = jnp.arange(L)[None] < valid_B[:, None]
+    is_c, is_g = (bases_BL == 1) & inside_BL, (bases_BL == 2) & inside_BL
+    known = (bases_BL < 4) & inside_BL
+    step = jnp.arange(L - 1)
+    low, high = jnp.maximum(step + 1 - half_window, 0), jnp.minimum(step + 1 + half_window, L)
+    c, g, n = (_between(x, low, high) for x in (is_c, is_g, known))
+    cpg = _between(is_c[:, :-1] & is_g[:, 1:], low, high - 1)
+    expected = c * g / jnp.maximum(n, 1)
+    rate = jnp.clip((cpg + 1) / (expected + 1), *rates)
+    real = inside_BL[:, 1:]
+    mean = jnp.where(real, rate, 0).sum(-1, keepdims=True) / jnp.maximum(
+        real.sum(-1, keepdims=True), 1
+    )
+    rate = jnp.where(real, rate / jnp.where(mean > 0, mean, 1.0), 1.0)
+    # the sum of what the steps are away from 1 stays small, so it keeps more digits than the sum of the steps
+    drift = jnp.pad(jnp.cumsum(rate - 1, axis=-1), [(0, 0), (1, 0)])
+    return jnp.arange(L, dtype=jnp.float32)[None] + drift
+
+
+def _between(flags_BL: Array, low: Array, high: Array) -> Float[Array, 'B S']:
+    """How many flags are set at low .. high - 1."""
+    total = jnp.pad(jnp.cumsum(flags_BL.astype(jnp.int32), axis=-1), [(0, 0), (1, 0)])
+    return (total[:, high] - total[:, low]).astype(jnp.float32)
+
+
+def token_coordinate(
+    coordinate_BL: Float[Array, 'B L'], spans_T2: Int[np.ndarray, 'T 2']
+) -> Float[Array, 'B T']:
+    """The coordinate of tokens that span bases start .. stop - 1: the middle between their first and last base.
+
+    A token without bases (span -1, -1) stands at the nearest end: before the first token that has some at the first
+    base, else at the last base. Mirrored spans have mirrored coordinates.
+    """
+    L = coordinate_BL.shape[1]
+    spans_T2 = np.asarray(spans_T2)
+    has = spans_T2[:, 0] >= 0
+    first = int(np.argmax(has)) if has.any() else len(spans_T2)
+    special = np.where(np.arange(len(spans_T2)) < first, 0, L - 1)
+    start = np.where(has, spans_T2[:, 0], special)
+    last = np.where(has, spans_T2[:, 1] - 1, special)
+    if start.size and (start.max() >= L or last.max() >= L):
+        raise ValueError(f'spans up to {int(last.max()) + 1} of a sequence of {L} bases')
+    return (coordinate_BL[:, start] + coordinate_BL[:, last]) / 2

@@ -1,0 +1,60 @@
+"""What remat policies promise: memory saved, FLOPs paid, equal gradients; the same numbers on every run."""
+
+import importlib.util
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from genojax.nn import remat
+
+PATH = pathlib.Path(__file__).parents[2] / 'experiments' / 'benchmarks' / 'remat.py'
+
+
+@pytest.fixture(scope='module')
+def bench():
+    spec = importlib.util.spec_from_file_location('remat_bench', PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_saves_what_it_promises(bench):
+    none, block, dots = (bench.measure(x) for x in ('none', 'block', 'dots'))
+
+    def saved(x):
+        return 1 - x['temp_mib'] / none['temp_mib']
+
+    def paid(x):
+        return x['gflop'] / none['gflop']
+
+    assert saved(block) >= 0.85 and paid(block) <= 1.30, (saved(block), paid(block))
+    assert saved(dots) >= 0.70 and paid(dots) <= 1.10, (saved(dots), paid(dots))
+
+
+def test_gradients_do_not_change(bench):
+    found = []
+    for name in ('none', 'block', 'dots'):
+        f, (params, x) = bench.gradient(name, layers=2, width=64, length=256)
+
+        def fill(s):
+            return jnp.asarray(np.random.default_rng(0).standard_normal(s.shape) * 0.1, s.dtype)
+
+        found.append(jax.jit(f)(jax.tree.map(fill, params), fill(x)))
+    for other in found[1:]:
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-7), found[0], other
+        )
+
+
+def test_offload_lowers_for_tpu(bench):
+    f, arguments = bench.gradient('offload', layers=2, width=64, length=640)
+    text = jax.jit(f).trace(*arguments).lower(lowering_platforms=('tpu',)).as_text()
+    assert 'pinned_host' in text
+
+
+def test_other_names_are_refused():
+    with pytest.raises(ValueError, match='blocks'):
+        remat.policy('blocks')
