@@ -1,12 +1,13 @@
 """Checkpoints: Orbax underneath, and a SHA-256 manifest on top, because Orbax restores a flipped bit without a word.
 
 `checkpoints/STEP` is Orbax's; `checkpoints/integrity/STEP.json` lists its files and hashes, written when the step is
-whole, so a step without one was still being written when the job died and is passed over. The newest steps and the best
-one by a metric are kept.
+whole, so a step without one was never checked as a whole and is passed over. The newest steps and the best one by a
+metric are kept.
 """
 
 import hashlib
 import json
+import math
 import pathlib
 import shutil
 from typing import Any
@@ -24,15 +25,18 @@ class Checkpoints:
     Args:
         directory: made if absent.
         keep: how many of the newest steps stay; the best stays as well.
+        read_only: another run's checkpoints; nothing is written or removed.
     """
 
-    def __init__(self, directory: pathlib.Path, keep: int = 2):
+    def __init__(self, directory: pathlib.Path, keep: int = 2, read_only: bool = False):
         self.directory = pathlib.Path(directory).resolve()
-        self.directory.mkdir(parents=True, exist_ok=True)
         self._integrity = self.directory / 'integrity'
-        self._integrity.mkdir(exist_ok=True)
+        self._read_only = read_only
+        if not read_only:
+            self._integrity.mkdir(parents=True, exist_ok=True)
         policies = [
-            checkpoint_managers.LatestN(keep),
+            # One more than asked for, since the newest is not whole until it is sealed.
+            checkpoint_managers.LatestN(keep + 1),
             # Orbax calls the largest metric best; ours is a loss.
             checkpoint_managers.BestN(
                 get_metric_fn=lambda found: -found['loss'],
@@ -45,6 +49,7 @@ class Checkpoints:
             options=ocp.CheckpointManagerOptions(
                 preservation_policy=checkpoint_managers.AnyPreservationPolicy(policies),
                 enable_async_checkpointing=True,
+                read_only=read_only,
             ),
         )
         self._unsealed: set[int] = set()
@@ -65,7 +70,7 @@ class Checkpoints:
         losses = {}
         for step in self.steps():
             record = json.loads((self._integrity / f'{step}.json').read_text())
-            if record['loss'] is not None:
+            if record['loss'] is not None and math.isfinite(record['loss']):
                 losses[step] = record['loss']
         return min(losses, key=losses.get) if losses else self.latest()
 
@@ -92,8 +97,15 @@ class Checkpoints:
         )
         self._unsealed.add(step)
 
+    def seal(self) -> None:
+        """Hash what has reached the disk, without waiting for what has not."""
+        if self._unsealed and not self._manager.is_saving_in_progress():
+            self.wait()
+
     def wait(self) -> None:
         """Until every save is on disk, hashed, and every step that is no longer kept is gone."""
+        if self._read_only:
+            return
         self._manager.wait_until_finished()
         for step in sorted(self._unsealed):
             if jax.process_index() == 0:

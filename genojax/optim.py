@@ -9,7 +9,7 @@ import optax
 
 @dataclasses.dataclass(frozen=True)
 class OptimConfig:
-    """Learning rate rises linearly to `peak` over `warmup` steps, then falls to `peak * floor`."""
+    """Learning rate rises linearly to `peak` over `warmup` steps, then falls to `peak * floor` unless decay is none."""
 
     peak: float = 1e-3
     warmup: int = 100  # steps

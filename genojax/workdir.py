@@ -14,6 +14,7 @@ import numpy as np
 from genojax import checkpoint, config, errors, metrics, sharding
 from genojax import experiment as recipes
 from genojax.data import feeds
+from genojax.objectives import classify
 from genojax.typing import Batch
 
 # Streams of random bits that no training step uses (a step is at most 2^31 - 3).
@@ -35,7 +36,7 @@ class Run:
         self, recipe: recipes.Experiment, workdir: pathlib.Path, devices: list | None = None
     ):
         self.recipe, self.workdir = recipe, pathlib.Path(workdir)
-        self._claim()
+        self._refuse_other_config()
         tokenizer = recipes.make_tokenizer(recipe.tokenizer)
         self.feed = feeds.open_feed(recipe.data, recipe.seed, tokenizer, self.workdir)
         self.objective = recipes.build(recipe, self.feed.species)
@@ -43,32 +44,50 @@ class Run:
             self.mesh = sharding.make_mesh(recipe.mesh, devices)
         except ValueError as error:
             raise errors.UsageError(str(error)) from error
-        # One row too few would recompile; one batch is enough to know every shape.
-        self.sample: Batch = next(iter(self.feed.held_out(1)))
+        self._refuse_other_classes()
+        # One batch is enough to know every shape.
+        self.sample: Batch = next(iter(self.feed.held_out(1)), None)
+        if self.sample is None:
+            raise errors.InputError(
+                'SP01', 'nothing is held out', fix="leave some cells of the split column empty"
+            )
         rows, ways = len(self.sample['tokens']), self.mesh.shape['data'] * self.mesh.shape['fsdp']
         if rows * jax.process_count() % ways:
             raise errors.UsageError(f'a batch of {rows} rows cannot be split over {ways} devices')
-        self.abstract = recipes.abstract(recipe, self.objective, self.sample, self.mesh)
+        try:
+            self.abstract = recipes.abstract(recipe, self.objective, self.sample, self.mesh)
+        except (ValueError, NotImplementedError) as error:
+            raise errors.UsageError(f'the model does not fit its data: {error}') from error
         self.checkpoints = checkpoint.Checkpoints(self.workdir / 'checkpoints', recipe.keep)
         self.key = jax.random.key(recipe.seed)
         self._score = jax.jit(self._score_batch)
+        # Only now, when nothing has refused the config, does the workdir belong to it.
+        partial = self.workdir / 'config.json.partial'
+        partial.write_text(json.dumps(config.to_dict(recipe), indent=1))
+        partial.replace(self.workdir / 'config.json')
 
-    def _claim(self) -> None:
-        path = self.workdir / 'config.json'
-        mine = config.to_dict(self.recipe)
-        if path.exists():
-            differences = config.differences(json.loads(path.read_text()), mine)
+    def _refuse_other_config(self) -> None:
+        try:
+            self.workdir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = f'{self.workdir} cannot be written: {error.strerror}'
+            raise errors.UsageError(reason) from error
+        if (self.workdir / 'config.json').exists():
+            theirs = _read_json(self.workdir / 'config.json')
+            differences = config.differences(theirs, config.to_dict(self.recipe))
             if differences:
                 title = f'{self.workdir} holds a run of another config (theirs -> yours):'
                 raise errors.UsageError('\n  '.join([title, *differences]))
-            return
-        try:
-            self.workdir.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(mine, indent=1))
-        except OSError as error:
-            raise errors.UsageError(
-                f'{self.workdir} cannot be written: {error.strerror}'
-            ) from error
+
+    def _refuse_other_classes(self) -> None:
+        if isinstance(self.recipe.objective, classify.ClassifyConfig):
+            found, meant = self.feed.task.labelled.classes, self.recipe.objective.classes
+            if found != meant:
+                raise errors.InputError(
+                    'LB02',
+                    f'{found} classes, but the config has objective.classes={meant}',
+                    path=self.feed.task.labelled.source,
+                )
 
     def describe(self) -> str:
         """What is about to be trained, on what, in a few lines."""
@@ -89,9 +108,12 @@ class Run:
             return self.restore(latest)
         shardings = jax.tree.map(lambda leaf: leaf.sharding, self.abstract)
         init = jax.jit(self._init, out_shardings=shardings)
-        state = init(jax.random.fold_in(self.key, _INIT_STREAM), self.sample)
+        with jax.set_mesh(self.mesh):
+            state = init(jax.random.fold_in(self.key, _INIT_STREAM), self.sample)
         if self.recipe.init_from:
-            params = adopt(pathlib.Path(self.recipe.init_from), state.params)
+            source = pathlib.Path(self.recipe.init_from)
+            _refuse_other_model(source, self.recipe)
+            params = adopt(source, state.params)
             state = state.replace(params=params)
         return state
 
@@ -111,6 +133,13 @@ class Run:
                 f'({data["fingerprint"][:16]} -> {self.feed.fingerprint[:16]}). Fix: a new workdir'
             )
         return state
+
+    def restore_latest(self) -> recipes.TrainState:
+        """The state of the newest checkpoint: for scores on the data that choose the best one."""
+        latest = self.checkpoints.latest()
+        if latest is None:
+            raise errors.UsageError(f'{self.workdir} holds no finished checkpoint')
+        return self.restore(latest)
 
     def restore_best(self) -> recipes.TrainState:
         """The state with the lowest held-out loss."""
@@ -149,7 +178,7 @@ class Run:
         return self.objective.loss(params, extra, batch, key, False)[1][1]
 
     def evaluate(self, state: recipes.TrainState) -> dict[str, metrics.MetricState]:
-        """Held-out `loss`; for language models that is bits per base, with its parts by species."""
+        """Held-out metrics: a classifier's loss; for language models bits per base, with its parts by species."""
         limit = getattr(self.recipe.data, 'eval_windows', None)
         merged: dict[str, metrics.MetricState] = {}
         for batch, found in self.score(state, limit):
@@ -164,7 +193,6 @@ class Run:
         member_BS = np.eye(len(self.feed.species))[batch['species']]
         total = metrics.MetricState(bits_B.sum(), count_B.sum())
         return {
-            'loss': total,
             'bits_per_base': total,
             'bits_per_base/species': metrics.MetricState(bits_B @ member_BS, count_B @ member_BS),
         }
@@ -187,7 +215,27 @@ def read_config(workdir: pathlib.Path) -> recipes.Experiment:
     path = pathlib.Path(workdir) / 'config.json'
     if not path.is_file():
         raise errors.UsageError(f'{workdir} is not the workdir of a run: it has no config.json')
-    return recipes.from_config(json.loads(path.read_text()))
+    return recipes.from_config(_read_json(path))
+
+
+def _read_json(path: pathlib.Path):
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise errors.DamageError(f'{path} is not JSON: {error}') from error
+
+
+def _refuse_other_model(source: pathlib.Path, recipe: recipes.Experiment) -> None:
+    """Parameters mean nothing under another tokenizer or other positions, though their shapes agree."""
+    theirs = read_config(source)
+    wrong = config.differences(config.to_dict(theirs.tokenizer), config.to_dict(recipe.tokenizer))
+    for name in ('kind', 'positions', 'coordinate', 'epsilon', 'pad_id'):
+        before, after = (getattr(x.model, name, None) for x in (theirs, recipe))
+        if before != after:
+            wrong.append(f'model.{name}: {before!r} -> {after!r}')
+    if wrong:
+        title = f'init_from={source} holds another model (theirs -> ours):'
+        raise errors.UsageError('\n  '.join([title, *wrong]))
 
 
 def adopt(source: pathlib.Path, params):
@@ -202,7 +250,7 @@ def adopt(source: pathlib.Path, params):
     """
     if not (source / 'checkpoints').is_dir():
         raise errors.UsageError(f'init_from={source} is not the workdir of a run')
-    store = checkpoint.Checkpoints(source / 'checkpoints')
+    store = checkpoint.Checkpoints(source / 'checkpoints', read_only=True)
     step = store.best()
     if step is None:
         raise errors.UsageError(f'init_from={source} holds no finished checkpoint')

@@ -14,6 +14,7 @@ import genojax
 EXTRAS = {
     'dev': ('pytest', 'the tests'),
     'tpu': ('libtpu', 'TPUs'),
+    'cuda': ('jax_cuda12_plugin', 'NVIDIA GPUs'),
 }
 PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
 
@@ -27,11 +28,8 @@ def run(argv: list[str]) -> None:
 def findings() -> list[tuple[str, str]]:
     """Rows of (what, how it stands)."""
     rows = [('genojax', genojax.__version__), ('python', platform.python_version())]
-    rows += [(name, importlib.metadata.version(name)) for name in PACKAGES]
-
-    import jax
-
-    rows.append(('devices', ', '.join(f'{device.device_kind}' for device in jax.devices())))
+    rows += [(name, _version(name)) for name in PACKAGES]
+    rows.append(('devices', _devices()))
     rows.append(('cores', str(len(os.sched_getaffinity(0)))))
     pages = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
     rows.append(('memory', f'{pages / 2**30:.1f} GiB'))
@@ -47,3 +45,19 @@ def findings() -> list[tuple[str, str]]:
             )
         )
     return rows
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return f'ABSENT; pip install {package}'
+
+
+def _devices() -> str:
+    try:
+        import jax
+
+        return ', '.join(device.device_kind for device in jax.devices())
+    except (ImportError, RuntimeError) as error:
+        return f'NONE: {str(error).splitlines()[0]}'

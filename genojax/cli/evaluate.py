@@ -8,9 +8,9 @@ import pathlib
 def run(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog='genojax evaluate', description=__doc__)
     parser.add_argument(
-        'workdir', type=pathlib.Path, help='the run to score; its best checkpoint is used'
+        'workdir', type=pathlib.Path, help='the run to score'
     )
-    parser.add_argument('--windows', type=int, help='held-out windows to score (all)')
+    parser.add_argument('--windows', type=_positive, help='held-out windows to score (all)')
     arguments = parser.parse_args(argv)
 
     # Imported here, so that --help does not wait for jax.
@@ -18,11 +18,13 @@ def run(argv: list[str]) -> None:
     from genojax.evaluate import classification, held_out
 
     job = workdir.Run(workdir.read_config(arguments.workdir), arguments.workdir)
-    state = job.restore_best()
     if job.objective.scores_bits:
+        # The newest, not the best: held-out windows chose the best one.
+        state = job.restore_latest()
         name, found = 'held_out.json', held_out.score(job, state, arguments.windows)
         print(_bits_table(found))
     else:
+        state = job.restore_best()  # chosen by the valid rows; scored on the test rows
         models = {'model': classification.scores(job, state)}
         fitted = classification.baseline_scores(job.feed.task)
         name, found = 'test.json', classification.compare(job.feed.task, models, fitted, 'model')
@@ -32,6 +34,12 @@ def run(argv: list[str]) -> None:
     path.write_text(json.dumps(found, indent=1))
     job.close()
     print(f'step {found["step"]}; written to {path}')
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f'{text!r} is not a number of windows')
+    return int(text)
 
 
 def _interval(estimate) -> str:

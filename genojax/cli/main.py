@@ -51,9 +51,14 @@ def main(argv: list[str] | None = None) -> None:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         _fail('interrupted', 130)
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) has gone; nothing is wrong here.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of a pipe (head, less) has gone; nothing is wrong here.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return
+        if error.filename is None:
+            raise
+        _fail(f'{error.filename}: {error.strerror}', errors.UsageError.exit_code)
 
 
 def _run(argv: list[str]) -> None:

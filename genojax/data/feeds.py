@@ -82,6 +82,8 @@ class GenomesFeed:
             )
         if shards == SIMULATED:
             shards = _simulated_shards(workdir)
+        if not pathlib.Path(shards).is_dir():
+            raise errors.UsageError(f'data.shards={shards}: no such folder')
         self.corpus = ingest.open(shards)
         self.windows, self.split_report = splits.held_out_split(
             self.corpus,
@@ -117,8 +119,9 @@ class GenomesFeed:
         """Held-out windows, `limit` of them spread evenly over the species (None: all)."""
         chosen = {name: pair[1] for name, pair in self.windows.items()}
         if limit is not None:
-            share = max(1, limit // len(chosen))
-            chosen = {name: windows.thinned(share) for name, windows in chosen.items()}
+            names = list(chosen)[:: -(-len(chosen) // limit)]  # more species than windows: every n-th
+            share = limit // len(names)
+            chosen = {name: chosen[name].thinned(share) for name in names}
         return mixtures.eval_batches(self.corpus, chosen, self.config.mixture, self.tokenizer)
 
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from genojax import experiment as recipes
-from genojax import metrics, workdir
+from genojax import errors, metrics, workdir
 from genojax.data import labels
 from genojax.evaluate import baselines
 
@@ -14,10 +14,15 @@ TRUTH = 'log_likelihood_ratio'
 
 def scores(run: workdir.Run, state: recipes.TrainState, part: str = 'test') -> np.ndarray:
     """The model's score of every row of a part, in order: log odds of class 1 against class 0."""
+    if run.recipe.objective.classes != 2:
+        raise errors.UsageError(
+            f'scores compare two classes; this task has {run.recipe.objective.classes}'
+        )
     call = jax.jit(run.objective.logits)
     found = []
     for batch in run.feed.part(part):
-        logits_BC = np.asarray(call(state.params, state.extra, run.put(batch)))
+        with jax.set_mesh(run.mesh):  # `attend` looks at it to split a sequence
+            logits_BC = np.asarray(call(state.params, state.extra, run.put(batch)))
         real = batch['weight'] > 0
         found.append((logits_BC[:, 1] - logits_BC[:, 0])[real])
     return np.concatenate(found)
@@ -51,16 +56,27 @@ def compare(
         lead: the model whose differences to all others are given.
     """
     truth = task.labelled.labels[task.rows('test')]
-    clusters = task.split.groups[task.rows('test')]
-    table = {name: _figures(truth, found, seed) for name, found in models.items()}
+    # Rows that share sequence are drawn together: they are not independent.
+    groups = task.split.groups[task.rows('test')]
+    table = {name: _figures(truth, found, groups, seed) for name, found in models.items()}
     for name, baseline in fitted.items():
-        table[name] = {**_figures(truth, baseline.scores, seed), **baseline.summary()}
+        table[name] = {**_figures(truth, baseline.scores, groups, seed), **baseline.summary()}
     ceiling = None
     if TRUTH in task.labelled.extra:
-        ceiling = _figures(truth, task.labelled.extra[TRUTH][task.rows('test')], seed)
+        ceiling = _figures(truth, task.labelled.extra[TRUTH][task.rows('test')], groups, seed)
     every = {**models, **{name: baseline.scores for name, baseline in fitted.items()}}
     differences = {
-        name: list(metrics.paired_difference(metrics.auroc, truth, every[lead], found, seed=seed))
+        name: list(
+            metrics.paired_difference(
+                metrics.auroc,
+                truth,
+                every[lead],
+                found,
+                seed=seed,
+                stratified=False,
+                clusters=groups,
+            )
+        )
         for name, found in every.items()
         if name != lead
     }
@@ -70,15 +86,16 @@ def compare(
         'differences': differences,
         'n_train': len(task.rows('train')) + len(task.rows('valid')),
         'n_test': len(truth),
-        'test_groups': len(np.unique(clusters)),
+        'test_groups': len(np.unique(groups)),
         'audit': {'removed': task.removed, 'split': task.split.report},
     }
 
 
-def _figures(truth: np.ndarray, found: np.ndarray, seed: int) -> dict:
+def _figures(truth: np.ndarray, found: np.ndarray, groups: np.ndarray, seed: int) -> dict:
+    options = {'seed': seed, 'stratified': False, 'clusters': groups}
     fpr, tpr = metrics.roc_curve(truth, found)[:2]
     return {
-        'auroc': list(metrics.bootstrap_interval(metrics.auroc, truth, found, seed=seed)),
-        'auprc': list(metrics.bootstrap_interval(metrics.auprc, truth, found, seed=seed)),
+        'auroc': list(metrics.bootstrap_interval(metrics.auroc, truth, found, **options)),
+        'auprc': list(metrics.bootstrap_interval(metrics.auprc, truth, found, **options)),
         'roc': {'fpr': np.round(fpr, 5).tolist(), 'tpr': np.round(tpr, 5).tolist()},
     }

@@ -1,7 +1,8 @@
 """Bits per base of held-out sequence: the language model beside order-0 and order-5 Markov models.
 
 All three are scored on exactly the same bases, those that the model's masks hide. The Markov models are fitted per
-species on its training windows. Intervals are bootstraps over windows.
+species on its training windows. Intervals are bootstraps over windows. Score the latest checkpoint, not the best: some of these
+windows chose the best one.
 """
 
 import numpy as np
@@ -21,13 +22,16 @@ def score(run: workdir.Run, state: recipes.TrainState, limit: int | None = None)
         limit: held-out windows to score, spread evenly over the species; None for all.
     """
     species = run.feed.species
-    fitted = {name: _fit(run, name) for name in species}
-    rows = {name: {'model': [], **{order: [] for order in ORDERS}, 'bases': []} for name in species}
+    # A species that is held out whole has nothing to fit a Markov model to.
+    fitted = {name: _fit(run, name) for name in species if len(run.feed.windows[name][0])}
+    rows = {name: {'model': [], **{order: [] for order in ORDERS}, 'bases': []} for name in fitted}
     for batch, (bits_BL, hidden_BL) in run.score(state, limit):
         hidden_BL = np.asarray(hidden_BL) & (batch['weight'] > 0)[:, None]
         bits_B = np.where(hidden_BL, bits_BL, 0).sum(1, dtype=np.float64)
         for number in np.unique(batch['species']).tolist():
             name = species[number]
+            if name not in fitted:
+                continue
             mine = (batch['species'] == number) & hidden_BL.any(1)
             rows[name]['model'] += bits_B[mine].tolist()
             rows[name]['bases'] += hidden_BL[mine].sum(1).tolist()

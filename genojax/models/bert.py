@@ -12,7 +12,7 @@ from flax import linen as nn
 
 from genojax.attention import patterns
 from genojax.models import features
-from genojax.nn import blocks, remat, self_attention
+from genojax.nn import blocks, positions, remat, self_attention
 from genojax.typing import Array, Float, Int
 
 
@@ -127,12 +127,7 @@ class Bert(nn.Module):
         words = _Embed(c.vocab, c.width, ('vocab', 'embed'), name='words')
         x_BTD = words(tokens_BT)
         if c.positions == 'learned':
-            if length > c.max_tokens:
-                raise ValueError(
-                    f'{length} tokens are more than the model has positions: {c.max_tokens}'
-                )
-            table = _Embed(c.max_tokens, c.width, ('positions', 'embed'), name='positions')
-            x_BTD += table(jnp.arange(length))[None]
+            x_BTD += positions.Learned(c.max_tokens, c.width, name='positions')(length)[None]
         types = _Embed(c.token_types, c.width, (None, 'embed'), name='token_types')
         x_BTD += types(jnp.zeros((1, 1), int))
         x_BTD = blocks.LayerNorm(c.epsilon, c.dtype, name='embed_norm')(x_BTD)

@@ -59,6 +59,7 @@ class Classify:
     """The objective; a batch holds `tokens` [B, T], `bases` [B, L], `label` [B] and `weight` [B]."""
 
     scores_bits = False  # held-out data are scored by the loss
+    chooses_by = 'loss'  # the held-out metric whose lowest value is best
 
     def __init__(self, config: ClassifyConfig, model: nn.Module, tokenizer: base.Tokenizer):
         self.config, self.tokenizer, self._network = config, tokenizer, model.config

@@ -36,6 +36,7 @@ class Mlm:
     """
 
     scores_bits = True  # held-out data are scored in bits a base
+    chooses_by = 'bits_per_base'  # the held-out metric whose lowest value is best
 
     def __init__(
         self,

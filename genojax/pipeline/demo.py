@@ -19,7 +19,7 @@ from typing import Any
 import genojax
 from genojax import config, errors, report, workdir
 from genojax import experiment as recipes
-from genojax.data import ingest, simulate, summary
+from genojax.data import ingest, labels, simulate, summary
 from genojax.evaluate import classification, held_out
 from genojax.train import loop
 
@@ -57,6 +57,7 @@ def run(demo: Demo) -> pathlib.Path:
     Raises:
         UsageError: the directory holds a demo with other settings.
     """
+    _refuse_bad_labels(demo)
     stages = Stages(demo)
     folder = demo.directory
     genomes = pathlib.Path(demo.genomes) if demo.genomes else _simulated(stages, folder)
@@ -78,6 +79,21 @@ def run(demo: Demo) -> pathlib.Path:
         path = report.write(folder)
     stages.say(f'open {path}')
     return path
+
+
+def _refuse_bad_labels(demo: Demo) -> None:
+    """What would stop fine-tuning is told before minutes of pretraining."""
+    if not demo.promoters:
+        return
+    table = labels.read(demo.promoters)
+    if table.classes != 2:
+        raise errors.InputError(
+            'LB02', f'{table.classes} classes where two are compared', path=table.source
+        )
+    model = demo.finetune.model
+    room = model.max_tokens + demo.finetune.tokenizer.k - 3  # bases beside [CLS] and [SEP]
+    if model.positions == 'learned' and table.longest > room:
+        table.padded(length=room)  # LB05 names the row
 
 
 def _simulated(stages: 'Stages', folder: pathlib.Path) -> pathlib.Path:
@@ -118,9 +134,9 @@ def _pretrain(stages: 'Stages', demo: Demo) -> None:
         stages.keep('splits.json', {'pretraining': job.feed.split_report})
         draws = recipe.steps * recipe.data.mixture.batch_size
         stages.keep('mixture.json', {'draws': draws, 'rows': job.feed.mixture.table(draws)})
-        best = job.restore_best()
-        found = held_out.score(job, best)
-        found['step'] = int(best.step)
+        state = job.restore_latest()
+        found = held_out.score(job, state)
+        found['step'] = int(state.step)
         stages.keep('held_out.json', found)
         job.close()
     bits = found['all']
@@ -176,7 +192,11 @@ class Stages:
 
     def __init__(self, demo: Demo):
         self.folder = demo.directory
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = f'{self.folder} cannot be written: {error.strerror}'
+            raise errors.UsageError(reason) from error
         settings = {
             'genojax': genojax.__version__,
             'source': demo.genomes or 'simulated clade',
@@ -238,8 +258,11 @@ def versions() -> dict[str, str]:
     found |= {name: importlib.metadata.version(name) for name in PACKAGES}
     found['device'] = ', '.join(sorted({device.device_kind for device in jax.devices()}))
     here = pathlib.Path(genojax.__file__).parent.parent
+    # Only a clone of genojax has a commit to name; an installed copy may lie in somebody else's repository.
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        asked = ['git', '-C', str(here), 'rev-parse', 'HEAD']
+        if not (here / '.git').exists():
+            return found
+        asked = ['git', '-C', str(here), 'describe', '--always', '--dirty', '--abbrev=40']
         answer = subprocess.run(asked, capture_output=True, text=True, check=True)
         found['commit'] = answer.stdout.strip()
     return found

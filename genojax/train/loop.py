@@ -45,16 +45,20 @@ def train(run: workdir.Run, stop_at: int | None = None) -> recipes.TrainState:
             batch = next(batches)
             state, states = step(state, run.put(batch), run.key)
             meter.add(batch, states)
-            finishes = number == last or told.is_set
-            if number % recipe.log_every == 0 or finishes:
-                meter.write(number)
+            stops = told.is_set  # asked once: a signal that comes later waits for the next step
+            finishes = number == last or stops
+            evaluates = number % recipe.eval_every == 0 or number == recipe.steps
+            saves = evaluates or finishes or number % recipe.save_every == 0
+            if saves or number % recipe.log_every == 0:
+                meter.write(number)  # refuses to go on, and to save, when the loss is not finite
+                run.checkpoints.seal()
             display.advance(1, meter.note)
             loss = None
-            if number % recipe.eval_every == 0 or number == recipe.steps:
+            if evaluates:
                 loss = meter.write_evaluation(number, state)
-            if loss is not None or number % recipe.save_every == 0 or finishes:
+            if saves:
                 run.save(state, loss)
-            if told.is_set:
+            if stops:
                 break
     run.checkpoints.wait()
     meter.close()
@@ -88,12 +92,7 @@ class _Meter:
         seconds = time.monotonic() - self._mark
         values['tokens_per_s'] = self._tokens * jax.process_count() / seconds
         values['bases_per_s'] = self._bases * jax.process_count() / seconds
-        if not np.isfinite(values['loss']) or not np.isfinite(values['grad_norm']):
-            raise errors.DamageError(
-                f'{self.run.workdir}: loss {values["loss"]}, gradient norm {values["grad_norm"]} at '
-                f'step {step}; the checkpoint of step {self.run.checkpoints.latest()} is whole. '
-                'Fix: a lower optim.peak or optim.clip'
-            )
+        self._refuse_not_finite(step, values['loss'], values['grad_norm'])
         self.log.write('train', step, values)
         self.note = f'loss {values["loss"]:.4f}'
         self._states, self._tokens, self._bases = [], 0, 0
@@ -103,7 +102,19 @@ class _Meter:
         values = log.flat(self.run.evaluate(state), self.run.names)
         self.log.write('eval', step, values)
         self._mark = time.monotonic()  # evaluation is not training time
-        return values['loss']
+        measured = values[self.run.objective.chooses_by]
+        self._refuse_not_finite(step, measured)
+        return measured
+
+    def _refuse_not_finite(self, step: int, *values: float) -> None:
+        if np.isfinite(values).all():
+            return
+        latest = self.run.checkpoints.latest()
+        kept = 'no step was saved' if latest is None else f'the checkpoint of step {latest} is whole'
+        raise errors.DamageError(
+            f'{self.run.workdir}: loss or gradient not finite at step {step}: '
+            f'{", ".join(map(str, values))}; {kept}. Fix: a lower optim.peak or optim.clip'
+        )
 
     def close(self) -> None:
         self.log.close()

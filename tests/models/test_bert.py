@@ -67,7 +67,7 @@ def test_dropout_is_off_unless_training_and_a_function_of_its_key(small):
 
 
 def test_a_row_longer_than_the_position_table_is_refused():
-    with pytest.raises(ValueError, match='21 tokens are more than the model has positions: 20'):
+    with pytest.raises(ValueError, match='21 tokens are more than the 20 learned positions'):
         jax.eval_shape(models.build(SMALL).init, jax.random.key(0), jnp.zeros((1, 21), jnp.int32))
 
 
