@@ -60,7 +60,9 @@ def test_a_flipped_bit_in_any_file_is_found_and_the_file_named(copied):
             continue
         spoiled[len(spoiled) // 2] ^= 1
         path.write_bytes(spoiled)
-        with pytest.raises(errors.DamageError, match=f'{path.name}.* is not what was written.*2, 4'):
+        with pytest.raises(
+            errors.DamageError, match=f'{path.name}.* is not what was written.*2, 4'
+        ):
             store.restore(5, abstract())
         path.write_bytes(whole)
     store.restore(5, abstract())

@@ -74,7 +74,9 @@ def run(setting, mesh_config, devices, count=2):
     state = init(jax.random.key(0))
     first = state
     step = steps.make_step(recipe, objective, abstract, mesh)
-    shares = jax.tree.map(lambda leaf: leaf.addressable_shards[0].data.size / leaf.size, first.params)
+    shares = jax.tree.map(
+        lambda leaf: leaf.addressable_shards[0].data.size / leaf.size, first.params
+    )
     placed = {name: jax.device_put(x, sharding.of_batch(mesh)) for name, x in batch.items()}
     losses = []
     for _ in range(count):

@@ -2,7 +2,8 @@
 
     python experiments/benchmarks/summary.py
 
-A cell is the median over rounds of each round's median of quiet repetitions; the spread is between the best and the
+The share is of the best matmul rate that any process of the suite saw on this core: a process that had a slow core
+all along does not look fast. A cell is the median over rounds of each round's median of quiet repetitions; the spread is between the best and the
 worst round. Times are only compared within one suite and one setting of the allocator.
 """
 
@@ -24,7 +25,10 @@ def read(suite: str) -> list[dict]:
 def points(records: list[dict]) -> list[dict]:
     """One record per peer, size, mode and allocator, with medians and spreads over rounds."""
     groups = collections.defaultdict(list)
+    peak = max((r['matmul_gflops'] for r in records if 'error' not in r), default=1.0)
     for record in records:
+        if 'error' not in record:
+            record = {**record, 'share': record['gflops'] / peak, 'matmul_gflops': peak}
         groups[record['peer'], record['n'], record['mode'], record['malloc']].append(record)
     out = []
     for (peer, n, mode, malloc), group in groups.items():

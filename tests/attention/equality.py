@@ -127,7 +127,8 @@ def compare(case, want, got):
     want = {name: want[name] for name in got}
     for name, x in want.items():
         assert np.isfinite(got[name]).all(), f'{name} is not finite'
-        scale = max(np.abs(x).max(), 1e-3)
+        # inputs and cotangents are of size 1; where their terms cancel to 0 (a row that sees one key) rounding is left
+        scale = max(np.abs(x).max(), 0.1)
         if name == 'dslopes' and case.dtype == 'bfloat16':
             # a sum over rows of rounding errors as large as distances, whose terms cancel
             rows = case.batch * case.pattern.length

@@ -11,7 +11,14 @@ from genojax.models import bert
 from genojax.tokenizers import kmer
 
 SMALL = bert.BertConfig(
-    vocab=69, width=16, depth=2, heads=2, inner=32, max_tokens=20, dropout=0.3, attention_dropout=0.3
+    vocab=69,
+    width=16,
+    depth=2,
+    heads=2,
+    inner=32,
+    max_tokens=20,
+    dropout=0.3,
+    attention_dropout=0.3,
 )
 
 

@@ -136,7 +136,10 @@ def test_targets_are_the_tokens_that_cover_a_hidden_base_and_the_rest_is_untouch
     objective = make(tokenizer, rate=0.1, span=2)
     batch = make_batch(tokenizer)
     tokens, fate, target = map(
-        np.asarray, jax.jit(objective.corrupt, static_argnums=2)(jax.random.key(2), batch, objective.config.mask)
+        np.asarray,
+        jax.jit(objective.corrupt, static_argnums=2)(
+            jax.random.key(2), batch, objective.config.mask
+        ),
     )
     windows = np.lib.stride_tricks.sliding_window_view(fate, tokenizer.k, axis=1)
     assert np.array_equal(target, (windows > 0).any(-1))

@@ -89,7 +89,13 @@ def _species(name, at):
         'n': 12 * at,
         'soft_masked_fraction': 0.447 if at else None,
         'contigs': [
-            {'name': f'{name}_{part}', 'length': 150_000, 'gc': 0.41, 'n': 0, 'soft_masked_fraction': 0.44}
+            {
+                'name': f'{name}_{part}',
+                'length': 150_000,
+                'gc': 0.41,
+                'n': 0,
+                'soft_masked_fraction': 0.44,
+            }
             for part in (1, 2)
         ],
         'regions': {'exon': 52_000, 'cds': 40_000, 'intron': 61_000, 'promoter': 18_000},

@@ -84,7 +84,14 @@ def test_three_steps_a_stop_and_three_more_equal_six(shards, whole, tmp_path):
 
 def train_command(shards, folder):
     arguments = [f'--config.{name}={text}' for name, text in overrides(shards).items()]
-    command = [sys.executable, '-m', 'genojax', 'train', '--config=debug_cpu', f'--workdir={folder}']
+    command = [
+        sys.executable,
+        '-m',
+        'genojax',
+        'train',
+        '--config=debug_cpu',
+        f'--workdir={folder}',
+    ]
     return [*command, *arguments]
 
 
