@@ -94,12 +94,12 @@ def make_tokenizer(config: TokenizerConfig) -> base.Tokenizer:
 def build(experiment: Experiment, species: tuple[str, ...] = ()) -> mlm.Mlm | classify.Classify:
     """The objective, which holds the model."""
     model = models.build(experiment.model)
+    tokenizer = make_tokenizer(experiment.tokenizer)
     match experiment.objective:
         case mlm.MlmConfig():
-            tokenizer = make_tokenizer(experiment.tokenizer)
             return mlm.Mlm(experiment.objective, model, tokenizer, species)
         case classify.ClassifyConfig():
-            return classify.Classify(experiment.objective, model)
+            return classify.Classify(experiment.objective, model, tokenizer)
 
 
 def init_boxed(experiment: Experiment, objective, key: jax.Array, batch) -> TrainState:

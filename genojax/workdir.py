@@ -138,7 +138,9 @@ class Run:
         """
         for index, batch in enumerate(self.feed.held_out(limit)):
             key = jax.random.fold_in(jax.random.fold_in(self.key, _EVAL_STREAM), index)
-            found = self._score(state.params, state.extra, self.put(batch), key)
+            # `attend` looks at the mesh to split a sequence.
+            with jax.set_mesh(self.mesh):
+                found = self._score(state.params, state.extra, self.put(batch), key)
             yield batch, jax.device_get(found)
 
     def _score_batch(self, params, extra, batch, key):

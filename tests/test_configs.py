@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.core import meta
 
 from genojax import config, errors, experiment, sharding
 from genojax.cli import flags
@@ -33,7 +34,7 @@ def test_a_config_traces_through_one_step(name):
     bases = np.zeros((rows, length), np.uint8)
     batch = {'tokens': tokenizer.encode(bases, special=True), 'weight': np.ones(rows, np.float32)}
     if labelled:
-        batch['label'] = np.zeros(rows, np.int32)
+        batch |= {'label': np.zeros(rows, np.int32), 'bases': bases}
     else:
         batch |= {'bases': bases, 'regions': bases, 'species': np.zeros(rows, np.int32)}
     assert batch['tokens'].shape[1] <= recipe.model.max_tokens
@@ -46,6 +47,44 @@ def test_a_config_traces_through_one_step(name):
     assert shapes[0] == shapes[1]
     assert states['loss'].total.shape == ()
     assert states['grad_norm'].total.dtype == jnp.float32
+
+
+@pytest.mark.parametrize(
+    ('pattern', 'places'),
+    [
+        ('local', ('learned', 'tokens')),
+        ('longformer', ('alibi', 'tokens')),
+        ('bigbird', ('alibi', 'cpg')),
+        ('anchored', ('rotary', 'cpg')),
+    ],
+)
+def test_every_pattern_and_kind_of_position_means_the_reference(pattern, places):
+    """One loss of a small model, computed by what 'auto' picks and by the dense reference."""
+    values = flags.load('debug_cpu')
+    for name, text in {
+        'model.attention.kind': pattern, 'model.attention.window': '7', 'model.attention.period': '32',
+        'model.attention.block': '16', 'model.attention.random': '1', 'model.max_tokens': '256',
+        'model.positions': places[0], 'model.coordinate': places[1], 'model.dropout': '0.0',
+        'model.attention_dropout': '0.0', 'data.mixture.length': '200',
+    }.items():  # fmt: skip
+        flags.override(values, name, text)
+    losses = []
+    for implementation in ('auto', 'reference'):
+        flags.override(values, 'model.attention.implementation', implementation)
+        recipe = experiment.from_config(values)
+        tokenizer = experiment.make_tokenizer(recipe.tokenizer)
+        bases = np.random.default_rng(0).integers(0, 4, (2, 200)).astype(np.uint8)
+        batch = {
+            'tokens': tokenizer.encode(bases, special=True),
+            'bases': bases,
+            'regions': np.zeros_like(bases),
+            'species': np.zeros(2, np.int32),
+        }
+        objective = experiment.build(recipe, ('a',))
+        params = meta.unbox(objective.init(jax.random.key(0), batch))['params']
+        loss = jax.jit(objective.loss)(params, {}, batch, jax.random.key(1))[0]
+        losses.append(float(loss))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 def test_all_mistakes_of_a_config_come_at_once_and_name_the_field():

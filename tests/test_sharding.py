@@ -9,6 +9,7 @@ from jax.sharding import PartitionSpec
 
 from genojax import experiment, sharding
 from genojax.cli import flags
+from genojax.nn import self_attention
 from genojax.train import step as steps
 
 ROWS, LENGTH = 8, 64
@@ -79,9 +80,10 @@ def run(setting, mesh_config, devices, count=2):
     )
     placed = {name: jax.device_put(x, sharding.of_batch(mesh)) for name, x in batch.items()}
     losses = []
-    for _ in range(count):
-        state, states = step(state, placed, jax.random.key(1))
-        losses.append(float(states['loss'].compute()))
+    with jax.set_mesh(mesh):
+        for _ in range(count):
+            state, states = step(state, placed, jax.random.key(1))
+            losses.append(float(states['loss'].compute()))
     return losses, jax.device_get(state.params), shares
 
 
@@ -100,6 +102,24 @@ def test_eight_devices_mean_the_same_as_one(setting, single, shape):
     if shape[1] > 1:
         kernel = shares['layers']['block']['mlp']['up']['kernel']
         assert kernel == 1 / 4  # of fsdp x tensor, on each device
+
+
+def test_a_sequence_split_over_devices_means_the_same_as_one(setting):
+    recipe, _, batch = setting
+    near = self_attention.AttentionConfig(kind='local', window=8)
+    model = dataclasses.replace(recipe.model, attention=near, max_tokens=256)
+    recipe = dataclasses.replace(recipe, model=model)
+    # Four devices with a whole block of 64 tokens each: four rows of 64 bases make one of 256.
+    batch = {name: x.reshape(2, -1) if x.ndim > 1 else x[:2] for name, x in batch.items()}
+    batch['tokens'] = experiment.make_tokenizer(recipe.tokenizer).encode(
+        batch['bases'], special=True
+    )
+    narrow = (recipe, experiment.build(recipe, ('a',)), batch)
+    one = run(narrow, sharding.MeshConfig(), jax.devices()[:1], count=1)
+    split = run(narrow, sharding.MeshConfig(data=2, sequence=4), jax.devices(), count=1)
+    assert split[0] == pytest.approx(one[0], rel=1e-5)
+    for found, expected in zip(jax.tree.leaves(split[1]), jax.tree.leaves(one[1]), strict=True):
+        assert np.allclose(found, expected, atol=2e-5)
 
 
 def test_the_plan_is_the_one_written_here(setting):

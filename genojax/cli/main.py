@@ -3,6 +3,7 @@
 Verbs are imported only when called, so `genojax --help` does not wait for jax.
 """
 
+import difflib
 import importlib
 import os
 import sys
@@ -44,17 +45,8 @@ def usage() -> str:
 def main(argv: list[str] | None = None) -> None:
     """The console script. Never shows a traceback for an error that a user can act on."""
     argv = sys.argv[1:] if argv is None else argv
-    if not argv or argv[0] in ('-h', '--help', 'help'):
-        print(usage())
-        sys.exit(0 if argv else errors.UsageError.exit_code)
-    if argv[0] == '--version':
-        print(genojax.__version__)
-        return
-    verb = argv[0]
-    if verb not in VERBS:
-        _fail(f'no verb {verb!r}; `genojax --help` lists them', errors.UsageError.exit_code)
     try:
-        importlib.import_module(f'genojax.cli.{verb}').run(argv[1:])
+        _run(argv)
     except errors.GenojaxError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -62,6 +54,23 @@ def main(argv: list[str] | None = None) -> None:
     except BrokenPipeError:
         # The reader of a pipe (head, less) has gone; nothing is wrong here.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(argv: list[str]) -> None:
+    if not argv or argv[0] in ('-h', '--help', 'help'):
+        print(usage(), flush=True)
+        if not argv:
+            sys.exit(errors.UsageError.exit_code)
+        return
+    verb = argv[0]
+    if verb == '--version':
+        print(genojax.__version__)
+    elif verb in VERBS:
+        importlib.import_module(f'genojax.cli.{verb}').run(argv[1:])
+    else:
+        near = difflib.get_close_matches(verb, VERBS, n=1)
+        hint = f'; did you mean {near[0]!r}?' if near else ''
+        raise errors.UsageError(f'no verb {verb!r}{hint} (`genojax --help` lists them)')
 
 
 def _fail(message: str, exit_code: int) -> None:

@@ -17,6 +17,7 @@ from genojax.tokenizers import base
 from genojax.typing import Batch
 
 SIMULATED = 'simulated'
+_SPECIES_SHOWN = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,11 +98,17 @@ class GenomesFeed:
     def describe(self) -> list[str]:
         """The species with their weights as given and normalised, and how many windows each has."""
         rows = self.mixture.table(0)
-        return [
-            f'  {row["species"]}: weight {row["given"]} -> {row["weight"]:.4f} of the draws, '
-            f'{row["windows"]:,} training windows, {len(self.windows[row["species"]][1]):,} held out'
-            for row in rows
-        ]
+        lines = []
+        for row in rows[:_SPECIES_SHOWN]:
+            given = row['given'] if isinstance(row['given'], str) else f'{row["given"]:.4g}'
+            held_out = len(self.windows[row['species']][1])
+            lines.append(
+                f'  {row["species"]}: weight {given} -> {row["weight"]:.4f} of the draws, '
+                f'{row["windows"]:,} training windows, {held_out:,} held out'
+            )
+        if len(rows) > len(lines):
+            lines.append(f'  ... and {len(rows) - len(lines):,} more species')
+        return lines
 
     def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
         return self.mixture.batches(self.tokenizer, host=host, start_step=start_step)
@@ -136,7 +143,9 @@ class LabelledFeed:
         """How many rows each part has, and how many were removed."""
         sizes = ', '.join(f'{len(self.task.rows(name)):,} {name}' for name in labels.SIDES)
         removed = len(self.task.removed['removed'])
-        return [f'  {self.task.labelled.source}: rows {sizes}; {removed} removed, being in the genomes']
+        return [
+            f'  {self.task.labelled.source}: rows {sizes}; {removed} removed, being in the genomes'
+        ]
 
     def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
         return labels.batches(

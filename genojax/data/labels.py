@@ -426,7 +426,7 @@ def batches(
 ) -> Iterator[Batch]:
     """Training batches without end from `start_step` on; a function of (seed, step), every row once an epoch.
 
-    `tokens` int32 [B, T], `label` int32 [B], `weight` float32 [B] (all 1), `valid` int32 [B] real
+    `tokens` int32 [B, T], `bases` uint8 [B, L], `label` int32 [B], `weight` float32 [B] (all 1), `valid` int32 [B] real
     bases.
 
     Args:
@@ -474,6 +474,7 @@ def _batch(codes_BL, valid_B, label_B, weight_B, tokenizer) -> Batch:
     full = (valid_B == codes_BL.shape[1]).all()
     return {
         'tokens': tokenizer.encode(codes_BL, special=True, valid=None if full else valid_B),
+        'bases': codes_BL,
         'label': label_B.astype(np.int32),
         'weight': weight_B,
         'valid': valid_B.astype(np.int32),

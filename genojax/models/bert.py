@@ -12,7 +12,7 @@ from flax import linen as nn
 
 from genojax.attention import patterns
 from genojax.models import features
-from genojax.nn import blocks
+from genojax.nn import blocks, remat, self_attention
 from genojax.typing import Array, Float, Int
 
 
@@ -36,9 +36,12 @@ class BertConfig:
     # Blocks written out per step of the scan over depth: on a CPU all of them halve the time of a small model (what
     # runs inside a scan uses one core), for a longer compilation. The parameters are the same.
     unroll: int = 1
-    remat: bool = (
-        False  # recompute blocks in the backward pass instead of keeping their activations
-    )
+    attention: self_attention.AttentionConfig = self_attention.AttentionConfig()
+    # 'learned' is the published table of `max_tokens` vectors; 'rotary' and 'alibi' know no longest row.
+    positions: Literal['learned', 'rotary', 'alibi'] = 'learned'
+    # What relative positions measure distance along: tokens, or bases weighted by CpG density (nn/positions.py).
+    coordinate: Literal['tokens', 'cpg'] = 'tokens'
+    remat: Literal['none', 'block', 'dots', 'offload'] = 'none'  # see nn/remat.py
 
     def __post_init__(self):
         if self.width % self.heads:
@@ -47,6 +50,8 @@ class BertConfig:
         for name in sizes:
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
+        if self.coordinate == 'cpg' and self.positions == 'learned':
+            raise ValueError("coordinate='cpg' needs relative positions: 'rotary' or 'alibi'")
         for name in ('dropout', 'attention_dropout'):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be in [0, 1)')
@@ -78,12 +83,20 @@ class _ScannedBlock(nn.Module):
     train: bool
 
     @nn.compact
-    def __call__(self, x_BTD, segments_BT):
+    def __call__(self, x_BTD, segments_BT, coordinate_BT):
         c = self.config
-        block = blocks.PostNormBlock(
-            c.heads, c.inner, c.dropout, c.attention_dropout, c.epsilon, c.dtype, name='block'
+        block = self_attention.PostNormBlock(
+            c.heads,
+            c.inner,
+            c.dropout,
+            c.attention_dropout,
+            c.epsilon,
+            c.dtype,
+            None if c.positions == 'learned' else c.positions,
+            c.attention.implementation,
+            name='block',
         )
-        return block(x_BTD, self.pattern, segments_BT, self.train), None
+        return block(x_BTD, self.pattern, segments_BT, coordinate_BT, self.train), None
 
 
 class Bert(nn.Module):
@@ -92,31 +105,42 @@ class Bert(nn.Module):
     config: BertConfig
 
     @nn.compact
-    def __call__(self, tokens_BT: Int[Array, 'B T'], train: bool = False) -> features.Features:
-        """Args: tokens_BT: at most `max_tokens` ids a row, special tokens included.
+    def __call__(
+        self,
+        tokens_BT: Int[Array, 'B T'],
+        train: bool = False,
+        coordinate_BT: Float[Array, 'B T'] | None = None,
+    ) -> features.Features:
+        """Args:
+            tokens_BT: ids, special tokens included; at most `max_tokens` a row where positions are learned.
+            coordinate_BT: where each token stands, for relative positions; its number by default.
 
         Raises:
-            ValueError: a row is longer than the position table.
+            ValueError: a row is longer than the position table, or the CpG coordinate is missing.
         """
         c = self.config
         length = tokens_BT.shape[1]
-        if length > c.max_tokens:
+        if c.coordinate == 'cpg' and coordinate_BT is None:
             raise ValueError(
-                f'{length} tokens are more than the model has positions: {c.max_tokens}'
+                "a model with coordinate='cpg' must be given the coordinate of its tokens"
             )
         words = _Embed(c.vocab, c.width, ('vocab', 'embed'), name='words')
-        positions = _Embed(c.max_tokens, c.width, ('positions', 'embed'), name='positions')
+        x_BTD = words(tokens_BT)
+        if c.positions == 'learned':
+            if length > c.max_tokens:
+                raise ValueError(
+                    f'{length} tokens are more than the model has positions: {c.max_tokens}'
+                )
+            table = _Embed(c.max_tokens, c.width, ('positions', 'embed'), name='positions')
+            x_BTD += table(jnp.arange(length))[None]
         types = _Embed(c.token_types, c.width, (None, 'embed'), name='token_types')
-        x_BTD = (
-            words(tokens_BT) + positions(jnp.arange(length))[None] + types(jnp.zeros((1, 1), int))
-        )
+        x_BTD += types(jnp.zeros((1, 1), int))
         x_BTD = blocks.LayerNorm(c.epsilon, c.dtype, name='embed_norm')(x_BTD)
         x_BTD = nn.Dropout(c.dropout, deterministic=not train)(x_BTD)
 
         segments_BT = (tokens_BT != c.pad_id).astype(jnp.int32)
-        block = nn.remat(_ScannedBlock, prevent_cse=False) if c.remat else _ScannedBlock
         stack = nn.scan(
-            block,
+            remat.module(_ScannedBlock, c.remat),
             variable_axes={'params': 0},
             split_rngs={'params': True, 'dropout': True},
             in_axes=nn.broadcast,
@@ -124,7 +148,8 @@ class Bert(nn.Module):
             unroll=min(c.unroll, c.depth),
             metadata_params={nn.PARTITION_NAME: 'layers'},
         )
-        x_BTD, _ = stack(c, patterns.full(length), train, name='layers')(x_BTD, segments_BT)
+        layers = stack(c, c.attention.pattern(length), train, name='layers')
+        x_BTD, _ = layers(x_BTD, segments_BT, coordinate_BT)
 
         real_BT1 = segments_BT[..., None].astype(x_BTD.dtype)
         pooled_BD = (x_BTD * real_BT1).sum(1) / jnp.maximum(real_BT1.sum(1), 1)

@@ -9,6 +9,8 @@ from flax import linen as nn
 
 from genojax import metrics
 from genojax.nn import blocks
+from genojax.objectives import inputs
+from genojax.tokenizers import base
 from genojax.typing import Array, Batch, Float
 
 
@@ -40,9 +42,9 @@ class _Classifier(nn.Module):
     model: nn.Module
 
     @nn.compact
-    def __call__(self, tokens_BT, train: bool = False) -> Float[Array, 'B C']:
+    def __call__(self, tokens_BT, train: bool = False, **told) -> Float[Array, 'B C']:
         c, drop = self.config, nn.Dropout(self.config.dropout, deterministic=not train)
-        features = self.model(tokens_BT, train=train)
+        features = self.model(tokens_BT, train=train, **told)
         x_BD = features.first_BD if c.pool == 'first' else features.pooled_BD
         logits_BC = blocks.Linear((c.classes,), ('embed', 'classes'), name='head')(drop(x_BD))
         if c.pool == 'positions':
@@ -54,22 +56,30 @@ class _Classifier(nn.Module):
 
 
 class Classify:
-    """The objective; a batch holds `tokens` [B, T], `label` [B] and `weight` [B]."""
+    """The objective; a batch holds `tokens` [B, T], `bases` [B, L], `label` [B] and `weight` [B]."""
 
     scores_bits = False  # held-out data are scored by the loss
 
-    def __init__(self, config: ClassifyConfig, model: nn.Module):
-        self.config = config
+    def __init__(self, config: ClassifyConfig, model: nn.Module, tokenizer: base.Tokenizer):
+        self.config, self.tokenizer, self._network = config, tokenizer, model.config
         self.model = _Classifier(config, model)
         self.names: dict[str, tuple[str, ...]] = {}
 
     def init(self, key: Array, batch: Batch):
-        return self.model.init(key, jnp.asarray(batch['tokens']))
+        return self.model.init(key, jnp.asarray(batch['tokens']), **self._told(batch))
+
+    def _told(self, batch: Batch) -> dict[str, Array]:
+        bases_BL = jnp.asarray(batch['bases'])
+        return inputs.coordinate(self._network, self.tokenizer, bases_BL, batch.get('valid'))
 
     def loss(self, params, extra, batch: Batch, key: Array, train: bool = True):
         """Mean cross-entropy in nats over rows, and accuracy."""
         logits_BC = self.model.apply(
-            {'params': params, **extra}, batch['tokens'], train=train, rngs={'dropout': key}
+            {'params': params, **extra},
+            batch['tokens'],
+            train=train,
+            rngs={'dropout': key},
+            **self._told(batch),
         )
         log_p_BC = jax.nn.log_softmax(logits_BC)
         nats_B = -jnp.take_along_axis(log_p_BC, batch['label'][:, None], axis=-1)[:, 0]
@@ -84,4 +94,4 @@ class Classify:
 
     def logits(self, params, extra, batch: Batch) -> Float[Array, 'B C']:
         """Class scores before softmax, no dropout."""
-        return self.model.apply({'params': params, **extra}, batch['tokens'])
+        return self.model.apply({'params': params, **extra}, batch['tokens'], **self._told(batch))

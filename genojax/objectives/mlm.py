@@ -15,7 +15,7 @@ import numpy as np
 from flax import linen as nn
 
 from genojax import dna, genome, metrics
-from genojax.objectives import masking
+from genojax.objectives import inputs, masking
 from genojax.tokenizers import base
 from genojax.typing import Array, Batch, Float, Int
 
@@ -54,10 +54,21 @@ class Mlm:
 
     def init(self, key: Array, batch: Batch):
         """The model's variables, with boxed logical axis names."""
-        return self.model.init(key, jnp.asarray(batch['tokens']))
+        bases_BL = jnp.asarray(batch['bases'])
+        return self.model.init(
+            key, jnp.asarray(batch['tokens']), **self._coordinate(bases_BL, batch)
+        )
+
+    def _coordinate(self, bases_BL, batch: Batch) -> dict[str, Array]:
+        return inputs.coordinate(self.model.config, self.tokenizer, bases_BL, batch.get('valid'))
 
     def corrupt(self, key: Array, batch: Batch, config: masking.MaskConfig):
-        """The tokens a model sees [B, T], the fate of every base [B, L] and which tokens are targets [B, T-2]."""
+        """What a model sees and must not see, of a batch and its masks.
+
+        Returns:
+            The tokens it sees [B, T]; the bases it may know [B, L], unknown where masked; the fate of every base
+            [B, L]; which tokens are targets [B, T-2].
+        """
         k, special = self.tokenizer.k, self.tokenizer.special
         bases_BL = batch['bases'].astype(jnp.int32)
         draw_key, random_key = jax.random.split(key)
@@ -74,7 +85,8 @@ class Mlm:
         core_BT = jnp.where(noisy_BT, self._kmer_ids(changed_BL), core_BT)
         core_BT = jnp.where(masked_BT, special.mask, core_BT)
         tokens_BT = batch['tokens'].at[:, 1:-1].set(core_BT)
-        return tokens_BT, fate_BL, target_BT
+        seen_BL = jnp.where(fate_BL == masking.Fate.MASK, dna.UNKNOWN, changed_BL)
+        return tokens_BT, seen_BL, fate_BL, target_BT
 
     def _kmer_ids(self, bases_BL: Int[Array, 'B L']) -> Int[Array, 'B T']:
         """Token ids of known bases (an unknown one gives a meaningless id, which no caller uses)."""
@@ -87,9 +99,13 @@ class Mlm:
     def loss(self, params, extra, batch: Batch, key: Array, train: bool = True):
         """Mean cross-entropy over target tokens, in nats, and its parts by species and region."""
         mask_key, dropout_key = jax.random.split(key)
-        tokens_BT, _, target_BT = self.corrupt(mask_key, batch, self.config.mask)
+        tokens_BT, seen_BL, _, target_BT = self.corrupt(mask_key, batch, self.config.mask)
         features = self.model.apply(
-            {'params': params, **extra}, tokens_BT, train=train, rngs={'dropout': dropout_key}
+            {'params': params, **extra},
+            tokens_BT,
+            train=train,
+            rngs={'dropout': dropout_key},
+            **self._coordinate(seen_BL, batch),
         )
         logits_BTV = features.logits_BTV[:, 1:-1]
         truth_BT = batch['tokens'][:, 1:-1]
@@ -133,8 +149,10 @@ class Mlm:
     def score(self, params, extra, batch: Batch, key: Array) -> tuple[Float[Array, 'B L'], Array]:
         """Code length in bits of every hidden base and which bases were hidden, both [B, L]; all spans are [MASK]."""
         config = masking.all_masked(self.config.mask)
-        tokens_BT, fate_BL, _ = self.corrupt(key, batch, config)
-        features = self.model.apply({'params': params, **extra}, tokens_BT, train=False)
+        tokens_BT, seen_BL, fate_BL, _ = self.corrupt(key, batch, config)
+        features = self.model.apply(
+            {'params': params, **extra}, tokens_BT, train=False, **self._coordinate(seen_BL, batch)
+        )
         first = self.tokenizer.first_kmer
         kmers_BTV = features.logits_BTV[:, 1:-1, first : first + 4**self.tokenizer.k]
         hidden_BL = fate_BL != masking.Fate.VISIBLE

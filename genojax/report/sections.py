@@ -59,7 +59,8 @@ def _together(rows: list[dict]) -> dict:
         'length': length,
         'gc': sum(row['gc'] * (row['length'] - row['n']) for row in rows) / max(known, 1),
         'n': length - known,
-        'soft_masked_fraction': sum(s * r['length'] for s, r in zip(masked, rows, strict=True)) / length
+        'soft_masked_fraction': sum(s * r['length'] for s, r in zip(masked, rows, strict=True))
+        / length
         if marked
         else None,
     }

@@ -38,7 +38,8 @@ def train(run: workdir.Run, stop_at: int | None = None) -> recipes.TrainState:
     step = steps.make_step(recipe, run.objective, run.abstract, run.mesh)
     meter = _Meter(run, first)
     batches = run.feed.train(first, (jax.process_index(), jax.process_count()))
-    with _stop_signals() as told, progress.bar(run.workdir.name, recipe.steps) as display:
+    shown = progress.bar(run.workdir.name, recipe.steps)
+    with jax.set_mesh(run.mesh), _stop_signals() as told, shown as display:
         display.advance(first)
         for number in range(first + 1, last + 1):
             batch = next(batches)

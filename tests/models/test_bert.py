@@ -86,7 +86,7 @@ def test_unrolled_and_recomputed_blocks_mean_the_same(small):
     import dataclasses
 
     apply, params, tokens = small
-    for change in ({'unroll': 2}, {'remat': True}):
+    for change in ({'unroll': 2}, {'remat': 'block'}, {'remat': 'dots'}):
         other = models.build(dataclasses.replace(SMALL, **change))
         found = jax.jit(other.apply)(params, tokens).pooled_BD
         assert np.allclose(found, apply(params, tokens).pooled_BD, atol=1e-5)

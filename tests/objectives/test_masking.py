@@ -111,16 +111,17 @@ def test_no_hidden_base_can_be_read_from_the_visible_tokens(tokenizer, span):
     batch = make_batch(tokenizer)
     key = jax.random.key(1)
     corrupt = jax.jit(objective.corrupt, static_argnums=2)
-    tokens, fate, _ = corrupt(key, batch, objective.config.mask)
+    tokens, seen, fate, _ = corrupt(key, batch, objective.config.mask)
     fate = np.asarray(fate)
     secret = (fate == masking.Fate.MASK) | (fate == masking.Fate.RANDOM)
     assert secret.any()
     for turn in (1, 2, 3):
         bases = np.where(secret, (batch['bases'] + turn) % 4, batch['bases']).astype(np.uint8)
         other = {**batch, 'bases': bases, 'tokens': tokenizer.encode(bases, special=True)}
-        tokens_again, fate_again, _ = corrupt(key, other, objective.config.mask)
+        tokens_again, seen_again, fate_again, _ = corrupt(key, other, objective.config.mask)
         assert np.array_equal(fate, fate_again)
         assert np.array_equal(tokens, tokens_again)
+        assert np.array_equal(seen, seen_again)
 
 
 def test_a_draw_per_token_would_leak_and_the_test_above_would_see_it():
@@ -135,7 +136,7 @@ def test_a_draw_per_token_would_leak_and_the_test_above_would_see_it():
 def test_targets_are_the_tokens_that_cover_a_hidden_base_and_the_rest_is_untouched(tokenizer):
     objective = make(tokenizer, rate=0.1, span=2)
     batch = make_batch(tokenizer)
-    tokens, fate, target = map(
+    tokens, _, fate, target = map(
         np.asarray,
         jax.jit(objective.corrupt, static_argnums=2)(
             jax.random.key(2), batch, objective.config.mask

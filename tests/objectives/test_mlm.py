@@ -65,7 +65,7 @@ def test_loss_is_the_mean_over_targets_and_its_parts_add_up():
     # Regions nest, so their counts add up to more than the whole; 'none' and the union are exact.
     nowhere = np.asarray(states['loss/region'].count)[-1]
     middle = batch['regions'][:, 1:-1]
-    _, _, target = jax.jit(objective.corrupt, static_argnums=2)(
+    _, _, _, target = jax.jit(objective.corrupt, static_argnums=2)(
         jax.random.split(jax.random.key(1))[0], batch, objective.config.mask
     )
     assert nowhere == (np.asarray(target) & (middle == 0)).sum()

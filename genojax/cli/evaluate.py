@@ -1,0 +1,61 @@
+"""genojax evaluate WORKDIR: score a trained run on what it never saw, beside the baselines."""
+
+import argparse
+import json
+import pathlib
+
+
+def run(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog='genojax evaluate', description=__doc__)
+    parser.add_argument(
+        'workdir', type=pathlib.Path, help='the run to score; its best checkpoint is used'
+    )
+    parser.add_argument('--windows', type=int, help='held-out windows to score (all)')
+    arguments = parser.parse_args(argv)
+
+    # Imported here, so that --help does not wait for jax.
+    from genojax import workdir
+    from genojax.evaluate import classification, held_out
+
+    job = workdir.Run(workdir.read_config(arguments.workdir), arguments.workdir)
+    state = job.restore_best()
+    if job.objective.scores_bits:
+        name, found = 'held_out.json', held_out.score(job, state, arguments.windows)
+        print(_bits_table(found))
+    else:
+        models = {'model': classification.scores(job, state)}
+        fitted = classification.baseline_scores(job.feed.task)
+        name, found = 'test.json', classification.compare(job.feed.task, models, fitted, 'model')
+        print(_models_table(found))
+    found['step'] = int(state.step)
+    path = arguments.workdir / name
+    path.write_text(json.dumps(found, indent=1))
+    job.close()
+    print(f'step {found["step"]}; written to {path}')
+
+
+def _interval(estimate) -> str:
+    return '{:.3f} ({:.3f} to {:.3f})'.format(*estimate)
+
+
+def _bits_table(found: dict) -> str:
+    head = f'{"bits per base":<20}{"model":>24}{"order 0":>24}{"order 5":>24}{"bases":>10}'
+    rows = [
+        f'{name:<20}'
+        + ''.join(f'{_interval(row[column]):>24}' for column in ('model', 'order0', 'order5'))
+        + f'{row["n_bases"]:>10,}'
+        for name, row in [*found['species'].items(), ('all', found['all'])]
+    ]
+    return '\n'.join([head, *rows, '95 % bootstrap intervals over windows'])
+
+
+def _models_table(found: dict) -> str:
+    rows = sorted(found['models'].items(), key=lambda item: -item[1]['auroc'][0])
+    if found['ceiling']:
+        rows.insert(0, ('known ceiling', found['ceiling']))
+    lines = [f'{"":<20}{"AUROC":>24}{"average precision":>24}']
+    lines += [
+        f'{name:<20}{_interval(row["auroc"]):>24}{_interval(row["auprc"]):>24}'
+        for name, row in rows
+    ]
+    return '\n'.join([*lines, f'95 % bootstrap intervals over {found["n_test"]:,} test rows'])

@@ -1,0 +1,154 @@
+"""Self-attention as a layer: which tokens it joins, how they know their places, and BERT's block around it."""
+
+import dataclasses
+from typing import Literal
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from genojax import attention
+from genojax.attention import patterns
+from genojax.nn import blocks, positions
+from genojax.typing import Array, Float, Int
+
+
+@dataclasses.dataclass(frozen=True)
+class AttentionConfig:
+    """Who attends to whom, and how it is computed. A field counts only for the kinds that its comment names."""
+
+    kind: Literal['full', 'local', 'longformer', 'bigbird', 'anchored'] = 'full'
+    window: int = 64  # tokens on each side: local, longformer, anchored
+    global_tokens: int = 1  # longformer: the first tokens, such as [CLS]
+    period: int = 512  # tokens between anchors: anchored
+    anchors: Literal['antidiagonal', 'columns'] = 'antidiagonal'  # anchored
+    block: int = 64  # tokens: bigbird, as are the next four
+    near: int = 3  # blocks, the own one among them
+    ends: int = 2  # global blocks: the first and the last
+    random: int = 3  # blocks
+    plan: Literal['uniform', 'google', 'hf_eval'] = 'uniform'
+    seed: int = 0
+    implementation: Literal[
+        'auto', 'reference', 'block_sparse', 'anchored', 'pallas_tpu', 'splash_tpu'
+    ] = 'auto'
+
+    def __post_init__(self):
+        for name in ('global_tokens', 'period', 'block', 'near'):
+            if getattr(self, name) < 1:
+                raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
+        for name in ('window', 'ends', 'random'):
+            if getattr(self, name) < 0:
+                raise ValueError(f'{name}={getattr(self, name)} must not be negative')
+
+    def pattern(self, length: int) -> patterns.Pattern:
+        """The pattern over `length` tokens."""
+        match self.kind:
+            case 'full':
+                return patterns.full(length)
+            case 'local':
+                return patterns.local(length, self.window)
+            case 'longformer':
+                return patterns.longformer(length, self.window, self.global_tokens)
+            case 'anchored':
+                return patterns.anchored(length, self.window, self.period, self.anchors)
+            case 'bigbird':
+                return patterns.bigbird(
+                    length, self.block, self.near, self.ends, self.random, self.seed, self.plan
+                )
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of a sequence to itself (Vaswani et al. 2017, section 3.2).
+
+    Attributes:
+        dropout: share of attention weights dropped in training.
+        relative: how distances enter: 'rotary' turns queries and keys, 'alibi' lowers scores, None leaves places to
+            the embedding.
+    """
+
+    heads: int
+    dropout: float = 0.0
+    dtype: str = 'float32'
+    relative: Literal['rotary', 'alibi'] | None = None
+    implementation: str = 'auto'
+
+    @nn.compact
+    def __call__(
+        self,
+        x_BLD: Float[Array, 'B L D'],
+        pattern: patterns.Pattern,
+        segments_BL: Int[Array, 'B L'] | None = None,
+        coordinate_BL: Float[Array, '#B L'] | None = None,
+        train: bool = False,
+    ) -> Float[Array, 'B L D']:
+        """Args: coordinate_BL: where each token stands, for relative positions; its number by default."""
+        width = x_BLD.shape[-1]
+        shape = (self.heads, width // self.heads)
+        axes = ('embed', 'heads', 'head_width')
+        q, k, v = (
+            blocks.Linear(shape, axes, dtype=self.dtype, name=name)(x_BLD)
+            for name in ('query', 'key', 'value')
+        )
+        if coordinate_BL is None:
+            coordinate_BL = jnp.arange(x_BLD.shape[1], dtype=jnp.float32)[None]
+        bias = None
+        if self.relative == 'rotary':
+            q, k = (positions.rotary(x, coordinate_BL) for x in (q, k))
+        elif self.relative == 'alibi':
+            rows_BL = jnp.broadcast_to(coordinate_BL, x_BLD.shape[:2])
+            bias = positions.alibi(self.heads, rows_BL)
+        dropout = None
+        if train and self.dropout:
+            dropout = attention.Dropout(self.dropout, self.make_rng('dropout'))
+        o_BLHK = attention.attend(
+            q,
+            k,
+            v,
+            pattern,
+            segments_BL=segments_BL,
+            bias=bias,
+            dropout=dropout,
+            implementation=self.implementation,
+        )
+        init = nn.initializers.normal(blocks.INIT_STDDEV)
+        axes = ('heads', 'head_width', 'embed')
+        kernel_HKD = blocks.param(self, 'kernel', init, axes, (*shape, width))
+        bias_D = blocks.param(self, 'bias', nn.initializers.zeros, ('embed',), (width,))
+        y_BLD = jnp.einsum('BLHK,HKD->BLD', o_BLHK, kernel_HKD.astype(self.dtype))
+        return y_BLD + jnp.broadcast_to(bias_D.astype(self.dtype), y_BLD.shape)
+
+
+class PostNormBlock(nn.Module):
+    """BERT's block: each part is followed by dropout, the residual sum and a norm."""
+
+    heads: int
+    inner: int
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    epsilon: float = 1e-12
+    dtype: str = 'float32'
+    relative: Literal['rotary', 'alibi'] | None = None
+    implementation: str = 'auto'
+
+    @nn.compact
+    def __call__(
+        self,
+        x_BLD: Float[Array, 'B L D'],
+        pattern: patterns.Pattern,
+        segments_BL: Int[Array, 'B L'] | None = None,
+        coordinate_BL: Float[Array, '#B L'] | None = None,
+        train: bool = False,
+    ) -> Float[Array, 'B L D']:
+        drop = nn.Dropout(self.dropout, deterministic=not train)
+        part = SelfAttention(
+            self.heads,
+            self.attention_dropout,
+            self.dtype,
+            self.relative,
+            self.implementation,
+            name='attention',
+        )
+        y_BLD = drop(part(x_BLD, pattern, segments_BL, coordinate_BL, train))
+        norm = blocks.LayerNorm(self.epsilon, self.dtype, name='attention_norm')
+        x_BLD = norm(x_BLD + y_BLD)
+        y_BLD = drop(blocks.FeedForward(self.inner, self.dtype, name='mlp')(x_BLD))
+        return blocks.LayerNorm(self.epsilon, self.dtype, name='mlp_norm')(x_BLD + y_BLD)

@@ -1,0 +1,129 @@
+"""The door: help is quick, errors are one line with an exit code, and every verb explains itself."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from genojax import errors
+from genojax.cli import flags, main
+
+
+def genojax(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, '-m', 'genojax', *arguments], capture_output=True, text=True, **options
+    )
+
+
+def fails(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        main.main(list(arguments))
+    return stop.value.code, capsys.readouterr().err
+
+
+def test_help_lists_every_verb_and_does_not_wait_for_jax():
+    """At most half a second of processor time; a wall clock would measure the other tests."""
+    before = os.times()
+    done = genojax('--help')
+    after = os.times()
+    assert done.returncode == 0
+    for verb in main.VERBS:
+        assert f'  {verb} ' in done.stdout
+    used = (
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
+    assert used <= 0.5
+
+
+def test_help_does_not_import_anything_heavy():
+    code = 'import sys; from genojax.cli import main; main.usage(); print(*sys.modules)'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert not {'jax', 'numpy', 'flax', 'tensorflow'} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize('verb', main.VERBS)
+def test_every_verb_explains_itself(verb, capsys):
+    started = time.monotonic()
+    try:
+        main.main([verb, '--help'])
+    except SystemExit as stop:
+        assert stop.code == 0
+    assert verb in capsys.readouterr().out
+    assert time.monotonic() - started < 60
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['trian'], "no verb 'trian'"),
+        (['train'], '--config=NAME_OR_FILE is missing'),
+        (['train', '--config=nonsense'], 'neither a file nor one of the named configs'),
+        (['train', '--config=absent.py'], 'no such file'),
+        (['train', '--config=debug_cpu', '--wrkdir=x'], 'no flag --wrkdir; did you mean --workdir?'),
+        (['train', '--config=debug_cpu'], '--workdir=DIR is missing'),
+        (['train', 'debug_cpu'], "'debug_cpu' is not a flag"),
+        (['train', '--config=debug_cpu', '--workdir'], '--workdir has no value'),
+        (['train', '--config=debug_cpu', '--config.steps.x=1', '--workdir=x'], "'steps' has no fields"),
+        (['demo', '--genomes=absent_folder'], '--genomes=absent_folder: no such file'),
+        (['explain', 'GX-FA99'], "no error code 'GX-FA99'"),
+    ],
+)  # fmt: skip
+def test_a_command_that_cannot_be_meant_is_one_line_and_exit_code_2(arguments, words, capsys):
+    code, text = fails(capsys, *arguments)
+    assert code == errors.UsageError.exit_code
+    assert words in text
+    assert text.startswith('genojax: error ')
+    assert text.count('\n') == 1
+
+
+def test_a_config_with_mistakes_lists_them_all(capsys, tmp_path):
+    code, text = fails(
+        capsys, 'train', '--config=debug_cpu', '--config.stesp=1', '--config.seed=x', f'--workdir={tmp_path}'
+    )  # fmt: skip
+    assert code == 2
+    assert 'stesp: no such field' in text
+    assert "seed: 'x' is not a whole number" in text
+
+
+def test_missing_shards_are_damage_with_a_code_that_explain_knows(capsys, tmp_path):
+    code, text = fails(
+        capsys, 'train', '--config=debug_cpu', f'--config.data.shards={tmp_path}', f'--workdir={tmp_path}/w'
+    )  # fmt: skip
+    assert code == errors.DamageError.exit_code
+    assert 'GX-AR' in text
+    name = text.split('GX-')[1][:4]
+    main.main(['explain', f'GX-{name}'])
+    assert f'GX-{name}' in capsys.readouterr().out
+
+
+def test_explain_lists_every_code(capsys):
+    main.main(['explain'])
+    listed = capsys.readouterr().out
+    assert all(f'GX-{code}  ' in listed for code in errors.EXPLANATIONS)
+    assert len(errors.EXPLANATIONS) > 40
+
+
+def test_doctor_names_the_packages_and_the_devices(capsys):
+    main.main(['doctor'])
+    words = capsys.readouterr().out
+    for expected in ('genojax', 'jax', 'orbax-checkpoint', 'devices', 'memory', 'free disk'):
+        assert expected in words
+
+
+def test_overrides_are_literals_and_never_evaluated():
+    values = {'a': 1, 'b': {'c': 'text'}}
+    flags.override(values, 'a', "__import__('os').getcwd()")
+    flags.override(values, 'b.c', '12')
+    flags.override(values, 'b.d', '[1, 2]')
+    assert values == {'a': "__import__('os').getcwd()", 'b': {'c': '12', 'd': [1, 2]}}
+
+
+def test_a_json_config_is_only_data(tmp_path):
+    path = tmp_path / 'config.json'
+    path.write_text('{"steps": 3}')
+    assert flags.load(str(path)) == {'steps': 3}
+    path.write_text('import os')
+    with pytest.raises(errors.UsageError, match='not JSON'):
+        flags.load(str(path))
