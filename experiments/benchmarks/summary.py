@@ -2,7 +2,7 @@
 
     python experiments/benchmarks/summary.py
 
-A cell is the median over rounds of each round's median of quiet repetitions; the spread is between the best and the
+The share is of the best matmul rate that any process saw (`peaks`): one that had a slow core all along does not look fast. A cell is the median over rounds of each round's median of quiet repetitions; the spread is between the best and the
 worst round. Times are only compared within one suite and one setting of the allocator.
 """
 
@@ -21,10 +21,25 @@ def read(suite: str) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def peaks() -> dict[str, float]:
+    """The best matmul rate seen by any process, GFLOP/s, by clock: one core's CPU time, or wall time of all cores."""
+    best = collections.defaultdict(float)
+    for path in RESULTS.glob('attention_*.jsonl'):
+        for line in path.read_text().splitlines():
+            record = json.loads(line)
+            if 'error' not in record:
+                best[record['clock']] = max(best[record['clock']], record['matmul_gflops'])
+    return best
+
+
 def points(records: list[dict]) -> list[dict]:
     """One record per peer, size, mode and allocator, with medians and spreads over rounds."""
+    peak = peaks()
     groups = collections.defaultdict(list)
     for record in records:
+        if 'error' not in record:
+            best = peak[record['clock']]
+            record = {**record, 'share': record['gflops'] / best, 'matmul_gflops': best}
         groups[record['peer'], record['n'], record['mode'], record['malloc']].append(record)
     out = []
     for (peer, n, mode, malloc), group in groups.items():

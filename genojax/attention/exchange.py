@@ -32,7 +32,7 @@ class Exchange:
         far: block lists of the wide rows against the own keys; None if there are none.
         wide_rows: int32 [n, R], each device's wide rows (own numbering), padded with 0.
         wide_taken: int32 [W], where the wide rows lie among the n*R gathered ones.
-        source: int32 [n, N], where each own row's result lies in [N narrow | W wide].
+        wide_home: int32 [n, W], the own row that each wide row is, N on devices that do not own it.
         key_blocks: int32 [n, keys], which block of the whole each near key block is.
     """
 
@@ -45,7 +45,7 @@ class Exchange:
     far: blocks.Blocks | None
     wide_rows: np.ndarray
     wide_taken: np.ndarray
-    source: np.ndarray
+    wide_home: np.ndarray
     key_blocks: np.ndarray
 
 
@@ -137,12 +137,12 @@ def plan(pattern: patterns.Pattern, devices: int, block: int) -> Exchange:
     )
     wide = np.flatnonzero(is_wide)
     wide_rows, wide_slot = _table(wide, own, n)
-    far, source = None, np.tile(np.arange(own), (n, 1))
+    far, home = None, np.full((n, len(wide)), own)
     if len(wide):
         index = np.searchsorted(wide, row)
         where = (owner * heads + head) * len(wide) + index
         far = _lists(lists, ~narrow, where, column % own, n * heads, len(wide), own)
-        source[wide // own, wide % own] = own + np.arange(len(wide))
+        home[wide // own, np.arange(len(wide))] = wide % own
     taken = (wide // own) * wide_rows.shape[1] + wide_slot[wide]
     return Exchange(
         n,
@@ -154,7 +154,7 @@ def plan(pattern: patterns.Pattern, devices: int, block: int) -> Exchange:
         far,
         wide_rows,
         taken.astype(np.int32),
-        source.astype(np.int32),
+        home.astype(np.int32),
         _origin(n, own, halo, gathered, sent),
     )
 

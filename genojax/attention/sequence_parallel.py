@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genojax.attention import anchored, block_sparse, exchange, patterns
+from genojax.attention import anchored, block_sparse, collected, exchange, patterns
 from genojax.attention import bias as biases
 from genojax.typing import Array
 
@@ -174,33 +174,6 @@ def _static(shard, q, scale, dropout, shards) -> block_sparse.Static:
     )
 
 
-def _take_blocks(x: Array, index: Array, block: int) -> Array:
-    """Blocks of [B, L, ...] by number, [B, index..., block, ...]."""
-    return x.reshape(x.shape[0], -1, block, *x.shape[2:])[:, index]
-
-
-def collect(plan: exchange.Exchange, x: Array, block: int) -> Array:
-    """All key blocks this device needs, [B, keys * block, ...], in the order of `Exchange.near`."""
-    n, me = plan.devices, jax.lax.axis_index(SEQUENCE_AXIS)
-    B, rest = x.shape[0], x.shape[2:]
-    parts = [x]
-    if plan.halo:
-        edge = plan.halo * block
-        right_of = [(d, (d + 1) % n) for d in range(n)]
-        left_of = [(d, (d - 1) % n) for d in range(n)]
-        parts.append(jax.lax.ppermute(x[:, -edge:], SEQUENCE_AXIS, right_of))
-        parts.append(jax.lax.ppermute(x[:, :edge], SEQUENCE_AXIS, left_of))
-    if plan.gathered.size:
-        mine = _take_blocks(x, jnp.asarray(plan.gathered)[me], block)
-        every = jax.lax.all_gather(mine, SEQUENCE_AXIS, axis=1)
-        parts.append(every.reshape(B, -1, *rest))
-    if plan.sent.size:
-        mine = _take_blocks(x, jnp.asarray(plan.sent)[me], block)
-        received = jax.lax.all_to_all(mine, SEQUENCE_AXIS, 1, 1)
-        parts.append(received.reshape(B, -1, *rest))
-    return jnp.concatenate(parts, axis=1)
-
-
 def _blocks(devices, block, q, k, v, pattern, scale, segments, key_segments, bias, dropout, rows):
     """Mostly narrow rows: keys are collected here; wide rows are computed everywhere and merged."""
     plan, me = exchange.plan(pattern, devices, block), jax.lax.axis_index(SEQUENCE_AXIS)
@@ -222,63 +195,58 @@ def _blocks(devices, block, q, k, v, pattern, scale, segments, key_segments, bia
     place = block_sparse.Place(me, rows, jnp.asarray(numbers[plan.wide_taken]), q_blocks)
     far = (wide(q_segment), k_segment, slopes, wide(q_coord), k_coord)
     extras = _extras(shard, static, far, dropout, place)
-    o_wide, lse_wide = _merge_all(*block_sparse.sparse(static, wide(q), k, v, extras))
-    source = jnp.asarray(plan.source)[me]
-    o = jnp.concatenate([o, o_wide.astype(o.dtype)], axis=1)
-    lse = jnp.concatenate([lse, lse_wide], axis=1)
-    return tuple(
-        _take_blocks(x, source, block).reshape(q.shape[:2] + x.shape[2:]) for x in (o, lse)
-    )
+    if _one_by_one(plan, pattern, q):
+        which = (static, pattern, devices, SEQUENCE_AXIS)
+        part = collected.by_head(which, wide(q), k, v, extras)
+    else:
+        part = block_sparse.sparse(static, wide(q), k, v, extras)
+    o_wide, lse_wide = _merge_all(*part)
+    home = jnp.asarray(plan.wide_home)[me]
+
+    # Rows that lie on another device are beyond the end and dropped. The narrow part left zeros in the wide rows, and
+    # to add is cheaper to differentiate than to set, which would need to remember where it wrote.
+    blocked = lambda x: x.reshape(x.shape[0], -1, block, *x.shape[2:])  # noqa: E731
+    o_wide, lse_wide = blocked(o_wide).astype(o.dtype), blocked(lse_wide)
+    o = blocked(o).at[:, home].add(o_wide, mode='drop').reshape(o.shape)
+    lse = blocked(lse).at[:, home].set(lse_wide, mode='drop').reshape(lse.shape)
+    return o, lse
+
+
+def _one_by_one(plan: exchange.Exchange, pattern, q: Array) -> bool:
+    """Whether heads go one by one: where a device collects much more than it owns."""
+    return plan.near.wide > 1.5 * plan.own and pattern.heads == 1 and q.shape[2] > 1
 
 
 def _near(plan, pattern, block, q, k, v, scale, tokens, dropout, rows) -> tuple[Array, Array]:
-    """The narrow rows. Where a device collects several times what it owns (BigBird's random blocks), heads go one by
-    one and keys are collected again for the backward pass; else that would be the most of its memory."""
+    """The narrow rows, against keys collected from where they lie."""
     me = jax.lax.axis_index(SEQUENCE_AXIS)
-
-    def every(x):
-        return None if x is None else collect(plan, x, block)
-
     q_segment, k_segment, slopes, q_coord, k_coord = tokens
-    k_segment, k_coord = every(k_segment), every(k_coord)
+    k_segment, k_coord = (
+        None if x is None else collected.collect(plan, SEQUENCE_AXIS, x, block)
+        for x in (k_segment, k_coord)
+    )
     shard = exchange.Shard(pattern, plan.devices, block, 'near')
-    place = block_sparse.Place(
-        me, None, me * plan.own + jnp.arange(plan.own), jnp.asarray(plan.key_blocks)[me]
+    static = _static(shard, q, scale, dropout, plan.devices)
+    q_blocks = me * plan.own + jnp.arange(plan.own)
+    place = block_sparse.Place(me, rows, q_blocks, jnp.asarray(plan.key_blocks)[me])
+    near = (q_segment, k_segment, slopes, q_coord, k_coord)
+    extras = _extras(shard, static, near, dropout, place)
+    if _one_by_one(plan, pattern, q):
+        return collected.by_head((static, pattern, plan.devices, SEQUENCE_AXIS), q, k, v, extras)
+    return block_sparse.sparse(
+        static,
+        q,
+        collected.collect(plan, SEQUENCE_AXIS, k, block),
+        collected.collect(plan, SEQUENCE_AXIS, v, block),
+        extras,
     )
-    keep = jax.checkpoint_policies.save_only_these_names(
-        block_sparse.OUTPUT, block_sparse.LOG_SUM_EXP
-    )
-
-    def some_heads(x):
-        q, k, v, slopes, rows = x
-        static = _static(shard, q, scale, dropout, plan.devices)
-        here = dataclasses.replace(place, rows=rows.reshape(-1))
-        extras = _extras(
-            shard, static, (q_segment, k_segment, slopes, q_coord, k_coord), dropout, here
-        )
-        return block_sparse.sparse(static, q, every(k), every(v), extras)
-
-    rows = rows.reshape(q.shape[0], q.shape[2])
-    little = plan.near.wide <= 1.5 * plan.own
-    if little or pattern.heads > 1:
-        return some_heads((q, k, v, slopes, rows))
-
-    def apart(x, axis):
-        return jnp.moveaxis(jnp.expand_dims(x, axis + 1), axis, 0)
-
-    heads = (
-        *(apart(x, 2) for x in (q, k, v)),
-        None if slopes is None else apart(slopes, 0),
-        apart(rows, 1),
-    )
-    again = jax.checkpoint(some_heads, policy=keep, prevent_cse=False)
-    o, lse = jax.lax.map(again, heads)
-    return jnp.moveaxis(o[:, :, :, 0], 0, 2), jnp.moveaxis(lse[..., 0], 0, 2)
 
 
 def _gather_rows(plan: exchange.Exchange, x: Array, block: int) -> Array:
     """The wide rows of all devices, [B, W * block, ...]."""
-    mine = _take_blocks(x, jnp.asarray(plan.wide_rows)[jax.lax.axis_index(SEQUENCE_AXIS)], block)
+    mine = collected.take_blocks(
+        x, jnp.asarray(plan.wide_rows)[jax.lax.axis_index(SEQUENCE_AXIS)], block
+    )
     every = jax.lax.all_gather(mine, SEQUENCE_AXIS, axis=1)
     every = every.reshape(x.shape[0], -1, block, *x.shape[2:])[:, jnp.asarray(plan.wide_taken)]
     return every.reshape(x.shape[0], -1, *x.shape[2:])

@@ -127,11 +127,12 @@ def compare(case, want, got):
     want = {name: want[name] for name in got}
     for name, x in want.items():
         assert np.isfinite(got[name]).all(), f'{name} is not finite'
-        scale = max(np.abs(x).max(), 1e-3)
+        # inputs and cotangents are of size 1; where their terms cancel to 0 (a row that sees one key) rounding is left
+        scale = max(np.abs(x).max(), 0.1)
         if name == 'dslopes' and case.dtype == 'bfloat16':
             # a sum over rows of rounding errors as large as distances, whose terms cancel
             rows = case.batch * case.pattern.length
-            scale = max(scale, rows**0.5 * case.pattern.key_length / 3)
+            scale = max(scale, rows**0.5 * max(case.pattern.length, case.pattern.key_length) / 3)
         error = np.abs(got[name] - x).max() / scale
         assert error <= tolerance, f'{name} differs by {error:.1e} of {scale:.3g} ({case})'
 

@@ -96,10 +96,11 @@ def test_bytes_moved_are_the_formula():
 
 @pytest.mark.parametrize(
     ('make', 'heads', 'share'),
-    [(lambda n: patterns.local(n, 128), 2, 1 / 6), (patterns.bigbird, 16, 0.4)],
+    [(lambda n: patterns.local(n, 128), 2, 1 / 6), (patterns.bigbird, 32, 1 / 6)],
 )
 def test_memory_per_device_falls(make, heads, share):
-    # bigbird: a device collects 3/8 of all keys, those that its rows draw at random, one head at a time
+    # bigbird: a device collects 3/8 of all keys, those that its rows draw at random, one head at a time: with 16 heads
+    # the share is 0.18, with 32 it is 0.156
     pattern = make(2**15)
     whole = compiled(pattern, {}, heads, backward=True).memory_analysis().temp_size_in_bytes
     part = (
