@@ -49,7 +49,7 @@ class Run:
         self.sample: Batch = next(iter(self.feed.held_out(1)), None)
         if self.sample is None:
             raise errors.InputError(
-                'SP01', 'nothing is held out', fix="leave some cells of the split column empty"
+                'SP01', 'nothing is held out', fix='leave some cells of the split column empty'
             )
         rows, ways = len(self.sample['tokens']), self.mesh.shape['data'] * self.mesh.shape['fsdp']
         if rows * jax.process_count() % ways:

@@ -7,9 +7,7 @@ import pathlib
 
 def run(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog='genojax evaluate', description=__doc__)
-    parser.add_argument(
-        'workdir', type=pathlib.Path, help='the run to score'
-    )
+    parser.add_argument('workdir', type=pathlib.Path, help='the run to score')
     parser.add_argument('--windows', type=_positive, help='held-out windows to score (all)')
     arguments = parser.parse_args(argv)
 

@@ -119,7 +119,9 @@ class GenomesFeed:
         """Held-out windows, `limit` of them spread evenly over the species (None: all)."""
         chosen = {name: pair[1] for name, pair in self.windows.items()}
         if limit is not None:
-            names = list(chosen)[:: -(-len(chosen) // limit)]  # more species than windows: every n-th
+            names = list(chosen)[
+                :: -(-len(chosen) // limit)
+            ]  # more species than windows: every n-th
             share = limit // len(names)
             chosen = {name: chosen[name].thinned(share) for name in names}
         return mixtures.eval_batches(self.corpus, chosen, self.config.mixture, self.tokenizer)

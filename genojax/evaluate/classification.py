@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 
-from genojax import experiment as recipes
 from genojax import errors, metrics, workdir
+from genojax import experiment as recipes
 from genojax.data import labels
 from genojax.evaluate import baselines
 

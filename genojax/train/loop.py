@@ -110,7 +110,9 @@ class _Meter:
         if np.isfinite(values).all():
             return
         latest = self.run.checkpoints.latest()
-        kept = 'no step was saved' if latest is None else f'the checkpoint of step {latest} is whole'
+        kept = (
+            'no step was saved' if latest is None else f'the checkpoint of step {latest} is whole'
+        )
         raise errors.DamageError(
             f'{self.run.workdir}: loss or gradient not finite at step {step}: '
             f'{", ".join(map(str, values))}; {kept}. Fix: a lower optim.peak or optim.clip'
