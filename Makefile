@@ -8,12 +8,13 @@ GENOMES ?=
 PROMOTERS ?=
 WORKERS ?= 2
 PYTEST_ARGS ?=
+PYTHON ?=
 
 # Compiled programs are kept between test runs: compiling is most of the time that tests take.
 CACHE := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: install demo test test-all lint format clean
+.PHONY: install demo test test-all bench lint format clean
 
 install: $(VENV)/.installed
 
@@ -30,6 +31,24 @@ test: install
 
 test-all: install
 	$(CACHE) $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+# Attention beside its peers, one pinned core each, and the two-core setting. The peers live in an environment of their
+# own: transformers 5 has no Flax BigBird. About an hour on an idle machine.
+BENCH := .venv-bench/bin/python
+SUITES ?= main break_even anchored anchored_long long two_heads two_cores
+
+bench: .venv-bench/.installed
+	for suite in $(SUITES); do \
+		$(BENCH) experiments/benchmarks/attention.py --suite $$suite --rounds 2 --timeout 1200 || exit 1; done
+	$(BENCH) experiments/benchmarks/attention.py --suite main --malloc tuned --rounds 1 \
+		--peers genojax_bigbird,hf_bigbird_torch,hf_bigbird_flax
+	PYTHONPATH=. $(BENCH) experiments/benchmarks/remat.py
+	PYTHONPATH=. $(BENCH) experiments/benchmarks/check_plans.py
+	$(BENCH) experiments/benchmarks/summary.py
+
+.venv-bench/.installed: .ci/make-venv
+	@PYTHON="$(PYTHON)" sh .ci/make-venv .venv-bench bench
+	@touch $@
 
 lint: install
 	$(BIN)/ruff check .

@@ -46,6 +46,8 @@ setup(
             'beartype>=0.19',
             'ruff==0.17.6',
         ],
+        # Peers to measure against; the newest transformers have no Flax models.
+        'bench': ['torch==2.13.0', 'transformers==4.56.2'],
         'tpu': ['jax[tpu]'],
         'cuda': ['jax[cuda12]'],
     },
