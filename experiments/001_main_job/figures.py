@@ -1,4 +1,7 @@
-"""Prints the figures of main-job runs as Markdown: python experiments/demo/figures.py runs/demo runs/real"""
+"""Prints the figures of main-job runs as Markdown: python experiments/001_main_job/figures.py runs/demo runs/real
+
+With --seeds first, one line a run: the two networks and the language model.
+"""
 
 import json
 import pathlib
@@ -42,6 +45,20 @@ def column(folder: pathlib.Path) -> dict[str, str]:
     return found
 
 
+def seeds(folders: list[str]) -> None:
+    """Per run: the seed, and the two networks' AUROC."""
+    print('| run | seed | fine-tuned | from scratch | held-out bits per base |')
+    print('|---|---|---|---|---|')
+    for folder in map(pathlib.Path, folders):
+        told = json.loads((folder / 'run.json').read_text())
+        models = json.loads((folder / 'promoters.json').read_text())['models']
+        bits = json.loads((folder / 'held_out.json').read_text())['all']['model'][0]
+        tuned, scratch = (models[name]['auroc'][0] for name in ('fine_tuned', 'from_scratch'))
+        print(
+            f'| `{folder}` | {told["seeds"]["finetune"]} | {tuned:.3f} | {scratch:.3f} | {bits:.3f} |'
+        )
+
+
 def main(folders: list[str]) -> None:
     columns = {folder: column(pathlib.Path(folder)) for folder in folders}
     print('| | ' + ' | '.join(f'`{folder}`' for folder in folders) + ' |')
@@ -51,4 +68,7 @@ def main(folders: list[str]) -> None:
 
 
 if __name__ == '__main__':
-    main(sys.argv[1:])
+    if sys.argv[1:2] == ['--seeds']:
+        seeds(sys.argv[2:])
+    else:
+        main(sys.argv[1:])
