@@ -33,7 +33,7 @@ test-all: install
 	$(CACHE) $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 # Attention beside its peers, one pinned core each, and the two-core setting. The peers live in an environment of their
-# own: transformers 5 has no Flax BigBird. About an hour on an idle machine.
+# own: transformers 5 has no Flax BigBird.
 BENCH := .venv-bench/bin/python
 SUITES ?= main break_even anchored anchored_long long two_heads two_cores
 

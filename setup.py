@@ -36,6 +36,8 @@ setup(
         'tensorboardX>=2.6',
         'matplotlib>=3.9',
         'scikit-learn>=1.5',
+        'scipy>=1.13',
+        'threadpoolctl>=3.1',
     ],
     extras_require={
         'dev': [

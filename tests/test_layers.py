@@ -2,6 +2,8 @@
 
 import ast
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -9,7 +11,7 @@ ROOT = pathlib.Path(__file__).parent.parent / 'genojax'
 
 RANKS = {
     0: ('typing', 'dna', 'genome', 'errors'),
-    1: ('config', 'metrics', 'optim', 'sharding', 'tokenizers', 'progress'),
+    1: ('config', 'metrics', 'optim', 'sharding', 'tokenizers', 'progress', 'versions'),
     2: ('attention', 'data', 'checkpoint'),
     3: ('nn',),
     4: ('models',),
@@ -86,6 +88,12 @@ def test_every_module_stands_on_lower_ones():
     for path in sorted(ROOT.rglob('*.py')):
         wrong += violations(path.read_text(), str(path.relative_to(ROOT)))
     assert not wrong
+
+
+def test_feeds_do_not_bring_jax_along():
+    """Nor through what they import: data workers start many times."""
+    code = 'import sys; from genojax.data import feeds; assert "jax" not in sys.modules'
+    subprocess.run([sys.executable, '-c', code], check=True, cwd=ROOT.parent)
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,8 @@ def choose(
 ) -> str:
     """What 'auto' runs; logged once for each kind of call.
 
-    Short sequences are dense: below these sizes the scan's own cost exceeds what it saves. Measured on one CPU core, 8
-    heads x 64: at 128 tokens the reference is 1.2 times faster forward + backward, at 256 it is 1.2 to 2 times slower.
+    Short sequences are dense: below these sizes the scan's own cost exceeds what it saves. On a CPU the break-even lies
+    between 128 and 256 tokens; the size for other devices is a guess.
     """
     side = 160 if device == 'cpu' else 1024
     if not spread and pattern.length * pattern.key_length <= side**2:

@@ -1,7 +1,6 @@
 """genojax doctor: what this machine has, and what is missing."""
 
 import argparse
-import importlib.metadata
 import importlib.util
 import os
 import pathlib
@@ -9,6 +8,7 @@ import platform
 import shutil
 
 import genojax
+from genojax import versions
 
 # Extra -> (a module it brings, what it adds).
 EXTRAS = {
@@ -16,7 +16,6 @@ EXTRAS = {
     'tpu': ('libtpu', 'TPUs'),
     'cuda': ('jax_cuda12_plugin', 'NVIDIA GPUs'),
 }
-PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
 
 
 def run(argv: list[str]) -> None:
@@ -28,7 +27,7 @@ def run(argv: list[str]) -> None:
 def findings() -> list[tuple[str, str]]:
     """Rows of (what, how it stands)."""
     rows = [('genojax', genojax.__version__), ('python', platform.python_version())]
-    rows += [(name, _version(name)) for name in PACKAGES]
+    rows += versions.installed().items()
     rows.append(('devices', _devices()))
     rows.append(('cores', str(len(os.sched_getaffinity(0)))))
     pages = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
@@ -45,13 +44,6 @@ def findings() -> list[tuple[str, str]]:
             )
         )
     return rows
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return f'ABSENT; pip install {package}'
 
 
 def _devices() -> str:

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from genojax import errors
-from genojax.data import ingest, labels, simulate, splits
+from genojax.data import ingest, labels, records, simulate, splits
 from genojax.data import mixture as mixtures
 from genojax.tokenizers import base
-from genojax.typing import Batch
 
 SIMULATED = 'simulated'
 _SPECIES_SHOWN = 30
@@ -112,10 +111,10 @@ class GenomesFeed:
             lines.append(f'  ... and {len(rows) - len(lines):,} more species')
         return lines
 
-    def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
+    def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[records.Batch]:
         return self.mixture.batches(self.tokenizer, host=host, start_step=start_step)
 
-    def held_out(self, limit: int | None = None) -> Iterator[Batch]:
+    def held_out(self, limit: int | None = None) -> Iterator[records.Batch]:
         """Held-out windows, `limit` of them spread evenly over the species (None: all)."""
         chosen = {name: pair[1] for name, pair in self.windows.items()}
         if limit is not None:
@@ -152,7 +151,7 @@ class LabelledFeed:
             f'  {self.task.labelled.source}: rows {sizes}; {removed} removed, being in the genomes'
         ]
 
-    def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[Batch]:
+    def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[records.Batch]:
         return labels.batches(
             self.task,
             self.tokenizer,
@@ -163,11 +162,11 @@ class LabelledFeed:
             self.config.reverse_complement,
         )
 
-    def held_out(self, limit: int | None = None) -> Iterator[Batch]:
+    def held_out(self, limit: int | None = None) -> Iterator[records.Batch]:
         """The validation rows, in order."""
         return self.part('valid')
 
-    def part(self, name: str) -> Iterator[Batch]:
+    def part(self, name: str) -> Iterator[records.Batch]:
         """Rows of 'train', 'valid' or 'test', in order, the last batch filled with rows of weight 0."""
         return labels.eval_batches(self.task, name, self.tokenizer, self.config.batch_size)
 

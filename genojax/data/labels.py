@@ -26,8 +26,6 @@ _SPLITS['validation'] = 'valid'
 SIDES = ('train', 'valid', 'test')
 _SHUFFLE, _FLIP = 11, 12  # purposes of random bits
 
-Batch = dict[str, np.ndarray]
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Labelled:
@@ -423,7 +421,7 @@ def batches(
     start_step: int = 0,
     host: tuple[int, int] = (0, 1),
     reverse_complement: bool = False,
-) -> Iterator[Batch]:
+) -> Iterator[records.Batch]:
     """Training batches without end from `start_step` on; a function of (seed, step), every row once an epoch.
 
     `tokens` int32 [B, T], `bases` uint8 [B, L], `label` int32 [B], `weight` float32 [B] (all 1), `valid` int32 [B] real
@@ -443,7 +441,9 @@ def batches(
     return _batches(task, tokenizer, batch_size, seed, start_step, host, reverse_complement)
 
 
-def _batches(task, tokenizer, batch_size, seed, step, host, reverse_complement) -> Iterator[Batch]:
+def _batches(
+    task, tokenizer, batch_size, seed, step, host, reverse_complement
+) -> Iterator[records.Batch]:
     codes_NL, valid_N = task.labelled.padded(task.split.train, task.length)
     label_N = task.labelled.labels[task.split.train]
     while True:
@@ -459,7 +459,7 @@ def _batches(task, tokenizer, batch_size, seed, step, host, reverse_complement) 
         step += 1
 
 
-def eval_batches(task: Task, name: str, tokenizer, batch_size: int) -> Iterator[Batch]:
+def eval_batches(task: Task, name: str, tokenizer, batch_size: int) -> Iterator[records.Batch]:
     """All rows of a side once, in order; `weight` is 0 for the copies of the last row that fill up."""
     part = task.rows(name)
     for first in range(0, len(part), batch_size):
@@ -470,7 +470,7 @@ def eval_batches(task: Task, name: str, tokenizer, batch_size: int) -> Iterator[
         yield _batch(codes_BL, valid_B, task.labelled.labels[rows], weight, tokenizer)
 
 
-def _batch(codes_BL, valid_B, label_B, weight_B, tokenizer) -> Batch:
+def _batch(codes_BL, valid_B, label_B, weight_B, tokenizer) -> records.Batch:
     full = (valid_B == codes_BL.shape[1]).all()
     return {
         'tokens': tokenizer.encode(codes_BL, special=True, valid=None if full else valid_B),

@@ -23,8 +23,6 @@ _FOREVER = 2**50  # steps
 # Purposes of random bits; one word each so that they never share a stream.
 _SHUFFLE, _FLIP, _SHIFT = 1, 2, 3
 
-Batch = dict[str, np.ndarray]
-
 
 @dataclasses.dataclass(frozen=True)
 class MixtureConfig:
@@ -142,7 +140,7 @@ class Mixture:
             )
         return rows
 
-    def batch(self, step: int, tokenizer, host: tuple[int, int] = (0, 1)) -> Batch:
+    def batch(self, step: int, tokenizer, host: tuple[int, int] = (0, 1)) -> records.Batch:
         """Rows host[0], host[0] + host[1], ... of the batch of one step (0 is the first)."""
         config = self.config
         row = np.arange(host[0], config.batch_size, host[1])
@@ -180,7 +178,7 @@ class Mixture:
 
     def batches(
         self, tokenizer, host: tuple[int, int] = (0, 1), start_step: int = 0
-    ) -> Iterator[Batch]:
+    ) -> Iterator[records.Batch]:
         """This host's batches from `start_step` on, prepared ahead in threads: a grain iterator; close it.
 
         Its state is the step: `{'next_index': step}`.
@@ -218,7 +216,7 @@ class _Steps:
     def __len__(self) -> int:
         return _FOREVER
 
-    def __getitem__(self, step) -> Batch:
+    def __getitem__(self, step) -> records.Batch:
         return self.mixture.batch(int(step), self.tokenizer, self.host)
 
     def __repr__(self) -> str:
@@ -243,7 +241,7 @@ def assemble(
     flip_B: np.ndarray,
     length: int,
     tokenizer,
-) -> Batch:
+) -> records.Batch:
     """A batch of windows.
 
     `tokens` int32 [B, T] with [CLS] and [SEP], `bases` uint8 [B, L] (4 past the end of a short
@@ -283,7 +281,7 @@ def assemble(
 
 def eval_batches(
     corpus: records.Corpus, parts: Mapping[str, windows.Windows], config: MixtureConfig, tokenizer
-) -> Iterator[Batch]:
+) -> Iterator[records.Batch]:
     """All windows once, in corpus order, as they stand on the forward strand.
 
     `weight` float32 [B] is 1, and 0 for the rows that fill up the last batch (copies of its last

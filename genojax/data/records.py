@@ -16,6 +16,8 @@ import numpy as np
 
 from genojax import dna, genome
 
+Batch = dict[str, np.ndarray]  # what a feed gives: arrays by name, rows first
+
 CODE_BITS = np.uint8(7)  # the base code; bit 3 above it says that the base is soft-masked
 SOFT_SHIFT = 3
 

@@ -33,7 +33,7 @@ class BertConfig:
     epsilon: float = 1e-12  # of the layer norms
     pad_id: int = 0
     dtype: Literal['float32', 'bfloat16'] = 'float32'  # of the computation
-    # Blocks written out per step of the scan over depth: on a CPU all of them halve the time of a small model (what
+    # Blocks written out per step of the scan over depth: on a CPU all of them make a small model faster (what
     # runs inside a scan uses one core), for a longer compilation. The parameters are the same.
     unroll: int = 1
     attention: self_attention.AttentionConfig = self_attention.AttentionConfig()

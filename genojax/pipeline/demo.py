@@ -7,7 +7,6 @@ last checkpoint. A directory belongs to one set of settings: another one is refu
 import contextlib
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import pathlib
 import platform
@@ -17,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import genojax
-from genojax import config, errors, report, workdir
+from genojax import config, errors, report, versions, workdir
 from genojax import experiment as recipes
 from genojax.data import ingest, labels, simulate, summary
 from genojax.evaluate import classification, held_out
@@ -28,7 +27,6 @@ NAMED_WEIGHTS = {'human': 0.3, 'mouse': 0.2, 'zebrafish': 0.15}
 REST = '*'
 
 FINE_TUNED, SCRATCH = 'fine_tuned', 'from_scratch'
-PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,7 +219,7 @@ class Stages:
             'settings': settings,
             'config_hash': hashlib.sha256(text.encode()).hexdigest(),
             'seeds': {'pretrain': demo.pretrain.seed, 'finetune': demo.finetune.seed},
-            'versions': versions(),
+            'versions': provenance(),
         }
         self.record.setdefault('seconds', {})
         self.keep('run.json', self.record)
@@ -250,12 +248,12 @@ class Stages:
         partial.replace(self.folder / name)
 
 
-def versions() -> dict[str, str]:
+def provenance() -> dict[str, str]:
     """What the numbers were made with: packages, interpreter, processor, and the commit in a clone."""
     import jax
 
     found = {'genojax': genojax.__version__, 'python': platform.python_version()}
-    found |= {name: importlib.metadata.version(name) for name in PACKAGES}
+    found |= versions.installed()
     found['device'] = ', '.join(sorted({device.device_kind for device in jax.devices()}))
     here = pathlib.Path(genojax.__file__).parent.parent
     # Only a clone of genojax has a commit to name; an installed copy may lie in somebody else's repository.

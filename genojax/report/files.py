@@ -5,7 +5,8 @@ All files are optional. Names relative to the run:
 run.json                 command, title, source, config_hash, seeds, versions {name: version}, seconds {stage: s};
                          anything else is shown as it is
 check.json               species: [{name, length, gc (of known bases), n (bases not known), soft_masked_fraction (null where
-                         not annotated), contigs: [the same keys], regions {kind: bases, or null}}]
+                         not annotated), contigs: [the same keys], region_fractions {kind: share, or
+                         null}}]
 shards/manifest.json     shown as it is: hashes of sources and shards, digests of contigs
 mixture.json             rows: [{species, given, weight, drawn, expected}]
 splits.json              shown as it is, by part

@@ -51,8 +51,9 @@ def _held_out_curve(run: files.Run, paint: parts.Painter, held_out) -> page.Html
         [('Held-out sequence', 'bits per base', {'all': held_out})],
         lines,
         alt='Bits per base on held-out sequence by step',
-        caption='Hidden bases of held-out windows. Dashed: Markov models fitted to the same training windows, on the same '
-        'hidden bases. A guess costs 2 bits.',
+        caption='Curve: hidden bases of those held-out windows that are scored while training. Dashed: Markov models on '
+        'the hidden bases of all held-out windows, so read distances of a hundredth of a bit in the table. '
+        'A guess costs 2 bits.',
     )
 
 

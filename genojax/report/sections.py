@@ -19,19 +19,22 @@ def genomes(run: files.Run, paint: parts.Painter) -> page.Html:
             'GC is the share among known bases. “not annotated” means that the file marks no repeats: unknown, not zero.'
         ),
     ]
-    kinds = list(dict.fromkeys(kind for row in rows for kind in row.get('regions') or {}))
+    kinds = list(dict.fromkeys(kind for row in rows for kind in row.get('region_fractions') or {}))
     if kinds:
         share = [
             [
                 row['name'],
-                *(_share((row.get('regions') or {}).get(k), row['length']) for k in kinds),
+                *(_share((row.get('region_fractions') or {}).get(k)) for k in kinds),
             ]
             for row in rows
         ]
         body += [
             page.tag('h3', 'Annotated regions, share of bases'),
             page.table(['species', *kinds], share),
-            page.note('Elements nest (a CDS lies in an exon), so shares need not add up.'),
+            page.note(
+                'Of the contigs whose annotation names the kind; a dash means that none does: unknown, not zero. '
+                'Elements nest (a CDS lies in an exon), so shares need not add up.'
+            ),
         ]
     contigs = [
         [row['name'], contig['name'], *_composition(contig)]
@@ -66,8 +69,8 @@ def _together(rows: list[dict]) -> dict:
     }
 
 
-def _share(bases: int | None, length: int) -> page.Figure:
-    return page.Figure(page.DASH) if bases is None else page.percent(bases / max(length, 1))
+def _share(share: float | None) -> page.Figure:
+    return page.Figure(page.DASH) if share is None else page.percent(share)
 
 
 def mixture(run: files.Run, paint: parts.Painter) -> page.Html:

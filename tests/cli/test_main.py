@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -45,13 +44,11 @@ def test_help_does_not_import_anything_heavy():
 
 @pytest.mark.parametrize('verb', main.VERBS)
 def test_every_verb_explains_itself(verb, capsys):
-    started = time.monotonic()
     try:
         main.main([verb, '--help'])
     except SystemExit as stop:
         assert stop.code == 0
     assert verb in capsys.readouterr().out
-    assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize(

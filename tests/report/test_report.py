@@ -290,6 +290,11 @@ def test_numbers_that_are_not_numbers_are_shown_as_such():
     assert page.percent('not annotated') == 'not annotated'
 
 
+def test_region_shares_are_of_the_contigs_that_are_annotated(full_run):
+    """The same figure as `genojax check`: 40,000 bases of CDS are 43.2 % of what is annotated, not 13 % of the genome."""
+    assert '43.2 %' in _Reader(_render(full_run)).text
+
+
 def test_long_lists_are_counted():
     assert 'and 976 more' in page.record(list(range(1000)))
     assert page.record([]) == 'none' and page.record({}) == 'none'
