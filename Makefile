@@ -29,12 +29,18 @@ demo: install
 test: install
 	$(CACHE) $(BIN)/python -m pytest -n $(WORKERS) -m 'not slow and not gpu and not tpu and not network and not torch' $(PYTEST_ARGS)
 
-test-all: install
-	$(CACHE) $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+# Everything: the slow sweeps too, and the original implementations, which need torch and so the other environment.
+# ORIGINALS names a folder with clones of those that are not on PyPI; without it their tests skip and say so.
+ORIGINALS ?=
+test-all: install .venv-bench/.installed
+	$(CACHE) $(BIN)/python -m pytest -n $(WORKERS) -m 'not torch and not gpu and not tpu and not network' $(PYTEST_ARGS)
+	$(CACHE) GENOJAX_ORIGINALS=$(ORIGINALS) $(BENCH) -m pytest -m torch $(PYTEST_ARGS)
 
 # Attention beside its peers, one pinned core each, and the two-core setting. The peers live in an environment of their
 # own: transformers 5 has no Flax BigBird.
 BENCH := .venv-bench/bin/python
+# MEGABASE names a FASTA file whose first record has 1,048,576 bases or more, for the long models.
+MEGABASE ?=
 SUITES ?= main break_even anchored anchored_long long two_heads two_cores
 
 bench: .venv-bench/.installed
@@ -45,6 +51,11 @@ bench: .venv-bench/.installed
 	PYTHONPATH=. $(BENCH) experiments/benchmarks/remat.py
 	PYTHONPATH=. $(BENCH) experiments/benchmarks/check_plans.py
 	$(BENCH) experiments/benchmarks/summary.py
+	PYTHONPATH=. $(BENCH) experiments/benchmarks/data.py
+	for suite in small full convolution saved; do \
+		$(BENCH) experiments/benchmarks/enformer.py --suite $$suite --rounds 1 || exit 1; done
+	PYTHONPATH=. $(BENCH) experiments/benchmarks/enformer_remat.py
+	$(if $(MEGABASE),PYTHONPATH=. $(BENCH) experiments/benchmarks/long_context.py --fasta=$(MEGABASE))
 
 .venv-bench/.installed: .ci/make-venv
 	@PYTHON="$(PYTHON)" sh .ci/make-venv .venv-bench bench

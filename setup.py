@@ -38,6 +38,8 @@ setup(
         'scikit-learn>=1.5',
         'scipy>=1.13',
         'threadpoolctl>=3.1',
+        'safetensors>=0.8',
+        'tokenizers>=0.20',
     ],
     extras_require={
         'dev': [
@@ -48,8 +50,21 @@ setup(
             'beartype>=0.19',
             'ruff==0.17.6',
         ],
-        # Peers to measure against; the newest transformers have no Flax models.
-        'bench': ['torch==2.13.0', 'transformers==4.56.2'],
+        # Peers to measure against, and originals to compare with; the newest transformers have no Flax models.
+        'bench': [
+            'torch==2.13.0',
+            'transformers==4.56.2',
+            'enformer-pytorch==0.8.12',
+            'dm-haiku==0.0.17',
+            'joblib',
+            'pytest>=8',
+            'pytest-xdist>=3.6',
+            'pytest-timeout>=2.3',
+            'hypothesis>=6.100',
+            'beartype>=0.19',
+        ],
+        # Reading torch's own .bin files, weights only.
+        'convert': ['torch>=2.6'],
         'tpu': ['jax[tpu]'],
         'cuda': ['jax[cuda12]'],
     },

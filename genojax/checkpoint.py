@@ -10,9 +10,11 @@ import json
 import math
 import pathlib
 import shutil
+from collections.abc import Sequence
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
@@ -143,13 +145,22 @@ class Checkpoints:
             ) from error
         return found['state'], found['data']
 
-    def restore_raw(self, step: int) -> Any:
-        """The state as nested dictionaries of arrays, whatever its tree; hashes are checked."""
+    def restore_raw(self, step: int, names: Sequence[str] = ('params', 'extra')) -> dict[str, Any]:
+        """Parts of a state as nested dictionaries of numpy arrays, whatever their trees; hashes are checked.
+
+        Unlike `restore` it needs no abstract state and none of the devices that the checkpoint was saved from, and it
+        reads the named parts only: a model without its optimizer's moments.
+        """
         self.verify(step)
-        found = self._manager.restore(
-            step, args=ocp.args.Composite(state=ocp.args.StandardRestore())
-        )
-        return found['state']
+        folder = self.directory / str(step) / 'state'
+        with ocp.PyTreeCheckpointer() as checkpointer:
+            whole = checkpointer.metadata(folder).item_metadata.tree
+            part = {name: whole[name] for name in names if name in whole}
+            kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), part)
+            return checkpointer.restore(
+                folder,
+                args=ocp.args.PyTreeRestore(item=part, restore_args=kinds, partial_restore=True),
+            )
 
     def verify(self, step: int) -> None:
         record = self._integrity / f'{step}.json'

@@ -71,7 +71,8 @@ class InputError(GenojaxError):
 
 
 # Code -> what it means and what to do; `genojax explain CODE` prints it. The letters name the family: FA sequence,
-# GT genome table, GF annotation, BD intervals, LB labels, MX mixture weights, AR shards, SP splits.
+# GT genome table, GF annotation, BD intervals, LB labels, MX mixture weights, AR shards, SP splits, TK tracks, EM embeddings,
+# CV weights.
 EXPLANATIONS: dict[str, str] = {
     # Sequence files
     'FA01': 'The file holds no FASTA record. Check that it is the file you meant and that its download finished.',
@@ -113,6 +114,7 @@ EXPLANATIONS: dict[str, str] = {
     'BD06': 'A BED row has fewer than three columns separated by TABs.',
     'BD07': 'A BED row holds no bases.',
     'BD08': 'No row of the annotation is of a kind that labels bases: exon, CDS, intron, promoter, enhancer, repeat and their Sequence Ontology relatives. A BED file says the kind in its name column.',
+    'BD09': 'A BED row lies on a contig that the FASTA file does not have. Often one names them chr1 and the other 1.',
     # Splits
     'SP01': (
         'A species is too small for a held-out block: eight windows, a window of gap on either side and something to train '
@@ -154,6 +156,43 @@ EXPLANATIONS: dict[str, str] = {
         'memory. Delete the split column to get a leak-free one.'
     ),
     'LB10': 'The rows cannot be split: too few rows or leak groups, or a class would be missing on one side.',
+    # Windows with coverage tracks
+    'TK01': 'A file of the directory of tracks is missing, cannot be read or is cut off. NAME_train.npz, NAME_valid.npz, NAME_targets.tsv, NAME_sequences.bed and NAME_statistics.json are needed for every organism NAME.',
+    'TK02': 'The arrays of the .npz are not as they must be: seq uint8 [windows, bases] with codes 0 to 4 (A, C, G, T, unknown), target floats [windows, bins, tracks].',
+    'TK03': 'A target is negative, NaN or infinite. Coverage is a count of reads; mend it where the file was made.',
+    'TK04': 'The files of one organism do not agree: windows, rows of the BED file, or tracks differ in number. They belong to different sets, or one was cut.',
+    'TK05': 'The sizes do not fit: bins times pool_width must be seq_length - 2 crop_bp, which is also the length of every row of the BED file, and the bins asked for must be whole bins of the file.',
+    'TK06': 'The table of targets is not as it must be: a column is missing, a number is none, a statistic has no known inverse, or strand_pair does not pair tracks two and two.',
+    'TK07': 'The rule that chooses accessibility inputs cannot be meant: it matches no track, or one strand of two, or leaves no target, or organisms differ in the number of inputs.',
+    'TK08': 'A held-out window overlaps a training window, so a score on it would be partly memory. Remove one of them.',
+    # Embeddings
+    'EM01': (
+        'A record or interval is longer than the model reads. Nothing is cut silently: --window=N (and --stride) gives several '
+        'rows for it, with their coordinates.'
+    ),
+    'EM02': 'A record or interval is shorter than one token of the model, so there is nothing to embed. Leave it out.',
+    # Converted models
+    'CV01': (
+        "The source's tensors and the model do not match one to one: a tensor is missing, left over or of another shape. "
+        'The file may hold another model than its config says, a fine-tuned head, or a part of a sharded checkpoint.'
+    ),
+    'CV02': (
+        'The source is of no family that genojax knows, or its config asks for something that the family here does not '
+        'have. Code that comes with weights is never run; --kind names the family where the files do not say it.'
+    ),
+    'CV03': (
+        'The file is a pickle, which can run any program when it is opened. Ask for the weights as safetensors, or convert '
+        'them where you trust the file: safetensors.numpy.save_file(dict_of_arrays, path).'
+    ),
+    'CV04': 'The directory holds no weights of a kind that is read: *.safetensors, *.npz, pytorch_model*.bin.',
+    'CV05': (
+        'There is no TensorFlow checkpoint here, or there are several, or it holds what is not read: compressed blocks, '
+        'sliced or big-endian tensors, or types that are no weights. tf.train.Checkpoint.write makes one that is.'
+    ),
+    'CV06': (
+        'The weights know the ids of one tokenizer only, and it is not there or has another vocabulary: DNABERT needs '
+        '4^k k-mers, Nucleotide Transformer its own list, DNABERT-2 and GENA-LM their tokenizer.json.'
+    ),
     # The genome table, genomes.tsv
     'GT01': 'A folder of genomes needs a table, genomes.tsv, that says which contigs of which file belong to which species. genojax check DIR --draft-table prints a draft to check and save.',
     'GT02': 'The header of the table is wrong. Its columns, separated by TABs: species, fasta, contigs, annotation, circular, softmasked and, if wanted, split.',

@@ -2,39 +2,31 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import ml_collections
 from flax import struct
 from flax.core import meta
 
-from genojax import config, models, sharding
+from genojax import config, models, sharding, tokenizers
 from genojax import optim as optimizers
 from genojax.data import feeds
-from genojax.objectives import classify, mlm
-from genojax.tokenizers import base, kmer, nucleotide
+from genojax.objectives import classify, mlm, tracks
 
+TokenizerConfig = tokenizers.TokenizerConfig
+make_tokenizer = tokenizers.make
 
-@dataclasses.dataclass(frozen=True)
-class TokenizerConfig:
-    """Overlapping k-mers with DNABERT's ids, or single nucleotides (`k` is 1 then)."""
-
-    kind: Literal['kmer', 'nucleotide'] = 'kmer'
-    k: int = 6
-
-    def __post_init__(self):
-        if self.kind == 'nucleotide' and self.k != 1:
-            raise ValueError(f'single nucleotides have k=1, not k={self.k}')
+_DATA_OF = {'mlm': 'genomes', 'classify': 'labelled', 'tracks': 'tracks'}  # objective -> data
 
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """One run. `init_from` is another run's workdir, whose model parameters this one starts from."""
+    """One run. `init_from` is another run's workdir or a converted model, whose parameters this one starts from."""
 
     model: models.ModelConfig
-    objective: mlm.MlmConfig | classify.ClassifyConfig
-    data: feeds.GenomesConfig | feeds.LabelledConfig
+    objective: mlm.MlmConfig | classify.ClassifyConfig | tracks.TracksConfig
+    data: feeds.GenomesConfig | feeds.LabelledConfig | feeds.TracksConfig
     steps: int
     tokenizer: TokenizerConfig = TokenizerConfig()
     optim: optimizers.OptimConfig = optimizers.OptimConfig()
@@ -47,19 +39,52 @@ class Experiment:
     keep: int = 2  # newest checkpoints that stay; the best one stays too
 
     def __post_init__(self):
-        pretrains = isinstance(self.objective, mlm.MlmConfig)
-        if pretrains != isinstance(self.data, feeds.GenomesConfig):
+        if _DATA_OF[self.objective.kind] != self.data.kind:
+            pairs = ', '.join(f'{of!r} needs {data!r}' for of, data in _DATA_OF.items())
+            raise ValueError(f'objective and data do not go together: {pairs}')
+        if self.objective.kind == 'mlm' and not models.scores_tokens(self.model):
             raise ValueError(
-                "objective 'mlm' needs data 'genomes', and 'classify' needs 'labelled'"
+                f"objective 'mlm' needs a model that scores every token, and this {self.model.kind!r} does not"
             )
-        vocab = make_tokenizer(self.tokenizer).vocab_size
-        if self.model.vocab != vocab:
-            raise ValueError(
-                f'model.vocab={self.model.vocab}, but the tokenizer has {vocab} tokens'
-            )
+        if self.tokenizer.kind != 'bpe' or self.tokenizer.file:
+            self._refuse_other_ids(make_tokenizer(self.tokenizer))
         for name in ('steps', 'log_every', 'eval_every', 'save_every', 'keep'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
+
+    def _refuse_other_ids(self, tokenizer) -> None:
+        if self.model.vocab != tokenizer.vocab_size:
+            raise ValueError(
+                f'model.vocab={self.model.vocab}, but the tokenizer has {tokenizer.vocab_size} tokens'
+            )
+        if isinstance(self.model, models.READ_BASES) and self.tokenizer.kind != 'nucleotide':
+            raise ValueError(
+                f"a model {self.model.kind!r} reads single bases: tokenizer.kind='nucleotide', "
+                f'not {self.tokenizer.kind!r}'
+            )
+        dropout = getattr(self.model, 'token_dropout', None)
+        # k-mers and single nucleotides put one token at each end of a row.
+        ends = [len(getattr(tokenizer, name, (None,))) for name in ('front', 'back')]
+        meant = {
+            'pad_id': tokenizer.special.pad,
+            'front': ends[0],
+            'back': ends[1],
+            'token_dropout.mask_id': tokenizer.special.mask,
+        }
+        given = {
+            name: getattr(self.model, name, meant[name]) for name in ('pad_id', 'front', 'back')
+        }
+        given['token_dropout.mask_id'] = dropout.mask_id if dropout else tokenizer.special.mask
+        wrong = [
+            f'model.{name}={given[name]}, but {value} by the tokenizer'
+            for name, value in meant.items()
+            if given[name] != value
+        ]
+        if wrong:
+            raise ValueError('; '.join(wrong))
+
+
+Objective = mlm.Mlm | classify.Classify | tracks.Tracks
 
 
 class TrainState(struct.PyTreeNode):
@@ -83,15 +108,7 @@ def to_config(experiment: Experiment) -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict(config.to_dict(experiment), convert_dict=True)
 
 
-def make_tokenizer(config: TokenizerConfig) -> base.Tokenizer:
-    return (
-        nucleotide.NucleotideTokenizer()
-        if config.kind == 'nucleotide'
-        else kmer.KmerTokenizer(config.k)
-    )
-
-
-def build(experiment: Experiment, species: tuple[str, ...] = ()) -> mlm.Mlm | classify.Classify:
+def build(experiment: Experiment, species: tuple[str, ...] = ()) -> Objective:
     """The objective, which holds the model."""
     model = models.build(experiment.model)
     tokenizer = make_tokenizer(experiment.tokenizer)
@@ -100,6 +117,8 @@ def build(experiment: Experiment, species: tuple[str, ...] = ()) -> mlm.Mlm | cl
             return mlm.Mlm(experiment.objective, model, tokenizer, species)
         case classify.ClassifyConfig():
             return classify.Classify(experiment.objective, model, tokenizer)
+        case tracks.TracksConfig():
+            return tracks.Tracks(experiment.objective, model, tokenizer, species)
 
 
 def init_boxed(experiment: Experiment, objective, key: jax.Array, batch) -> TrainState:

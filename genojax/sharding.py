@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from flax import linen as nn
 from flax.core import meta
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 
 AXES = ('data', 'fsdp', 'tensor', 'sequence')
 
@@ -20,6 +20,7 @@ AXES = ('data', 'fsdp', 'tensor', 'sequence')
 RULES = {
     'batch': ('data', 'fsdp'),
     'length': 'sequence',
+    'chunks': 'sequence',
     'embed': 'fsdp',
     'mlp': 'tensor',
     'heads': 'tensor',
@@ -65,7 +66,9 @@ def make_mesh(config: MeshConfig, devices: list | None = None) -> Mesh:
     return Mesh(np.array(devices).reshape(shape), AXES, axis_types=(AxisType.Auto,) * len(AXES))
 
 
-def _spec(names: tuple[str | None, ...], shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
+def _spec(
+    names: tuple[str | None, ...], shape: tuple[int, ...], mesh: Mesh | AbstractMesh
+) -> PartitionSpec:
     used: set[str] = set()
     axes = []
     for name, size in zip(names, shape, strict=True):
@@ -94,6 +97,14 @@ def of_variables(boxed, mesh: Mesh):
         return NamedSharding(mesh, PartitionSpec())
 
     return jax.tree.map(one, boxed, is_leaf=lambda leaf: isinstance(leaf, meta.AxisMetadata))
+
+
+def lay(x: jax.Array, *names: str | None) -> jax.Array:
+    """`x`, told to the compiler to lie on the current mesh as the names of its axes say; without a mesh, `x`."""
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty:
+        return x
+    return jax.lax.with_sharding_constraint(x, _spec(names, x.shape, mesh))
 
 
 def of_batch(mesh: Mesh) -> NamedSharding:

@@ -4,17 +4,17 @@ Training, evaluation and interpretation all open a run the same way. The directo
 `metrics.jsonl` and whatever the verbs add.
 """
 
-import itertools
+import dataclasses
 import json
 import pathlib
 
 import jax
 import numpy as np
 
-from genojax import checkpoint, config, errors, metrics, sharding
+from genojax import checkpoint, config, errors, metrics, sharding, tokenizers, trained
 from genojax import experiment as recipes
 from genojax.data import feeds
-from genojax.objectives import classify
+from genojax.objectives import classify, tracks
 from genojax.typing import Batch
 
 # Streams of random bits that no training step uses (a step is at most 2^31 - 3).
@@ -37,7 +37,10 @@ class Run:
     ):
         self.recipe, self.workdir = recipe, pathlib.Path(workdir)
         self._refuse_other_config()
-        tokenizer = recipes.make_tokenizer(recipe.tokenizer)
+        # A tokenizer's file may change or go away; the run has its own copy.
+        kept = tokenizers.keep(recipe.tokenizer, self.workdir)
+        self.recipe = recipe = dataclasses.replace(recipe, tokenizer=kept)
+        tokenizer = recipes.make_tokenizer(kept)
         self.feed = feeds.open_feed(recipe.data, recipe.seed, tokenizer, self.workdir)
         self.objective = recipes.build(recipe, self.feed.species)
         try:
@@ -45,6 +48,7 @@ class Run:
         except ValueError as error:
             raise errors.UsageError(str(error)) from error
         self._refuse_other_classes()
+        self._refuse_other_tracks()
         # One batch is enough to know every shape.
         self.sample: Batch = next(iter(self.feed.held_out(1)), None)
         if self.sample is None:
@@ -63,7 +67,7 @@ class Run:
         self._score = jax.jit(self._score_batch)
         # Only now, when nothing has refused the config, does the workdir belong to it.
         partial = self.workdir / 'config.json.partial'
-        partial.write_text(json.dumps(config.to_dict(recipe), indent=1))
+        partial.write_text(json.dumps(trained.stored(recipe), indent=1))
         partial.replace(self.workdir / 'config.json')
 
     def _refuse_other_config(self) -> None:
@@ -73,8 +77,9 @@ class Run:
             reason = f'{self.workdir} cannot be written: {error.strerror}'
             raise errors.UsageError(reason) from error
         if (self.workdir / 'config.json').exists():
-            theirs = _read_json(self.workdir / 'config.json')
-            differences = config.differences(theirs, config.to_dict(self.recipe))
+            # Read as a config, so that a field newer than the run has the value it went without.
+            theirs = trained.stored(trained.read_config(self.workdir))
+            differences = config.differences(theirs, trained.stored(self.recipe))
             if differences:
                 title = f'{self.workdir} holds a run of another config (theirs -> yours):'
                 raise errors.UsageError('\n  '.join([title, *differences]))
@@ -87,6 +92,22 @@ class Run:
                     'LB02',
                     f'{found} classes, but the config has objective.classes={meant}',
                     path=self.feed.task.labelled.source,
+                )
+
+    def _refuse_other_tracks(self) -> None:
+        if isinstance(self.recipe.objective, tracks.TracksConfig):
+            model = self.recipe.model
+            if not hasattr(model, 'tracks'):
+                raise errors.UsageError(f'model.kind={model.kind!r} predicts no tracks')
+            meant = dict(zip(model.organisms, model.tracks, strict=True))
+            if meant != self.feed.track_counts:
+                raise errors.UsageError(
+                    f'the data have tracks {self.feed.track_counts}, the model {meant}: set model.organisms and model.tracks'
+                )
+            if model.bin != self.recipe.data.bin:
+                raise errors.UsageError(
+                    f'data.bin={self.recipe.data.bin}, but the model predicts bins of {model.bin} bp: set data.bin or '
+                    'model.stages'
                 )
 
     def describe(self) -> str:
@@ -111,10 +132,7 @@ class Run:
         with jax.set_mesh(self.mesh):
             state = init(jax.random.fold_in(self.key, _INIT_STREAM), self.sample)
         if self.recipe.init_from:
-            source = pathlib.Path(self.recipe.init_from)
-            _refuse_other_model(source, self.recipe)
-            params = adopt(source, state.params)
-            state = state.replace(params=params)
+            state = trained.adopt(pathlib.Path(self.recipe.init_from), self.recipe, state)
         return state
 
     def _init(self, key, batch):
@@ -204,75 +222,3 @@ class Run:
 
     def close(self) -> None:
         self.checkpoints.close()
-
-
-def read_config(workdir: pathlib.Path) -> recipes.Experiment:
-    """The config that a workdir was made with.
-
-    Raises:
-        UsageError: it is not a workdir.
-    """
-    path = pathlib.Path(workdir) / 'config.json'
-    if not path.is_file():
-        raise errors.UsageError(f'{workdir} is not the workdir of a run: it has no config.json')
-    return recipes.from_config(_read_json(path))
-
-
-def _read_json(path: pathlib.Path):
-    try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise errors.DamageError(f'{path} is not JSON: {error}') from error
-
-
-def _refuse_other_model(source: pathlib.Path, recipe: recipes.Experiment) -> None:
-    """Parameters mean nothing under another tokenizer or other positions, though their shapes agree."""
-    theirs = read_config(source)
-    wrong = config.differences(config.to_dict(theirs.tokenizer), config.to_dict(recipe.tokenizer))
-    for name in ('kind', 'positions', 'coordinate', 'epsilon', 'pad_id'):
-        before, after = (getattr(x.model, name, None) for x in (theirs, recipe))
-        if before != after:
-            wrong.append(f'model.{name}: {before!r} -> {after!r}')
-    if wrong:
-        title = f'init_from={source} holds another model (theirs -> ours):'
-        raise errors.UsageError('\n  '.join([title, *wrong]))
-
-
-def adopt(source: pathlib.Path, params):
-    """Another run's model parameters in the place of ours; the task's head stays as it is.
-
-    Args:
-        source: the other run's workdir; its best checkpoint is read.
-        params: ours, placed on their devices.
-
-    Raises:
-        UsageError: there is no run or no checkpoint, or a parameter is missing, left over or of another shape.
-    """
-    if not (source / 'checkpoints').is_dir():
-        raise errors.UsageError(f'init_from={source} is not the workdir of a run')
-    store = checkpoint.Checkpoints(source / 'checkpoints', read_only=True)
-    step = store.best()
-    if step is None:
-        raise errors.UsageError(f'init_from={source} holds no finished checkpoint')
-    theirs = store.restore_raw(step)['params']
-    store.close()
-    theirs = theirs.get('model', theirs)
-    mine = params.get('model', params)
-    wrong = config.differences(_shapes(theirs), _shapes(mine))
-    if wrong:
-        title = f'init_from={source} holds another model (theirs -> ours):'
-        raise errors.UsageError('\n  '.join([title, *itertools.islice(wrong, 10)]))
-
-    def place(leaf, value):
-        return jax.device_put(np.asarray(value, leaf.dtype), leaf.sharding)
-
-    adopted = jax.tree.map(place, mine, theirs)
-    return {**params, 'model': adopted} if 'model' in params else adopted
-
-
-def _shapes(params) -> dict[str, tuple[int, ...]]:
-    """Path -> shape of every parameter, flat, for comparing two trees."""
-    return {
-        '/'.join(str(step.key) for step in path): tuple(leaf.shape)
-        for path, leaf in jax.tree_util.tree_leaves_with_path(params)
-    }

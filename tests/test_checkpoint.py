@@ -1,7 +1,10 @@
 """Checkpoints: what was saved comes back bit for bit, and what was damaged does not come back at all."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -105,3 +108,22 @@ def test_the_manifest_holds_a_hash_of_every_file(written):
     files = [path for path in (written / '5').rglob('*') if path.is_file()]
     assert len(record['files']) == len(files)
     assert all(len(digest) == 64 for digest in record['files'].values())
+
+
+def test_a_model_saved_from_eight_devices_opens_on_one(tmp_path):
+    """A laptop reads what a pod wrote: no abstract state, no optimizer, none of the devices."""
+    mesh = jax.sharding.Mesh(np.array(jax.devices()), 'x')
+    split = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec('x'))
+    value = jax.device_put(jnp.arange(16, dtype=jnp.float32), split)
+    assert len(value.sharding.device_set) == 8
+    store = checkpoint.Checkpoints(tmp_path)
+    store.save(3, {'params': {'a': value}, 'extra': {}, 'opt_state': {'m': value}}, {})
+    store.close()
+    code = (
+        'import jax, numpy as np; from genojax import checkpoint; assert len(jax.devices()) == 1; '
+        f'found = checkpoint.Checkpoints({str(tmp_path)!r}, read_only=True).restore_raw(3); '
+        'assert sorted(found) == ["extra", "params"], found; value = found["params"]["a"]; '
+        'assert type(value) is np.ndarray; np.testing.assert_array_equal(value, np.arange(16.0))'
+    )
+    one = {**os.environ, 'XLA_FLAGS': '--xla_force_host_platform_device_count=1'}
+    subprocess.run([sys.executable, '-c', code], check=True, env=one)

@@ -1,5 +1,6 @@
 """Every named config can be read, survives the way through JSON, and traces through one training step."""
 
+import itertools
 import json
 
 import jax
@@ -10,14 +11,19 @@ from flax.core import meta
 
 from genojax import config, errors, experiment, sharding
 from genojax.cli import flags
-from genojax.objectives import classify
+from genojax.data import feeds
+from genojax.tokenizers import pieces
 from genojax.train import step as steps
+from tests.tokenizers import files
 
 NAMES = flags.config_names()
 EXPECTED = [
-    'debug_cpu', 'demo', 'demo_promoters', 'dnabert_described',
-    'dnabert_k3', 'dnabert_k4', 'dnabert_k5', 'dnabert_k6',
+    'basset', 'debug_cpu', 'demo', 'demo_promoters', 'dnabert2', 'dnabert_described', 'dnabert_k3', 'dnabert_k4',
+    'dnabert_k5', 'dnabert_k6', 'enformer', 'enformer_accessibility', 'enformer_small', 'gena_bigbird',
+    'hierarchical_1mb', 'nt_v1_2500m', 'nt_v1_500m', 'nt_v2_100m', 'nt_v2_250m', 'nt_v2_500m', 'nt_v2_50m',
+    'nucleotransformer', 'nucleotransformer_small', 'recurrent',
 ]  # fmt: skip
+ROWS = 2
 
 
 def test_the_named_configs_are_there():
@@ -25,20 +31,24 @@ def test_the_named_configs_are_there():
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_a_config_traces_through_one_step(name):
-    recipe = experiment.from_config(flags.load(name))
+def test_a_config_traces_through_one_step(name, tmp_path):
+    values = flags.load(name)
+    recipe = experiment.from_config(values)
     assert experiment.from_config(json.loads(json.dumps(config.to_dict(recipe)))) == recipe
-    tokenizer = experiment.make_tokenizer(recipe.tokenizer)
-    labelled = isinstance(recipe.objective, classify.ClassifyConfig)
-    rows, length = 8, 70 if labelled else recipe.data.mixture.length
-    bases = np.zeros((rows, length), np.uint8)
-    batch = {'tokens': tokenizer.encode(bases, special=True), 'weight': np.ones(rows, np.float32)}
-    if labelled:
-        batch |= {'label': np.zeros(rows, np.int32), 'bases': bases}
-    else:
-        batch |= {'bases': bases, 'regions': bases, 'species': np.zeros(rows, np.int32)}
-    assert batch['tokens'].shape[1] <= recipe.model.max_tokens
-    objective = experiment.build(recipe, ('a', 'b'))
+    if recipe.tokenizer.kind == 'bpe':
+        # The published file is the user's to name: one of the same size stands for it.
+        every = (
+            ''.join(letters) for k in range(1, 9) for letters in itertools.product('ACGT', repeat=k)
+        )
+        words = [*itertools.islice(every, recipe.model.vocab - 5)]
+        special = {'[UNK]': 0, '[CLS]': 1, '[SEP]': 2, '[PAD]': recipe.model.pad_id, '[MASK]': 4}
+        model = {'type': 'BPE', 'unk_token': '[UNK]', 'merges': []}
+        model['vocab'] = {**special, **{word: 5 + n for n, word in enumerate(words)}}
+        file = files.write(tmp_path / 'tokenizer.json', special, words=words, model=model)
+        flags.override(values, 'tokenizer.file', file)
+        recipe = experiment.from_config(values)
+    batch = _zeros(recipe)
+    objective = experiment.build(recipe, _groups(recipe))
     mesh = sharding.make_mesh(sharding.MeshConfig(), jax.devices()[:1])
     state = experiment.abstract(recipe, objective, batch, mesh)
     step = steps.make_step(recipe, objective, state, mesh)
@@ -47,6 +57,46 @@ def test_a_config_traces_through_one_step(name):
     assert shapes[0] == shapes[1]
     assert states['loss'].total.shape == ()
     assert states['grad_norm'].total.dtype == jnp.float32
+
+
+def _groups(recipe) -> tuple[str, ...]:
+    """What the loss is told apart by: species, or organisms."""
+    return tuple(getattr(recipe.data, 'organisms', ('a', 'b')))
+
+
+def _zeros(recipe) -> dict[str, np.ndarray]:
+    """A batch of the kind that the config's feed gives, of two rows of A."""
+    match recipe.data:
+        case feeds.GenomesConfig():
+            bases = np.zeros((ROWS, recipe.data.mixture.length), np.uint8)
+            rest = {'regions': bases, 'species': np.zeros(ROWS, np.int32)}
+        case feeds.LabelledConfig():
+            bases = np.zeros((ROWS, 70), np.uint8)
+            rest = {'label': np.zeros(ROWS, np.int32)}
+        case feeds.TracksConfig():
+            return _zero_tracks(recipe)
+    tokenizer = experiment.make_tokenizer(recipe.tokenizer)
+    tokens = pieces.tokenized(tokenizer, bases, np.full(ROWS, bases.shape[1]))
+    return {'bases': bases, 'weight': np.ones(ROWS, np.float32), **rest, **tokens}
+
+
+def _zero_tracks(recipe) -> dict[str, np.ndarray]:
+    model, data = recipe.model, recipe.data
+    length = data.length or 131_072
+    bins, tracks = length // data.bin, max(model.tracks)
+    batch = {
+        'tokens': np.full((ROWS, length), 5, np.int32),
+        'targets': np.zeros((ROWS, bins, tracks), np.float32),
+        'known': np.ones((ROWS, bins, tracks), bool),
+        'track_mean': np.ones((ROWS, tracks), np.float32),
+        'organism': np.zeros(ROWS, np.int32),
+        'weight': np.ones(ROWS, np.float32),
+        'valid': np.full(ROWS, length, np.int32),
+    }
+    if data.accessibility:
+        batch['accessibility'] = np.zeros((ROWS, bins, model.inputs), np.float32)
+        batch['accessibility_known'] = np.ones((ROWS, bins), bool)
+    return batch
 
 
 @pytest.mark.parametrize(

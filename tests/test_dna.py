@@ -1,5 +1,7 @@
 """DNA in and out of codes."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,20 @@ def test_kmer_indices_equal_reading_each_kmer_as_a_number(k):
         expected.append(-1 if (word == dna.UNKNOWN).any() else number)
     assert dna.kmer_indices(codes, k).tolist() == expected
     assert dna.kmer_indices(codes[None], k).tolist() == [expected]
+
+
+@pytest.mark.parametrize('order', [''.join(order) for order in itertools.permutations('ACGT')])
+def test_digits_follow_any_order_of_the_bases(order):
+    assert [order[digit] for digit in dna.digits(np.arange(4, dtype=np.uint8), order)] == [*'ACGT']
+    word = dna.encode('GATTACA')
+    assert dna.kmer_indices(word, 7, order) == int(
+        ''.join(str(order.index(b)) for b in 'GATTACA'), 4
+    )
+
+
+@pytest.mark.parametrize('k', [4, 5, 7, 8, 12, 15])
+def test_long_kmers_fit_their_type(k):
+    assert dna.kmer_indices(np.full(20, 3, np.uint8), k).tolist() == [4**k - 1] * (21 - k)
 
 
 def test_kmer_indices_of_a_short_sequence_are_none():

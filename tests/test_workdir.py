@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from genojax import errors, experiment, workdir
+from genojax import errors, experiment, trained, workdir
 from genojax.cli import flags
 
 
@@ -34,7 +34,7 @@ def test_a_refused_config_does_not_claim_the_workdir(tmp_path):
     with pytest.raises(errors.UsageError, match='data.path is empty'):
         begin(bad, folder)
     begin(good, folder)
-    assert workdir.read_config(folder) == good
+    assert trained.read_config(folder) == good
 
 
 def test_another_number_of_classes_is_told_before_training(tmp_path):

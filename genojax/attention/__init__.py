@@ -20,6 +20,7 @@ from genojax.attention import (
     splash_tpu,
 )
 from genojax.attention.bias import Dropout, Linear
+from genojax.attention.sequence_parallel import whole_rows as whole_rows
 from genojax.typing import Array, Bool, Float, Int
 
 _log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ def attend(
         raise ValueError(f'{implementation=} is not one of {IMPLEMENTATIONS}')
     scale = 1 / math.sqrt(q_BLHK.shape[-1]) if scale is None else float(scale)
     axes = sequence_parallel.mesh_axes()
-    spread = sequence_parallel.SEQUENCE_AXIS in axes
+    spread = sequence_parallel.sequence_devices(axes) > 1
     array = bias is not None and not isinstance(bias, Linear)
     if implementation == 'splash_tpu' and return_lse:
         raise NotImplementedError('splash_tpu gives no log-sum-exp')

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from genojax.attention import bias as biases
-from genojax.attention import block_sparse, kinds, patterns
+from genojax.attention import block_sparse, kinds, patterns, tiles
 from genojax.typing import Array, Float, Int
 
 STEP_SCORES = 2**17  # scores made at once: half a MiB in f32 stays in a core's second-level cache
@@ -89,10 +89,11 @@ def attend(
     rate = dropout.rate if dropout is not None else 0.0
     window, _ = match(pattern)
     block = min(block_sparse.DEFAULT_BLOCK, max(L, k_BMHK.shape[1]))
-    static = block_sparse.Static(window, block, block_sparse.default_chunk(), scale, B, H, rate)
+    chunk = block_sparse.default_chunk()
+    static = tiles.Static(window, block, chunk, scale, B, H, rate, part=True)
     if segments_BL is not None and key_segments_BM is None:
         key_segments_BM = segments_BL
-    extras = block_sparse.make_extras(static, segments_BL, key_segments_BM, bias, dropout, rows)
+    extras = tiles.make_extras(static, segments_BL, key_segments_BM, bias, dropout, rows)
     slopes = q_coord = k_coord = None
     if bias is not None:
         slopes = bias.slopes_H.astype(jnp.float32)
@@ -254,7 +255,7 @@ def _stripes_forward(static, pattern, q_BLHK, k_BMHK, v_BMHV, tokens):
         step = _Step(static, pattern, groups, tokens, s)
         kc, vc = k[step.key_row].astype(jnp.float32), v[step.key_row].astype(jnp.float32)
         scores = step.mask(jnp.einsum('gqd,gkd->gqk', qc.astype(jnp.float32) * static.scale, kc))
-        top = jnp.maximum(scores.max(-1, keepdims=True), block_sparse.LOWEST)
+        top = jnp.maximum(scores.max(-1, keepdims=True), tiles.LOWEST)
         p = jnp.exp(scores - top)
         total = p.sum(-1, keepdims=True)
         safe = jnp.where(total > 0, total, 1.0)
@@ -332,8 +333,9 @@ def _anchored_fwd(which, q_BLHK, k_BMHK, v_BMHV, extras, tokens):
     o_near, lse_near = block_sparse.forward(static, q_BLHK, k_BMHK, v_BMHV, extras)
     o_far, lse_far = _stripes_forward(static, pattern, q_BLHK, k_BMHK, v_BMHV, tokens)
     o_BLHV, lse_BLH = merge((o_near, lse_near), (o_far, lse_far))
-    o_BLHV = o_BLHV.astype(q_BLHK.dtype)
-    return (o_BLHV, lse_BLH), (q_BLHK, k_BMHK, v_BMHV, extras, tokens, o_BLHV, lse_BLH)
+    # Kept as it is before it is rounded: both parts of the backward pass must agree on it.
+    kept = (q_BLHK, k_BMHK, v_BMHV, extras, tokens, o_BLHV, lse_BLH)
+    return (o_BLHV.astype(q_BLHK.dtype), lse_BLH), kept
 
 
 def merge(
@@ -342,7 +344,7 @@ def merge(
 ) -> tuple[Float[Array, 'B L H V'], Float[Array, 'B L H']]:
     """Attention over disjoint sets of keys made one, in f32: outputs weighed by exp of their log-sum-exp."""
     (o_one, lse_one), (o_two, lse_two) = one, two
-    top_BLH = jnp.maximum(jnp.maximum(lse_one, lse_two), block_sparse.LOWEST)
+    top_BLH = jnp.maximum(jnp.maximum(lse_one, lse_two), tiles.LOWEST)
     e_one, e_two = jnp.exp(lse_one - top_BLH), jnp.exp(lse_two - top_BLH)
     total_BLH = e_one + e_two
     safe_BLH = jnp.where(total_BLH > 0, total_BLH, 1.0)
@@ -362,7 +364,7 @@ def _anchored_bwd(which, kept, cotangents):
     dq, dk, dv = (
         (a.astype(jnp.float32) + b).astype(a.dtype) for a, b in zip(near[:3], far[:3], strict=False)
     )
-    nothing = jax.tree.map(block_sparse.zero_cotangent, tokens)
+    nothing = jax.tree.map(tiles.zero_cotangent, tokens)
     # slopes enter both parts, each returns its share of their gradient
     dtokens = nothing[:4] + (far[3],) + nothing[5:]
     return dq, dk, dv, near[3], dtokens
@@ -384,7 +386,7 @@ def _stripes_fwd(which, q_BLHK, k_BMHK, v_BMHV, tokens):
 
 def _stripes_bwd(which, kept, cotangents):
     dq, dk, dv, dslopes = _stripes_backward(*which, kept, cotangents)
-    nothing = jax.tree.map(block_sparse.zero_cotangent, kept[3])
+    nothing = jax.tree.map(tiles.zero_cotangent, kept[3])
     dq, dk, dv = (d.astype(x.dtype) for d, x in zip((dq, dk, dv), kept, strict=False))
     return dq, dk, dv, nothing[:4] + (dslopes,) + nothing[5:]
 

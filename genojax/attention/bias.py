@@ -32,6 +32,33 @@ class Linear:
         return -slopes_H[None, :, None, None] * distance_BLM[:, None]
 
 
+def slope_sums(ds: Array, p: Array, distance: Array, axis: int = -1) -> Array:
+    """Sums over a row's keys that `slope_gradient` needs, stacked on the last axis; they add up over blocks of keys.
+
+    Args:
+        ds: gradients of the scores. p: probabilities. distance: |q_coord - k_coord|. axis: the keys.
+    """
+    return jnp.stack([(ds * distance).sum(axis), ds.sum(axis), (p * distance).sum(axis)], axis=-1)
+
+
+def slope_gradient(
+    sums_BLH3: Float[Array, 'B L H 3'], dlse_BLH: Float[Array, 'B L H'] | None
+) -> Float[Array, 'H']:
+    """Gradient with respect to the slopes from `slope_sums` over all keys of each row.
+
+    The ds of a row must add up to the cotangent of its log-sum-exp. Made with an output that was rounded to bf16 they do
+    not quite, and what is over would be multiplied by distances, which grow with the sequence though their differences
+    within a row need not. So what is over is taken off at the row's mean distance.
+
+    Args:
+        dlse_BLH: cotangent of the log-sum-exp; None where the sums are over a part of the keys, which must then be exact.
+    """
+    moment_BLH, total_BLH, mean_BLH = (sums_BLH3[..., i] for i in range(3))
+    if dlse_BLH is not None:
+        moment_BLH = moment_BLH - (total_BLH - dlse_BLH) * mean_BLH
+    return -moment_BLH.sum((0, 1))
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Dropout:

@@ -5,7 +5,10 @@ its keys come by three ways, by how many devices want them: blocks within `halo`
 blocks that half of the devices want (BigBird's global blocks) gathered by all, others (its random blocks) sent from
 owner to user alone. A row of many key blocks (a global row) is computed everywhere against the keys that lie there.
 
-Bytes that each device receives, for arrays of `size` bytes per block (K and V of one batch and head, say):
+The rows of a device may be dealt to several rounds, each of which collects what its own rows want: what is collected at
+once is less, and the edges and the gathered blocks come again in every round.
+
+Bytes that each device receives in a round, for arrays of `size` bytes per block (K and V of one batch and head, say):
     halo      2 * halo * size                    collective-permute
     gathered  (n - 1) * gathered * size          all-gather
     sent      (n - 1) * sent * size              all-to-all
@@ -26,14 +29,15 @@ class Exchange:
     Attributes:
         halo: blocks taken from each neighbour.
         gathered: int32 [n, G], the blocks (own numbering) that each owner gives to all; padded with 0.
-        sent: int32 [n, n, P], the blocks that owner sends to user; padded with 0.
-        near: block lists of the narrow rows, n times the pattern's heads, keys numbered
+        sent: int32 [n, rounds, n, P], the blocks that owner sends in a round to user; padded with 0.
+        rows: int32 [n, rounds, N / rounds], which own rows a round computes.
+        near: block lists of the narrow rows, n * rounds times the pattern's heads, keys numbered
             [own N | left halo | right halo | gathered n*G | received n*P].
         far: block lists of the wide rows against the own keys; None if there are none.
         wide_rows: int32 [n, R], each device's wide rows (own numbering), padded with 0.
         wide_taken: int32 [W], where the wide rows lie among the n*R gathered ones.
         wide_home: int32 [n, W], the own row that each wide row is, N on devices that do not own it.
-        key_blocks: int32 [n, keys], which block of the whole each near key block is.
+        key_blocks: int32 [n, rounds, keys], which block of the whole each near key block is.
     """
 
     devices: int
@@ -41,6 +45,7 @@ class Exchange:
     halo: int
     gathered: np.ndarray
     sent: np.ndarray
+    rows: np.ndarray
     near: blocks.Blocks
     far: blocks.Blocks | None
     wide_rows: np.ndarray
@@ -57,6 +62,7 @@ class Shard:
     devices: int
     block: int
     part: str  # near, far or ring
+    rounds: int = 1  # that the near rows are dealt to
 
     natural_block = None
 
@@ -69,10 +75,10 @@ class Shard:
         return self.blocks(self.block).wide * self.block
 
     def blocks(self, block: int) -> blocks.Blocks:
-        """The block lists, [devices * pattern heads] of them (`ring`: [devices * devices * heads], by step)."""
+        """The block lists, [devices * rounds * pattern heads] (`ring`: [devices * devices * heads], by step)."""
         if self.part == 'ring':
             return ring(self.pattern, self.devices, block)
-        return getattr(plan(self.pattern, self.devices, block), self.part)
+        return getattr(plan(self.pattern, self.devices, block, self.rounds), self.part)
 
 
 def check(pattern: patterns.Pattern, devices: int, block: int) -> None:
@@ -96,8 +102,8 @@ def wants_ring(pattern: patterns.Pattern, devices: int, block: int) -> bool:
 
 
 @functools.lru_cache(maxsize=16)
-def plan(pattern: patterns.Pattern, devices: int, block: int) -> Exchange:
-    """The exchange tables of a pattern of mostly narrow rows."""
+def plan(pattern: patterns.Pattern, devices: int, block: int, rounds: int = 1) -> Exchange:
+    """The exchange tables of a pattern of mostly narrow rows; `rounds` must divide the blocks of a device."""
     lists = pattern.blocks(block)
     n, own, heads = devices, lists.tall // devices, lists.heads
     head, row = np.divmod(lists.row_of().astype(np.int64), lists.tall)
@@ -117,8 +123,12 @@ def plan(pattern: patterns.Pattern, devices: int, block: int) -> Exchange:
     by_owner = rest & ~popular[column]
 
     gathered, slot_of = _table(np.unique(column[by_all]), own, n)
-    pairs = np.unique((user * lists.tall + column)[by_owner])
-    sent, place_of = _sent(pairs // lists.tall, pairs % lists.tall, own, n)
+    rows, place = _deal(row[by_owner], owner[by_owner], n, own, rounds)
+    taker = user * rounds + place[row] // (
+        own // rounds
+    )  # the device's round that the row is computed in
+    pairs = np.unique((taker * lists.tall + column)[by_owner])
+    sent, place_of = _sent(pairs // lists.tall, pairs % lists.tall, own, (n, n * rounds))
 
     local = np.where(user == owner, column % own, 0)
     right = own + halo + column % own
@@ -128,13 +138,13 @@ def plan(pattern: patterns.Pattern, devices: int, block: int) -> Exchange:
     local = np.where(by_all, base + owner * gathered.shape[1] + slot_of[column], local)
     base += n * gathered.shape[1]
     if len(pairs):
-        at = place_of[np.searchsorted(pairs, user * lists.tall + column).clip(0, len(pairs) - 1)]
+        at = place_of[np.searchsorted(pairs, taker * lists.tall + column).clip(0, len(pairs) - 1)]
         local = np.where(by_owner, base + owner * sent.shape[2] + at, local)
     keys = base + n * sent.shape[2]
 
-    near = _lists(
-        lists, narrow, (user * heads + head) * own + row % own, local, n * heads, own, keys
-    )
+    share = own // rounds
+    where = (taker * heads + head) * share + place[row] % share
+    near = _lists(lists, narrow, where, local, n * rounds * heads, share, keys)
     wide = np.flatnonzero(is_wide)
     wide_rows, wide_slot = _table(wide, own, n)
     far, home = None, np.full((n, len(wide)), own)
@@ -144,12 +154,14 @@ def plan(pattern: patterns.Pattern, devices: int, block: int) -> Exchange:
         far = _lists(lists, ~narrow, where, column % own, n * heads, len(wide), own)
         home[wide // own, np.arange(len(wide))] = wide % own
     taken = (wide // own) * wide_rows.shape[1] + wide_slot[wide]
+    sent = np.swapaxes(sent.reshape(n, n, rounds, -1), 1, 2)
     return Exchange(
         n,
         own,
         halo,
         gathered,
         sent,
+        rows,
         near,
         far,
         wide_rows,
@@ -182,16 +194,52 @@ def _table(block: np.ndarray, own: int, n: int) -> tuple[np.ndarray, np.ndarray]
     return table, slot_of
 
 
-def _sent(user: np.ndarray, column: np.ndarray, own: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Blocks by owner and user, [n, n, most], and each pair's slot there."""
-    pair = (column // own) * n + user
+def _deal(
+    row: np.ndarray, owner: np.ndarray, n: int, own: int, rounds: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each device's rows dealt to rounds so that no owner sends much more in one of them than in another.
+
+    Args:
+        row, owner: for each block that is sent, the row that wants it and the device that has it.
+
+    Returns:
+        The rows of each round, own numbering, [n, rounds, own / rounds]; each row's place among its device's rows in
+        this order, [n * own].
+    """
+    wants = np.zeros((n * own, n), np.int64)
+    np.add.at(wants, (row, owner), 1)
+    rows = np.zeros((n, rounds, own // rounds), np.int32)
+    for device in range(n):
+        mine, sent = wants[device * own : (device + 1) * own], np.zeros((rounds, n), np.int64)
+        members: list[list[int]] = [[] for _ in range(rounds)]
+        for r in np.argsort(-mine.sum(1), kind='stable').tolist():
+            full = np.array([len(member) >= own // rounds for member in members])
+            after = sent + mine[r]
+            # There must be room for the most that any owner sends, so high powers.
+            price = (after**4).sum(1) + np.where(full, np.inf, 0)
+            best = int(np.argmin(price))
+            members[best].append(r)
+            sent[best] += mine[r]
+        rows[device] = np.sort(members, axis=1)
+    place = np.zeros(n * own, np.int64)
+    flat = rows.reshape(n, own) + np.arange(n)[:, None] * own
+    place[flat.reshape(-1)] = np.tile(np.arange(own), n)
+    return rows, place
+
+
+def _sent(
+    taker: np.ndarray, column: np.ndarray, own: int, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Blocks by owner and taker, [*shape, most], and each pair's slot there."""
+    count = shape[0] * shape[1]
+    pair = (column // own) * shape[1] + taker
     order = np.argsort(pair, kind='stable')
-    counts = np.bincount(pair, minlength=n * n)
+    counts = np.bincount(pair, minlength=count)
     slot = np.empty(len(pair), np.int64)
     slot[order] = np.arange(len(pair)) - np.repeat(np.cumsum(counts) - counts, counts)
-    table = np.zeros((n * n, int(counts.max(initial=0))), np.int32)
+    table = np.zeros((count, int(counts.max(initial=0))), np.int32)
     table[pair, slot] = column % own
-    return table.reshape(n, n, -1), slot
+    return table.reshape(*shape, -1), slot
 
 
 def _lists(lists: blocks.Blocks, keep, where, local, heads, tall, wide) -> blocks.Blocks:
@@ -211,16 +259,20 @@ def _lists(lists: blocks.Blocks, keep, where, local, heads, tall, wide) -> block
 
 
 def _origin(n: int, own: int, halo: int, gathered: np.ndarray, sent: np.ndarray) -> np.ndarray:
-    """Which block of the whole each device's near key blocks are."""
+    """Which block of the whole each near key block is, by device and round."""
     device = np.arange(n)[:, None]
-    parts = [
+    same = [
         device * own + np.arange(own),
         (device - 1) % n * own + np.arange(own - halo, own),
         (device + 1) % n * own + np.arange(halo),
         np.tile((device * own + gathered).reshape(1, -1), (n, 1)),
-        np.swapaxes(sent + np.arange(n)[:, None, None] * own, 0, 1).reshape(n, -1),
     ]
-    return np.concatenate(parts, axis=1).astype(np.int32)
+    same = np.repeat(np.concatenate(same, axis=1)[:, None], sent.shape[1], axis=1)
+    received = np.moveaxis(
+        sent + np.arange(n)[:, None, None, None] * own, 2, 0
+    )  # [user, owner, round, P]
+    received = np.swapaxes(received, 1, 2).reshape(n, sent.shape[1], -1)
+    return np.concatenate([same, received], axis=2).astype(np.int32)
 
 
 @functools.lru_cache(maxsize=8)

@@ -78,9 +78,9 @@ def bigbird(
         globals_: blocks that see and are seen by all. 'itc': existing tokens, the first and the last block (the first
             ceil(g/2) and the last floor(g/2)); 'etc': extra tokens, prepended, which `length` includes.
         random: random key blocks of each other query block.
-        plan: 'uniform' over the sequence; 'google' as the published code draws them (models.md A0 T2: near the start,
+        plan: 'uniform' over the sequence; 'google' as the published code draws them (near the start,
             and a pick of the last block counts twice); 'hf_eval' as transformers' PyTorch code uses in evaluation
-            (T1: block 0 in place of each random block).
+            (block 0 in place of each random block).
         per_head: number of heads that draw their own random blocks; 1 shares them.
     """
     if mode not in ('itc', 'etc'):

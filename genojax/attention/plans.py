@@ -1,7 +1,7 @@
 """BigBird's block plans: window, global and random blocks of each query block. numpy only.
 
 The random blocks of the published code are not uniform over the sequence, and transformers' PyTorch model has none in
-evaluation; whoever loads its weights needs that rule and no better one (models.md A0, T1 and T2).
+evaluation; whoever loads its weights needs that rule and no better one.
 """
 
 import functools

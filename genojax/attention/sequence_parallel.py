@@ -6,18 +6,37 @@ the tables and the bytes moved), `anchored` regroups tokens by residue with an a
 values around a ring.
 """
 
+import contextlib
+import contextvars
 import dataclasses
 import functools
+import math
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genojax.attention import anchored, block_sparse, collected, exchange, patterns
+from genojax.attention import anchored, block_sparse, collected, exchange, patterns, tiles
 from genojax.attention import bias as biases
 from genojax.typing import Array
 
 BATCH_AXES, HEAD_AXIS, SEQUENCE_AXIS = ('data', 'fsdp'), 'tensor', 'sequence'
+ROUNDS = 4  # that a head's rows are dealt to where a device collects much more than it owns
+_rows_are_whole = contextvars.ContextVar('rows_are_whole', default=False)
+
+
+@contextlib.contextmanager
+def whole_rows() -> Iterator[None]:
+    """Within, the mesh's sequence axis splits rows, as data and fsdp do, and never the tokens of one.
+
+    For rows that are pieces of a longer sequence, such as the chunks of a hierarchical model.
+    """
+    before = _rows_are_whole.set(True)
+    try:
+        yield
+    finally:
+        _rows_are_whole.reset(before)
 
 
 def mesh_axes() -> dict[str, int]:
@@ -29,6 +48,11 @@ def mesh_axes() -> dict[str, int]:
     manual = jax.sharding.AxisType.Manual
     kinds = dict(zip(mesh.axis_names, mesh.axis_types, strict=False))
     return {x: mesh.shape[x] for x in names if mesh.shape.get(x, 1) > 1 and kinds[x] != manual}
+
+
+def sequence_devices(axes: dict[str, int]) -> int:
+    """Devices that the tokens of a row are spread over."""
+    return 1 if _rows_are_whole.get() else axes.get(SEQUENCE_AXIS, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +74,12 @@ class Split:
 def split(axes: dict[str, int], B: int, H: int, pattern: patterns.Pattern) -> Split:
     """Axes that divide what they split; an axis that does not divide it holds copies."""
     batch, room = [], B
-    for name in BATCH_AXES:
+    for name in (*BATCH_AXES, SEQUENCE_AXIS) if _rows_are_whole.get() else BATCH_AXES:
         if name in axes and room % axes[name] == 0:
             batch.append(name)
             room //= axes[name]
     whole = pattern.heads == 1 and HEAD_AXIS in axes and H % axes[HEAD_AXIS] == 0
-    return Split(tuple(batch), HEAD_AXIS if whole else None, axes.get(SEQUENCE_AXIS, 1), H)
+    return Split(tuple(batch), HEAD_AXIS if whole else None, sequence_devices(axes), H)
 
 
 def attend(
@@ -68,9 +92,9 @@ def attend(
         ValueError: tokens that do not make whole blocks on every device.
     """
     B, _, H, _ = q.shape
-    if axes.get(SEQUENCE_AXIS, 1) > 1:
-        exchange.check(pattern, axes[SEQUENCE_AXIS], _block(pattern))
     how = split(axes, B, H, pattern)
+    if how.devices > 1:
+        exchange.check(pattern, how.devices, _block(pattern))
     if segments is not None and key_segments is None:
         key_segments = segments
 
@@ -135,23 +159,31 @@ def _first_rows(how: Split, q: Array) -> Array:
     return (batch[:, None] * how.heads + head[None, :]).reshape(-1)
 
 
-def _extras(shard, static, tokens, dropout, place) -> block_sparse.Extras:
+def _extras(shard, static, tokens, dropout, place) -> tiles.Extras:
     """Extras of a shard: segments and coordinates already lie as its queries and keys do."""
     q_segment, k_segment, slopes, q_coord, k_coord = tokens
 
     def rows(x):
         return None if x is None else x.reshape(-1, static.block)
 
-    return block_sparse.Extras(
+    return tiles.Extras(
         rows(q_segment),
         rows(k_segment),
         slopes,
         rows(q_coord),
         rows(k_coord),
         None,
-        dropout.words() if static.dropout_rate else None,
+        _words(static, dropout),
         place,
     )
+
+
+def _words(static, dropout):
+    return dropout.words() if static.dropout_rate else None
+
+
+def _places(place: tiles.Place):
+    return place.rows, place.q_blocks, place.k_blocks
 
 
 def _tokens(q, segments, key_segments, bias):
@@ -166,23 +198,28 @@ def _tokens(q, segments, key_segments, bias):
     return segments, key_segments, bias.slopes_H.astype(jnp.float32), q_coord, k_coord
 
 
-def _static(shard, q, scale, dropout, shards) -> block_sparse.Static:
+def _static(shard, q, scale, dropout, shards, part=True) -> tiles.Static:
     rate = dropout.rate if dropout is not None else 0.0
     chunk = block_sparse.default_chunk()
-    return block_sparse.Static(
-        shard, shard.block, chunk, scale, q.shape[0], q.shape[2], rate, shards
+    return tiles.Static(
+        shard, shard.block, chunk, scale, q.shape[0], q.shape[2], rate, shards, part
     )
 
 
-def _blocks(devices, block, q, k, v, pattern, scale, segments, key_segments, bias, dropout, rows):
-    """Mostly narrow rows: keys are collected here; wide rows are computed everywhere and merged."""
+def _blocks(
+    devices, block, q, k, v, pattern, scale, segments, key_segments, bias, dropout, rows, part=False
+):
+    """Mostly narrow rows: keys are collected here; wide rows are computed everywhere and merged.
+
+    Args:
+        part: the pattern is a part of a larger one: the output stays float32.
+    """
     plan, me = exchange.plan(pattern, devices, block), jax.lax.axis_index(SEQUENCE_AXIS)
     q_segment, k_segment, slopes, q_coord, k_coord = _tokens(q, segments, key_segments, bias)
     q_blocks = me * plan.own + jnp.arange(plan.own)
     near = (q_segment, k_segment, slopes, q_coord, k_coord)
-    o, lse = _near(plan, pattern, block, q, k, v, scale, near, dropout, rows)
     if plan.far is None:
-        return o, lse
+        return _near(plan, pattern, block, q, k, v, scale, near, dropout, rows, part)
 
     def wide(x):
         return None if x is None else _gather_rows(plan, x, block)
@@ -192,15 +229,17 @@ def _blocks(devices, block, q, k, v, pattern, scale, segments, key_segments, bia
     numbers = np.repeat(
         np.arange(devices), plan.wide_rows.shape[1]
     ) * plan.own + plan.wide_rows.reshape(-1)
-    place = block_sparse.Place(me, rows, jnp.asarray(numbers[plan.wide_taken]), q_blocks)
+    place = tiles.Place(me, rows, jnp.asarray(numbers[plan.wide_taken]), q_blocks)
     far = (wide(q_segment), k_segment, slopes, wide(q_coord), k_coord)
-    extras = _extras(shard, static, far, dropout, place)
     if _one_by_one(plan, pattern, q):
-        which = (static, pattern, devices, SEQUENCE_AXIS)
-        part = collected.by_head(which, wide(q), k, v, extras)
+        which = collected.Which(static, SEQUENCE_AXIS)
+        far_tokens = collected.Tokens(*far, _words(static, dropout), *_places(place))
+        *found, k, v = collected.by_head(which, wide(q), k, v, far_tokens)
     else:
-        part = block_sparse.sparse(static, wide(q), k, v, extras)
-    o_wide, lse_wide = _merge_all(*part)
+        extras = _extras(shard, static, far, dropout, place)
+        found = block_sparse.sparse(static, wide(q), k, v, extras)
+    o, lse = _near(plan, pattern, block, q, k, v, scale, near, dropout, rows, part)
+    o_wide, lse_wide = _merge_all(*found)
     home = jnp.asarray(plan.wide_home)[me]
 
     # Rows that lie on another device are beyond the end and dropped. The narrow part left zeros in the wide rows, and
@@ -217,28 +256,28 @@ def _one_by_one(plan: exchange.Exchange, pattern, q: Array) -> bool:
     return plan.near.wide > 1.5 * plan.own and pattern.heads == 1 and q.shape[2] > 1
 
 
-def _near(plan, pattern, block, q, k, v, scale, tokens, dropout, rows) -> tuple[Array, Array]:
+def _near(plan, pattern, block, q, k, v, scale, tokens, dropout, rows, part) -> tuple[Array, Array]:
     """The narrow rows, against keys collected from where they lie."""
     me = jax.lax.axis_index(SEQUENCE_AXIS)
+    q_blocks = me * plan.own + jnp.arange(plan.own)
+    if _one_by_one(plan, pattern, q):
+        rounds = math.gcd(plan.own, ROUNDS)
+        shard = exchange.Shard(pattern, plan.devices, block, 'near', rounds)
+        static = _static(shard, q, scale, dropout, plan.devices * rounds, part)
+        near = collected.Tokens(*tokens, _words(static, dropout), rows, q_blocks, None)
+        o, lse, _, _ = collected.by_head(collected.Which(static, SEQUENCE_AXIS), q, k, v, near)
+        return o, lse
     q_segment, k_segment, slopes, q_coord, k_coord = tokens
-    k_segment, k_coord = (
+    k_segment, k_coord, keys, values = (
         None if x is None else collected.collect(plan, SEQUENCE_AXIS, x, block)
-        for x in (k_segment, k_coord)
+        for x in (k_segment, k_coord, k, v)
     )
     shard = exchange.Shard(pattern, plan.devices, block, 'near')
-    static = _static(shard, q, scale, dropout, plan.devices)
-    q_blocks = me * plan.own + jnp.arange(plan.own)
-    place = block_sparse.Place(me, rows, q_blocks, jnp.asarray(plan.key_blocks)[me])
+    static = _static(shard, q, scale, dropout, plan.devices, part)
+    place = tiles.Place(me, rows, q_blocks, jnp.asarray(plan.key_blocks)[me, 0])
     near = (q_segment, k_segment, slopes, q_coord, k_coord)
-    extras = _extras(shard, static, near, dropout, place)
-    if _one_by_one(plan, pattern, q):
-        return collected.by_head((static, pattern, plan.devices, SEQUENCE_AXIS), q, k, v, extras)
     return block_sparse.sparse(
-        static,
-        q,
-        collected.collect(plan, SEQUENCE_AXIS, k, block),
-        collected.collect(plan, SEQUENCE_AXIS, v, block),
-        extras,
+        static, q, keys, values, _extras(shard, static, near, dropout, place)
     )
 
 
@@ -255,12 +294,12 @@ def _gather_rows(plan: exchange.Exchange, x: Array, block: int) -> Array:
 def _merge_all(o: Array, lse: Array) -> tuple[Array, Array]:
     """Partial results of the same rows on all devices made one."""
     every = jax.lax.all_gather(lse, SEQUENCE_AXIS)
-    top = jnp.maximum(jax.lax.stop_gradient(every).max(0), block_sparse.LOWEST)
+    top = jnp.maximum(jax.lax.stop_gradient(every).max(0), tiles.LOWEST)
     total = jnp.exp(every - top[None]).sum(0)
     some = total > 0
     safe = jnp.where(some, total, 1.0)
     weight = jnp.exp(lse - top) / safe
-    o = jax.lax.psum(o.astype(jnp.float32) * weight[..., None], SEQUENCE_AXIS)
+    o = jax.lax.psum(o * weight[..., None], SEQUENCE_AXIS)
     return o, jnp.where(some, top + jnp.log(safe), -jnp.inf)
 
 
@@ -277,14 +316,11 @@ def _ring(devices, block, q, k, v, pattern, scale, segments, key_segments, bias,
     def part(q, moving, slopes, step):
         k, v, k_segment, k_coord = moving
         key_blocks = (me - step) % devices * own + jnp.arange(own)
-        place = block_sparse.Place(
-            step * devices + me, rows, me * own + jnp.arange(own), key_blocks
-        )
+        place = tiles.Place(step * devices + me, rows, me * own + jnp.arange(own), key_blocks)
         extras = _extras(
             shard, static, (q_segment, k_segment, slopes, q_coord, k_coord), dropout, place
         )
-        o, lse = block_sparse.sparse(static, q, k, v, extras)
-        return o.astype(jnp.float32), lse
+        return block_sparse.sparse(static, q, k, v, extras)
 
     def turn(carry, step):
         moving, so_far = carry
@@ -307,12 +343,12 @@ def _anchored(devices, q, k, v, pattern, scale, segments, key_segments, bias, dr
             f' and {devices} to divide the period {period}'
         )
     near = _blocks(
-        devices, block, q, k, v, window, scale, segments, key_segments, bias, dropout, rows
+        devices, block, q, k, v, window, scale, segments, key_segments, bias, dropout, rows, True
     )
     me = jax.lax.axis_index(SEQUENCE_AXIS)
     static = _static(exchange.Shard(window, devices, block, 'near'), q, scale, dropout, devices)
     q_segment, k_segment, slopes, q_coord, k_coord = _tokens(q, segments, key_segments, bias)
-    words = dropout.words() if static.dropout_rate else None
+    words = _words(static, dropout)
     if stripes.a:
         flip = np.arange(period) * -1 % period
         to = functools.partial(_by_residue, devices, period, None)
@@ -341,7 +377,7 @@ def _anchored(devices, q, k, v, pattern, scale, segments, key_segments, bias, dr
     o, lse = anchored.stripes_only((static, pattern), to(q), to_flipped(k), to_flipped(v), tokens)
     if stripes.a:
         o, lse = (_by_token(devices, period, x) for x in (o, lse))
-    o, lse = anchored.merge((near[0].astype(jnp.float32), near[1]), (o, lse))
+    o, lse = anchored.merge(near, (o, lse))
     return o.astype(q.dtype), lse
 
 

@@ -20,6 +20,8 @@ VERBS = {
     'ingest': 'turn checked genomes into shards for training',
     'train': 'train a model from a config; the same command goes on where it stopped',
     'evaluate': 'score a trained run on what it never saw, beside the baselines',
+    'embed': 'vectors of FASTA records or BED intervals by any model, to .npz or .tsv',
+    'convert': 'published weights in, or a model out for the class that published it',
     'report': 'write report.html for a run',
     'doctor': 'say what this machine has and what is missing',
 }

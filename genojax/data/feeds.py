@@ -1,17 +1,31 @@
-"""Where batches come from: the two kinds of data behind one small interface.
+"""Where batches come from: the three kinds of data behind one small interface.
 
 A feed is opened from its config. Everything it gives is a function of (seed, step), so the data's position is the step,
 and the feed's fingerprint says whether a checkpoint's position still means the same batches.
 """
 
 import dataclasses
+import hashlib
+import json
 import pathlib
 import time
 from collections.abc import Iterator
 from typing import Literal
 
+import numpy as np
+
 from genojax import errors
-from genojax.data import ingest, labels, records, simulate, splits
+from genojax.data import (
+    coverage,
+    ingest,
+    labels,
+    order,
+    records,
+    simulate,
+    splits,
+    track_batches,
+    tracks,
+)
 from genojax.data import mixture as mixtures
 from genojax.tokenizers import base
 
@@ -29,6 +43,9 @@ class GenomesConfig:
     mixture: mixtures.MixtureConfig = mixtures.MixtureConfig()
     held_out: float = 0.1  # share of the sequence, where the genome table does not decide
     split_seed: int = 0
+    # Keep training free of all that is homologous to a held-out block. Windows of a megabase may need False: each holds
+    # some stretch that every bacterium has, such as ribosomal RNA. The audit then says how much is shared.
+    homology: bool = True
     stride: int = 0  # bases between training windows; 0: they touch and do not overlap
     eval_windows: int = 256  # held-out windows scored at each evaluation, spread evenly
 
@@ -62,6 +79,45 @@ class LabelledConfig:
                 raise ValueError(f'{name}={getattr(self, name)} must be in (0, 1)')
 
 
+@dataclasses.dataclass(frozen=True)
+class TracksConfig:
+    """Windows with coverage tracks of one or several organisms (see `tracks` for the files).
+
+    A share of the training windows, `tune`, is not trained on: it chooses the checkpoint, and any setting. The directory's
+    valid windows are scored by `genojax evaluate` and used for nothing else.
+    """
+
+    kind: Literal['tracks'] = 'tracks'
+    path: str = ''  # the directory, or 'simulated': small tracks made in the workdir
+    # Organism -> the NAME its files begin with; the model has a head of each organism's name.
+    organisms: dict[str, str] = dataclasses.field(default_factory=dict)
+    batch_size: int = 2
+    bin: int = 128  # bp
+    length: int = 0  # bp of a window given to the model, its centre; 0: all of it
+    tune: float = 0.2  # share of the training windows, those that share bases together
+    split_seed: int = 0
+    reverse_complement: bool = True  # read half of the training rows from the other strand
+    shift: int = 3  # bp by which a training row's DNA is moved at most, either way
+    squash: coverage.Recipe = 'root'  # how the stored targets were squashed
+    soft_clip: bool = True  # bend sums above the table's clip_soft
+    # Organism -> which tracks are given to the model in place of being predicted: a regular expression, searched for in
+    # their descriptions ('DNASE:HepG2') and identifiers. All organisms need as many, or none at all.
+    accessibility: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in ('batch_size', 'bin'):
+            if getattr(self, name) < 1:
+                raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
+        if self.length < 0 or self.shift < 0:
+            raise ValueError(f'{self.length=} and {self.shift=} must not be negative')
+        if not 0 < self.tune < 1:
+            raise ValueError(f'{self.tune=} must be in (0, 1)')
+        if not self.organisms:
+            raise ValueError("organisms is empty: name them, as {'human': 'hg38'}")
+        if self.accessibility and self.accessibility.keys() != self.organisms.keys():
+            raise ValueError('accessibility needs a rule for every organism, or for none')
+
+
 class GenomesFeed:
     """Species-weighted windows for pretraining, and the held-out windows of every species.
 
@@ -90,11 +146,23 @@ class GenomesFeed:
             fraction=config.held_out,
             stride=config.stride or None,
             seed=config.split_seed,
+            homology=config.homology,
         )
         self.species = self.corpus.species
         train = {name: pair[0] for name, pair in self.windows.items()}
-        self.mixture = mixtures.Mixture(self.corpus, train, config.mixture, seed)
+        # '*' is everybody who may be trained on: not the species that the table holds out whole.
+        out = (*config.mixture.leave_out, *self._held_out_whole(config.mixture))
+        drawn = dataclasses.replace(config.mixture, leave_out=out)
+        self.mixture = mixtures.Mixture(self.corpus, train, drawn, seed)
         self.fingerprint = self.mixture.fingerprint
+
+    def _held_out_whole(self, mixture: mixtures.MixtureConfig) -> list[str]:
+        told = {*mixture.weights, *mixture.leave_out}
+        return [
+            member.name
+            for member in self.corpus
+            if member.name not in told and {c.split for c in member.contigs} == {'held_out'}
+        ]
 
     def describe(self) -> list[str]:
         """The species with their weights as given and normalised, and how many windows each has."""
@@ -116,8 +184,8 @@ class GenomesFeed:
 
     def held_out(self, limit: int | None = None) -> Iterator[records.Batch]:
         """Held-out windows, `limit` of them spread evenly over the species (None: all)."""
-        chosen = {name: pair[1] for name, pair in self.windows.items()}
-        if limit is not None:
+        chosen = {name: pair[1] for name, pair in self.windows.items() if len(pair[1])}
+        if limit is not None and chosen:
             names = list(chosen)[
                 :: -(-len(chosen) // limit)
             ]  # more species than windows: every n-th
@@ -171,6 +239,140 @@ class LabelledFeed:
         return labels.eval_batches(self.task, name, self.tokenizer, self.config.batch_size)
 
 
+class TracksFeed:
+    """Windows with tracks in three parts: 'fit' and 'tune', both of the training windows, and 'valid'."""
+
+    def __init__(
+        self, config: TracksConfig, seed: int, tokenizer: base.Tokenizer, workdir: pathlib.Path
+    ):
+        self.config, self.tokenizer, self.seed = config, tokenizer, seed
+        if tokenizer.k != 1 or tokenizer.vocab_size < 10:
+            raise errors.UsageError(
+                "data 'tracks' needs tokenizer.kind='nucleotide' and tokenizer.k=1"
+            )
+        if not config.path:
+            raise errors.UsageError(
+                f"data.path is empty: name a directory (--config.data.path=DIR), or '{SIMULATED}'"
+            )
+        folder = _simulated_tracks(workdir, config) if config.path == SIMULATED else config.path
+        self.species = tuple(config.organisms)
+        self.sources, self.rows = [], {'fit': [], 'tune': []}
+        for number, (name, prefix) in enumerate(config.organisms.items()):
+            organism = tracks.read(folder, prefix, config.bin, config.squash, config.soft_clip)
+            fit, tune = _fit_and_tune(organism, config)
+            self.rows['fit'].append(fit), self.rows['tune'].append(tune)
+            rule = config.accessibility.get(name)
+            self.sources.append(_source(organism, number, config, fit, rule))
+        counts = {len(source.inputs) for source in self.sources}
+        if len(counts) > 1:
+            raise errors.InputError(
+                'TK07', f'{sorted(counts)} input tracks: as many in every organism'
+            )
+        told = [dataclasses.asdict(config) | {'path': '', 'seed': seed}]
+        told += [source.organism.digest for source in self.sources]
+        self.fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def track_counts(self) -> dict[str, int]:
+        """Organism -> number of tracks, inputs among them."""
+        counts = [len(source.organism.tracks) for source in self.sources]
+        return dict(zip(self.species, counts, strict=True))
+
+    def describe(self) -> list[str]:
+        """Each organism's windows and tracks."""
+        lines = []
+        for name, source, fit, tune in zip(
+            self.species, self.sources, self.rows['fit'], self.rows['tune'], strict=True
+        ):
+            given = ', '.join(source.organism.tracks[n].description for n in source.inputs)
+            lines.append(
+                f'  {name}: {len(fit)} windows of {source.length:,} bp to train on, {len(tune)} to choose by, '
+                f'{len(source.organism.parts["valid"])} held out; {int(source.target_C.sum())} tracks'
+                + (f', given {given}' if given else '')
+            )
+        return lines
+
+    def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[records.Batch]:
+        return track_batches.train(
+            self.sources,
+            self.rows['fit'],
+            self.tokenizer,
+            self.config.batch_size,
+            self.seed,
+            flip=self.config.reverse_complement,
+            shift=self.config.shift,
+            start_step=start_step,
+            host=host,
+        )
+
+    def held_out(self, limit: int | None = None) -> Iterator[records.Batch]:
+        """The training windows kept aside to choose by, in order; at most `limit` of each organism."""
+        return self._in_order(
+            [self.windows(number, 'tune', limit) for number in range(len(self.sources))]
+        )
+
+    def part(self, name: str, flip: bool = False) -> Iterator[records.Batch]:
+        """All windows of 'fit', 'tune' or 'valid', organism by organism; `flip` reads them from the other strand."""
+        chosen = [self.windows(number, name) for number in range(len(self.sources))]
+        return self._in_order(chosen, flip)
+
+    def windows(self, number: int, name: str, limit: int | None = None) -> tracks.Windows:
+        """One organism's windows of a part."""
+        parts = self.sources[number].organism.parts
+        if name == 'valid':
+            return parts['valid']
+        return parts['train'].take(self.rows[name][number][:limit])
+
+    def _in_order(self, chosen, flip: bool = False):
+        size = self.config.batch_size
+        return track_batches.in_order(self.sources, chosen, self.tokenizer, size, flip)
+
+
+def _fit_and_tune(organism: tracks.Organism, config: TracksConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Training windows to fit and to choose by; windows that share bases stay on one side."""
+    windows = organism.parts['train']
+    group_N = tracks.overlap_groups(windows, organism.crop)
+    groups = np.unique(group_N)
+    shuffled = groups[order.permute(np.arange(len(groups)), len(groups), config.split_seed, 34)]
+    wanted = max(1, round(config.tune * len(groups)))
+    if wanted >= len(groups):
+        raise errors.InputError(
+            'SP01',
+            f'{len(groups)} separate training windows of {organism.name}, {wanted} to choose by',
+        )
+    tune = np.isin(group_N, shuffled[:wanted])
+    return np.flatnonzero(~tune), np.flatnonzero(tune)
+
+
+def _source(
+    organism: tracks.Organism, number: int, config: TracksConfig, fit: np.ndarray, rule: str | None
+) -> track_batches.Source:
+    stored = organism.parts['train'].codes_NL.shape[1]
+    length = config.length or stored
+    if length > stored or (stored - length) % (2 * config.bin):
+        raise errors.UsageError(
+            f'data.length={length} must be at most {stored} and leave whole bins of {config.bin} bp at both ends'
+        )
+    inputs, target_C = np.zeros(0, np.int64), np.ones(len(organism.tracks), bool)
+    if rule is not None:
+        inputs, target_C = tracks.choose_inputs(organism, rule)
+    mean_C = organism.parts['train'].target_NPC[fit].mean((0, 1), dtype=np.float64)
+    return track_batches.Source(
+        organism, number, length, inputs, target_C, mean_C.astype(np.float32)
+    )
+
+
+def _simulated_tracks(workdir: pathlib.Path, config: TracksConfig) -> str:
+    """Small tracks, simulated in the workdir unless they are there."""
+    folder = workdir / 'tracks'
+    if not folder.exists():
+        partial = workdir / f'tracks.partial.{time.time_ns()}'
+        for number, prefix in enumerate(config.organisms.values()):
+            simulate.write_tracks(partial, prefix, seed=number)
+        partial.rename(folder)
+    return str(folder)
+
+
 def _simulated_shards(workdir: pathlib.Path) -> str:
     """Shards of the default clade, simulated in the workdir unless they are there."""
     if not (workdir / 'genomes').exists():
@@ -181,16 +383,20 @@ def _simulated_shards(workdir: pathlib.Path) -> str:
     return str(workdir / 'shards')
 
 
-Feed = GenomesFeed | LabelledFeed
+Feed = GenomesFeed | LabelledFeed | TracksFeed
 
 
 def open_feed(
-    config: GenomesConfig | LabelledConfig,
+    config: GenomesConfig | LabelledConfig | TracksConfig,
     seed: int,
     tokenizer: base.Tokenizer,
     workdir: pathlib.Path,
 ) -> Feed:
     """The feed that a config describes."""
-    if isinstance(config, GenomesConfig):
-        return GenomesFeed(config, seed, tokenizer, workdir)
-    return LabelledFeed(config, seed, tokenizer)
+    match config:
+        case GenomesConfig():
+            return GenomesFeed(config, seed, tokenizer, workdir)
+        case LabelledConfig():
+            return LabelledFeed(config, seed, tokenizer)
+        case TracksConfig():
+            return TracksFeed(config, seed, tokenizer, workdir)

@@ -19,6 +19,7 @@ import numpy as np
 
 from genojax import dna, errors
 from genojax.data import leaks, order, records
+from genojax.tokenizers import pieces
 
 _SUFFIXES = ('.tsv', '.csv', '.tsv.gz', '.csv.gz')
 _SPLITS = {'train': 'train', 'valid': 'valid', 'val': 'valid', 'dev': 'valid', 'test': 'test'}
@@ -425,7 +426,7 @@ def batches(
     """Training batches without end from `start_step` on; a function of (seed, step), every row once an epoch.
 
     `tokens` int32 [B, T], `bases` uint8 [B, L], `label` int32 [B], `weight` float32 [B] (all 1), `valid` int32 [B] real
-    bases.
+    bases, and what else the tokenizer says (`pieces.tokenized`).
 
     Args:
         host: (index, count); this host gets rows index, index + count, ... of the global batch.
@@ -471,11 +472,10 @@ def eval_batches(task: Task, name: str, tokenizer, batch_size: int) -> Iterator[
 
 
 def _batch(codes_BL, valid_B, label_B, weight_B, tokenizer) -> records.Batch:
-    full = (valid_B == codes_BL.shape[1]).all()
+    entries = pieces.tokenized(tokenizer, codes_BL, valid_B)
     return {
-        'tokens': tokenizer.encode(codes_BL, special=True, valid=None if full else valid_B),
         'bases': codes_BL,
         'label': label_B.astype(np.int32),
         'weight': weight_B,
-        'valid': valid_B.astype(np.int32),
+        **entries,
     }

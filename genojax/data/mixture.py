@@ -9,17 +9,21 @@ nothing depends on what was drawn before.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from genojax import dna, errors
 from genojax.data import order, records, weights, windows
+from genojax.tokenizers import pieces
 
 _FOREVER = 2**50  # steps
+_BLOCK_WINDOWS, _BLOCK_BASES = 1024, 2**20  # made at a time where steps are smaller
+_PIECE = 2**18  # bases assembled at a time: what a core's cache holds
 # Purposes of random bits; one word each so that they never share a stream.
 _SHUFFLE, _FLIP, _SHIFT = 1, 2, 3
 
@@ -101,6 +105,8 @@ class Mixture:
         self._nth_P = _nth(self._table_P, len(self._quota_S))
         self._number_S = np.array([corpus.species.index(n) for n in self.shares], np.int32)
         self.fingerprint = self._fingerprint(parts)
+        # A draw costs 0.3 us among a thousand and 4 us among 32.
+        self._drawn = functools.lru_cache(maxsize=4)(self._draw_block)
 
     def draw(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which species (its number among `shares`) and which of its windows each draw is, int64."""
@@ -142,9 +148,29 @@ class Mixture:
 
     def batch(self, step: int, tokenizer, host: tuple[int, int] = (0, 1)) -> records.Batch:
         """Rows host[0], host[0] + host[1], ... of the batch of one step (0 is the first)."""
+        rows, steps = self._block(host)
+        block, place = divmod(int(step), steps)
+        mine = slice(place * rows, (place + 1) * rows)
+        drawn = (column[mine] for column in self._drawn(block, steps, host))
+        return assemble(self.corpus, *drawn, self.config.length, tokenizer)
+
+    def _block(self, host: tuple[int, int]) -> tuple[int, int]:
+        """A host's rows in a step, and how many steps are made at a time: small batches are mostly overhead."""
+        rows = len(range(host[0], self.config.batch_size, host[1]))
+        most = min(_BLOCK_WINDOWS, _BLOCK_BASES // self.config.length)
+        return rows, max(1, most // max(rows, 1))
+
+    def steps(self, block: int, tokenizer, host: tuple[int, int]) -> records.Batch:
+        """The batches of a block of steps, one behind the other."""
+        drawn = self._drawn(block, self._block(host)[1], host)
+        return assemble(self.corpus, *drawn, self.config.length, tokenizer)
+
+    def _draw_block(self, block: int, steps: int, host: tuple[int, int]) -> tuple[np.ndarray, ...]:
+        """Species, contig, start, real bases and strand of a host's rows in a block of steps."""
         config = self.config
         row = np.arange(host[0], config.batch_size, host[1])
-        index = int(step) * config.batch_size + row
+        step = block * steps + np.arange(steps)
+        index = (step[:, None] * config.batch_size + row).reshape(-1)
         member, window = self.draw(index)
         chosen = self._first_S[member] + window
         contig, start, valid = (
@@ -157,11 +183,13 @@ class Mixture:
         flip = np.zeros(len(index), bool)
         if config.reverse_complement:
             flip = order.below(2, self.seed, _FLIP, index) == 1
-        number = self._number_S[member]
-        return assemble(self.corpus, number, contig, start, valid, flip, config.length, tokenizer)
+        return self._number_S[member], contig, start, valid, flip
 
     def dataset(self, tokenizer, host: tuple[int, int] = (0, 1)):
         """A `grain.MapDataset` whose element number `step` is this host's part of that step's batch."""
+        return self._dataset(lambda step: self.batch(step, tokenizer, host), host)
+
+    def _dataset(self, element: Callable[[int], records.Batch], host: tuple[int, int]):
         import absl.flags
         import grain
 
@@ -174,21 +202,22 @@ class Mixture:
             )
         if not absl.flags.FLAGS.is_parsed():
             absl.flags.FLAGS.mark_as_parsed()  # grain asks for a flag even where no command line was parsed
-        return grain.MapDataset.source(_Steps(self, tokenizer, host))
+        return grain.MapDataset.source(_Elements(element, self.fingerprint))
 
-    def batches(
-        self, tokenizer, host: tuple[int, int] = (0, 1), start_step: int = 0
-    ) -> Iterator[records.Batch]:
-        """This host's batches from `start_step` on, prepared ahead in threads: a grain iterator; close it.
+    def batches(self, tokenizer, host: tuple[int, int] = (0, 1), start_step: int = 0) -> 'Batches':
+        """This host's batches from `start_step` on, prepared ahead in threads; close it.
 
         Its state is the step: `{'next_index': step}`.
         """
         import grain
 
+        steps = self._block(host)[1]
         options = grain.ReadOptions(
-            num_threads=self.config.threads, prefetch_buffer_size=self.config.ahead
+            num_threads=self.config.threads,
+            prefetch_buffer_size=max(self.config.threads, -(-self.config.ahead // steps)),
         )
-        iterator = iter(self.dataset(tokenizer, host).to_iter_dataset(options))
+        blocks = self._dataset(lambda block: self.steps(block, tokenizer, host), host)
+        iterator = Batches(iter(blocks.to_iter_dataset(options)), steps)
         iterator.set_state({'next_index': int(start_step)})
         return iterator
 
@@ -207,20 +236,55 @@ class Mixture:
         return sha256.hexdigest()
 
 
-class _Steps:
-    """A random-access source for grain: one element a step, without end."""
+class _Elements:
+    """A random-access source for grain, without end."""
 
-    def __init__(self, mixture: Mixture, tokenizer, host: tuple[int, int]):
-        self.mixture, self.tokenizer, self.host = mixture, tokenizer, host
+    def __init__(self, element: Callable[[int], records.Batch], name: str):
+        self.element, self.name = element, name
 
     def __len__(self) -> int:
         return _FOREVER
 
-    def __getitem__(self, step) -> records.Batch:
-        return self.mixture.batch(int(step), self.tokenizer, self.host)
+    def __getitem__(self, number) -> records.Batch:
+        return self.element(int(number))
 
     def __repr__(self) -> str:
-        return f'genojax.Mixture({self.mixture.fingerprint[:16]})'
+        return f'genojax.Mixture({self.name[:16]})'
+
+
+class Batches:
+    """Batches of one step each, cut from grain's elements, which are blocks of steps.
+
+    An element costs grain 50 to 105 us whatever it holds: 3 us a window in a batch of 32, were a step an element.
+    """
+
+    def __init__(self, blocks, steps: int):
+        self._blocks, self._steps = blocks, steps
+        self._step, self._held = 0, None
+
+    def __iter__(self) -> 'Batches':
+        return self
+
+    def __next__(self) -> records.Batch:
+        place = self._step % self._steps
+        if place == 0 or self._held is None:
+            self._held = next(self._blocks)
+        self._step += 1
+        if self._steps == 1:
+            return self._held
+        rows = len(self._held['tokens']) // self._steps
+        mine = slice(place * rows, (place + 1) * rows)
+        return {name: array[mine] for name, array in self._held.items()}
+
+    def get_state(self) -> dict[str, int]:
+        return {'next_index': self._step}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        self._step, self._held = state['next_index'], None
+        self._blocks.set_state({'next_index': self._step // self._steps})
+
+    def close(self) -> None:
+        self._blocks.close()
 
 
 def _nth(table_P: np.ndarray, count: int) -> np.ndarray:
@@ -246,37 +310,50 @@ def assemble(
 
     `tokens` int32 [B, T] with [CLS] and [SEP], `bases` uint8 [B, L] (4 past the end of a short
     contig), `regions` uint8 [B, L], `species` int32 [B] (number in the corpus), `valid` int32 [B]
-    (real bases). Where `flip_B`, the other strand, with its regions in its own order; real bases
-    stay in front.
+    (real bases) and what else the tokenizer says (`pieces.tokenized`). Where `flip_B`, the other
+    strand, with its regions in its own order; real bases stay in front.
     """
     bases_BL = np.empty((len(species_B), length), np.uint8)
     regions_BL = np.empty((len(species_B), length), np.uint8)
-    for s in np.unique(species_B).tolist():
-        rows = np.flatnonzero(species_B == s)
-        member = corpus[corpus.species[s]]
-        start = (
-            start_B[rows] % member.lengths[contig_B[rows]]
-        )  # a shift may lead over a circular origin
-        bases_BL[rows], regions_BL[rows], _ = member.read(contig_B[rows], start, length)
+    start_B = corpus.around(species_B, contig_B, start_B)
+    rows = max(1, _PIECE // length)
+    for first in range(0, len(species_B), rows):
+        some = slice(first, first + rows)
+        where = species_B[some], contig_B[some], start_B[some]
+        corpus.read_into(bases_BL[some], regions_BL[some], *where)
+        _turn(bases_BL[some], regions_BL[some], valid_B[some], flip_B[some])
+    entries = pieces.tokenized(tokenizer, bases_BL, valid_B)
+    return {
+        'bases': bases_BL,
+        'regions': regions_BL,
+        'species': species_B.astype(np.int32),
+        **entries,
+    }
+
+
+def _turn(
+    bases_BL: np.ndarray, regions_BL: np.ndarray, valid_B: np.ndarray, flip_B: np.ndarray
+) -> None:
+    """Unknown past the real bases, and the other strand where `flip_B`, in place."""
+    length = bases_BL.shape[1]
     short_B = valid_B < length
     if short_B.any():
         past_BL = np.arange(length) >= valid_B[:, None]
         bases_BL[past_BL], regions_BL[past_BL] = dna.UNKNOWN, 0
     turn = np.flatnonzero(flip_B & ~short_B)
-    bases_BL[turn] = dna.reverse_complement(bases_BL[turn])
-    regions_BL[turn] = regions_BL[turn][:, ::-1]
+    bases_BL[turn] = _mirrored(dna.complement(bases_BL[turn]))
+    regions_BL[turn] = _mirrored(regions_BL[turn])
     for row in np.flatnonzero(flip_B & short_B).tolist():
         n = int(valid_B[row])
         bases_BL[row, :n] = dna.reverse_complement(bases_BL[row, :n])
         regions_BL[row, :n] = regions_BL[row, :n][::-1].copy()
-    valid = valid_B.astype(np.int64) if short_B.any() else None
-    return {
-        'tokens': tokenizer.encode(bases_BL, special=True, valid=valid),
-        'bases': bases_BL,
-        'regions': regions_BL,
-        'species': species_B.astype(np.int32),
-        'valid': valid_B.astype(np.int32),
-    }
+
+
+def _mirrored(x_BL: np.ndarray) -> np.ndarray:
+    """Rows of bytes read backwards, eight at a time where rows are made of eights: three times as fast."""
+    if x_BL.shape[1] % 8:
+        return x_BL[:, ::-1]
+    return x_BL.view(np.uint64)[:, ::-1].byteswap().view(np.uint8)
 
 
 def eval_batches(

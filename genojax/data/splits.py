@@ -80,8 +80,8 @@ def held_out_split(
 
 
 _FIX = (
-    "use shorter windows, add sequence, or decide in the genome table's split column "
-    '(train: the contig is never held out; held_out: it always is)'
+    "use shorter windows, add sequence, decide in the genome table's split column (train: the contig is never held "
+    'out; held_out: it always is), or, for windows so long that each has a homologue, --config.data.homology=False'
 )
 
 

@@ -2,9 +2,42 @@
 
 from flax import linen as nn
 
-from genojax.models import bert
+from genojax.models import (
+    basset,
+    bert,
+    enformer,
+    enformer_accessibility,
+    hierarchical,
+    recurrent,
+)
 
-ModelConfig = bert.BertConfig
+ModelConfig = (
+    bert.BertConfig
+    | basset.BassetConfig
+    | enformer.EnformerConfig
+    | enformer_accessibility.EnformerAccessibilityConfig
+    | hierarchical.HierarchicalConfig
+    | recurrent.RecurrentConfig
+)
+
+# These take single-nucleotide ids, or one-hot bases.
+READ_BASES = (
+    basset.BassetConfig,
+    enformer.EnformerConfig,
+    enformer_accessibility.EnformerAccessibilityConfig,
+    recurrent.RecurrentConfig,
+)
+
+
+def scores_tokens(config: ModelConfig) -> bool:
+    """Whether the model has a language-model head."""
+    match config:
+        case bert.BertConfig() | hierarchical.HierarchicalConfig():
+            return True
+        case recurrent.RecurrentConfig():
+            return config.language_model
+        case _:
+            return False
 
 
 def build(config: ModelConfig) -> nn.Module:
@@ -12,5 +45,15 @@ def build(config: ModelConfig) -> nn.Module:
     match config:
         case bert.BertConfig():
             return bert.Bert(config)
+        case hierarchical.HierarchicalConfig():
+            return hierarchical.Hierarchical(config)
+        case enformer.EnformerConfig():
+            return enformer.Enformer(config)
+        case enformer_accessibility.EnformerAccessibilityConfig():
+            return enformer_accessibility.EnformerAccessibility(config)
+        case basset.BassetConfig():
+            return basset.Basset(config)
+        case recurrent.RecurrentConfig():
+            return recurrent.Recurrent(config)
         case _:
             raise TypeError(f'{type(config).__name__} describes no model')

@@ -4,7 +4,8 @@ Kernels keep their heads apart ([D, H, K], not [D, H*K]) so that a mesh axis can
 `self.param`, because `nn.DenseGeneral` cannot be initialised under logical partitioning.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -31,17 +32,18 @@ class Linear(nn.Module):
         features: sizes of the output axes.
         axes: logical names of the input axis and of the output axes.
         dtype: of the computation; parameters stay float32.
+        init: of the kernel.
     """
 
     features: tuple[int, ...]
     axes: tuple[str | None, ...]
     use_bias: bool = True
     dtype: str = 'float32'
+    init: nn.initializers.Initializer = nn.initializers.normal(INIT_STDDEV)
 
     @nn.compact
     def __call__(self, x: Float[Array, '... D']) -> Float[Array, '...']:
-        init = nn.initializers.normal(INIT_STDDEV)
-        kernel = param(self, 'kernel', init, self.axes, (x.shape[-1], *self.features))
+        kernel = param(self, 'kernel', self.init, self.axes, (x.shape[-1], *self.features))
         y = jnp.tensordot(x.astype(self.dtype), kernel.astype(self.dtype), axes=1)
         if self.use_bias:
             bias = param(self, 'bias', nn.initializers.zeros, self.axes[1:], self.features)
@@ -68,14 +70,76 @@ class LayerNorm(nn.Module):
         return y.astype(self.dtype)
 
 
+def _kept(x: Float[Array, '...']) -> Float[Array, '...']:
+    return x
+
+
 class FeedForward(nn.Module):
-    """Two linear maps with an exact GELU between them."""
+    """Two linear maps with a GELU between them, then dropout (Vaswani et al. 2017, section 3.3).
+
+    Attributes:
+        tanh: GELU by its tanh approximation, which some published weights were trained with ('gelu_new').
+    """
 
     inner: int
     dtype: str = 'float32'
+    tanh: bool = False
 
     @nn.compact
-    def __call__(self, x_BLD: Float[Array, 'B L D']) -> Float[Array, 'B L D']:
+    def __call__(
+        self, x_BLD: Float[Array, 'B L D'], drop: Callable = _kept
+    ) -> Float[Array, 'B L D']:
+        """Args: drop: the block's dropout."""
         h_BLF = Linear((self.inner,), ('embed', 'mlp'), dtype=self.dtype, name='up')(x_BLD)
-        h_BLF = nn.gelu(h_BLF, approximate=False)
-        return Linear((x_BLD.shape[-1],), ('mlp', 'embed'), dtype=self.dtype, name='down')(h_BLF)
+        h_BLF = nn.gelu(h_BLF, approximate=self.tanh)
+        down = Linear((x_BLD.shape[-1],), ('mlp', 'embed'), dtype=self.dtype, name='down')
+        return drop(down(h_BLF))
+
+
+class GatedFeedForward(nn.Module):
+    """`down(activation(gate(x)) * up(x))` (Shazeer, arXiv 2002.05202); gate and up have no bias.
+
+    Attributes:
+        inner: width of gate and of up, each.
+        activation: 'gelu' (exact) or 'silu'.
+        down_bias: whether down has a bias.
+    """
+
+    inner: int
+    activation: Literal['gelu', 'silu']
+    down_bias: bool
+    dtype: str = 'float32'
+
+    @nn.compact
+    def __call__(
+        self, x_BLD: Float[Array, 'B L D'], drop: Callable = _kept
+    ) -> Float[Array, 'B L D']:
+        """Args: drop: the block's dropout; it acts on the product, as in the code that DNABERT-2 is made of."""
+        gate_BLF, up_BLF = (
+            Linear((self.inner,), ('embed', 'mlp'), use_bias=False, dtype=self.dtype, name=name)(
+                x_BLD
+            )
+            for name in ('gate', 'up')
+        )
+        if self.activation == 'gelu':
+            gate_BLF = nn.gelu(gate_BLF, approximate=False)
+        else:
+            gate_BLF = nn.silu(gate_BLF)
+        down = Linear((x_BLD.shape[-1],), ('mlp', 'embed'), self.down_bias, self.dtype, name='down')
+        return down(drop(gate_BLF * up_BLF))
+
+
+FeedForwardKind = Literal['gelu', 'gelu_tanh', 'geglu', 'swiglu']
+
+
+def feed_forward(kind: FeedForwardKind, inner: int, dtype: str, name: str) -> nn.Module:
+    """The feed-forward part of a name: 'gelu' BERT, ESM; 'gelu_tanh' BigBird; 'geglu' DNABERT-2; 'swiglu' NT v2."""
+    match kind:
+        case 'gelu' | 'gelu_tanh':
+            return FeedForward(inner, dtype, kind == 'gelu_tanh', name=name)
+        case 'geglu':
+            return GatedFeedForward(inner, 'gelu', True, dtype, name=name)
+        case 'swiglu':
+            return GatedFeedForward(inner, 'silu', False, dtype, name=name)
+        case _:
+            raise ValueError(f'feed_forward={kind!r} is not one of {FeedForwardKind.__args__}')

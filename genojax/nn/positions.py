@@ -12,10 +12,11 @@ import numpy as np
 from flax import linen as nn
 
 from genojax import attention
-from genojax.typing import Array, Float, Int, UInt8
+from genojax.typing import Array, Bool, Float, Int, UInt8
 
 CPG_HALF_WINDOW = 250  # bases on each side: a CpG island is 200 bases or longer
 CPG_RATES = (0.25, 1.0)  # bulk human DNA has observed/expected 0.2 to 0.25, islands 0.6 and more
+_FAR = 1024  # positions: see `rotary`
 
 
 class Learned(nn.Module):
@@ -34,10 +35,41 @@ class Learned(nn.Module):
         """
         if count > self.length:
             raise ValueError(f'{count} tokens are more than the {self.length} learned positions')
-        init = nn.with_logical_partitioning(
-            nn.initializers.normal(self.stddev), ('positions', 'embed')
-        )
-        return self.param('embedding', init, (self.length, self.width), jnp.float32)[:count]
+        return _table(self, self.length)[:count]
+
+
+class Counted(nn.Module):
+    """A learned vector per real token's number, [B, L, D] float32: ESM's positions, as fairseq counts them.
+
+    Numbers start after the id of padding, so the table has `pad_id + 1` rows more than positions; padding takes row
+    `pad_id`.
+    """
+
+    length: int
+    width: int
+    pad_id: int
+    stddev: float = 0.02
+
+    @nn.compact
+    def __call__(self, real_BL: Bool[Array, 'B L']) -> Float[Array, 'B L D']:
+        """Args: real_BL: which tokens are not padding.
+
+        Raises:
+            ValueError: rows longer than the positions that there are.
+        """
+        if real_BL.shape[1] > self.length:
+            raise ValueError(
+                f'{real_BL.shape[1]} tokens are more than the {self.length} learned positions'
+            )
+        number_BL = jnp.cumsum(real_BL, axis=1) * real_BL + self.pad_id
+        return _table(self, self.length + self.pad_id + 1)[number_BL]
+
+
+def _table(module: Learned | Counted, rows: int) -> Float[Array, 'R D']:
+    init = nn.with_logical_partitioning(
+        nn.initializers.normal(module.stddev), ('positions', 'embed')
+    )
+    return module.param('embedding', init, (rows, module.width), jnp.float32)
 
 
 def rotary(
@@ -50,6 +82,9 @@ def rotary(
     RoFormer (Su et al., arXiv 2104.09864, equation 34), half-split as in GPT-NeoX and ESM-2: feature f pairs with
     f + K/2 and turns by position * base^(-2f/K). Computed in f32.
 
+    A position is turned in two steps, its multiple of 1024 and the rest, and whole turns of the first are left out: at
+    position 2^20 the product itself would be rounded to 1/16 radian.
+
     Raises:
         ValueError: an odd number of features.
     """
@@ -57,14 +92,16 @@ def rotary(
     if K % 2:
         raise ValueError(f'rotary positions pair features, but K = {K} is odd')
     frequency_K = base ** (-np.arange(0, K, 2, dtype=np.float64) / K)
-    angle_BLK = (
-        positions_BL.astype(jnp.float32)[:, :, None]
-        * jnp.asarray(frequency_K, jnp.float32)[None, None]
-    )
+    far_BL, near_BL = jnp.divmod(positions_BL.astype(jnp.float32), _FAR)
+    angle_BLK = _outer(near_BL, frequency_K) + _outer(far_BL, _FAR * frequency_K % (2 * np.pi))
     cos, sin = jnp.cos(angle_BLK)[:, :, None], jnp.sin(angle_BLK)[:, :, None]
     first, second = jnp.split(x_BLHK.astype(jnp.float32), 2, axis=-1)
     turned = jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
     return turned.astype(x_BLHK.dtype)
+
+
+def _outer(x_BL: Float[Array, 'B L'], y_K: Float[np.ndarray, 'K']) -> Float[Array, 'B L K']:
+    return x_BL[:, :, None] * jnp.asarray(y_K, jnp.float32)[None, None]
 
 
 def alibi_slopes(heads: int) -> Float[np.ndarray, 'H']:
@@ -88,7 +125,7 @@ def enformer_basis(length: int, features: int = 192) -> Float[np.ndarray, 'P F']
     """Enformer's relative-position features for distances -(length-1) .. length-1 (Avsec et al. 2021, methods).
 
     A third each of exponentials, central masks and gamma densities of |distance|, then all of them times the sign.
-    The gamma densities are divided by their maximum over positions, as the published weights need (models.md T3:
+    The gamma densities are divided by their maximum over positions, as the published weights need (some
     ports divide over features and differ by up to 1).
 
     Raises:

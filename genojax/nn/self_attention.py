@@ -1,4 +1,4 @@
-"""Self-attention as a layer: which tokens it joins, how they know their places, and BERT's block around it."""
+"""Self-attention as a layer: which tokens it joins, how they know their places, and the blocks around it."""
 
 import dataclasses
 from typing import Literal
@@ -25,6 +25,7 @@ class AttentionConfig:
     near: int = 3  # blocks, the own one among them
     ends: int = 2  # global blocks: the first and the last
     random: int = 3  # blocks
+    # 'uniform' draws over the whole sequence; the others are what weights were trained or are published with.
     plan: Literal['uniform', 'google', 'hf_eval'] = 'uniform'
     seed: int = 0
     implementation: Literal[
@@ -39,8 +40,16 @@ class AttentionConfig:
             if getattr(self, name) < 0:
                 raise ValueError(f'{name}={getattr(self, name)} must not be negative')
 
+    @property
+    def published_full(self) -> int:
+        """Tokens up to which published BigBird code attends to everything: fewer have no room for its random blocks."""
+        return (2 * self.random + 5) * self.block
+
     def pattern(self, length: int) -> patterns.Pattern:
-        """The pattern over `length` tokens."""
+        """The pattern over `length` tokens.
+
+        The published bigbird plans are for whole blocks; up to `published_full` tokens they are full attention.
+        """
         match self.kind:
             case 'full':
                 return patterns.full(length)
@@ -50,6 +59,8 @@ class AttentionConfig:
                 return patterns.longformer(length, self.window, self.global_tokens)
             case 'anchored':
                 return patterns.anchored(length, self.window, self.period, self.anchors)
+            case 'bigbird' if self.plan != 'uniform' and length <= self.published_full:
+                return patterns.full(length)
             case 'bigbird':
                 return patterns.bigbird(
                     length, self.block, self.near, self.ends, self.random, self.seed, self.plan
@@ -117,8 +128,11 @@ class SelfAttention(nn.Module):
         return y_BLD + jnp.broadcast_to(bias_D.astype(self.dtype), y_BLD.shape)
 
 
-class PostNormBlock(nn.Module):
-    """BERT's block: each part is followed by dropout, the residual sum and a norm."""
+class _Block(nn.Module):
+    """What a block is made of; the subclasses say how it is put together.
+
+    Parameters: 'attention', 'attention_norm', 'mlp', 'mlp_norm'.
+    """
 
     heads: int
     inner: int
@@ -128,6 +142,27 @@ class PostNormBlock(nn.Module):
     dtype: str = 'float32'
     relative: Literal['rotary', 'alibi'] | None = None
     implementation: str = 'auto'
+    feed_forward: blocks.FeedForwardKind = 'gelu'
+
+    def _attention(self) -> SelfAttention:
+        return SelfAttention(
+            self.heads,
+            self.attention_dropout,
+            self.dtype,
+            self.relative,
+            self.implementation,
+            name='attention',
+        )
+
+    def _mlp(self) -> nn.Module:
+        return blocks.feed_forward(self.feed_forward, self.inner, self.dtype, name='mlp')
+
+    def _norm(self, name: str) -> blocks.LayerNorm:
+        return blocks.LayerNorm(self.epsilon, self.dtype, name=name)
+
+
+class PostNormBlock(_Block):
+    """BERT's block: each part is followed by dropout, the residual sum and a norm."""
 
     @nn.compact
     def __call__(
@@ -139,16 +174,27 @@ class PostNormBlock(nn.Module):
         train: bool = False,
     ) -> Float[Array, 'B L D']:
         drop = nn.Dropout(self.dropout, deterministic=not train)
-        part = SelfAttention(
-            self.heads,
-            self.attention_dropout,
-            self.dtype,
-            self.relative,
-            self.implementation,
-            name='attention',
-        )
-        y_BLD = drop(part(x_BLD, pattern, segments_BL, coordinate_BL, train))
-        norm = blocks.LayerNorm(self.epsilon, self.dtype, name='attention_norm')
-        x_BLD = norm(x_BLD + y_BLD)
-        y_BLD = drop(blocks.FeedForward(self.inner, self.dtype, name='mlp')(x_BLD))
-        return blocks.LayerNorm(self.epsilon, self.dtype, name='mlp_norm')(x_BLD + y_BLD)
+        y_BLD = drop(self._attention()(x_BLD, pattern, segments_BL, coordinate_BL, train))
+        x_BLD = self._norm('attention_norm')(x_BLD + y_BLD)
+        return self._norm('mlp_norm')(x_BLD + self._mlp()(x_BLD, drop))
+
+
+class PreNormBlock(_Block):
+    """The block of ESM and of most deep models: a norm before each part, the sum is left as it is.
+
+    Xiong et al., arXiv 2002.04745, figure 1 (b). Whoever stacks these norms the last sum.
+    """
+
+    @nn.compact
+    def __call__(
+        self,
+        x_BLD: Float[Array, 'B L D'],
+        pattern: patterns.Pattern,
+        segments_BL: Int[Array, 'B L'] | None = None,
+        coordinate_BL: Float[Array, '#B L'] | None = None,
+        train: bool = False,
+    ) -> Float[Array, 'B L D']:
+        drop = nn.Dropout(self.dropout, deterministic=not train)
+        y_BLD = self._norm('attention_norm')(x_BLD)
+        x_BLD += drop(self._attention()(y_BLD, pattern, segments_BL, coordinate_BL, train))
+        return x_BLD + self._mlp()(self._norm('mlp_norm')(x_BLD), drop)

@@ -1,15 +1,16 @@
-"""Dynamic masks over bases: which bases are hidden, and what stands in their place.
+"""Dynamic masks: what is hidden, and what stands in its place.
 
-A mask is drawn over *bases*, then laid over tokens: a token that covers a hidden base is hidden too. With overlapping
-k-mers a run of s hidden tokens therefore hides s - k + 1 bases, and no visible token holds any of them. What happens to
-a span (mask, random, keep; 80/10/10 in BERT) is drawn once for the whole span: were it drawn per token, a kept k-mer
-would give away the bases that its masked neighbours hide.
+For tokens that overlap, a mask is drawn over *bases*, then laid over tokens (`span_masks`); for tokens side by side it
+is drawn over tokens (`token_masks`). What is drawn over is called a place here. What happens to a span of places (mask,
+random, keep; 80/10/10 in BERT) is drawn once for the whole span: were it drawn per overlapping token, a kept k-mer would
+give away the bases that its masked neighbours hide.
 
 Everything is a function of the key, so of (seed, step), and runs inside the jitted step.
 """
 
 import dataclasses
 import enum
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,25 +20,35 @@ from genojax.typing import Array, Bool, Float, Int
 
 
 class Fate(enum.IntEnum):
-    """What happened to a base."""
+    """What happened to a base or a token."""
 
     VISIBLE = 0
     MASK = 1  # every token that covers it is [MASK]
-    RANDOM = 2  # replaced by a random base, and the tokens made from that
+    RANDOM = 2  # replaced at random: a base and the tokens made from it, or a token
     KEEP = 3  # left as it is, but still a target
+
+
+class Hidden(NamedTuple):
+    """A batch under masks."""
+
+    tokens_BT: Array  # what the model sees
+    seen_BL: Array  # the bases it may know: unknown where masked
+    fate_BL: Array  # the `Fate` of every base
+    target_BT: Array  # which tokens are to be predicted; of the core of a row, where that is less than the row
 
 
 @dataclasses.dataclass(frozen=True)
 class MaskConfig:
     """How much is hidden, where, and how.
 
-    `rate` is the share of bases hidden; with overlapping k-mers about `1 - (1 - rate)^k` of the tokens are then
-    masked (single-base spans), so DNABERT's 15 % of tokens at k = 6 is a rate near 0.025. `region_rates` gives other
-    rates to bases of a region (`{'exon': 0.01}`); where regions nest, the lowest rate counts.
+    `rate` is the share of bases hidden, or of tokens where they do not overlap (0.15 in BERT). With overlapping k-mers
+    about `1 - (1 - rate)^k` of the tokens are then masked (single-base spans), so DNABERT's 15 % of tokens at k = 6 is a
+    rate near 0.025. `region_rates` gives other rates to bases of a region (`{'exon': 0.01}`); where regions nest, the
+    lowest rate counts.
     """
 
     rate: float = 0.025
-    span: int = 1  # hidden bases in a row
+    span: int = 1  # hidden bases in a row; tokens in a row where they do not overlap
     region_rates: dict[str, float] = dataclasses.field(default_factory=dict)
     random: float = 0.1  # share of spans replaced at random
     keep: float = 0.1  # share of spans left as they are
@@ -84,10 +95,10 @@ def draw(
     allowed_BL: Bool[Array, 'B L'],
     config: MaskConfig,
 ) -> Int[Array, 'B L']:
-    """The `Fate` of every base.
+    """The `Fate` of every place: base, or token where tokens do not overlap.
 
-    A span starts at a base with probability 1 - (1 - rate)^(1/span), so that a base far from a change of rate is hidden
-    with probability `rate`. A span that starts inside another ends it. Bases that are not allowed stay visible.
+    A span starts at a place with probability 1 - (1 - rate)^(1/span), so that a place far from a change of rate is hidden
+    with probability `rate`. A span that starts inside another ends it. Places that are not allowed stay visible.
     """
     start_key, fate_key = jax.random.split(key)
     chance_BL = 1 - (1 - rate_BL) ** (1 / config.span)

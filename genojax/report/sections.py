@@ -130,7 +130,8 @@ def model(run: files.Run, paint: parts.Painter) -> page.Html:
         else 'heads not recorded'
     )
     tokenizer = config.get('tokenizer') or {}
-    k = tokenizer.get('k')
+    # A BPE file has no k, though its config carries the field.
+    k = tokenizer.get('k') if tokenizer.get('kind') != 'bpe' else None
     objective = config.get('objective') or {}
     blocks = [
         ('DNA', f'{_bases(config)}\nA C G T N', 1),

@@ -21,6 +21,7 @@ class KmerTokenizer:
     """DNABERT's tokenizer: lower case counts as upper, a k-mer with an unknown base is [UNK].
 
     A sequence shorter than k has no token. DNABERT's own data script dropped the last k-mer of each sequence; we keep it.
+    The k-mers are ids `first_kmer .. first_kmer + 4^k - 1`, read as numbers in base 4 with the digits in `base_order`.
     """
 
     stride = 1
@@ -34,6 +35,14 @@ class KmerTokenizer:
         self.k = k
         self.vocab_size = vocab_size(k)
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """k, 0 for special tokens; [UNK] stands in the place of a k-mer with an unknown base."""
+        lengths = np.full(self.vocab_size, self.k)
+        special = self.special
+        lengths[[special.pad, special.cls, special.sep, special.mask]] = 0
+        return lengths
+
     def encode(
         self,
         sequence: str | np.ndarray,
@@ -42,26 +51,37 @@ class KmerTokenizer:
     ) -> np.ndarray:
         """See `base.Tokenizer.encode`; [..., L] bases give [..., L - k + 1 (+ 2 with special)] ids."""
         codes = base.codes_of(sequence)
-        ids = dna.kmer_indices(codes, self.k, self.base_order)
-        ids += self.first_kmer
-        ids[ids < self.first_kmer] = self.special.unk
+        length = max(codes.shape[-1] - self.k + 1, 0)
+        framed = np.empty(codes.shape[:-1] + (length + 2 * special,), np.int32)
+        ids = framed[..., 1:-1] if special else framed
+        self._fill(ids, codes)
         count = None
         if valid is not None:
             count = np.maximum(np.asarray(valid) - self.k + 1, 0)
-            ids = np.where(np.arange(ids.shape[-1]) < count[..., None], ids, self.special.pad)
-        return self._framed(ids, count) if special else ids.astype(np.int32, copy=False)
+            ids[np.arange(length) >= count[..., None]] = self.special.pad
+        if special:
+            self._frame(framed, count)
+        return framed
 
-    def _framed(self, ids: np.ndarray, count: np.ndarray | None) -> np.ndarray:
+    def _fill(self, ids: np.ndarray, codes: np.ndarray) -> None:
+        """The id of each k-mer."""
+        packed, unknown = dna.packed_kmers(codes, self.k, self.base_order)
+        # In the narrow type as long as possible: a pass over int32 costs as much as two over uint16.
+        held = packed.astype(np.uint32 if self.k > 7 else np.uint16)
+        held += self.first_kmer
+        if unknown is not None:
+            held *= unknown ^ 1
+            held += unknown  # [UNK] is 1
+        ids[...] = held
+
+    def _frame(self, framed: np.ndarray, count: np.ndarray | None) -> None:
         """[CLS] in front, [SEP] right behind the last real token, [PAD] after it."""
-        length = ids.shape[-1]
-        framed = np.full(ids.shape[:-1] + (length + 2,), self.special.pad, np.int32)
         framed[..., 0] = self.special.cls
-        framed[..., 1:-1] = ids
         if count is None:
             framed[..., -1] = self.special.sep
         else:
+            framed[..., -1] = self.special.pad
             np.put_along_axis(framed, count[..., None] + 1, self.special.sep, axis=-1)
-        return framed
 
     def spans(self, ids: np.ndarray) -> np.ndarray:
         """See `base.Tokenizer.spans`; the n-th token that is not special-by-position covers bases n .. n+k-1.

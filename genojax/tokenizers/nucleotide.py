@@ -19,11 +19,8 @@ class NucleotideTokenizer(kmer.KmerTokenizer):
         super().__init__(1)
         self.vocab_size = 10
 
-    def encode(
-        self, sequence: str | np.ndarray, special: bool = False, valid: np.ndarray | None = None
-    ) -> np.ndarray:
-        ids = super().encode(sequence, special, valid)
-        return np.where(ids == self.special.unk, self.unknown_base, ids).astype(np.int32)
+    def _fill(self, ids: np.ndarray, codes: np.ndarray) -> None:
+        np.add(codes, self.first_kmer, out=ids, dtype=np.int32)  # A C G T N are 0 .. 4
 
     def decode(self, ids: np.ndarray) -> str:
         ids = np.asarray(ids)

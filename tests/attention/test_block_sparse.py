@@ -20,6 +20,8 @@ CASES = [
     Case(patterns.longformer(307, 19, [0, 5, 300]), segments='padding', dtype='bfloat16'),
     Case(patterns.anchored(523, 16, 64), bias='linear', lse=True),
     Case(patterns.strided(211, 13) & patterns.causal(211)),
+    # steep slopes and far keys: what rounding leaves is multiplied by distances
+    Case(patterns.strided(331, 30), segments='packed', bias='linear', dtype='bfloat16'),
     Case(
         patterns.local(401, 30) | patterns.bigbird(401, 16) | patterns.strided(401, 29), dropout=0.2
     ),

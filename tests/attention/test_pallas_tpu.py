@@ -12,7 +12,11 @@ from genojax.attention import patterns
 CASES = [
     Case(patterns.bigbird(16 * 20, 16), batch=1, lse=True),
     Case(
-        patterns.bigbird(203, 16, per_head=2), segments='packed', value_width=16, dtype='bfloat16'
+        patterns.bigbird(203, 16, per_head=2),
+        segments='packed',
+        value_width=16,
+        bias='linear',
+        dtype='bfloat16',
     ),
     Case(patterns.local(331, 37), segments='empty', bias='linear', batch=1),
     Case(patterns.causal(197, 131), batch=1, segments='keys'),

@@ -85,7 +85,7 @@ def test_bigbird_counts_blocks():
 
 
 def test_published_plans():
-    """Facts of models.md A0: T1 block 0 counts 1 + r times; T2 random keys come from the start only."""
+    """What the published codes do: block 0 counts 1 + r times; random keys come from the start only."""
     hf = patterns.bigbird(1024, plan='hf_eval').weights()[::64, ::64]
     assert (hf[1:-1, 0] == 4).all() and (hf[[0, -1], 0] == 1).all()
     assert hf.max() == 4 and (hf[1:-1] > 0).sum(1).max() == 5

@@ -1,14 +1,16 @@
 """BERT: the published sizes, padding that changes nothing, and a clear refusal of too long rows."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax.core import meta
 
-from genojax import models, sharding
+from genojax import experiment, models, sharding
+from genojax.cli import flags
 from genojax.models import bert
-from genojax.tokenizers import kmer
 
 SMALL = bert.BertConfig(
     vocab=69,
@@ -30,13 +32,36 @@ def small():
     return jax.jit(module.apply, static_argnames='train'), params, tokens
 
 
-@pytest.mark.parametrize(
-    ('k', 'published'), [(3, 86_095_941), (4, 86_243_589), (5, 86_834_181), (6, 89_196_549)]
-)
-def test_parameter_counts_are_the_published_checkpoints(k, published):
-    module = models.build(bert.BertConfig(vocab=kmer.vocab_size(k)))
+# NT v1 and BigBird: counted from the original classes by experiments/oracles/count.py.
+PUBLISHED = {
+    'dnabert_k3': 86_095_941,
+    'dnabert_k4': 86_243_589,
+    'dnabert_k5': 86_834_181,
+    'dnabert_k6': 89_196_549,
+    'dnabert2': 117_074_176,
+    'nt_v1_500m': 485_698_825,
+    'nt_v1_2500m': 2_547_800_585,
+    'nt_v2_50m': 54_855_179,
+    'nt_v2_100m': 96_839_179,
+    'nt_v2_500m': 496_245_771,
+    'gena_bigbird': 113_403_392,
+}
+
+
+def parameters(name: str) -> int:
+    """How many a named config has; none of them is allocated."""
+    module = models.build(experiment.from_config(flags.load(name)).model)
     shapes = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, 8), jnp.int32))
-    assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == published
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+
+@pytest.mark.parametrize('name', PUBLISHED)
+def test_parameter_counts_are_the_published_checkpoints(name):
+    assert parameters(name) == PUBLISHED[name]
+
+
+def test_nucleotransformer_has_350_million_parameters():
+    assert parameters('nucleotransformer') == pytest.approx(350e6, rel=0.03)
 
 
 def test_padding_changes_nothing(small):
@@ -83,8 +108,6 @@ def test_every_parameter_names_its_axes():
 
 
 def test_unrolled_and_recomputed_blocks_mean_the_same(small):
-    import dataclasses
-
     apply, params, tokens = small
     for change in ({'unroll': 2}, {'remat': 'block'}, {'remat': 'dots'}):
         other = models.build(dataclasses.replace(SMALL, **change))
@@ -92,7 +115,9 @@ def test_unrolled_and_recomputed_blocks_mean_the_same(small):
         assert np.allclose(found, apply(params, tokens).pooled_BD, atol=1e-5)
 
 
-@pytest.mark.parametrize('wrong', [{'heads': 5}, {'depth': 0}, {'dropout': 1.0}])
+@pytest.mark.parametrize(
+    'wrong', [{'heads': 5}, {'depth': 0}, {'dropout': 1.0}, {'token_types': -1}]
+)
 def test_sizes_that_cannot_be_meant_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         bert.BertConfig(vocab=69, **{'width': 24, **wrong})

@@ -9,7 +9,7 @@ import pytest
 from flax.core import meta
 
 from genojax import genome
-from genojax.objectives import mlm
+from genojax.objectives import span_masks
 from genojax.tokenizers import kmer
 from tests.objectives import test_masking
 
@@ -23,7 +23,7 @@ def test_bits_per_base_equal_the_sum_over_consistent_kmers(k):
     hidden[[0, 3, 4, 8]] = True
     logits = rng.normal(size=(length - k + 1, 4**k)).astype(np.float32)
     got = np.asarray(
-        mlm.bits_per_base(
+        span_masks.bits_per_base(
             jnp.asarray(logits)[None], jnp.asarray(truth)[None], jnp.asarray(hidden)[None], k
         )
     )[0]
@@ -45,7 +45,7 @@ def test_a_uniform_model_needs_two_bits_whatever_the_tokenizer():
     for k in (1, 3, 5):
         logits = jnp.zeros((2, 30 - k + 1, 4**k))
         hidden = jnp.asarray(np.random.default_rng(0).random((2, 30)) < 0.3)
-        bits = mlm.bits_per_base(logits, jnp.zeros((2, 30), int), hidden, k)
+        bits = span_masks.bits_per_base(logits, jnp.zeros((2, 30), int), hidden, k)
         assert np.allclose(np.asarray(bits)[np.asarray(hidden)], 2.0, atol=1e-5)
 
 

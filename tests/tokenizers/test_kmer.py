@@ -47,6 +47,32 @@ def test_real_rows_have_the_published_rows_tokens(real_data):
         assert tokenizer.encode(sequence).tolist() == [id_of[word] for word in row_words]
 
 
+@pytest.mark.real
+@pytest.mark.parametrize('k', [3, 4, 5, 6])
+def test_every_id_of_real_sequence_is_its_word_s_in_the_published_vocabulary(k, real_data):
+    """Human and bacterial sequence with N, lower case, IUPAC codes and short tails put in."""
+    published = (real_data / 'tokenizers' / f'dnabert_vocab_{k}.txt').read_text().split()
+    id_of = {word: i for i, word in enumerate(published)}
+    tokenizer, random = kmer.KmerTokenizer(k), np.random.default_rng(k)
+    for name in ('human_chr1_400kb', 'mycoplasma_genitalium'):
+        lines = gzip.open(real_data / 'embed_default' / f'{name}.fa.gz', 'rt').readlines()[1:600]
+        text = ''.join(line.strip() for line in lines)
+        for length in (30_000, k + 1, k, k - 1, 1):
+            letters = np.array(list(text[:length]))
+            spots = random.random(length)
+            letters[spots < 0.01] = 'N'
+            letters[(spots > 0.01) & (spots < 0.02)] = random.choice(list('RYSWKMBDHVn'))
+            letters[spots > 0.9] = np.char.lower(letters[spots > 0.9])
+            sequence = ''.join(letters)
+            expected = [
+                id_of.get(sequence[i : i + k].upper(), id_of['[UNK]'])
+                for i in range(length - k + 1)
+            ]
+            assert tokenizer.encode(sequence).tolist() == expected
+            framed = tokenizer.encode(sequence, special=True)
+            assert framed.tolist() == [id_of['[CLS]'], *expected, id_of['[SEP]']]
+
+
 def test_lower_case_counts_as_upper_and_an_unknown_base_makes_unk():
     tokenizer = kmer.KmerTokenizer(3)
     assert np.array_equal(tokenizer.encode('atgct'), tokenizer.encode('ATGCT'))

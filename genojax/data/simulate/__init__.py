@@ -6,5 +6,6 @@ be learned, and so that how well it could be learned at best is known.
 
 from genojax.data.simulate.config import SimulationConfig
 from genojax.data.simulate.files import write
+from genojax.data.simulate.tracks import write_tracks
 
-__all__ = ['SimulationConfig', 'write']
+__all__ = ['SimulationConfig', 'write', 'write_tracks']

@@ -1,0 +1,40 @@
+"""DNABERT-2: 117,074,176 parameters, byte-pair encoding, ALiBi, gated feed-forward (Zhou et al., arXiv 2306.15006).
+
+Hardware: written for one 8-GPU host; the published run took 14 days on eight RTX 2080 Ti. Not run at full length here:
+hours and number to expect unknown. FILE is its tokenizer.json, whose [PAD] is 3; the 0 in its config.json does not matter
+to the original, which is told the padding by a mask.
+
+genojax train --config=dnabert2 --config.tokenizer.file=FILE --config.data.shards=DIR --workdir=runs/dnabert2
+"""
+
+import ml_collections
+
+from genojax import experiment, optim
+from genojax.data import feeds, mixture
+from genojax.models import bert
+from genojax.objectives import masking, mlm
+
+
+def get_config() -> ml_collections.ConfigDict:
+    return experiment.to_config(
+        experiment.Experiment(
+            model=bert.BertConfig(
+                vocab=4096,
+                pad_id=3,
+                positions='alibi',
+                feed_forward='geglu',
+                attention_dropout=0.0,
+            ),
+            objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.15)),
+            data=feeds.GenomesConfig(
+                # 128 tokens are about 700 bases.
+                mixture=mixture.MixtureConfig(weights={'*': 1.0}, length=700, batch_size=4096),
+            ),
+            tokenizer=experiment.TokenizerConfig('bpe', tokens=128),
+            optim=optim.OptimConfig(peak=5e-4, warmup=30_000, decay='linear', weight_decay=1e-5),
+            steps=500_000,
+            log_every=100,
+            eval_every=2_000,
+            save_every=2_000,
+        )
+    )

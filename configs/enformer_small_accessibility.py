@@ -1,0 +1,50 @@
+"""A small Enformer of C6's variant: one DNase track of each organism goes in beside 131,072 bp of DNA.
+
+The input is HepG2's for human and the only one, of kidney, for mouse; neither is scored. Elsewhere than in the centre 65,536 bp it
+is not known. The transformer runs over positions of 64 bp, and a pooling stage after it makes bins of 128 bp.
+
+Hardware: two CPU cores, a third of an hour. Expect what experiments/003_tracks says.
+
+genojax train --config=enformer_small_accessibility --config.data.path=DIR --workdir=runs/enformer_small_accessibility
+genojax evaluate runs/enformer_small_accessibility
+"""
+
+import ml_collections
+
+from genojax import experiment, optim, tokenizers
+from genojax.data import feeds
+from genojax.models import enformer_accessibility
+from genojax.objectives import tracks
+
+
+def get_config() -> ml_collections.ConfigDict:
+    return experiment.to_config(
+        experiment.Experiment(
+            model=enformer_accessibility.EnformerAccessibilityConfig(
+                inputs=1,
+                width=32,
+                depth=2,
+                heads=4,
+                key_width=16,
+                basis=24,
+                multiple=8,
+                trunk_stages=6,
+                crop=256,  # bins of 128 bp: the centre 65,536 bp stay, whose coverage is known
+                tracks=(74, 32),
+                unroll=2,
+                dropout=0.4,
+                attention_dropout=0.0,
+            ),
+            objective=tracks.TracksConfig(balance=0.5),
+            data=feeds.TracksConfig(
+                organisms={'human': 'hg38', 'mouse': 'mm10'},
+                accessibility={'human': '^DNASE:HepG2$', 'mouse': '^DNASE:'},
+            ),
+            tokenizer=tokenizers.TokenizerConfig('nucleotide', k=1),
+            optim=optim.OptimConfig(peak=4e-3, warmup=30, weight_decay=0.1),
+            steps=400,
+            log_every=50,
+            eval_every=100,
+            save_every=100,
+        )
+    )

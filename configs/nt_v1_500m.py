@@ -1,0 +1,59 @@
+"""Nucleotide Transformer v1, 500M: 485,698,825 parameters, 6-mers side by side, 1,000 tokens (Dalla-Torre et al. 2024).
+
+Hardware: written for 8-GPU or 8-TPU hosts.
+Not run at full length here: hours and number to expect unknown. Published weights are trained with epsilon 1e-5
+(InstaDeep's JAX code); files of transformers say 1e-12 and are read with what they say (convert).
+
+genojax train --config=nt_v1_500m --config.data.shards=DIR --workdir=runs/nt_v1_500m
+"""
+
+import ml_collections
+
+from genojax import experiment, optim
+from genojax.data import feeds, mixture
+from genojax.models import bert
+from genojax.objectives import masking, mlm
+
+
+def get_config() -> ml_collections.ConfigDict:
+    return experiment.to_config(
+        experiment.Experiment(
+            model=bert.BertConfig(
+                vocab=4105,
+                width=1280,
+                depth=24,
+                heads=20,
+                inner=5120,
+                max_tokens=1000,
+                token_types=0,
+                dropout=0.0,
+                attention_dropout=0.0,
+                epsilon=1e-5,
+                pad_id=1,
+                positions='counted',
+                block='pre_norm',
+                token_dropout=bert.TokenDropout(mask_id=2),
+                embed_norm=False,
+                final_norm=True,
+                head='untied',
+            ),
+            objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.15)),
+            data=feeds.GenomesConfig(
+                # 999 six-mers behind [CLS]; a row with N or the end of a contig covers fewer bases.
+                mixture=mixture.MixtureConfig(weights={'*': 1.0}, length=5_994, batch_size=1024),
+            ),
+            tokenizer=experiment.TokenizerConfig('nonoverlapping', variant='v1'),
+            optim=optim.OptimConfig(
+                peak=1e-4,
+                warmup=16_000,
+                start=0.5,  # of the peak
+                decay='inverse_sqrt',
+                beta2=0.999,
+                epsilon=1e-8,
+            ),
+            steps=300_000,
+            log_every=100,
+            eval_every=2_000,
+            save_every=2_000,
+        )
+    )

@@ -1,0 +1,172 @@
+"""Batches of windows with coverage tracks: augmented for training, in order for evaluation.
+
+A batch holds one organism, and organisms take turns step by step (Avsec et al. 2021, Methods). Everything is a function of
+(seed, step). Coverage is known in the centre of a window only: elsewhere `known` is False.
+
+    tokens    int32 [B, L]             nucleotide ids, no special tokens
+    targets   float32 [B, L/bin, C]    scaled sums of reads; C is the most tracks that an organism has, the rest is padding
+    known     bool [B, L/bin, C]       False for padding, flanks and tracks that are inputs
+    track_mean float32 [B, C]          mean of the row's organism's tracks over the windows trained on
+    organism  int32 [B]                number of the organism
+    weight    float32 [B], valid int32 [B]   0 for a row that only fills up; bases of a row that are known
+    accessibility float32 [B, L/bin, A], accessibility_known bool [B, L/bin]   coverage of the input tracks
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from genojax import dna, errors
+from genojax.data import order, records, tracks
+
+_SHUFFLE, _FLIP, _SHIFT = 31, 32, 33  # purposes of random bits
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """One organism's windows, ready to be cut into rows.
+
+    Attributes:
+        length: bp of a row, the centre of the stored window.
+        inputs: numbers of the tracks given as accessibility, [A].
+        target_C: tracks that are targets.
+    """
+
+    organism: tracks.Organism
+    number: int
+    length: int
+    inputs: np.ndarray
+    target_C: np.ndarray
+    mean_C: np.ndarray
+
+    @property
+    def flank(self) -> int:
+        """Bins at either end of a row whose coverage is not known; negative where a row is shorter than the centre."""
+        stored = self.organism.parts['train'].codes_NL.shape[1]
+        return (self.organism.crop - (stored - self.length) // 2) // self.organism.bin
+
+    def rows(
+        self, windows: tracks.Windows, flip_B: np.ndarray, shift_B: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Base codes [B, L], targets [B, P, C] and inputs [B, P, A] of the centre, each row on its strand.
+
+        Args:
+            flip_B: rows read from the other strand: bins are reversed and tracks change places with their pairs.
+            shift_B: how many bp right of its bins a row's DNA is read, before the flip.
+        """
+        codes_BL = shifted(windows.codes_NL, shift_B, self.length)
+        codes_BL[flip_B] = dna.reverse_complement(codes_BL[flip_B])
+        target_BPC = windows.target_NPC.copy()
+        target_BPC[flip_B] = self.flipped(target_BPC[flip_B])
+        if self.flank < 0:
+            target_BPC = target_BPC[:, -self.flank : self.flank]
+        return codes_BL, target_BPC, target_BPC[..., self.inputs]
+
+    def flipped(self, track_BPC: np.ndarray) -> np.ndarray:
+        """Tracks as the other strand has them, an involution: bins reversed, the two strands of a pair exchanged."""
+        return track_BPC[:, ::-1][..., self.organism.pairs]
+
+
+def shifted(codes_NL: np.ndarray, shift_N: np.ndarray, length: int) -> np.ndarray:
+    """`length` bases of each row, from `shift` bases right of where the centre begins; unknown beyond the row's ends."""
+    stored = codes_NL.shape[1]
+    reach = int(np.abs(shift_N).max(initial=0))
+    wide = np.pad(codes_NL, ((0, 0), (reach, reach)), constant_values=dna.UNKNOWN)
+    first_N = reach + (stored - length) // 2 + np.asarray(shift_N)
+    return np.stack([row[first : first + length] for row, first in zip(wide, first_N, strict=True)])
+
+
+def pack(
+    source: Source, windows, flip_B, shift_B, weight_B, width: int, tokenizer
+) -> records.Batch:
+    """One batch; `width` is its number of tracks, padding included."""
+    codes_BL, target_BPC, input_BPA = source.rows(windows, flip_B, shift_B)
+    batch, bins, count = target_BPC.shape
+    total = source.length // source.organism.bin
+    first = max(source.flank, 0)
+    targets = np.zeros((batch, total, width), np.float32)
+    known = np.zeros((batch, total, width), bool)
+    targets[:, first : first + bins, :count] = np.where(source.target_C, target_BPC, 0)
+    known[:, first : first + bins, :count] = source.target_C
+    mean_BC = np.zeros((batch, width), np.float32)
+    mean_BC[:, :count] = source.mean_C
+    made = {
+        'tokens': tokenizer.encode(codes_BL, special=False),
+        'targets': targets,
+        'known': known,
+        'track_mean': mean_BC,
+        'organism': np.full(batch, source.number, np.int32),
+        'weight': np.asarray(weight_B, np.float32),
+        'valid': (codes_BL < dna.UNKNOWN).sum(1).astype(np.int32),
+    }
+    if len(source.inputs):
+        given = np.zeros((batch, total, len(source.inputs)), np.float32)
+        given[:, first : first + bins] = input_BPA
+        made['accessibility'] = given
+        made['accessibility_known'] = np.zeros((batch, total), bool)
+        made['accessibility_known'][:, first : first + bins] = True
+    return made
+
+
+def train(
+    sources: list[Source],
+    rows: list[np.ndarray],
+    tokenizer,
+    batch_size: int,
+    seed: int,
+    *,
+    flip: bool,
+    shift: int,
+    start_step: int = 0,
+    host: tuple[int, int] = (0, 1),
+) -> Iterator[records.Batch]:
+    """Training batches without end: step s is of organism s mod their number, every window once an epoch.
+
+    Args:
+        rows: for each organism, which of its training windows to use.
+        flip: read half of the rows from the other strand.
+        shift: move each row's DNA by up to so many bp either way.
+        host: (index, count); this host gets rows index, index + count, ... of the global batch.
+    """
+    if host[1] < 1 or not 0 <= host[0] < host[1]:
+        raise ValueError(f'{host=} is not (index, count)')
+    if batch_size % host[1]:
+        raise errors.InputError(
+            'MX09', f'{batch_size} rows a step do not divide over {host[1]} hosts'
+        )
+    width, step = _width(sources), start_step
+    while True:
+        turn, which = divmod(step, len(sources))
+        source, mine = sources[which], rows[which]
+        index_B = turn * batch_size + np.arange(host[0], batch_size, host[1])
+        epoch_B, place_B = np.divmod(index_B, len(mine))
+        chosen = mine[order.permute(place_B, len(mine), seed, _SHUFFLE, which, epoch_B)]
+        flip_B = order.below(2, seed, _FLIP, which, index_B).astype(bool) & flip
+        shift_B = order.below(2 * shift + 1, seed, _SHIFT, which, index_B) - shift
+        weight_B = np.ones(len(chosen))
+        windows = source.organism.parts['train'].take(chosen)
+        yield pack(source, windows, flip_B, shift_B, weight_B, width, tokenizer)
+        step += 1
+
+
+def in_order(
+    sources: list[Source],
+    parts: list[tracks.Windows],
+    tokenizer,
+    batch_size: int,
+    flip: bool = False,
+) -> Iterator[records.Batch]:
+    """Every window of each organism's part once, not moved; the last batch of each is filled with rows of weight 0."""
+    width = _width(sources)
+    for source, windows in zip(sources, parts, strict=True):
+        for first in range(0, len(windows), batch_size):
+            rows = np.arange(first, first + batch_size)
+            weight_B = rows < len(windows)
+            some = windows.take(np.minimum(rows, len(windows) - 1))
+            flip_B, shift_B = np.full(batch_size, flip), np.zeros(batch_size, np.int64)
+            yield pack(source, some, flip_B, shift_B, weight_B, width, tokenizer)
+
+
+def _width(sources: list[Source]) -> int:
+    return max(len(source.organism.tracks) for source in sources)

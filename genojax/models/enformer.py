@@ -1,0 +1,241 @@
+"""Enformer: convolutions that pool DNA into bins, a transformer over the bins, coverage tracks by organism.
+
+Avsec et al. 2021 (Nature Methods 18:1196). 196,608 bp in; 1,536 bins of 128 bp; 320 bins cropped at each end; 5,313
+human and 1,643 mouse tracks. 251,221,292 parameters with both heads, as published.
+
+Parameters by name. C is `width` (1,536), C/2 the stem's width, W0 ... W5 the tower's widths, H `heads`, K `key_width`,
+V = C / H, F `position_features`. A tower block goes from W(i-1) channels (C/2 for i = 0) to W(i):
+
+    params/stem/conv/{kernel [15, 4, C/2], bias}
+    params/stem/pointwise/norm/{scale, bias}           BatchNorm, then GELU, then the convolution
+    params/stem/pointwise/conv/{kernel [1, C/2, C/2], bias}
+    params/stem/pool/kernel [C/2, C/2]                 in x out, of the pooling's logits; no bias
+    params/tower_<i>/wide/norm/{scale, bias}
+    params/tower_<i>/wide/conv/{kernel [5, W(i-1), W(i)], bias}
+    params/tower_<i>/pointwise/norm/{scale, bias}
+    params/tower_<i>/pointwise/conv/{kernel [1, W(i), W(i)], bias}
+    params/tower_<i>/pool/kernel [W(i), W(i)]
+    params/layers/block/attention_norm/{scale, bias}   everything under layers/ is stacked over depth on axis 0
+    params/layers/block/attention/{query,key}/kernel [depth, C, H, K]          no biases
+    params/layers/block/attention/value/kernel [depth, C, H, V]
+    params/layers/block/attention/relative_key/kernel [depth, F, H, K]
+    params/layers/block/attention/{content_bias, position_bias} [depth, H, K]  published as r_w_bias, r_r_bias
+    params/layers/block/attention/kernel [depth, H, V, C], bias [depth, C]     the output projection
+    params/layers/block/mlp_norm/{scale, bias}
+    params/layers/block/mlp/up/{kernel [depth, C, 2C], bias}
+    params/layers/block/mlp/down/{kernel [depth, 2C, C], bias}
+    params/final/norm/{scale, bias}
+    params/final/conv/{kernel [1, C, 2C], bias}
+    params/head_<organism>/{kernel [2C, tracks], bias}
+    batch_stats/.../norm/{mean, variance} [channels], count []     beside each BatchNorm's scale and bias
+
+`mean` and `variance` are the averages that evaluation uses (DeepMind's `average`, torch's `running_*`), `count` the
+number of updates behind them (DeepMind's `counter`, torch's `num_batches_tracked`), int32.
+"""
+
+import dataclasses
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from genojax.models import features
+from genojax.nn import bases, blocks, conv, relative, remat, self_attention
+from genojax.typing import Array, Float, Int
+
+
+@dataclasses.dataclass(frozen=True)
+class EnformerConfig:
+    """Sizes of an Enformer; the defaults are the published ones."""
+
+    kind: Literal['enformer'] = 'enformer'
+    vocab: int = (
+        10  # of NucleotideTokenizer: the model reads A, C, G and T, whatever else is all zeros
+    )
+    width: int = 1536
+    depth: int = 11  # transformer blocks
+    heads: int = 8
+    key_width: int = 64  # of a query or key head; a value head is width / heads
+    basis: int = (
+        192  # functions of the distance: a multiple of 6, in the published models width / heads
+    )
+    stages: int = 7  # halvings of the sequence, the stem's among them: a bin is 2^stages bases
+    multiple: int = (
+        128  # tower widths, geometric from width / 2 to width, are rounded to multiples of it
+    )
+    crop: int = 320  # bins left out at each end, where the model sees one side only
+    organisms: tuple[str, ...] = ('human', 'mouse')
+    tracks: tuple[int, ...] = (5313, 1643)  # of each organism
+    dropout: float = 0.4
+    attention_dropout: float = 0.05
+    basis_dropout: float = 0.01
+    dtype: Literal['float32', 'bfloat16'] = 'float32'  # of the computation
+    # 'enformer': the published bases, one score a pair of bins; 'rotary': at the pattern's cost (nn/relative.py)
+    positions: relative.Relative = 'enformer'
+    attention: self_attention.AttentionConfig = self_attention.AttentionConfig()
+    remat: Literal['none', 'block', 'dots', 'offload'] = (
+        'none'  # see nn/remat.py; stem and tower blocks too
+    )
+    unroll: int = (
+        1  # transformer blocks written out per step of the scan over depth (see BertConfig)
+    )
+
+    def __post_init__(self):
+        check(self)
+
+    @property
+    def bin(self) -> int:
+        """Bases of a bin."""
+        return 2**self.stages
+
+    def bins(self, length: int) -> int:
+        """Bins that a window of `length` bases is predicted in, the crop left out.
+
+        Raises:
+            ValueError: a length that bins do not divide, or that the crop leaves nothing of.
+        """
+        return bins(length, self.bin, self.crop)
+
+
+def check(config) -> None:
+    """Refuses sizes that make no Enformer, of this file or of a variant's.
+
+    Raises:
+        ValueError: names the field.
+    """
+    for name in ('vocab', 'width', 'depth', 'heads', 'key_width', 'stages', 'multiple', 'unroll'):
+        if getattr(config, name) < 1:
+            raise ValueError(f'{name}={getattr(config, name)} must be at least 1')
+    for name in ('dropout', 'attention_dropout', 'basis_dropout'):
+        if not 0 <= getattr(config, name) < 1:
+            raise ValueError(f'{name}={getattr(config, name)} must be in [0, 1)')
+    for name in ('heads', 'multiple'):
+        if config.width % getattr(config, name):
+            raise ValueError(
+                f'{config.width=} must be a multiple of {name}={getattr(config, name)}'
+            )
+    if config.stages < 2 or config.width % 2:
+        raise ValueError(f'{config.stages=} must be at least 2 and {config.width=} even')
+    if config.basis < 6 or config.basis % 6:
+        raise ValueError(f'{config.basis=} must be a multiple of 6')
+    if config.crop < 0:
+        raise ValueError(f'{config.crop=} must not be negative')
+    if len(config.organisms) != len(config.tracks) or not config.tracks or min(config.tracks) < 1:
+        raise ValueError(f'{config.organisms=} need one number of tracks each, not {config.tracks}')
+
+
+def bins(length: int, width: int, crop: int) -> int:
+    """Bins of `width` bases in a window of `length`, less `crop` at each end; ValueError where that cannot be."""
+    if length % width:
+        raise ValueError(f'a window of {length} bases is no multiple of the bin of {width}')
+    left = length // width - 2 * crop
+    if left < 1:
+        raise ValueError(f'{length // width} bins less {crop} at each end leave nothing')
+    return left
+
+
+class ScannedBlock(nn.Module):
+    """A transformer block in the form `nn.scan` wants; of any config with Enformer's fields."""
+
+    config: object
+    length: int
+    train: bool
+
+    @nn.compact
+    def __call__(self, x_BLD, _):
+        c = self.config
+        block = relative.EnformerBlock(
+            c.heads,
+            c.key_width,
+            c.basis,
+            c.dropout,
+            c.attention_dropout,
+            c.basis_dropout,
+            c.positions,
+            c.dtype,
+            c.attention.implementation,
+            name='block',
+        )
+        x_BLD = block(x_BLD, c.attention.pattern(self.length), self.train)
+        self.sow('intermediates', 'layer', x_BLD)
+        return x_BLD, None
+
+
+def transformer(config, length: int, train: bool) -> nn.Module:
+    """The stack of transformer blocks over `length` bins."""
+    stack = nn.scan(
+        remat.module(ScannedBlock, config.remat),
+        variable_axes={'params': 0, 'intermediates': 0},
+        split_rngs={'params': True, 'dropout': True},
+        length=config.depth,
+        unroll=min(config.unroll, config.depth),
+        metadata_params={nn.PARTITION_NAME: 'layers'},
+    )
+    return stack(config, length, train, name='layers')
+
+
+class Final(nn.Module):
+    """What the heads read: a pointwise block to twice the width, dropout, GELU."""
+
+    dropout: float
+    dtype: str = 'float32'
+
+    @nn.compact
+    def __call__(self, x_BLD: Float[Array, 'B L D'], train: bool) -> Float[Array, 'B L F']:
+        width = x_BLD.shape[-1]
+        x_BLD = conv.gelu(conv.BatchNorm(dtype=self.dtype, name='norm')(x_BLD, train))
+        x_BLF = conv.Conv(2 * width, 1, self.dtype, name='conv')(x_BLD)
+        return conv.gelu(nn.Dropout(self.dropout, deterministic=not train)(x_BLF))
+
+
+def outputs(config, x_BLF: Float[Array, 'B L F']) -> features.Features:
+    """Every organism's tracks and the vectors they are made of; call it in a module's compact method."""
+    tracks = {}
+    for organism, count in zip(config.organisms, config.tracks, strict=True):
+        head = blocks.Linear(
+            (count,),
+            ('embed', 'classes'),
+            True,
+            config.dtype,
+            conv.fan_in(),
+            name=f'head_{organism}',
+        )
+        tracks[organism] = jax.nn.softplus(head(x_BLF).astype(jnp.float32))
+    return features.Features(x_BLF, x_BLF.mean(1), x_BLF[:, 0], None, tracks)
+
+
+class Enformer(nn.Module):
+    """DNA to coverage tracks by organism.
+
+    In training `batch_stats` must be mutable (see `nn.conv.BatchNorm`). Activations that can be asked for as
+    `intermediates`: 'stem_out', 'tower_out', 'layer' (each block's, stacked) and 'final_out'.
+    """
+
+    config: EnformerConfig
+
+    @nn.compact
+    def __call__(
+        self, tokens_BL: Int[Array, 'B L'] | Float[Array, 'B L 4'], train: bool = False
+    ) -> features.Features:
+        """Args:
+            tokens_BL: ids of single nucleotides, or channels A, C, G, T.
+
+        Raises:
+            ValueError: a length that bins do not divide, or that the crop leaves nothing of.
+        """
+        c = self.config
+        left = c.bins(tokens_BL.shape[1])
+        x_BLD = bases.one_hot(tokens_BL, c.dtype)
+        stem = conv.Stem(c.width // 2, c.dtype, c.remat, name='stem')
+        x_BLD = remat.call(stem, c.remat, x_BLD, train=train)
+        self.sow('intermediates', 'stem_out', x_BLD)
+        for i, width in enumerate(conv.widths(c.width // 2, c.width, c.stages - 1, c.multiple)):
+            block = conv.TowerBlock(width, c.dtype, c.remat, name=f'tower_{i}')
+            x_BLD = remat.call(block, c.remat, x_BLD, train=train)
+        self.sow('intermediates', 'tower_out', x_BLD)
+        x_BLD, _ = transformer(c, x_BLD.shape[1], train)(x_BLD, None)
+        x_BLD = x_BLD[:, c.crop : c.crop + left]
+        x_BLF = Final(c.dropout / 8, c.dtype, name='final')(x_BLD, train)
+        self.sow('intermediates', 'final_out', x_BLF)
+        return outputs(c, x_BLF)

@@ -1,0 +1,29 @@
+"""DNA as numbers for models that read single bases: four channels in the order A, C, G, T."""
+
+import jax.numpy as jnp
+
+from genojax.tokenizers import nucleotide
+from genojax.typing import Array, Float, Int
+
+FIRST = nucleotide.NucleotideTokenizer().first_kmer  # the id of A; C, G and T follow
+
+
+def one_hot(
+    bases: Int[Array, '...'] | Float[Array, '...'], dtype: str = 'float32'
+) -> Float[Array, 'B L 4']:
+    """Ids of `NucleotideTokenizer` to channels; whatever is no base (N, [PAD], [MASK]) is all zeros.
+
+    Channels given in place of ids come back as they are: that is how a gradient with respect to the sequence, or a
+    soft sequence, enters a model.
+
+    Raises:
+        ValueError: an array that is neither ids [B, L] nor channels [B, L, 4].
+    """
+    bases = jnp.asarray(bases)
+    if bases.ndim == 3 and bases.shape[-1] == 4:
+        return bases.astype(dtype)
+    if bases.ndim != 2 or not jnp.issubdtype(bases.dtype, jnp.integer):
+        raise ValueError(
+            f'bases are ids [B, L] or channels [B, L, 4], not {bases.dtype} {list(bases.shape)}'
+        )
+    return (bases[:, :, None] == FIRST + jnp.arange(4)[None, None]).astype(dtype)

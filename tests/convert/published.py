@@ -1,0 +1,146 @@
+"""Oracles as published checkpoints: the tensors of an original with its config and, for BPE families, a small tokenizer.
+
+The oracles are written by `python experiments/oracles/write.py NAME ...`.
+"""
+
+import dataclasses
+import functools
+import itertools
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genojax import models
+from genojax.convert import files
+
+HERE = pathlib.Path(__file__).parent / 'oracles'
+NAMES = ('dnabert', 'dnabert2', 'nt_v1', 'nt_v2', 'gena_bigbird')
+# Ids of the special tokens, as in the published files.
+SPECIAL = {
+    'dnabert2': ('[UNK]', '[CLS]', '[SEP]', '[PAD]', '[MASK]'),
+    'gena_bigbird': ('[UNK]', '[CLS]', '[SEP]', '[PAD]', '[MASK]', '-'),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Oracle:
+    """What an original gave; `tensors` in float32, as it ran with them."""
+
+    name: str
+    config: dict
+    tensors: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
+
+
+@functools.cache
+def oracle(name: str) -> Oracle:
+    with np.load(HERE / f'{name}.npz') as found:
+        return unpack(name, dict(found))
+
+
+def unpack(name: str, found: dict[str, np.ndarray]) -> Oracle:
+    tensors = {
+        key.removeprefix('tensor/'): x.astype(np.float32)
+        for key, x in found.items()
+        if key.startswith('tensor/')
+    }
+    outputs = {key: x for key, x in found.items() if not key.startswith(('tensor/', 'config'))}
+    return Oracle(name, json.loads(str(found['config'])), tensors, outputs)
+
+
+def write(name: str, folder: pathlib.Path) -> pathlib.Path:
+    """The oracle's checkpoint as its authors publish it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = oracle(name)
+    if name == 'nt_v2':
+        files.write_json(folder / 'hyperparams.json', found.config)
+        files.write_tensors(folder / 'weights.npz', found.tensors)
+        return folder
+    files.write_json(folder / 'config.json', found.config)
+    files.write_tensors(folder / 'model.safetensors', found.tensors)
+    if name in SPECIAL:
+        write_bpe(folder / 'tokenizer.json', SPECIAL[name], found.config['vocab_size'])
+    return folder
+
+
+def write_bpe(path: pathlib.Path, special: tuple[str, ...], size: int) -> None:
+    """A byte-pair tokenizer of so many words, with [CLS] in front and [SEP] behind."""
+    letters = 'ACGTN'
+    pairs = [''.join(word) for word in itertools.product('ACGT', repeat=2)]
+    triples = [f'{pair}{letter}' for pair in pairs for letter in 'ACGT']
+    words = [*special, *letters, *pairs, *triples][:size]
+    merges = [[word[:-1], word[-1]] for word in words[len(special) + len(letters) :]]
+    vocab = {word: i for i, word in enumerate(words)}
+    frame = [
+        {'SpecialToken': {'id': '[CLS]', 'type_id': 0}},
+        {'Sequence': {'id': 'A', 'type_id': 0}},
+    ]
+    frame.append({'SpecialToken': {'id': '[SEP]', 'type_id': 0}})
+    values = {
+        'version': '1.0',
+        'truncation': None,
+        'padding': None,
+        'added_tokens': [
+            {'id': vocab[word], 'content': word, 'single_word': False, 'lstrip': False, 'rstrip': False,
+             'normalized': False, 'special': True}
+            for word in special if word.startswith('[')
+        ],
+        'normalizer': None,
+        'pre_tokenizer': {'type': 'Whitespace'},
+        'post_processor': {
+            'type': 'TemplateProcessing',
+            'single': frame,
+            'pair': frame,
+            'special_tokens': {
+                word: {'id': word, 'ids': [vocab[word]], 'tokens': [word]} for word in ('[CLS]', '[SEP]')
+            },
+        },
+        'decoder': None,
+        'model': {
+            'type': 'BPE', 'dropout': None, 'unk_token': '[UNK]', 'continuing_subword_prefix': None,
+            'end_of_word_suffix': None, 'fuse_unk': False, 'byte_fallback': False,
+            'vocab': vocab, 'merges': merges,
+        },
+    }  # fmt: skip
+    files.write_json(path, values)
+
+
+def run(config, params, tokens: np.ndarray) -> dict[str, np.ndarray]:
+    """A model's activations by the oracles' names: embedded, layer_0, ..., final, logits; [B, T, ...] each."""
+    module = models.build(config)
+
+    @jax.jit
+    def apply(params, tokens):
+        return module.apply({'params': params}, tokens, mutable=['intermediates'])
+
+    features, kept = apply(params, jnp.asarray(tokens))
+    kept = kept['intermediates']
+    length = tokens.shape[1]
+    layers = np.asarray(kept['layers']['layer'][0], np.float32)
+    return {
+        'embedded': np.asarray(kept['embedded'][0], np.float32)[:, :length],
+        **{f'layer_{n}': layer[:, :length] for n, layer in enumerate(layers)},
+        'final': np.asarray(features.hidden_BTD, np.float32),
+        'logits': np.asarray(features.logits_BTV),
+    }
+
+
+def differences(mine: dict, theirs: dict, prefix: str = '', rms: bool = False) -> dict[str, float]:
+    """Difference over real tokens of each activation that both have, in its standard deviations.
+
+    Args:
+        prefix: of the oracle's names.
+        rms: the root of the mean square of the differences, not the largest.
+    """
+    real = theirs[f'{prefix}real']
+    found = {}
+    for name, x in mine.items():
+        if f'{prefix}{name}' in theirs:
+            reference = theirs[f'{prefix}{name}'][real]
+            apart = np.abs(x[real] - reference)
+            size = np.sqrt(np.square(apart).mean()) if rms else apart.max()
+            found[name] = float(size / reference.std())
+    return found

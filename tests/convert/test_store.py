@@ -1,0 +1,226 @@
+"""Converted directories: the same model again, damage told, and a start for runs; and the verb that makes them."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import published
+import pytest
+
+from genojax import convert, errors, experiment, trained, workdir
+from genojax.cli import flags, main
+from genojax.convert import files, store
+
+
+@pytest.fixture(scope='module')
+def source(tmp_path_factory):
+    return published.write('dnabert', tmp_path_factory.mktemp('published') / 'dnabert')
+
+
+@pytest.fixture(scope='module')
+def converted(source, tmp_path_factory):
+    """A directory as `genojax convert` makes it."""
+    out = tmp_path_factory.mktemp('converted') / 'dnabert'
+    main.main(['convert', str(source), str(out)])
+    return out
+
+
+def genojax(capsys, *arguments):
+    """Exit code, and what was printed on both streams."""
+    code = 0
+    try:
+        main.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        code = stop.code
+    return code, ''.join(capsys.readouterr())
+
+
+def equal(mine, theirs):
+    jax.tree.map(np.testing.assert_array_equal, mine, theirs)
+
+
+def test_the_verb_says_what_it_did(source, tmp_path, capsys):
+    code, text = genojax(capsys, 'convert', source, tmp_path / 'out')
+    assert code == 0
+    count = sum(
+        x.size for name, x in published.oracle('dnabert').tensors.items() if 'decoder' not in name
+    )
+    for words in (
+        'DNABERT (dnabert)',
+        f'{count:,} parameters',
+        'kmer, k=3',
+        'licence: Apache-2.0',
+        'huggingface.co/zhihan1996',
+        files.sha256(source / 'model.safetensors'),
+        files.sha256(source / 'config.json'),
+    ):
+        assert words in text, words
+    assert 'NON-COMMERCIAL' not in text
+
+
+def test_non_commercial_weights_say_so_and_stay_so(tmp_path, capsys):
+    source = published.write('nt_v1', tmp_path / 'source')
+    code, text = genojax(capsys, 'convert', source, tmp_path / 'ours')
+    assert code == 0 and 'CC-BY-NC-SA-4.0' in text and 'NON-COMMERCIAL' in text
+    assert 'ignored: esm.contact_head.regression.bias, esm.contact_head.regression.weight' in text
+    code, text = genojax(capsys, 'convert', tmp_path / 'ours', tmp_path / 'theirs')
+    assert code == 0 and 'NON-COMMERCIAL' in text
+    told = json.loads((tmp_path / 'theirs' / 'provenance.json').read_text())
+    assert told['license'] == 'CC-BY-NC-SA-4.0' and told['kind'] == 'nt_v1'
+    assert trained.open_model(tmp_path / 'ours').provenance['license'] == 'CC-BY-NC-SA-4.0'
+
+
+def test_licence_and_origin_can_be_told(source, tmp_path, capsys):
+    out = tmp_path / 'out'
+    told = ('--license=MIT', '--origin=our own weights')
+    assert genojax(capsys, 'convert', source, out, *told)[0] == 0
+    found = store.describe(out)
+    assert found.license == 'MIT' and found.provenance['origin'] == 'our own weights'
+
+
+def test_a_converted_model_is_the_loaded_one(source, converted):
+    loaded, opened = convert.load(source), trained.open_model(converted)
+    assert opened.model == loaded.config and opened.tokenizer == loaded.tokenizer
+    equal(opened.params, loaded.params)
+    assert opened.provenance['sha256'] == {
+        path.name: files.sha256(path) for path in sorted(source.iterdir())
+    }
+
+
+def test_there_and_back_is_the_source(source, converted, tmp_path, capsys):
+    out = tmp_path / 'theirs'
+    assert genojax(capsys, 'convert', converted, out)[0] == 0
+    before, after = (files.open_source(path).tensors for path in (source, out))
+    for name in after:
+        np.testing.assert_array_equal(after[name], before[name])
+    assert convert.load(out).config == convert.load(source).config
+    words = (out / 'vocab.txt').read_text().split('\n')
+    # DNABERT's file: special tokens, then k-mers in the order A, T, C, G.
+    assert words[:9] == ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'AAA', 'AAT', 'AAC', 'AAG']
+    assert len(words) == 69 + 1
+
+
+def test_a_tokenizer_file_goes_along(tmp_path, capsys):
+    source = published.write('dnabert2', tmp_path / 'source')
+    assert genojax(capsys, 'convert', source, tmp_path / 'ours')[0] == 0
+    before = (source / 'tokenizer.json').read_bytes()
+    (source / 'tokenizer.json').unlink()
+    (tmp_path / 'ours').rename(tmp_path / 'moved')
+    opened = trained.open_model(tmp_path / 'moved')
+    assert opened.tokenizer.file == str(tmp_path / 'moved' / 'tokenizer.json')
+    assert genojax(capsys, 'convert', tmp_path / 'moved', tmp_path / 'theirs')[0] == 0
+    assert (tmp_path / 'theirs' / 'tokenizer.json').read_bytes() == before
+
+
+def test_a_flipped_bit_is_damage(source, tmp_path):
+    out = tmp_path / 'out'
+    store.write(convert.load(source), out)
+    path = max((out / 'checkpoints' / '0').rglob('*'), key=lambda path: path.stat().st_size)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(errors.DamageError, match='is not what was written'):
+        trained.open_model(out)
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (lambda text: text[:40], 'is not JSON'),
+        (lambda text: text.replace('"version": 1', '"version": 2'), 'is of version 2'),
+        (lambda text: text.replace('"license"', '"lizenz"'), 'lacks license'),
+    ],
+)
+def test_a_damaged_description_is_damage(converted, tmp_path, change, words):
+    path = tmp_path / 'model.json'
+    path.write_text(change((converted / 'model.json').read_text()))
+    with pytest.raises(errors.DamageError, match=words):
+        store.describe(tmp_path)
+
+
+def test_exit_codes(source, converted, tmp_path, capsys):
+    """2 for what cannot be meant, 3 for a bad source, 4 for a damaged one; one line each."""
+    broken = tmp_path / 'broken.safetensors'
+    broken.write_bytes((source / 'model.safetensors').read_bytes()[:-9])
+    (tmp_path / 'a.pkl').write_bytes(b'')
+    new = tmp_path / 'new'
+    for code, arguments in (
+        (2, (tmp_path / 'absent', new)),
+        (2, (source, new, '--kind=dnabrt')),
+        (2, (source, new, '--format=safetensors')),
+        (2, (converted, new, '--format=tarball')),
+        (2, (converted, new, '--kind=dnabert2')),
+        (2, (source, converted)),
+        (3, (tmp_path / 'a.pkl', new)),
+        (4, (broken, new)),
+    ):
+        found, text = genojax(capsys, 'convert', *arguments)
+        assert found == code, text
+        assert text.startswith('genojax: error ') and text.count('\n') == 1
+
+
+def recipe(tmp_path, converted, **overrides):
+    rng = np.random.default_rng(0)
+    table = tmp_path / 'task.tsv'
+    sequences = (''.join(rng.choice(list('ACGT'), 24)) for _ in range(60))
+    lines = [f'{sequence}\t{i % 2}\n' for i, sequence in enumerate(sequences)]
+    table.write_text('sequence\tlabel\n' + ''.join(lines))
+    values = flags.load('demo_promoters')
+    values['model'] = json.loads((converted / 'model.json').read_text())['model']
+    values['tokenizer'] = {'kind': 'kmer', 'k': 3}
+    chosen = {'data.path': str(table), 'data.test': '0.3', 'data.valid': '0.3', **overrides}
+    for name, text in {'init_from': str(converted), **chosen}.items():
+        flags.override(values, name, text)
+    return experiment.from_config(values)
+
+
+def test_a_run_starts_from_a_converted_model(converted, tmp_path, capsys):
+    run = workdir.Run(recipe(tmp_path, converted), tmp_path / 'run', jax.devices()[:1])
+    state = run.start()
+    opened = trained.open_model(converted)
+    equal(jax.device_get(state.params['model']), opened.params)
+    assert 'head' in state.params
+    run.save(state, 1.0)
+    run.close()
+    # The run's own model goes out without the task's head, under the licence of what it began with.
+    code, text = genojax(capsys, 'convert', tmp_path / 'run', tmp_path / 'theirs')
+    assert code == 0 and 'licence: Apache-2.0' in text
+    equal(convert.load(tmp_path / 'theirs').params, opened.params)
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        ({'model.epsilon': '1e-5'}, 'model.epsilon: 1e-12 -> 1e-05'),
+        ({'model.feed_forward': 'gelu_tanh'}, "model.feed_forward: 'gelu' -> 'gelu_tanh'"),
+        ({'tokenizer.k': '4', 'model.vocab': '261'}, 'k: 3 -> 4'),
+    ],
+)
+def test_what_no_shape_tells_is_refused_before_anything_is_read(converted, tmp_path, change, words):
+    nothing = experiment.TrainState(0, {}, {}, ())
+    with pytest.raises(errors.UsageError, match=words):
+        trained.adopt(converted, recipe(tmp_path, converted, **change), nothing)
+
+
+def test_other_shapes_are_refused(converted, tmp_path):
+    wider = recipe(tmp_path, converted, **{'model.inner': '24'})
+    run = workdir.Run(wider, tmp_path / 'run', jax.devices()[:1])
+    with pytest.raises(errors.UsageError, match=r'mlp/up/kernel: \(3, 12, 20\) -> \(3, 12, 24\)'):
+        run.start()
+    run.close()
+
+
+def test_nothing_is_written_over(source, converted):
+    with pytest.raises(errors.UsageError, match='is not empty'):
+        store.write(convert.load(source), converted)
+    with pytest.raises(errors.UsageError, match='is not empty'):
+        convert.save(convert.load(source), converted)
+
+
+def test_a_model_of_no_family_is_not_saved(source, tmp_path):
+    loaded = convert.load(source)
+    ours = dataclasses.replace(loaded, config=dataclasses.replace(loaded.config, block='pre_norm'))
+    with pytest.raises(errors.UsageError, match='no published class computes this'):
+        convert.save(ours, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
