@@ -9,6 +9,9 @@ their parts: `hierarchical` 64 chunks of 16,384 with BigBird inside each, `nucle
 Each model is a process of its own. Seconds are wall and CPU time of one call after the one that compiled; memory is the
 largest resident set of the process, compiler included, and what XLA planned for temporary arrays. Written to
 results/long_context.json.
+
+--memory runs nothing: it compiles the hierarchical model's step with the chunks in a scan or all at once, with and without
+computing them again, and writes what XLA plans to results/long_context_memory.json.
 """
 
 import argparse
@@ -24,6 +27,13 @@ LENGTH = 2**20
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'long_context.json'
 MODELS = ('hierarchical', 'nucleotransformer')
 LIMIT_GIB = 20
+MEMORY = (
+    {},
+    {'at_once': 4},
+    {'chunk_remat': False, 'remat': 'block'},
+    {'chunk_remat': False},
+    {'at_once': 64, 'chunk_remat': False},
+)
 
 
 def build(name: str, width: int):
@@ -48,26 +58,23 @@ def build(name: str, width: int):
     )  # fmt: skip
 
 
-def measure(name: str, fasta_file: str, width: int) -> dict:
+def prepare(config, bases_BL):
+    """The objective, fresh parameters and a batch."""
     import jax
     import numpy as np
     from flax.core import meta
 
     from genojax import models
-    from genojax.data import fasta
     from genojax.objectives import masking, mlm
     from genojax.tokenizers import nucleotide
 
-    record = next(iter(fasta.Reader(fasta_file)))
-    bases = record.codes[None, :LENGTH]
-    assert bases.shape[1] == LENGTH, f'{fasta_file}: {record.name} has {bases.shape[1]:,} bases'
-    tokenizer, config = nucleotide.NucleotideTokenizer(), build(name, width)
+    tokenizer, rows = nucleotide.NucleotideTokenizer(), len(bases_BL)
     batch = {
-        'tokens': tokenizer.encode(bases, special=True),
-        'bases': bases,
-        'regions': np.zeros_like(bases),
-        'species': np.zeros(1, np.int32),
-        'valid': np.full(1, LENGTH, np.int32),
+        'tokens': tokenizer.encode(bases_BL, special=True),
+        'bases': bases_BL,
+        'regions': np.zeros_like(bases_BL),
+        'species': np.zeros(rows, np.int32),
+        'valid': np.full(rows, bases_BL.shape[1], np.int32),
     }
     objective = mlm.Mlm(
         mlm.MlmConfig(mask=masking.MaskConfig(rate=0.15)), models.build(config), tokenizer, ('a',)
@@ -75,6 +82,40 @@ def measure(name: str, fasta_file: str, width: int) -> dict:
     # Parameters do not depend on the length.
     small = {key: value[:, :1026] if value.ndim > 1 else value for key, value in batch.items()}
     params = meta.unbox(objective.init(jax.random.key(0), small))['params']
+    return objective, params, batch
+
+
+def plan_memory(width: int) -> list[dict]:
+    """What XLA plans for one step of the hierarchical model, by how its chunks are taken."""
+    import jax
+    import numpy as np
+
+    rows = []
+    for changes in MEMORY:
+        config = dataclasses.replace(build('hierarchical', width), **changes)
+        objective, params, batch = prepare(config, np.zeros((1, LENGTH), np.uint8))
+        batch = jax.device_put(batch)
+        step = jax.value_and_grad(
+            lambda p, o=objective, b=batch: o.loss(p, {}, b, jax.random.key(1))[0]
+        )
+        plan = jax.jit(step).lower(params).compile().memory_analysis()
+        gib = round(plan.temp_size_in_bytes / 2**30, 2)
+        rows.append({'changes': changes, 'width': width, 'planned_temporary_gib': gib})
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def measure(name: str, fasta_file: str, width: int) -> dict:
+    import jax
+    import numpy as np
+
+    from genojax.data import fasta
+
+    record = next(iter(fasta.Reader(fasta_file)))
+    bases = record.codes[None, :LENGTH]
+    assert bases.shape[1] == LENGTH, f'{fasta_file}: {record.name} has {bases.shape[1]:,} bases'
+    config = build(name, width)
+    objective, params, batch = prepare(config, bases)
     batch = jax.device_put(batch)
 
     def loss(params):
@@ -112,10 +153,15 @@ def measure(name: str, fasta_file: str, width: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--fasta', required=True)
+    parser.add_argument('--fasta', default='')
+    parser.add_argument('--memory', action='store_true')
     parser.add_argument('--width', type=int, default=64)
     parser.add_argument('--model', choices=MODELS, help='this one alone, in this process')
     options = parser.parse_args()
+    if options.memory:
+        found = json.dumps(plan_memory(options.width), indent=1)
+        RESULTS.with_name('long_context_memory.json').write_text(found + '\n')
+        return
     if options.model:
         print(json.dumps(measure(options.model, options.fasta, options.width)))
         return
