@@ -39,6 +39,8 @@ def run(argv: list[str]) -> None:
             metadata[name] = str(getattr(arguments, name))
     embedding.write(arguments.out, asked, found, metadata)
     shape = ' x '.join(f'{n:,}' for n in found['embeddings'].shape)
+    if 'accessibility' in metadata:
+        print(f'accessibility {metadata["accessibility"]}')
     print(f'{arguments.out}: {len(asked):,} rows, embeddings {shape}')
 
 

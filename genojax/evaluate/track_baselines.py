@@ -2,10 +2,11 @@
 
 All are fitted to the training windows alone. A ridge's penalty, and whether it predicts reads or log(1 + reads), are chosen for
 each track by the correlation of its out-of-fold predictions; folds keep windows that share bases together. Training
-windows count twice, once on each strand. A prediction of the mean of the other tracks at the same bin would need the
-held-out measurements, so it is no baseline; `position_mean` is what remains of 'the mean track'.
+windows count twice, once on each strand, and predictions are means of both strands', as the model's are. A prediction of the
+mean of the other tracks at the same bin would need the held-out measurements, so it is no baseline; `position_mean` is
+what remains of 'the mean track'.
 
-    position_mean   each track's mean over the training windows at each bin of the window
+    position_mean   each track's mean over the training windows, on both strands, at each bin of the window
     composition     dinucleotides of the bin and around it, 0.1 to 16 kb wide, and their squares: GC content, CpG islands
     kmers           the same, with the 4-mers of the bin and of the five bins around it
     accessibility   the input tracks in the bin, its neighbours and around it
@@ -53,30 +54,31 @@ def fit_all(
     no, yes = np.zeros(len(train), bool), np.ones(len(train), bool)
     still = np.zeros(len(train), np.int64)
     views = [source.rows(train, flip, still) for flip in (no, yes)]
-    held_view = source.rows(held, np.zeros(len(held), bool), np.zeros(len(held), np.int64))
+    still = np.zeros(len(held), np.int64)
+    held_views = [source.rows(held, np.full(len(held), flip), still) for flip in (False, True)]
     found = {'position_mean': _position_mean(views, len(held))}
     blocks = {'composition': ('composition',), 'kmers': ('composition', 'kmers')}
     if len(source.inputs):
         blocks['accessibility'] = ('accessibility',)
         blocks['kmers_accessibility'] = ('composition', 'kmers', 'accessibility')
     for name, parts in blocks.items():
-        found[name] = ridge(name, parts, source, views, held_view, groups, seed)
+        found[name] = ridge(name, parts, source, views, held_views, groups, seed)
     return found
 
 
 def _position_mean(views, count: int) -> Baseline:
     started = time.perf_counter()
-    mean_PC = views[0][1].mean(0)
+    mean_PC = np.mean([target.mean(0) for _, target, _ in views], 0)
     predicted = np.broadcast_to(mean_PC, (count, *mean_PC.shape))
     return Baseline('position_mean', predicted, {}, time.perf_counter() - started)
 
 
 @_one_thread
-def ridge(name: str, parts, source, views, held_view, groups, seed: int = 0) -> Baseline:
+def ridge(name: str, parts, source, views, held_views, groups, seed: int = 0) -> Baseline:
     """Ridge regression of every track on the named blocks of features.
 
     Args:
-        views: (codes, targets, inputs) of the training windows on each strand.
+        views: (codes, targets, inputs) of the training windows on each strand; held_views of those to predict.
         groups: windows of one group are in one fold.
     """
     started = time.perf_counter()
@@ -99,24 +101,33 @@ def ridge(name: str, parts, source, views, held_view, groups, seed: int = 0) -> 
             rest = [all_ - part for all_, part in zip(whole, gram, strict=True)]
             mine = fold_N == fold
             for a, weight_FC in enumerate(_solve(*rest)):
-                out_ANPC[a, mine] = _reads(x_NPF[0][mine] @ weight_FC, scale)
+                strands = [_reads(x[mine] @ weight_FC, scale) for x in x_NPF]
+                out_ANPC[a, mine] = _both_strands(source, strands)
         score_SAC[s] = [correlation(out, y_NPC[0]) for out in out_ANPC]
         weights[scale] = _solve(*whole)
     best_C = score_SAC.reshape(-1, count).argmax(0)
     scale_C, penalty_C = np.divmod(best_C, len(PENALTIES))
-    x = _standard(features(held_view[0], held_view[2], source, parts), centre_F, spread_F)
-    predicted = np.empty(held_view[1].shape, np.float32)
-    for s, scale in enumerate(_SCALES):
-        for a, weight_FC in enumerate(weights[scale]):
-            mine = (scale_C == s) & (penalty_C == a)
-            predicted[..., mine] = _reads(x @ weight_FC[:, mine], scale)
+    strands = []
+    for codes, target, given in held_views:
+        x = _standard(features(codes, given, source, parts), centre_F, spread_F)
+        strands.append(np.empty(target.shape, np.float32))
+        for s, scale in enumerate(_SCALES):
+            for a, weight_FC in enumerate(weights[scale]):
+                mine = (scale_C == s) & (penalty_C == a)
+                strands[-1][..., mine] = _reads(x @ weight_FC[:, mine], scale)
+    predicted = _both_strands(source, strands)
     settings = {
-        'features': int(x.shape[-1]),
+        'features': int(x_NPF[0].shape[-1]),
         'penalty': [PENALTIES[a] for a in penalty_C.tolist()],
         'scale': [_SCALES[s] for s in scale_C.tolist()],
         'cross_validated': np.round(score_SAC.reshape(-1, count).max(0), 4).tolist(),
     }
     return Baseline(name, predicted, settings, time.perf_counter() - started)
+
+
+def _both_strands(source: track_batches.Source, strands) -> np.ndarray:
+    """The mean of predictions made on the strand as stored and on the other one."""
+    return (strands[0] + source.flipped(strands[1])) / 2
 
 
 def features(codes_NL, given_NPA, source: track_batches.Source, parts) -> np.ndarray:

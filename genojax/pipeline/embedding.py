@@ -113,6 +113,8 @@ def open_model(path: str | os.PathLike, window: int = 0) -> Embedder:
         'model_config': config.to_dict(network),
         'tokenizer': config.to_dict(found.tokenizer),
     }
+    if network.kind == 'enformer_accessibility':
+        metadata['accessibility'] = 'unknown everywhere: DNA alone is read'
     mesh = sharding.make_mesh(sharding.MeshConfig())
     predictor = predict.Predictor(models.build(network), told, mesh)
     return Embedder(predictor, found.params, found.extra, reading, bin, crop, outputs, metadata)

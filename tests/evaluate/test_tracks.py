@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from genojax import metrics
+from genojax import dna, metrics
 from genojax.data import feeds, simulate, track_batches, tracks
 from genojax.evaluate import track_baselines
 from genojax.evaluate import tracks as evaluation
@@ -132,6 +132,16 @@ def test_baselines_never_see_the_held_out_coverage(folder):
         np.testing.assert_array_equal(again[name].predicted_NPC, baseline.predicted_NPC)
 
 
+def test_baselines_predict_the_same_of_either_strand(folder):
+    one, _, found = fitted(folder)
+    held = one.organism.parts['valid']
+    other = dataclasses.replace(held, codes_NL=dna.reverse_complement(held.codes_NL))
+    again = track_baselines.fit_all(one, other, one.organism.parts['train'])
+    for name, baseline in found.items():
+        turned = one.flipped(again[name].predicted_NPC)
+        np.testing.assert_allclose(turned, baseline.predicted_NPC, rtol=1e-5, atol=1e-6)
+
+
 def test_folds_keep_windows_that_share_bases_together():
     groups = np.array([0, 0, 2, 3, 3, 5, 6, 7])
     fold = track_baselines._folds(groups, 0)
@@ -168,8 +178,8 @@ def test_the_real_baselines_find_open_chromatin_from_sequence(real_data):
     truth = one.rows(held, still.astype(bool), still)[1]
     views = [one.rows(one.organism.parts['train'], np.full(45, flip), np.zeros(45, int)) for flip in (False, True)]  # fmt: skip
     groups = tracks.overlap_groups(one.organism.parts['train'], one.organism.crop)
-    held_view = one.rows(held, still.astype(bool), still)
-    found = track_baselines.ridge('composition', ('composition',), one, views, held_view, groups)
+    held_views = [one.rows(held, np.full(len(held), flip), still) for flip in (False, True)]
+    found = track_baselines.ridge('composition', ('composition',), one, views, held_views, groups)
     r = track_baselines.correlation(found.predicted_NPC, truth)
     opened = [n for n, track in enumerate(one.organism.tracks) if track.assay == 'DNASE']
     assert r[opened].mean() > 0.3
