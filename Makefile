@@ -41,21 +41,26 @@ test-all: install .venv-bench/.installed
 BENCH := .venv-bench/bin/python
 # MEGABASE names a FASTA file whose first record has 1,048,576 bases or more, for the long models.
 MEGABASE ?=
-SUITES ?= main break_even anchored anchored_long long two_heads two_cores
+# BPE names DNABERT-2's tokenizer.json.
+BPE ?=
+# The two-core suite measures wall time and comes first: the others leave one core to the machine's other work.
+SUITES ?= two_cores main break_even anchored anchored_long long two_heads
+ROUNDS ?= 2
 
 bench: .venv-bench/.installed
 	for suite in $(SUITES); do \
-		$(BENCH) experiments/benchmarks/attention.py --suite $$suite --rounds 2 --timeout 1200 || exit 1; done
+		$(BENCH) experiments/benchmarks/attention.py --suite $$suite --rounds $(ROUNDS) --timeout 1200 || exit 1; done
 	$(BENCH) experiments/benchmarks/attention.py --suite main --malloc tuned --rounds 1 \
 		--peers genojax_bigbird,hf_bigbird_torch,hf_bigbird_flax
 	PYTHONPATH=. $(BENCH) experiments/benchmarks/remat.py
 	PYTHONPATH=. $(BENCH) experiments/benchmarks/check_plans.py
 	$(BENCH) experiments/benchmarks/summary.py
-	PYTHONPATH=. $(BENCH) experiments/benchmarks/data.py
+	PYTHONPATH=. $(BENCH) experiments/benchmarks/data.py $(if $(BPE),--bpe=$(BPE))
 	for suite in small full convolution saved; do \
-		$(BENCH) experiments/benchmarks/enformer.py --suite $$suite --rounds 1 || exit 1; done
+		$(BENCH) experiments/benchmarks/enformer.py --suite $$suite --rounds $(ROUNDS) || exit 1; done
 	PYTHONPATH=. $(BENCH) experiments/benchmarks/enformer_remat.py
 	$(if $(MEGABASE),PYTHONPATH=. $(BENCH) experiments/benchmarks/long_context.py --fasta=$(MEGABASE))
+	PYTHONPATH=. $(BENCH) experiments/benchmarks/long_context.py --memory
 
 .venv-bench/.installed: .ci/make-venv
 	@PYTHON="$(PYTHON)" sh .ci/make-venv .venv-bench bench
