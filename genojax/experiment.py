@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import ml_collections
+import numpy as np
 from flax import struct
 from flax.core import meta
 
@@ -108,8 +109,17 @@ def to_config(experiment: Experiment) -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict(config.to_dict(experiment), convert_dict=True)
 
 
-def build(experiment: Experiment, species: tuple[str, ...] = ()) -> Objective:
-    """The objective, which holds the model."""
+def build(
+    experiment: Experiment,
+    species: tuple[str, ...] = (),
+    track_means: Mapping[str, np.ndarray] | None = None,
+) -> Objective:
+    """The objective, which holds the model.
+
+    Args:
+        species: names in the order of a batch's numbers.
+        track_means: of objective 'tracks' (see there).
+    """
     model = models.build(experiment.model)
     tokenizer = make_tokenizer(experiment.tokenizer)
     match experiment.objective:
@@ -118,7 +128,7 @@ def build(experiment: Experiment, species: tuple[str, ...] = ()) -> Objective:
         case classify.ClassifyConfig():
             return classify.Classify(experiment.objective, model, tokenizer)
         case tracks.TracksConfig():
-            return tracks.Tracks(experiment.objective, model, tokenizer, species)
+            return tracks.Tracks(experiment.objective, model, tokenizer, species, track_means)
 
 
 def init_boxed(experiment: Experiment, objective, key: jax.Array, batch) -> TrainState:

@@ -42,7 +42,8 @@ class Run:
         self.recipe = recipe = dataclasses.replace(recipe, tokenizer=kept)
         tokenizer = recipes.make_tokenizer(kept)
         self.feed = feeds.open_feed(recipe.data, recipe.seed, tokenizer, self.workdir)
-        self.objective = recipes.build(recipe, self.feed.species)
+        means = getattr(self.feed, 'track_means', None)
+        self.objective = recipes.build(recipe, self.feed.species, means)
         try:
             self.mesh = sharding.make_mesh(recipe.mesh, devices)
         except ValueError as error:

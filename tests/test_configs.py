@@ -88,7 +88,6 @@ def _zero_tracks(recipe) -> dict[str, np.ndarray]:
         'tokens': np.full((ROWS, length), 5, np.int32),
         'targets': np.zeros((ROWS, bins, tracks), np.float32),
         'known': np.ones((ROWS, bins, tracks), bool),
-        'track_mean': np.ones((ROWS, tracks), np.float32),
         'organism': np.zeros(ROWS, np.int32),
         'weight': np.ones(ROWS, np.float32),
         'valid': np.full(ROWS, length, np.int32),

@@ -110,6 +110,7 @@ def _tracks_table(found: dict) -> str:
             f'  {leaks["kmer_share"]:.1%} of the held-out {leaks["k"]}-mers occur in training windows; '
             f'{leaks["windows_whose_flanks_overlap_training"]} windows overlap training in their flanks'
         )
-    return '\n'.join(
-        [*lines, '95 % bootstrap intervals over windows; "- name" is the model minus that baseline']
-    )
+    lines.append('95 % bootstrap intervals over windows; "- name" is the model minus that baseline')
+    if found['soft_clip']:
+        lines.append("of reads bent above each track's clip_soft, as in training (data.soft_clip)")
+    return '\n'.join(lines)

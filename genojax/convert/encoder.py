@@ -80,6 +80,7 @@ class Foreign:
     def __init__(self, values: Mapping[str, Any], defaults: Mapping[str, Any], path: Any = None):
         self._values = {**defaults, **values}
         self._path = path
+        self._absent = not values
         self._wrong: list[str] = []
 
     def __getitem__(self, name: str) -> Any:
@@ -111,6 +112,12 @@ class Foreign:
             # Of a missing field it is enough to say that it is missing.
             self._wrong = self._wrong or [str(error)]
         if self._wrong:
+            if self._absent:
+                raise errors.InputError(
+                    'CV02',
+                    'there is no config.json beside the weights, and the sizes are told nowhere else',
+                    path=self._path,
+                )
             raise errors.InputError('CV02', f'config: {"; ".join(self._wrong)}', path=self._path)
         return made
 

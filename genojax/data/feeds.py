@@ -278,6 +278,12 @@ class TracksFeed:
         counts = [len(source.organism.tracks) for source in self.sources]
         return dict(zip(self.species, counts, strict=True))
 
+    @property
+    def track_means(self) -> dict[str, np.ndarray]:
+        """Organism -> each track's mean over the windows trained on, float32 [C]."""
+        means = [source.mean_C for source in self.sources]
+        return dict(zip(self.species, means, strict=True))
+
     def describe(self) -> list[str]:
         """Each organism's windows and tracks."""
         lines = []
@@ -357,6 +363,8 @@ def _source(
     if rule is not None:
         inputs, target_C = tracks.choose_inputs(organism, rule)
     mean_C = organism.parts['train'].target_NPC[fit].mean((0, 1), dtype=np.float64)
+    if config.reverse_complement:  # a track is read as its other strand's as often as as itself
+        mean_C = (mean_C + mean_C[organism.pairs]) / 2
     return track_batches.Source(
         organism, number, length, inputs, target_C, mean_C.astype(np.float32)
     )

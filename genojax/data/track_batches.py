@@ -6,7 +6,6 @@ A batch holds one organism, and organisms take turns step by step (Avsec et al. 
     tokens    int32 [B, L]             nucleotide ids, no special tokens
     targets   float32 [B, L/bin, C]    scaled sums of reads; C is the most tracks that an organism has, the rest is padding
     known     bool [B, L/bin, C]       False for padding, flanks and tracks that are inputs
-    track_mean float32 [B, C]          mean of the row's organism's tracks over the windows trained on
     organism  int32 [B]                number of the organism
     weight    float32 [B], valid int32 [B]   0 for a row that only fills up; bases of a row that are known
     accessibility float32 [B, L/bin, A], accessibility_known bool [B, L/bin]   coverage of the input tracks
@@ -31,6 +30,7 @@ class Source:
         length: bp of a row, the centre of the stored window.
         inputs: numbers of the tracks given as accessibility, [A].
         target_C: tracks that are targets.
+        mean_C: each track's mean over the windows trained on.
     """
 
     organism: tracks.Organism
@@ -89,13 +89,10 @@ def pack(
     known = np.zeros((batch, total, width), bool)
     targets[:, first : first + bins, :count] = np.where(source.target_C, target_BPC, 0)
     known[:, first : first + bins, :count] = source.target_C
-    mean_BC = np.zeros((batch, width), np.float32)
-    mean_BC[:, :count] = source.mean_C
     made = {
         'tokens': tokenizer.encode(codes_BL, special=False),
         'targets': targets,
         'known': known,
-        'track_mean': mean_BC,
         'organism': np.full(batch, source.number, np.int32),
         'weight': np.asarray(weight_B, np.float32),
         'valid': (codes_BL < dna.UNKNOWN).sum(1).astype(np.int32),

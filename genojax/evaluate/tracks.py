@@ -78,7 +78,7 @@ def score(run: workdir.Run, state: recipes.TrainState, part: str = 'valid', seed
         found[name]['windows'] = {'training': len(learn), 'scored': len(held)}
         found[name]['inputs'] = [source.organism.tracks[n].description for n in source.inputs]
         found[name]['leaks'] = tracks.leaks(source.organism)
-    return {'part': part, 'organisms': found}
+    return {'part': part, 'soft_clip': run.recipe.data.soft_clip, 'organisms': found}
 
 
 def predictions(

@@ -107,7 +107,7 @@ class Basset(nn.Module):
         return features.Features(x_BLD, x_BD, x_BLD[:, 0], logits_BTV)
 
     def _input(self, tokens_BT) -> Float[Array, 'B L 4']:
-        """Exactly `length` bases: specials gone, zeros behind a shorter row."""
+        """Exactly `length` bases: specials gone, zeros behind a shorter row; NaN for a row of more bases than that."""
         length, size = self.config.length, tokens_BT.shape[1]
         if size > length + 2 or (size > length and tokens_BT.ndim == 3):
             raise ValueError(
@@ -120,7 +120,13 @@ class Basset(nn.Module):
         padded_BT = jnp.pad(tokens_BT, more)
         framed_B1 = tokens_BT[:, :1] == nucleotide.NucleotideTokenizer.special.cls
         bare_BL, inside_BL = padded_BT[:, :length], padded_BT[:, 1 : length + 1]
-        return bases.one_hot(jnp.where(framed_B1, inside_BL, bare_BL), self.config.dtype)
+        x_BLD = bases.one_hot(jnp.where(framed_B1, inside_BL, bare_BL), self.config.dtype)
+        if size <= length:
+            return x_BLD
+        # Bases beyond the length would be lost; which ids they are is known only when it runs.
+        beyond_BT = padded_BT[:, length:]
+        lost_B1 = ~framed_B1 & (beyond_BT >= bases.FIRST).any(1, keepdims=True)
+        return jnp.where(lost_B1[..., None], jnp.nan, x_BLD)
 
 
 def _linear(width: int, dtype: str, name: str) -> blocks.Linear:

@@ -25,8 +25,8 @@ def policy(name: str) -> Callable | None:
     """The jax.checkpoint policy of a name.
 
     'block' keeps the block's input only and computes the block again; 'dots' keeps the results of products without
-    batch axes (projections and feed-forward) and of convolutions, so attention and elementwise work are done again; 'offload' keeps the
-    same in the host's memory (accelerators; XLA:CPU has no other memory to put them in).
+    batch axes (projections and feed-forward) and of convolutions, so attention and elementwise work are done again; 'offload' keeps those
+    products, without the convolutions, in the host's memory (accelerators; XLA:CPU has no other memory to put them in).
 
     Raises:
         ValueError: another name, or 'none', which is no policy.

@@ -7,15 +7,19 @@ sum(y_hat - y log y_hat) = (S_hat - S log S_hat) - sum y log(y_hat / S_hat), S b
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
+from flax.core import meta
 
 from genojax import metrics
 from genojax.tokenizers import base
 from genojax.typing import Array, Batch, Bool, Float
 
+_LEAST_MEAN = 1e-3  # reads a bin; a track with fewer is weighed as if it had these
 _LEAST = 1e-7  # reads; keeps the logarithm finite, as in Enformer's training code
 
 
@@ -29,6 +33,9 @@ class TracksConfig:
     # Each track's loss is divided by its mean over the training windows to this power. 0: tracks count by their reads, as
     # published; 1: tracks count alike, and the bins of rare high peaks are most of the gradient; 0.5 is between.
     balance: float = 0.0
+    # Start the heads' biases where every prediction is its track's mean over the training windows, in place of zeros, as
+    # published: a small run does not have to spend its steps on getting there.
+    start_at_mean: bool = False
 
     def __post_init__(self):
         if not self.total_weight > 0:
@@ -42,6 +49,7 @@ class Tracks:
 
     Args:
         organisms: names in the order of the batch's `organism`; the model has a head for each.
+        means: organism -> each track's mean over the training windows, [C]; ones where it is not given.
     """
 
     scores_bits = False  # held-out data are scored by the loss
@@ -53,14 +61,26 @@ class Tracks:
         model: nn.Module,
         tokenizer: base.Tokenizer,
         organisms: tuple[str, ...],
+        means: Mapping[str, np.ndarray] | None = None,
     ):
         self.config, self.model, self.tokenizer = config, model, tokenizer
         self.organisms = organisms
+        self.means = {
+            name: np.maximum(mean_C, _LEAST_MEAN) for name, mean_C in (means or {}).items()
+        }
         self.names = {'loss/organism': organisms}
 
     def init(self, key: Array, batch: Batch):
         """The model's variables, with boxed logical axis names."""
-        return self.model.init(key, jnp.asarray(batch['tokens']), **self._told(batch))
+        variables = self.model.init(key, jnp.asarray(batch['tokens']), **self._told(batch))
+        if self.config.start_at_mean:
+            for name, mean_C in self.means.items():
+                head = variables['params'][f'head_{name}']
+                bias_C = np.log(np.expm1(mean_C)).astype(
+                    np.float32
+                )  # what softplus makes the mean of
+                head['bias'] = meta.replace_boxed(head['bias'], jnp.asarray(bias_C))
+        return variables
 
     def _told(self, batch: Batch) -> dict[str, Array]:
         if 'accessibility' not in batch:
@@ -135,8 +155,9 @@ class Tracks:
                 predicted_BPC, target_BPC, known_BPC.astype(bool), self.config.total_weight
             )
         if self.config.balance:
-            mean_BC = jnp.maximum(batch['track_mean'][:, :count], 1e-3)
-            loss_BPC /= (mean_BC**self.config.balance)[:, None]
+            name = self.organisms[number]
+            mean_C = self.means.get(name, np.ones(count, np.float32))
+            loss_BPC /= (mean_C**self.config.balance)[None, None]
         return (loss_BPC * weight_BPC).sum(), weight_BPC.sum()
 
 

@@ -195,6 +195,13 @@ def test_every_missing_field_is_named(tmp_path):
         assert f'{name} is missing' in text
 
 
+def test_weights_alone_say_that_their_config_is_missing(tmp_path):
+    source = published.write('dnabert', tmp_path / 'source')
+    (source / 'config.json').unlink()
+    with pytest.raises(errors.InputError, match='CV02.*there is no config.json'):
+        convert.load(source, 'dnabert')
+
+
 def test_a_vocabulary_that_is_no_dna_is_refused(tmp_path):
     """An English BERT has the same tensors."""
     source = published.write('dnabert', tmp_path / 'source')

@@ -114,6 +114,11 @@ def test_special_tokens_and_channels_make_no_difference(small):
     assert np.array_equal(apply(variables, short).pooled_BD, apply(variables, shorter).pooled_BD)
     with pytest.raises(ValueError, match='43 tokens are more than the 40 bases'):
         apply(variables, np.pad(tokens, ((0, 0), (0, 1))))
+    # Bare rows may be padded to a frame's width; one that has more bases than the model reads says so.
+    bare = np.pad(tokens[:, 1:-1], ((0, 0), (0, 2)))
+    assert np.array_equal(framed, apply(variables, bare).pooled_BD)
+    bare[1, 40] = 6
+    assert np.isnan(apply(variables, bare).logits_BTV).all((1, 2)).tolist() == [False, True]
 
 
 def test_it_learns_and_its_averages_move_in_training_only():

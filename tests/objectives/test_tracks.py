@@ -30,8 +30,17 @@ class Pooled(nn.Module):
         if accessibility_BNA is not None:
             x = jnp.concatenate([x, accessibility_BNA, accessibility_known_BN[..., None]], -1)
         x = x[:, 1:-1]
-        found = {name: jax.nn.softplus(nn.Dense(count, name=name)(x)) for name, count in self.heads}
+        found = {
+            name: jax.nn.softplus(nn.Dense(count, name=f'head_{name}')(x))
+            for name, count in self.heads
+        }
         return features.Features(x, x.mean(1), x[:, 0], None, found)
+
+
+MEANS = {
+    'human': np.array([3.0, 0.5, 0.0], np.float32),  # the last counts as one of 0.001
+    'mouse': np.array([1.0, 20.0], np.float32),
+}
 
 
 def make_batch(seed=0, rows=4, bins=6, width=3):
@@ -43,7 +52,6 @@ def make_batch(seed=0, rows=4, bins=6, width=3):
         'tokens': rng.integers(5, 9, (rows, bins * 4)).astype(np.int32),
         'targets': rng.poisson(3.0, (rows, bins, width)).astype(np.float32),
         'known': known,
-        'track_mean': np.full((rows, width), 3.0, np.float32),
         'organism': np.array([0, 0, 1, 1], np.int32),
         'weight': np.ones(rows, np.float32),
         'valid': np.full(rows, bins * 4, np.int32),
@@ -52,9 +60,8 @@ def make_batch(seed=0, rows=4, bins=6, width=3):
 
 def build(model=None, **more):
     model = model or Pooled()
-    objective = tracks.Tracks(
-        tracks.TracksConfig(**more), model, nucleotide.NucleotideTokenizer(), ('human', 'mouse')
-    )
+    config, tokenizer = tracks.TracksConfig(**more), nucleotide.NucleotideTokenizer()
+    objective = tracks.Tracks(config, model, tokenizer, tuple(MEANS), MEANS)
     variables = dict(objective.init(jax.random.key(0), make_batch()))
     return objective, variables.pop('params'), variables
 
@@ -102,8 +109,8 @@ def test_only_the_head_of_the_batch_s_organism_learns():
     batch['known'] = batch['known'].copy()
     batch['known'][..., 2] = False
     gradient = jax.grad(lambda p: value(objective, p, extra, batch, True)[0])(params)
-    assert not any(np.asarray(x).any() for x in jax.tree.leaves(gradient['human']))
-    assert all(np.asarray(x).any() for x in jax.tree.leaves(gradient['mouse']))
+    assert not any(np.asarray(x).any() for x in jax.tree.leaves(gradient['head_human']))
+    assert all(np.asarray(x).any() for x in jax.tree.leaves(gradient['head_mouse']))
 
 
 def test_no_prediction_is_better_than_the_truth():
@@ -141,10 +148,29 @@ def test_with_a_small_total_weight_the_shape_counts_more_than_the_amount():
 @pytest.mark.parametrize('power', [0.5, 1.0])
 def test_balanced_losses_are_divided_by_a_power_of_the_track_s_mean(power):
     objective, params, extra = build(balance=power)
-    plain = build()[0]
     batch = make_batch()
-    a, b = (float(value(x, params, extra, batch)[0]) for x in (objective, plain))
-    assert a == pytest.approx(b / 3.0**power, rel=1e-6)
+    loss = float(value(objective, params, extra, batch)[0])
+    predicted = objective.predict(params, extra, batch)
+    total = 0.0
+    for row, name in enumerate(('human', 'human', 'mouse', 'mouse')):
+        mean_C = np.maximum(MEANS[name], 1e-3)
+        hat_PC = np.asarray(predicted[name][row, 1:4])  # bins 2 to 4, of a model that crops one
+        y_PC = batch['targets'][row, 2:5, : len(mean_C)]
+        total += ((hat_PC - y_PC * np.log(hat_PC)) / mean_C**power).sum()
+    assert loss == pytest.approx(total / (2 * 9 + 2 * 6), rel=1e-5)
+
+
+def test_heads_start_at_the_tracks_means():
+    objective, params, extra = build(start_at_mean=True)
+    still = jax.tree.map(lambda x: x, params)
+    for name, mean_C in MEANS.items():
+        head = still[f'head_{name}']
+        still[f'head_{name}'] = {**head, 'kernel': jnp.zeros_like(head['kernel'])}
+        found = objective.predict(still, extra, make_batch())[name]
+        meant = np.broadcast_to(np.maximum(mean_C, 1e-3), found.shape)
+        np.testing.assert_allclose(found, meant, rtol=1e-4)
+    plain = build()[1]
+    assert not any(np.asarray(plain[f'head_{name}']['bias']).any() for name in MEANS)
 
 
 def test_training_moves_the_batch_statistics_and_evaluation_does_not():
@@ -165,7 +191,7 @@ def test_accessibility_reaches_the_model():
     batch['accessibility_known'] = np.ones((4, 6), bool)
     variables = dict(objective.init(jax.random.key(0), batch))
     params = variables.pop('params')
-    assert params['human']['kernel'].shape == (6, 3)
+    assert params['head_human']['kernel'].shape == (6, 3)
     more = {**batch, 'accessibility': 2 * batch['accessibility']}
     a, b = (float(value(objective, params, variables, x)[0]) for x in (batch, more))
     assert a != b
