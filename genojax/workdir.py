@@ -110,6 +110,12 @@ class Run:
                     f'data.bin={self.recipe.data.bin}, but the model predicts bins of {model.bin} bp: set data.bin or '
                     'model.stages'
                 )
+            for source in self.feed.sources:
+                if source.pieces > 1 and model.crop > source.flank:
+                    raise errors.UsageError(
+                        f'model.crop={model.crop} leaves out bins that no other of the {source.pieces} pieces of a window '
+                        f'has: at most {source.flank} for rows of {source.length:,} bp'
+                    )
 
     def describe(self) -> str:
         """What is about to be trained, on what, in a few lines."""

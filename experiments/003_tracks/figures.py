@@ -140,7 +140,7 @@ def pair(folders: list[str]) -> str:
         predicted.append(coverage.predictions(job, job.restore_best()))
     lines = []
     for number, organism in enumerate(opened[0].feed.species):
-        ours, theirs = (job.feed.sources[number] for job in opened)
+        ours, theirs = (job.feed.sources[number].whole for job in opened)
         still = np.zeros(len(ours.organism.parts['valid']), np.int64)
         truth_NPC = ours.rows(ours.organism.parts['valid'], still.astype(bool), still)[1]
         models = dict(zip(('model', 'other'), (one[organism] for one in predicted), strict=True))

@@ -93,7 +93,9 @@ class TracksConfig:
     organisms: dict[str, str] = dataclasses.field(default_factory=dict)
     batch_size: int = 2
     bin: int = 128  # bp
-    length: int = 0  # bp of a window given to the model, its centre; 0: all of it
+    # Rows that share a window's centre out between them. More of them make batches of more windows, for the same work.
+    pieces: int = 1
+    length: int = 0  # bp of a row, around its part of the centre; 0: as many as every row can have
     tune: float = 0.2  # share of the training windows, those that share bases together
     split_seed: int = 0
     reverse_complement: bool = True  # read half of the training rows from the other strand
@@ -105,7 +107,7 @@ class TracksConfig:
     accessibility: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        for name in ('batch_size', 'bin'):
+        for name in ('batch_size', 'bin', 'pieces'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
         if self.length < 0 or self.shift < 0:
@@ -292,9 +294,9 @@ class TracksFeed:
         ):
             given = ', '.join(source.organism.tracks[n].description for n in source.inputs)
             lines.append(
-                f'  {name}: {len(fit)} windows of {source.length:,} bp to train on, {len(tune)} to choose by, '
-                f'{len(source.organism.parts["valid"])} held out; {int(source.target_C.sum())} tracks'
-                + (f', given {given}' if given else '')
+                f'  {name}: {len(fit)} windows to train on, {len(tune)} to choose by, '
+                f'{len(source.organism.parts["valid"])} held out, each {source.pieces} rows of {source.length:,} bp; '
+                f'{int(source.target_C.sum())} tracks' + (f', given {given}' if given else '')
             )
         return lines
 
@@ -354,10 +356,18 @@ def _source(
     organism: tracks.Organism, number: int, config: TracksConfig, fit: np.ndarray, rule: str | None
 ) -> track_batches.Source:
     stored = organism.parts['train'].codes_NL.shape[1]
-    length = config.length or stored
-    if length > stored or (stored - length) % (2 * config.bin):
+    centre = stored - 2 * organism.crop
+    piece, rest = divmod(centre, config.pieces)
+    if rest or piece % config.bin:
         raise errors.UsageError(
-            f'data.length={length} must be at most {stored} and leave whole bins of {config.bin} bp at both ends'
+            f'data.pieces={config.pieces} do not share the centre of {centre} bp out in whole bins of {config.bin} bp'
+        )
+    most = stored - (centre - piece)
+    length = config.length or most
+    if length > most or (length - piece) % (2 * config.bin) or length < piece < centre:
+        raise errors.UsageError(
+            f'data.length={length} must be at most {most} and leave whole bins of {config.bin} bp at both ends'
+            + (f' of a piece of {piece} bp' if config.pieces > 1 else '')
         )
     inputs, target_C = np.zeros(0, np.int64), np.ones(len(organism.tracks), bool)
     if rule is not None:
@@ -366,7 +376,7 @@ def _source(
     if config.reverse_complement:  # a track is read as its other strand's as often as as itself
         mean_C = (mean_C + mean_C[organism.pairs]) / 2
     return track_batches.Source(
-        organism, number, length, inputs, target_C, mean_C.astype(np.float32)
+        organism, number, length, inputs, target_C, mean_C.astype(np.float32), config.pieces
     )
 
 

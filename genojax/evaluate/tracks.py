@@ -59,6 +59,7 @@ def score(run: workdir.Run, state: recipes.TrainState, part: str = 'valid', seed
     predicted = predictions(run, state, part)
     found = {}
     for number, (name, source) in enumerate(zip(run.feed.species, run.feed.sources, strict=True)):
+        source = source.whole
         held = run.feed.windows(number, part)
         still = np.zeros(len(held), np.int64)
         truth_NPC = source.rows(held, still.astype(bool), still)[1]
@@ -100,7 +101,9 @@ def predictions(
             one_BPC = one_BPC[batch['weight'] > 0]
             rows[name].append(source.flipped(one_BPC) if flip else one_BPC)
         for name, found in rows.items():
-            whole = np.concatenate(found) / len(strands)
+            source = run.feed.sources[run.feed.species.index(name)]
+            rows_RPC = np.concatenate(found) / len(strands)
+            whole = rows_RPC.reshape(len(rows_RPC) // source.pieces, -1, rows_RPC.shape[2])
             total[name] = total[name] + whole if name in total else whole
     return total
 

@@ -205,6 +205,67 @@ def test_the_other_strand_reverses_bins_and_exchanges_the_strands_of_pairs(folde
     )
 
 
+@pytest.mark.parametrize('flip', [False, True])
+@pytest.mark.parametrize(('pieces', 'length'), [(4, 1024), (2, 0), (4, 512)])
+def test_pieces_share_a_window_s_centre_out_with_its_own_dna_around_each(
+    folder, pieces, length, flip
+):
+    """A centre of 2,048 bp of 4,096, bins of 128 bp; every expected row is cut from the window by hand."""
+    chosen = feed(folder, pieces=pieces, length=length, accessibility=RULES, batch_size=3)
+    length, piece = length or 3072, 2048 // pieces
+    windows = chosen.sources[0].organism.parts['valid']
+    wide = np.zeros((len(windows), 32, 4), np.float32)
+    wide[:, 8:24] = windows.target_NPC
+    rows = [x for batch in chosen.part('valid', flip) for x in _rows(batch) if x['organism'] == 0]
+    assert len(rows) == pieces * len(windows)
+    for number, row in enumerate(rows):
+        window, part = divmod(number, pieces)
+        middle = 1024 + part * piece + piece // 2
+        first = middle - length // 2
+        codes = windows.codes_NL[window, first : first + length]
+        bins = slice(first // 128, (first + length) // 128)
+        mine = np.abs(np.arange(bins.start, bins.stop) * 128 + 64 - middle) < piece // 2
+        targets = np.where(mine[:, None] & [True, True, False, True], wide[window, bins], 0)
+        given = wide[window, bins, 2]
+        if flip:
+            codes = dna.reverse_complement(codes[None])[0]
+            targets, given, mine = targets[::-1, [1, 0, 2, 3]], given[::-1], mine[::-1]
+        np.testing.assert_array_equal(row['tokens'] - 5, codes)
+        np.testing.assert_array_equal(row['targets'], targets)
+        np.testing.assert_array_equal(row['known'].all(1) | mine, mine)
+        np.testing.assert_array_equal(row['known'][:, 0], mine)
+        np.testing.assert_array_equal(row['accessibility'][:, 0], given)
+        assert row['accessibility_known'].sum() == min(length // 128, 16) or pieces == 4
+
+
+def _rows(batch):
+    count = int(batch['weight'].sum())
+    return [{name: values[row] for name, values in batch.items()} for row in range(count)]
+
+
+def test_every_piece_is_trained_on_once_an_epoch(folder):
+    chosen = feed(folder, pieces=4, shift=0, reverse_complement=False, batch_size=1)
+    fit = len(chosen.rows['fit'][0])
+    drawn = [next_ for _, next_ in zip(range(8 * fit), chosen.train(0), strict=False)]
+    seen = {batch['tokens'].tobytes() for batch in drawn if batch['organism'][0] == 0}
+    assert len(seen) == 4 * fit
+
+
+@pytest.mark.parametrize(
+    ('given', 'words'),
+    [
+        ({'pieces': 3}, 'do not share the centre of 2048 bp'),
+        ({'pieces': 32}, 'in whole bins of 128 bp'),
+        ({'pieces': 4, 'length': 2816}, 'must be at most 2560'),
+        ({'pieces': 4, 'length': 256}, 'of a piece of 512 bp'),
+        ({'length': 4000}, 'leave whole bins'),
+    ],
+)
+def test_pieces_and_lengths_that_do_not_fit_are_refused(folder, given, words):
+    with pytest.raises(errors.UsageError, match=words):
+        feed(folder, **given)
+
+
 def test_a_shift_moves_dna_and_keeps_its_length():
     codes = np.array([[0, 1, 2, 3, 0, 1]], np.uint8)
     for shift, expected in ((1, [1, 2, 3, 0, 1, 4]), (-2, [4, 4, 0, 1, 2, 3]), (0, codes[0])):

@@ -4,12 +4,14 @@ import dataclasses
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from genojax import errors, experiment, optim, tokenizers, workdir
 from genojax.cli import flags, main
 from genojax.data import feeds, simulate
+from genojax.evaluate import tracks as evaluation
 from genojax.models import enformer
 from genojax.objectives import mlm, tracks
 from genojax.train import log, loop
@@ -118,6 +120,36 @@ def test_a_model_with_other_heads_than_the_data_is_told_before_training(folder, 
     other = dataclasses.replace(MODEL, tracks=(4, 5))
     with pytest.raises(errors.UsageError, match=r"'other': 5.*model.tracks"):
         workdir.Run(recipe(folder, model=other), tmp_path / 'run', jax.devices()[:1])
+
+
+def test_pieces_are_put_together_where_they_were_cut(folder, tmp_path):
+    """What sees one bin at a time predicts the same of whole windows as of pieces of them."""
+    found = []
+    for pieces, length, crop in ((1, 256, 16), (4, 64, 4)):
+        data = dataclasses.replace(recipe(folder).data, pieces=pieces, length=length)
+        model = dataclasses.replace(MODEL, crop=crop)
+        run = workdir.Run(
+            recipe(folder, data=data, model=model), tmp_path / str(pieces), jax.devices()[:1]
+        )
+
+        def counts(params, extra, batch, crop=crop):
+            bins_BPW = batch['tokens'].reshape(len(batch['tokens']), -1, MODEL.bin)[:, crop:-crop]
+            count_BPC = jnp.stack([(bins_BPW == base).sum(-1) for base in range(5, 9)], -1)
+            return {name: count_BPC.astype(jnp.float32) for name in ('sim', 'other')}
+
+        run.objective.predict = counts
+        found.append(evaluation.predictions(run, run.start()))
+        run.close()
+    for organism in ('sim', 'other'):
+        assert found[0][organism].shape == (3, 32, 4)
+        assert len(np.unique(found[0][organism])) > 4
+        np.testing.assert_array_equal(found[0][organism], found[1][organism])
+
+
+def test_a_crop_that_loses_bins_between_pieces_is_refused(folder, tmp_path):
+    data = dataclasses.replace(recipe(folder).data, pieces=4, length=64)
+    with pytest.raises(errors.UsageError, match='model.crop=16 leaves out bins .* at most 4'):
+        workdir.Run(recipe(folder, data=data), tmp_path / 'run', jax.devices()[:1])
 
 
 def test_objective_and_data_must_go_together(folder):
