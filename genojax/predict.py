@@ -94,12 +94,17 @@ class Reading:
         most_tokens: the longest row it reads, special tokens included; None: any.
         window: where not 0, every row has this many bases: a shorter sequence stands in the middle of unknown ones, and
             there are no special tokens. For models that pool bases to bins and leave out those near the ends.
+        block: where not 0, tokens that rows are padded to whole multiples of and no further: who sees whom depends on a row's
+            length by whole blocks, as BigBird's last and random ones do.
+        ends: tokens at the ends of a row that are in no block.
         back: tokens at the end of a row that stay at its end when it is padded, because the model takes them from there.
     """
 
     tokenizer: base.Tokenizer
     most_tokens: int | None = None
     window: int = 0
+    block: int = 0
+    ends: int = 0
     back: int = 0
 
     def tokens(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -124,9 +129,15 @@ class Reading:
         return (self.window - length) // 2 if self.window else 0
 
     def padded(self, tokens: int) -> int:
-        """The length that a row of so many tokens is padded to: a power of two or 1.5 times one, of which few exist."""
+        """The length that a row of so many tokens is padded to: a power of two or 1.5 times one, of which few exist, or whole
+        blocks."""
         if self.window:
             return tokens
+        if self.block:
+            inside = _round_up(tokens - self.ends, self.block) + self.ends
+            return (
+                inside if self.most_tokens is None else max(min(inside, self.most_tokens), tokens)
+            )
         power = max(16, 1 << (tokens - 1).bit_length())
         length = power * 3 // 4 if 16 < power and tokens <= power * 3 // 4 else power
         return length if self.most_tokens is None else max(min(length, self.most_tokens), tokens)

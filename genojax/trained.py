@@ -73,7 +73,7 @@ def describe(path: str | os.PathLike) -> Opened:
     recipe = read_config(path)
     told = {'kind': recipe.model.kind, 'source': str(path)}
     if recipe.init_from:
-        told |= _inherited(pathlib.Path(recipe.init_from))
+        told |= _inherited(path, pathlib.Path(recipe.init_from))
     return Opened(recipe.model, recipe.tokenizer, {}, {}, told)
 
 
@@ -83,16 +83,25 @@ def is_run(path: str | os.PathLike) -> bool:
     return path.is_file() and {'model', 'objective', 'steps'} <= read_json(path).keys()
 
 
-def _inherited(source: pathlib.Path) -> dict:
-    """What a run that starts from other weights owes to them: their licence goes with it."""
+RIGHTS = (
+    'init_from.json'  # in the workdir of a run that starts from other weights: what it owes to them
+)
+
+
+def _inherited(workdir: pathlib.Path, source: pathlib.Path) -> dict:
+    """What a run that starts from other weights owes to them: their licence goes with it, and stays when they are gone."""
+    if (workdir / RIGHTS).is_file():
+        return read_json(workdir / RIGHTS)
+    return inherited(source)
+
+
+def inherited(source: pathlib.Path) -> dict:
+    """The source, its licence and origin, where it has them; a source that is gone has a licence that nobody knows."""
     told = {'init_from': str(source)}
-    if store.is_converted(source) or is_run(source):
-        told |= {
-            name: value
-            for name, value in describe(source).provenance.items()
-            if name in ('license', 'origin')
-        }
-    return told
+    if not (store.is_converted(source) or is_run(source)):
+        return told | {'license': f'unknown: {source}, where the weights are from, is not there'}
+    rights = describe(source).provenance
+    return told | {name: rights[name] for name in ('license', 'origin') if name in rights}
 
 
 def open_model(path: str | os.PathLike) -> Opened:

@@ -110,6 +110,12 @@ class Run:
                     f'data.bin={self.recipe.data.bin}, but the model predicts bins of {model.bin} bp: set data.bin or '
                     'model.stages'
                 )
+            takes, given = getattr(model, 'inputs', 0), len(self.feed.sources[0].inputs)
+            if takes != given:
+                raise errors.UsageError(
+                    f'the model takes {takes} accessibility tracks, the data give {given}: set model.kind and model.inputs, or '
+                    'data.accessibility'
+                )
             for source in self.feed.sources:
                 if source.pieces > 1 and model.crop > source.flank:
                     raise errors.UsageError(
@@ -139,7 +145,10 @@ class Run:
         with jax.set_mesh(self.mesh):
             state = init(jax.random.fold_in(self.key, _INIT_STREAM), self.sample)
         if self.recipe.init_from:
-            state = trained.adopt(pathlib.Path(self.recipe.init_from), self.recipe, state)
+            source = pathlib.Path(self.recipe.init_from)
+            state = trained.adopt(source, self.recipe, state)
+            rights = json.dumps(trained.inherited(source), indent=1)
+            (self.workdir / trained.RIGHTS).write_text(rights)
         return state
 
     def _init(self, key, batch):

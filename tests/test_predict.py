@@ -1,5 +1,7 @@
 """Outputs do not depend on padding, on the rows beside, on the order or on the number of devices."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,8 +11,10 @@ from flax.core import meta
 from genojax import dna, models, predict, sharding, tokenizers
 from genojax.models import bert, hierarchical
 from genojax.nn import self_attention
+from genojax.pipeline import embedding
 
 TINY = {'width': 8, 'depth': 1, 'heads': 2, 'inner': 16}
+BIGBIRD = self_attention.AttentionConfig(kind='bigbird', block=4)
 MODELS = {
     'bert': (
         bert.BertConfig(vocab=69, max_tokens=64, **TINY),
@@ -41,6 +45,36 @@ MODELS = {
         ),
         tokenizers.TokenizerConfig('nucleotide', 1),
     ),
+    'bigbird': (
+        bert.BertConfig(vocab=10, max_tokens=512, attention=BIGBIRD, **TINY),
+        tokenizers.TokenizerConfig('nucleotide', 1),
+    ),
+    # as published: full attention up to 44 tokens
+    'hf_eval': (
+        bert.BertConfig(
+            vocab=10,
+            max_tokens=512,
+            attention=dataclasses.replace(BIGBIRD, plan='hf_eval'),
+            length_multiple=4,
+            **TINY,
+        ),
+        tokenizers.TokenizerConfig('nucleotide', 1),
+    ),
+    'hierarchical_bigbird': (
+        hierarchical.HierarchicalConfig(
+            vocab=10,
+            chunks=2,
+            chunk=128,
+            width=8,
+            heads=2,
+            inner=8,
+            before=1,
+            cross=1,
+            after=0,
+            attention=BIGBIRD,
+        ),
+        tokenizers.TokenizerConfig('nucleotide', 1),
+    ),
 }
 
 
@@ -57,9 +91,7 @@ def made(name):
     noisy = jax.tree.map(
         lambda x: x + 0.3 * jax.random.normal(jax.random.key(x.size), x.shape), variables['params']
     )
-    most = None if name == 'rotary' else config.max_tokens
-    back = getattr(config, 'back', 0)
-    return model, noisy, predict.Reading(tokenizers.make(tokenizer), most, back=back)
+    return model, noisy, embedding.reading_of(config, tokenizers.make(tokenizer), 0)[0]
 
 
 def pooled(predictor, params, reading, asked, **options):
@@ -82,6 +114,13 @@ def test_a_row_is_what_it_is_alone_and_unpadded(name):
     ids = jnp.asarray(reading.tokens(asked[0])[0])[None]
     alone = jax.jit(model.apply)({'params': params}, ids).pooled_BD[0]
     np.testing.assert_allclose(together[0], alone, rtol=1e-5, atol=1e-5)
+    if 'bigbird' in name or name == 'hf_eval':  # who sees whom depends on the length
+        for length in (36, 42, 43, 70, 80):
+            (codes,) = sequences(length)
+            ids = jnp.asarray(reading.tokens(codes)[0])[None]
+            alone = jax.jit(model.apply)({'params': params}, ids).pooled_BD[0]
+            found = pooled(predictor, params, reading, [codes])[0]
+            np.testing.assert_allclose(found, alone, rtol=1e-5, atol=1e-5)
     backwards = pooled(predictor, params, reading, asked[::-1], rows=4)[::-1]
     np.testing.assert_allclose(backwards, together, rtol=1e-5, atol=1e-5)
     assert np.abs(together[0] - together[3]).max() > 1e-3  # other bases, same length

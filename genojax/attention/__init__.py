@@ -58,7 +58,7 @@ def attend(
         ValueError: shapes that do not fit the pattern, or an unknown implementation.
         NotImplementedError: the named implementation cannot do what is asked.
     """
-    check_shapes(q_BLHK, k_BMHK, v_BMHV, pattern)
+    check_shapes(q_BLHK, k_BMHK, v_BMHV, pattern, segments_BL, key_segments_BM, bias)
     if segments_BL is not None and key_segments_BM is None and pattern.length != pattern.key_length:
         raise ValueError('segments_BL alone needs as many keys as queries; give key_segments_BM')
     if implementation not in IMPLEMENTATIONS:
@@ -107,7 +107,7 @@ def choose(
     side = 160 if device == 'cpu' else 1024
     if not spread and pattern.length * pattern.key_length <= side**2:
         name = 'reference'
-    elif device == 'tpu' and not (spread or array_bias or dropout):
+    elif device == 'tpu' and not (spread or array_bias or dropout) and pallas_tpu.can(pattern):
         name = 'pallas_tpu'
     elif anchored.match(pattern) is not None and not array_bias:
         name = 'anchored'
@@ -148,7 +148,7 @@ def probabilities(
     Raises:
         IndexError: a row outside 0 .. L-1 (JAX alone would clamp it to another row and say nothing).
     """
-    check_shapes(q_BLHK, k_BMHK, k_BMHK, pattern)
+    check_shapes(q_BLHK, k_BMHK, k_BMHK, pattern, segments_BL, key_segments_BM, bias)
     rows = np.asarray(rows)
     if rows.size and not 0 <= rows.min() <= rows.max() < pattern.length:
         raise IndexError(
@@ -174,7 +174,15 @@ def probabilities(
     return reference.softmax(s_BHRM)[0]
 
 
-def check_shapes(q_BLHK: Array, k_BMHK: Array, v_BMHV: Array, pattern: patterns.Pattern) -> None:
+def check_shapes(
+    q_BLHK: Array,
+    k_BMHK: Array,
+    v_BMHV: Array,
+    pattern: patterns.Pattern,
+    segments_BL: Array | None = None,
+    key_segments_BM: Array | None = None,
+    bias: Linear | Array | None = None,
+) -> None:
     """One clear error for arrays that do not fit the pattern."""
     B, L, H, _ = q_BLHK.shape
     M = k_BMHK.shape[1]
@@ -186,6 +194,26 @@ def check_shapes(q_BLHK: Array, k_BMHK: Array, v_BMHV: Array, pattern: patterns.
         raise ValueError(f'shapes do not fit: q {q_BLHK.shape}, k {k_BMHK.shape}, v {v_BMHV.shape}')
     if pattern.heads not in (1, H):
         raise ValueError(f'a pattern for {pattern.heads} heads, but q has {H}')
+    # A row too short would be filled up with padding, and nobody would be told.
+    given = {'segments_BL': (segments_BL, (B, L)), 'key_segments_BM': (key_segments_BM, (B, M))}
+    if isinstance(bias, Linear):
+        given['slopes_H'] = bias.slopes_H, (H,)
+        given['q_coord_BL'] = bias.q_coord_BL, (B, L)
+        given['k_coord_BM'] = bias.k_coord_BM, (B, M)
+    elif bias is not None:
+        given['bias'] = bias, (B, H, L, M)
+    for name, (x, wanted) in given.items():
+        if x is None:
+            continue
+        shared = (
+            2 if name == 'bias' else name.endswith(('_BL', '_BM'))
+        )  # leading axes that may be 1
+        fits = x.ndim == len(wanted) and all(
+            n == m or (n == 1 and axis < shared)
+            for axis, (n, m) in enumerate(zip(x.shape, wanted, strict=True))
+        )
+        if not fits:
+            raise ValueError(f'{name} has shape {x.shape}, not {wanted}')
 
 
 def same_segment(

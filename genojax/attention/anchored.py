@@ -109,7 +109,7 @@ def attend(
         slopes,
         extras.words,
         jnp.int32(0),
-        None,
+        rows,
     )
     return _anchored((static, pattern), q_BLHK, k_BMHK, v_BMHV, extras, tokens)
 

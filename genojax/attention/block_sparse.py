@@ -156,11 +156,11 @@ def backward(static: tiles.Static, kept, cotangents):
     dtype = _compute_dtype(q_BLHK)
     q, o, do = (tiles.split_blocks(x, plan.tall, b) for x in (q_BLHK, o_BLHV, do_BLHV))
     k, v = (tiles.split_blocks(x, plan.wide, b) for x in (k_BMHK, v_BMHV))
-    # exp(s - inf) = 0 is what a row that sees nothing needs
+    # exp(s - inf) = 0 is what a row needs that sees nothing, or that only fills up the last block: its scores are the bias,
+    # which has no bound.
     lse_BLH = jnp.where(jnp.isneginf(lse_BLH), jnp.inf, lse_BLH)
-    lse, dlse = (
-        tiles.split_blocks(x[..., None], plan.tall, b)[..., 0] for x in (lse_BLH, dlse_BLH)
-    )
+    lse = tiles.split_blocks(lse_BLH[..., None], plan.tall, b, jnp.inf)[..., 0]
+    dlse = tiles.split_blocks(dlse_BLH[..., None], plan.tall, b)[..., 0]
 
     # A row whose keys are all in one step has its sum of p * dp there; from an output rounded to bf16 it is less exact.
     rounded = o_BLHV.dtype != jnp.float32 and not static.part

@@ -314,6 +314,14 @@ class Tiles(Pattern):
         return np.frombuffer(b''.join(digest), np.int64)
 
 
+def _scrambled(x: np.ndarray) -> np.ndarray:
+    """A bijection of the 64-bit numbers whose every output bit depends on every input bit (splitmix64's finish)."""
+    x = np.asarray(x).astype(np.int64).view(np.uint64)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (x ^ (x >> np.uint64(31))).view(np.int64)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Pair(Pattern):
     left: Pattern
@@ -342,8 +350,10 @@ class _Pair(Pattern):
 
     def signature(self, block, rows, columns, head=0):
         left, right = self._each('signature', block, rows, columns, head=head)
-        # a fixed mixing, so that signatures of two calls compare
-        return left * np.int64(6364136223846793005) + right * np.int64(1442695040888963407)
+        # A fixed mixing, so that signatures of two calls compare. Each side is scrambled before the next is added: sums
+        # of multiples would give the two middle parts of (a | b) | (c | d) the same factor, and tiles that differ only
+        # there the same signature.
+        return _scrambled(_scrambled(left) + right)
 
 
 @dataclasses.dataclass(frozen=True)

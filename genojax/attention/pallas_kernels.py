@@ -116,8 +116,8 @@ class _Arrays:
     def _add_tokens(self, call: pallas_table.Call) -> None:
         b, tokens = self.static.block, self.tokens
 
-        def rows(x, n):
-            x = jnp.pad(x, [(0, 0), (0, n * b - x.shape[1])]).astype(jnp.float32)
+        def rows(x, n, dtype):
+            x = jnp.pad(x, [(0, 0), (0, n * b - x.shape[1])]).astype(dtype)
             return x.reshape(self.B, n, 1, b)
 
         segments = tokens.q_segment, tokens.k_segment
@@ -131,8 +131,10 @@ class _Arrays:
         }
         for name, (q, k) in pairs.items():
             if k is not None:
-                call.add(f'q_{name}', rows(q, self.tall), 'q', by_head=False)
-                call.add(f'k_{name}', rows(k, self.wide), 'k', by_head=False)
+                # as numbers of 24 bits two segments could become one
+                dtype = jnp.int32 if name == 'segment' else jnp.float32
+                call.add(f'q_{name}', rows(q, self.tall, dtype), 'q', by_head=False)
+                call.add(f'k_{name}', rows(k, self.wide, dtype), 'k', by_head=False)
         if tokens.slopes is not None:
             call.add_slopes(jnp.tile(tokens.slopes, self.B).reshape(-1, 1, 1))
 

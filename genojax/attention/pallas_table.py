@@ -23,6 +23,7 @@ from genojax.typing import Array
 NARROW = 16  # columns or rows with more blocks than this go by the dense call
 LOW = -1e30  # stands in for minus infinity where nothing is seen
 _COLUMN_BITS = 20
+MOST_COLUMNS, MOST_TILES = 2**_COLUMN_BITS, 2 ** (31 - _COLUMN_BITS)  # that an entry has room for
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,12 +35,23 @@ class Part:
     width: int
 
 
+def fits(pattern: patterns.Pattern, block: int) -> bool:
+    """Whether the table's entries have room for the pattern's tiles and blocks."""
+    lists = pattern.blocks(block)
+    return len(lists.tiles) < MOST_TILES and max(lists.tall, lists.wide) <= MOST_COLUMNS
+
+
 @functools.lru_cache(maxsize=32)
 def parts(
     pattern: patterns.Pattern, block: int, turned: bool
 ) -> tuple[tuple[Part, ...], np.ndarray]:
     """The calls for rows (or, turned, for columns) and the tiles' log multiplicities, [T, keys, queries]."""
     lists = pattern.blocks(block)
+    if not fits(pattern, block):
+        raise NotImplementedError(
+            f'pallas_tpu has room for {MOST_TILES - 1:,} different partial tiles and {MOST_COLUMNS:,} blocks on a side, not for '
+            f'{len(lists.tiles):,} and {max(lists.tall, lists.wide):,} (blocks of {block}); block_sparse takes them'
+        )
     tiles = np.log(np.maximum(lists.tiles, 1).astype(np.float32))
     tiles = np.where(lists.tiles > 0, tiles, LOW).astype(np.float32).swapaxes(1, 2)
     if turned:

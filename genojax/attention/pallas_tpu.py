@@ -10,11 +10,18 @@ import functools
 
 import jax.numpy as jnp
 
-from genojax.attention import anchored, pallas_kernels, patterns
+from genojax.attention import anchored, pallas_kernels, pallas_table, patterns
 from genojax.attention import bias as biases
 from genojax.typing import Array, Float, Int
 
 DEFAULT_BLOCK = 128
+
+
+def can(pattern: patterns.Pattern) -> bool:
+    """Whether the tables of `attend` have room for a pattern in its own blocks."""
+    if anchored.match(pattern) is not None:
+        return pallas_table.fits(anchored.match(pattern)[0], DEFAULT_BLOCK)
+    return pallas_table.fits(pattern, pattern.natural_block or DEFAULT_BLOCK)
 
 
 def attend(
@@ -33,7 +40,8 @@ def attend(
     """Attention and log-sum-exp; see `attention.attend`.
 
     Raises:
-        NotImplementedError: an array bias or dropout (block_sparse takes both).
+        NotImplementedError: an array bias or dropout (block_sparse takes both), or more different tiles than there is room
+            for.
     """
     if bias is not None and not isinstance(bias, biases.Linear):
         raise NotImplementedError('pallas_tpu takes a Linear bias, not an array')

@@ -15,37 +15,39 @@ from genojax.attention import kinds
 Pattern = kinds.Pattern
 
 
+def _keys(length: int, keys: int | None) -> int:
+    return length if keys is None else keys
+
+
 def full(length: int, keys: int | None = None) -> Pattern:
     """Every query sees every key; `keys` is their number, `length` by default, here and below."""
-    return kinds.Full(length, keys or length)
+    return kinds.Full(length, _keys(length, keys))
 
 
 def causal(length: int, keys: int | None = None) -> Pattern:
     """Query i sees keys 0..i."""
-    return kinds.Causal(length, keys or length)
+    return kinds.Causal(length, _keys(length, keys))
 
 
 def local(length: int, window: int, keys: int | None = None) -> Pattern:
     """Query i sees keys i - window .. i + window: `window` is a half-width in tokens."""
-    return kinds.Local(length, keys or length, window)
+    return kinds.Local(length, _keys(length, keys), window)
 
 
 def global_(length: int, tokens: int | Sequence[int], keys: int | None = None) -> Pattern:
     """The named tokens (or the first `tokens`) see every key and are seen by every query."""
-    tokens = np.unique(
-        np.arange(tokens) if isinstance(tokens, int) else np.asarray(tokens, np.int64)
-    )
-    if not len(tokens) or tokens[0] < 0 or tokens[-1] >= max(length, keys or length):
+    tokens = np.unique(np.arange(tokens) if np.ndim(tokens) == 0 else np.asarray(tokens, np.int64))
+    if not len(tokens) or tokens[0] < 0 or tokens[-1] >= max(length, _keys(length, keys)):
         raise ValueError(f'global tokens {tokens.tolist()[:5]} of {length}')
     runs = np.split(tokens, np.flatnonzero(np.diff(tokens) > 1) + 1)
     return kinds.Global(
-        length, keys or length, tuple((int(run[0]), int(run[-1]) + 1) for run in runs)
+        length, _keys(length, keys), tuple((int(run[0]), int(run[-1]) + 1) for run in runs)
     )
 
 
 def strided(length: int, stride: int, keys: int | None = None) -> Pattern:
     """Query i sees keys at a distance that `stride` divides (Child et al., arXiv 1904.10509, section 4.3)."""
-    return kinds.Residue(length, keys or length, 1, -1, stride)
+    return kinds.Residue(length, _keys(length, keys), 1, -1, stride)
 
 
 def random(
@@ -57,7 +59,9 @@ def random(
     keys: int | None = None,
 ) -> Pattern:
     """Each query block sees `count` random key blocks, and each key block is seen by `count` query blocks or so."""
-    return kinds.Tiles(length, keys or length, block, 0, 0, count, seed, 'uniform', per_head, False)
+    return kinds.Tiles(
+        length, _keys(length, keys), block, 0, 0, count, seed, 'uniform', per_head, False
+    )
 
 
 def bigbird(
@@ -105,5 +109,5 @@ def anchored(
     """`|i-j| <= window or (i+j) % period == 0`; kind 'columns' has `j % period == 0` in place of the sum."""
     if kind not in ('antidiagonal', 'columns'):
         raise ValueError(f'{kind=} must be antidiagonal or columns')
-    stripes = kinds.Residue(length, keys or length, int(kind == 'antidiagonal'), 1, period)
+    stripes = kinds.Residue(length, _keys(length, keys), int(kind == 'antidiagonal'), 1, period)
     return local(length, window, keys) | stripes

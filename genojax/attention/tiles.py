@@ -109,10 +109,11 @@ def _rows(x_BL: Array, count: int, batch: int, block: int) -> Array:
     return jnp.pad(x_BL, [(0, 0), (0, count * block - x_BL.shape[1])]).reshape(-1, block)
 
 
-def split_blocks(x_BLHK: Array, count: int, block: int) -> Array:
-    """[B, L, H, K] to [B * H * count, block, K], padded with zeros."""
+def split_blocks(x_BLHK: Array, count: int, block: int, fill: float = 0.0) -> Array:
+    """[B, L, H, K] to [B * H * count, block, K], `fill` beyond the end."""
     B, L, H, K = x_BLHK.shape
-    x_BLHK = jnp.pad(x_BLHK, [(0, 0), (0, count * block - L), (0, 0), (0, 0)])
+    pad = [(0, 0), (0, count * block - L), (0, 0), (0, 0)]
+    x_BLHK = jnp.pad(x_BLHK, pad, constant_values=fill)
     return x_BLHK.transpose(0, 2, 1, 3).reshape(B * H * count, block, K)
 
 

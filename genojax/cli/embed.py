@@ -27,7 +27,13 @@ def run(argv: list[str]) -> None:
     model = embedding.open_model(arguments.model, arguments.window)
     asked = stretches.read(arguments.fasta, arguments.bed)
     if arguments.window:
-        asked = asked.windows(arguments.window, arguments.stride or arguments.window)
+        stride = arguments.stride or model.covered or arguments.window
+        if model.covered and stride > model.covered:
+            raise errors.UsageError(
+                f'--stride={stride}: of a window of {arguments.window:,} bases the middle {model.covered:,} have vectors, and what '
+                'lies between those of two windows would be left out'
+            )
+        asked = asked.windows(arguments.window, stride)
     model.check(asked, arguments.bed or arguments.fasta)
     with progress.bar('embed', len(asked)) as display:
         found = embedding.embed(
@@ -41,6 +47,8 @@ def run(argv: list[str]) -> None:
     shape = ' x '.join(f'{n:,}' for n in found['embeddings'].shape)
     if 'accessibility' in metadata:
         print(f'accessibility {metadata["accessibility"]}')
+    if 'covers' in metadata:
+        print(f'vectors are of {metadata["covers"]}; bases nearer to the ends of a row have none')
     print(f'{arguments.out}: {len(asked):,} rows, embeddings {shape}')
 
 
@@ -60,7 +68,12 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('--out', type=pathlib.Path, required=True, help='.npz (numpy) or .tsv')
     add('--pool', choices=tuple(POOLS), default='mean', help=_POOL_HELP)
     add('--window', type=_positive, default=0, help='bases: cut longer rows into windows')
-    add('--stride', type=_positive, default=0, help='bases between windows (the window)')
+    add(
+        '--stride',
+        type=_positive,
+        default=0,
+        help='bases between windows (the window, or as much of it as has vectors)',
+    )
     add('--batch', type=_positive, default=0, help='rows computed at once (by their length)')
     chosen = parser.parse_args(argv)
     out = chosen.out

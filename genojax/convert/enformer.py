@@ -22,6 +22,7 @@ from genojax.nn import conv
 WINDOW = 1536  # bins of the published window; a source says how many bins are left, we how many are cropped
 TARGET = 896  # bins that are left of it, fixed in DeepMind's code
 DECAY = 0.9  # of DeepMind's moving averages
+SATURATED = 10_000  # updates after which an average has forgotten its start
 
 KINDS = {
     'enformer': store.Kind(
@@ -91,9 +92,24 @@ def load(source: files.Source, kind: str) -> store.Found:
         ignored = ()
         ties = [rules.Tie(name, _first_name(name)) for name in tensors if name != _first_name(name)]
     variables = rules.read(table, tensors, abstract(config), ignored, ties, source.path)
+    _saturate(variables.get('batch_stats', {}))
     passed_over = tuple(name for name in tensors if rules.is_ignored(name, ignored))
     tokenizer = tokenizers.TokenizerConfig(kind='nucleotide', k=1)
     return store.Found(config, variables, tokenizer, passed_over)
+
+
+def _saturate(tree: dict) -> None:
+    """Averages that say they have had no update, but are not at their start, count as old ones.
+
+    Some ports write 0; our average would then forget all it holds at the first step of fine-tuning.
+    """
+    for name, leaf in tree.items():
+        if isinstance(leaf, dict):
+            _saturate(leaf)
+        elif (
+            name == 'count' and not leaf and (np.any(tree['mean']) or np.any(tree['variance'] != 1))
+        ):
+            tree[name] = np.asarray(SATURATED, np.asarray(leaf).dtype)
 
 
 def abstract(config: enformer.EnformerConfig) -> dict[str, Any]:

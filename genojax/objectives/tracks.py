@@ -13,7 +13,6 @@ from typing import Any, Literal
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from flax.core import meta
 
 from genojax import metrics
 from genojax.tokenizers import base
@@ -33,9 +32,6 @@ class TracksConfig:
     # Each track's loss is divided by its mean over the training windows to this power. 0: tracks count by their reads, as
     # published; 1: tracks count alike, and the bins of rare high peaks are most of the gradient; 0.5 is between.
     balance: float = 0.0
-    # Start the heads' biases where every prediction is its track's mean over the training windows, in place of zeros, as
-    # published: a small run does not have to spend its steps on getting there.
-    start_at_mean: bool = False
 
     def __post_init__(self):
         if not self.total_weight > 0:
@@ -72,15 +68,7 @@ class Tracks:
 
     def init(self, key: Array, batch: Batch):
         """The model's variables, with boxed logical axis names."""
-        variables = self.model.init(key, jnp.asarray(batch['tokens']), **self._told(batch))
-        if self.config.start_at_mean:
-            for name, mean_C in self.means.items():
-                head = variables['params'][f'head_{name}']
-                bias_C = np.log(np.expm1(mean_C)).astype(
-                    np.float32
-                )  # what softplus makes the mean of
-                head['bias'] = meta.replace_boxed(head['bias'], jnp.asarray(bias_C))
-        return variables
+        return self.model.init(key, jnp.asarray(batch['tokens']), **self._told(batch))
 
     def _told(self, batch: Batch) -> dict[str, Array]:
         if 'accessibility' not in batch:

@@ -44,6 +44,11 @@ class Embedder:
     outputs: tuple[str, ...]  # that the model has of 'pooled', 'first' and 'hidden'
     metadata: dict
 
+    @property
+    def covered(self) -> int:
+        """Bases in the middle of a window that have vectors, for models of bins; 0 where every base is read alike."""
+        return self.reading.window - 2 * self.crop * self.bin if self.bin else 0
+
     def check(self, asked: stretches.Stretches, path: str | os.PathLike) -> None:
         """Whether every stretch can be read, before anything is computed.
 
@@ -102,7 +107,7 @@ def open_model(path: str | os.PathLike, window: int = 0) -> Embedder:
     told = None
     if getattr(network, 'coordinate', 'tokens') == 'cpg':
         told = functools.partial(_cpg, tokenizer)
-    reading, bin, crop = _reading(network, tokenizer, window)
+    reading, bin, crop = reading_of(network, tokenizer, window)
     outputs = ('pooled', 'hidden') if bin else ('pooled', 'first', 'hidden')
     if network.kind == 'basset':
         outputs = ('pooled',)
@@ -115,12 +120,15 @@ def open_model(path: str | os.PathLike, window: int = 0) -> Embedder:
     }
     if network.kind == 'enformer_accessibility':
         metadata['accessibility'] = 'unknown everywhere: DNA alone is read'
+    if bin:
+        kept = reading.window - 2 * crop * bin
+        metadata['covers'] = f'the middle {kept:,} of the {reading.window:,} bases read at once'
     mesh = sharding.make_mesh(sharding.MeshConfig())
     predictor = predict.Predictor(models.build(network), told, mesh)
     return Embedder(predictor, found.params, found.extra, reading, bin, crop, outputs, metadata)
 
 
-def _reading(
+def reading_of(
     network: models.ModelConfig, tokenizer, window: int
 ) -> tuple[predict.Reading, int, int]:
     """How the model reads, and its bin and crop."""
@@ -137,14 +145,17 @@ def _reading(
                 f'leaves some beside {crop} bins at each end'
             ) from error
         return predict.Reading(tokenizer, window=window), bin, crop
+    attention = getattr(network, 'attention', None)
+    block = attention.block if attention is not None and attention.kind == 'bigbird' else 0
     if network.kind == 'hierarchical':
-        return predict.Reading(tokenizer, network.max_tokens, back=network.back), 0, 0
+        ends = network.front + network.back
+        return predict.Reading(tokenizer, network.max_tokens, 0, block, ends, network.back), 0, 0
     most = None
     if network.kind == 'basset':
         most = network.length + 2  # [CLS] and [SEP]
     elif getattr(network, 'positions', '') in ('learned', 'counted'):
         most = network.max_tokens  # relative positions know no longest row
-    return predict.Reading(tokenizer, most), 0, 0
+    return predict.Reading(tokenizer, most, block=block), 0, 0
 
 
 def _cpg(tokenizer: base.Tokenizer, batch) -> dict[str, jax.Array]:

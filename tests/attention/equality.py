@@ -13,7 +13,7 @@ TOLERANCE = {'float32': 2e-5, 'bfloat16': 2e-2}
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One comparison; `segments` is none, padding, packed or keys."""
+    """One comparison; `segments` is none, padding, packed or keys, `bias` none, linear, linear_negative or array."""
 
     pattern: object
     batch: int = 2
@@ -25,13 +25,12 @@ class Case:
     bias: str = 'none'
     dropout: float = 0.0
     lse: bool = False
-    options: tuple = ()
 
     def __str__(self):
         p = self.pattern
         words = [type(p).__name__, f'{p.length}x{p.key_length}', self.dtype]
         words += [x for x in (self.segments, self.bias) if x != 'none']
-        return '-'.join(words + [f'{k}{v}' for k, v in self.options])
+        return '-'.join(words)
 
 
 def segments(kind, batch, length, random):
@@ -68,8 +67,10 @@ def arguments(case, seed=0):
         more['segments_BL'] = segments(case.segments, B, L, random)
         if L != M:
             more['key_segments_BM'] = segments(case.segments, B, M, random)
-    if case.bias == 'linear':
-        arrays['slopes'] = jnp.asarray(random.uniform(0.05, 1, H), jnp.float32)
+    if case.bias.startswith('linear'):
+        slopes = random.uniform(0.05, 1, H)
+        slopes[-1] *= -1 if case.bias == 'linear_negative' else 1
+        arrays['slopes'] = jnp.asarray(slopes, jnp.float32)
         more['coordinates'] = [
             jnp.asarray(np.cumsum(random.uniform(0.3, 2, (B, n)), 1), jnp.float32) for n in (L, M)
         ]

@@ -12,6 +12,7 @@ CASES = [
     Case(patterns.anchored(523, 16, 64), segments='packed', value_width=5),
     Case(patterns.anchored(523, 16, 64, 'columns'), bias='linear', lse=True),
     Case(patterns.anchored(197, 64, 8), bias='linear', dropout=0.2, segments='padding'),
+    Case(patterns.anchored(301, 5, 40), bias='linear_negative'),
     Case(patterns.anchored(301, 3, 40, keys=211), dtype='bfloat16', segments='keys'),
     Case(patterns.anchored(211, 3, 41, 'columns', keys=301), segments='empty'),
 ]

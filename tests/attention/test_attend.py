@@ -170,7 +170,7 @@ def some_case(draw, make):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings('ignore:Do not use the')  # hypothesis, of numpy's generators
-@pytest.mark.parametrize('implementation', ['block_sparse', 'anchored', 'pallas_tpu'])
+@pytest.mark.parametrize('implementation', ['block_sparse', 'anchored', 'pallas_tpu', 'splash_tpu'])
 @hypothesis.settings(max_examples=30, deadline=None, derandomize=True)
 @hypothesis.given(data=st.data())
 def test_sweep(implementation, data):
@@ -178,6 +178,13 @@ def test_sweep(implementation, data):
     case = data.draw(some_case(make))
     if implementation != 'block_sparse' and case.bias == 'array':
         case = dataclasses.replace(case, bias='none')
-    if implementation == 'pallas_tpu':
+    if implementation.endswith('tpu'):
         case = dataclasses.replace(case, dropout=0.0)
+    if (
+        implementation == 'splash_tpu'
+    ):  # square, every query sees itself, no bias, no log-sum-exp, one mask of segments
+        n = case.pattern.length
+        pattern = data.draw(some_pattern(n, n)) | patterns.local(n, 0)
+        segments = case.segments if case.segments != 'keys' else 'packed'
+        case = dataclasses.replace(case, pattern=pattern, bias='none', lse=False, segments=segments)
     equality.check(case, implementation)

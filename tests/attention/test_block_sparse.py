@@ -20,6 +20,9 @@ CASES = [
     Case(patterns.longformer(307, 19, [0, 5, 300]), segments='padding', dtype='bfloat16'),
     Case(patterns.anchored(523, 16, 64), bias='linear', lse=True),
     Case(patterns.strided(211, 13) & patterns.causal(211)),
+    # scores without a bound, in the rows that fill up the last block too
+    Case(patterns.local(300, 30), bias='linear_negative'),
+    Case(patterns.longformer(1024, 64) | patterns.anchored(1024, 200, 128, 'columns'), batch=1),
     # steep slopes and far keys: what rounding leaves is multiplied by distances
     Case(patterns.strided(331, 30), segments='packed', bias='linear', dtype='bfloat16'),
     Case(

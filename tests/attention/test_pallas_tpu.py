@@ -3,6 +3,7 @@
 import equality
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from equality import Case
 
@@ -20,6 +21,7 @@ CASES = [
     ),
     Case(patterns.local(331, 37), segments='empty', bias='linear', batch=1),
     Case(patterns.causal(197, 131), batch=1, segments='keys'),
+    Case(patterns.local(150, 20), batch=1, bias='linear_negative'),
     Case(patterns.bigbird(320, 64, plan='hf_eval'), batch=1),
     Case(patterns.anchored(300, 10, 32), batch=1, segments='packed', bias='linear'),
 ]
@@ -43,6 +45,27 @@ def test_lowers_for_tpu(make):
 
     text = jax.export.export(jax.jit(both), platforms=['tpu'])(x, x, x).mlir_module()
     assert text.count('tpu_custom_call') >= 3
+
+
+def test_segments_are_told_apart_however_large_their_numbers():
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((1, 64, 1, 8)), jnp.float32)
+    ids = jnp.asarray(np.repeat([[2**24, 2**24 + 1]], 32, 1).reshape(1, 64), jnp.int32)
+    got, want = (
+        attention.attend(x, x, x, patterns.full(64), segments_BL=ids, implementation=name)
+        for name in ('pallas_tpu', 'reference')
+    )
+    np.testing.assert_allclose(got, want, atol=2e-5)
+
+
+def test_more_tiles_than_an_entry_numbers_are_refused_and_auto_takes_another_way():
+    n = 1536
+    pattern = patterns.anchored(n, 1, 37) | patterns.strided(n, 29) | patterns.strided(n, 31)
+    pattern = pattern | patterns.random(n, 1, 16)
+    assert len(pattern.blocks(16).tiles) > 2048
+    x = jnp.zeros((1, n, 1, 8))
+    with pytest.raises(NotImplementedError, match='different partial tiles'):
+        attention.attend(x, x, x, pattern, implementation='pallas_tpu')
+    assert attention.choose(pattern, 'tpu', False, False, False) == 'block_sparse'
 
 
 def test_what_it_cannot_do_is_refused():

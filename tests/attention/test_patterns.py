@@ -26,6 +26,12 @@ ALL = [
     patterns.anchored(150, 5, 16, 'columns'),
     patterns.bigbird(203, 8) & patterns.causal(203),
     patterns.local(203, 11) | patterns.bigbird(203, 12) | patterns.strided(203, 13),
+    # pairs of pairs: the tiles of the two in the middle must not be taken for each other
+    patterns.longformer(1024, 64) | patterns.anchored(1024, 200, 128, 'columns'),
+    (patterns.causal(512) & patterns.local(512, 80))
+    | (patterns.bigbird(512) | patterns.local(512, 50)),
+    (patterns.bigbird(512, 16) | patterns.strided(512, 29)) & patterns.anchored(512, 20, 96),
+    (patterns.global_(512, 3) | patterns.random(512, 2)) | patterns.anchored(512, 20, 48),
 ]
 
 

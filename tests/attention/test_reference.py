@@ -109,3 +109,23 @@ def test_what_does_not_fit_is_refused():
         attention.attend(q, k, v, patterns.full(13), implementation='fast')
     with pytest.raises(ValueError, match='different shapes'):
         patterns.full(3) | patterns.full(4)
+    with pytest.raises(ValueError, match='>= 1'):
+        patterns.full(8, 0)
+
+
+@pytest.mark.parametrize(
+    ('name', 'more'),
+    [
+        ('segments_BL', {'segments_BL': jnp.ones((2, 11), jnp.int32)}),
+        ('key_segments_BM', {'key_segments_BM': jnp.ones((3, 13), jnp.int32)}),
+        ('bias', {'bias': jnp.zeros((1, 1, 13, 12))}),
+        ('bias', {'bias': jnp.zeros((3, 1, 13, 13))}),
+        ('slopes_H', {'bias': attention.Linear(jnp.ones(3), jnp.ones((1, 13)), jnp.ones((1, 13)))}),
+        ('k_coord_BM', {'bias': attention.Linear(jnp.ones(2), jnp.ones((1, 13)), jnp.ones((1, 12)))}),
+    ],
+)  # fmt: skip
+def test_what_comes_with_the_arrays_must_fit_too(name, more):
+    """Asked of the door's own check: while tests run, jaxtyping stands in front of it."""
+    x = jnp.zeros((2, 13, 2, 4))
+    with pytest.raises(ValueError, match=f'{name} has shape'):
+        attention.check_shapes(x, x, x, patterns.full(13), **more)

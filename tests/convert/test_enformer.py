@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import math
 import pathlib
+import shutil
 import sys
 
 import jax
@@ -15,6 +16,7 @@ from flax import linen as nn
 from genojax import convert, errors, models
 from genojax.convert import enformer, enformer_names, files, rules, tf_bundle
 from genojax.models import enformer as network
+from genojax.nn import conv
 from genojax.tokenizers import nucleotide
 
 HERE = pathlib.Path(__file__).parent
@@ -138,6 +140,28 @@ def test_what_is_told_beside_the_weights(source, oracle, loaded):
     assert set(loaded.provenance['sha256']) == {path.name for path in source.iterdir()}
     if oracle['source'] == 'enformer_deepmind':  # its code knows no other crop than the published
         assert convert.load(source).config.crop == 320
+
+
+@PORT_S
+def test_averages_that_say_they_are_new_but_are_not_count_as_old(source, oracle, tmp_path):
+    tensors = dict(files.open_source(source).tensors)
+    for name in tensors:
+        if name.endswith('num_batches_tracked'):
+            tensors[name] = np.zeros_like(tensors[name])
+    shutil.copytree(source, tmp_path / 'copy')
+    files.write_tensors(tmp_path / 'copy' / 'model.safetensors', tensors)
+    stats = convert.load(tmp_path / 'copy').extra['batch_stats']['stem']['pointwise']['norm']
+    norm = conv.BatchNorm()
+    shape = (2, 9, len(stats['mean']))
+    x = jnp.asarray(np.random.default_rng(0).standard_normal(shape), jnp.float32)
+    params = {'scale': jnp.ones(shape[2]), 'bias': jnp.zeros(shape[2])}
+    _, after = norm.apply(
+        {'params': params, 'batch_stats': stats}, x, True, mutable=['batch_stats']
+    )
+    wanted = 0.9 * stats['mean'] + 0.1 * np.asarray(x).mean(
+        (0, 1)
+    )  # as torch's, whatever its counter says
+    np.testing.assert_allclose(after['batch_stats']['mean'], wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize('format', ['safetensors', 'tf'])

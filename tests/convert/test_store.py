@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -187,6 +188,20 @@ def test_a_run_starts_from_a_converted_model(converted, tmp_path, capsys):
     code, text = genojax(capsys, 'convert', tmp_path / 'run', tmp_path / 'theirs')
     assert code == 0 and 'licence: Apache-2.0' in text
     equal(convert.load(tmp_path / 'theirs').params, opened.params)
+
+
+def test_a_licence_outlives_the_weights_that_it_came_with(converted, tmp_path, capsys):
+    source = tmp_path / 'source'
+    shutil.copytree(converted, source)
+    run = workdir.Run(recipe(tmp_path, source), tmp_path / 'run', jax.devices()[:1])
+    run.save(run.start(), 1.0)
+    run.close()
+    source.rename(tmp_path / 'elsewhere')
+    code, text = genojax(capsys, 'convert', tmp_path / 'run', tmp_path / 'theirs')
+    assert code == 0 and 'licence: Apache-2.0' in text
+    (tmp_path / 'run' / trained.RIGHTS).unlink()  # as a run of an older version
+    code, text = genojax(capsys, 'convert', tmp_path / 'run', tmp_path / 'others')
+    assert code == 0 and 'licence: unknown' in text and 'not there' in text
 
 
 @pytest.mark.parametrize(

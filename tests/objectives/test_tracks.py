@@ -160,19 +160,6 @@ def test_balanced_losses_are_divided_by_a_power_of_the_track_s_mean(power):
     assert loss == pytest.approx(total / (2 * 9 + 2 * 6), rel=1e-5)
 
 
-def test_heads_start_at_the_tracks_means():
-    objective, params, extra = build(start_at_mean=True)
-    still = jax.tree.map(lambda x: x, params)
-    for name, mean_C in MEANS.items():
-        head = still[f'head_{name}']
-        still[f'head_{name}'] = {**head, 'kernel': jnp.zeros_like(head['kernel'])}
-        found = objective.predict(still, extra, make_batch())[name]
-        meant = np.broadcast_to(np.maximum(mean_C, 1e-3), found.shape)
-        np.testing.assert_allclose(found, meant, rtol=1e-4)
-    plain = build()[1]
-    assert not any(np.asarray(plain[f'head_{name}']['bias']).any() for name in MEANS)
-
-
 def test_training_moves_the_batch_statistics_and_evaluation_does_not():
     objective, params, extra = build()
     batch = make_batch()

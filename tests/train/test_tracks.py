@@ -146,6 +146,13 @@ def test_pieces_are_put_together_where_they_were_cut(folder, tmp_path):
         np.testing.assert_array_equal(found[0][organism], found[1][organism])
 
 
+def test_a_model_and_data_must_agree_on_accessibility(folder, tmp_path):
+    rule = dict.fromkeys(('sim', 'other'), 'open_one')
+    with pytest.raises(errors.UsageError, match='takes 0 accessibility tracks, the data give 1'):
+        data = dataclasses.replace(recipe(folder).data, accessibility=rule)
+        workdir.Run(recipe(folder, data=data), tmp_path / 'run', jax.devices()[:1])
+
+
 def test_a_crop_that_loses_bins_between_pieces_is_refused(folder, tmp_path):
     data = dataclasses.replace(recipe(folder).data, pieces=4, length=64)
     with pytest.raises(errors.UsageError, match='model.crop=16 leaves out bins .* at most 4'):
@@ -171,6 +178,7 @@ def test_a_named_config_goes_with_simulated_tracks_by_flags_alone(name, tmp_path
     values = flags.load(name)
     for field, text in {
         'data.path': 'simulated', 'model.tracks': '(4, 4)', 'model.crop': '8',
+        'data.pieces': '1', 'data.length': '0',
         'data.accessibility': "{'human': 'open_one', 'mouse': 'open_one'}" if 'access' in name else '{}',
     }.items():  # fmt: skip
         flags.override(values, field, text)
