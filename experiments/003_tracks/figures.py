@@ -90,7 +90,11 @@ def draw(runs: list[dict], path: pathlib.Path) -> None:
             label = f'{kind(run)}, {"windows kept aside" if name == "eval" else "training"}'
             labels = axes[0].get_legend_handles_labels()[1]
             axes[0].plot(steps, losses, style, color=colours[kind(run)], label=None if label in labels else label)  # fmt: skip
-    axes[0].set(xlabel='step', ylabel='Poisson loss, tracks balanced', title='Loss')
+    axes[0].set(
+        xlabel='step',
+        ylabel=f'{runs[0]["config"]["objective"]["loss"]} loss, tracks balanced',
+        title='Loss',
+    )
     axes[0].legend(fontsize=7, frameon=False)
     for axis, title in zip(axes[1:], kinds, strict=True):
         run = next(run for run in runs if kind(run) == title)

@@ -4,10 +4,13 @@ Imports numpy only, so that a worker of any peer can use it.
 """
 
 import gc
+import importlib.metadata
 import json
 import os
+import pathlib
 import platform
 import statistics
+import subprocess
 import time
 
 import numpy as np
@@ -113,7 +116,23 @@ def machine() -> dict:
         'cores': os.cpu_count(),
         'python': platform.python_version(),
         'load': os.getloadavg()[0],
+        'commit': _commit(),
+        'versions': {name: _version(name) for name in ('jax', 'torch', 'transformers')},
     }
+
+
+def _commit() -> str:
+    """The commit of the code that is measured, with '+' where it was changed; empty outside of a repository."""
+    command = ['git', 'describe', '--always', '--dirty=+', '--exclude=*']
+    here = pathlib.Path(__file__).parent
+    return subprocess.run(command, capture_output=True, text=True, cwd=here).stdout.strip()
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return 'absent'
 
 
 def emit(record: dict) -> None:

@@ -266,14 +266,24 @@ def _(n, spec, mode):
 # ---- work -----------------------------------------------------------------------------------------------------------
 
 
+def _anchored_pairs(n: int, window: int = 64, period: int = 512) -> int:
+    """Pairs with |i - j| <= window or (i + j) % period == 0, each once; too many tiles to list at 2^20 tokens."""
+    token = np.arange(n)
+    count = np.bincount(token % period, minlength=period)
+    total = int((count * count[-np.arange(period) % period]).sum())
+    for far in range(-window, window + 1):
+        j = token + far
+        inside = (j >= 0) & (j < n)
+        total += int((inside & ((token + j) % period != 0)).sum())
+    return total
+
+
 def model_flops(work: str, n: int, spec: dict, mode: str) -> float:
     """4 K per query-key pair forward, three times that with the backward pass; recomputation is not counted."""
-    b = spec['block']
-    blocks = n // b
-    each = min(5 + spec['random'], blocks)
-    pairs = {
-        'dense': n * n,
-        'bigbird': (blocks - 2) * b * each * b + 2 * b * n,
-        'anchored': n * (2 * 64 + 1 + n / 512),
-    }[work]
+    from genojax.attention import blocks
+
+    if work == 'bigbird':
+        pairs = blocks.pairs(_bigbird(n, spec), spec['block'])
+    else:
+        pairs = n * n if work == 'dense' else _anchored_pairs(n)
     return 4.0 * spec['D'] * spec['B'] * spec['H'] * pairs * (1 if mode == 'forward' else 3)

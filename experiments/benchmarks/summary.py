@@ -2,14 +2,17 @@
 
     python experiments/benchmarks/summary.py
 
-The share is of the best matmul rate that any process saw (`peaks`): one that had a slow core all along does not look fast. A cell is the median over rounds of each round's median of quiet repetitions; the spread is between the best and the
-worst round. Times are only compared within one suite and one setting of the allocator.
+The share is of the best matmul rate that any process saw (`peaks`): one that had a slow core all along does not look fast. A cell
+is the median over rounds of each round's median of quiet repetitions; the spread is between the best and the worst round.
+Times are only compared within one suite and one setting of the allocator.
 """
 
 import collections
 import json
 import pathlib
 import statistics
+
+import peers
 
 RESULTS = pathlib.Path(__file__).resolve().parent / 'results'
 FIELDS = ('us_per_token', 'share', 'median_s', 'added_mib', 'gflops', 'matmul_gflops')
@@ -39,7 +42,10 @@ def points(records: list[dict]) -> list[dict]:
     for record in records:
         if 'error' not in record:
             best = peak[record['clock']]
-            record = {**record, 'share': record['gflops'] / best, 'matmul_gflops': best}
+            # counted again here, so that all lines are counted alike
+            flops = peers.model_flops(record['work'], record['n'], record, record['mode'])
+            rate = flops / record['median_s'] / 1e9
+            record |= {'gflops': rate, 'share': rate / best, 'matmul_gflops': best}
         groups[record['peer'], record['n'], record['mode'], record['malloc']].append(record)
     out = []
     for (peer, n, mode, malloc), group in groups.items():
@@ -88,9 +94,10 @@ def picture(found: list[dict]) -> None:
     matplotlib.use('Agg')
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4), sharey=True)
+    figure, axes = pyplot.subplots(1, 2, figsize=(12, 4), sharey=True, layout='constrained')
     for axis, mode in zip(axes, ('forward', 'both'), strict=False):
-        for peer in dict.fromkeys(p['peer'] for p in found):
+        # the same colour in both: a peer may be missing in one
+        for number, peer in enumerate(dict.fromkeys(p['peer'] for p in found)):
             line = sorted(
                 (p['n'], p['share'])
                 for p in found
@@ -98,14 +105,20 @@ def picture(found: list[dict]) -> None:
             )
             if line:
                 wide = 2.5 if peer.startswith('genojax') else 1.2
-                axis.plot(*zip(*line, strict=False), marker='o', linewidth=wide, label=peer)
+                axis.plot(
+                    *zip(*line, strict=True),
+                    marker='o',
+                    linewidth=wide,
+                    label=peer,
+                    color=f'C{number}',
+                )
         axis.set_xscale('log', base=2)
         axis.set_xlabel('tokens')
         axis.set_title('forward' if mode == 'forward' else 'forward + backward')
         axis.grid(alpha=0.3)
     axes[0].set_ylabel('model FLOPs / matmul rate of the core')
-    axes[0].legend(fontsize=8)
-    figure.tight_layout()
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, loc='outside right upper', frameon=False)
     figure.savefig(RESULTS / 'attention.png', dpi=110)
 
 
@@ -114,7 +127,7 @@ def main() -> None:
     suites = [p.stem.removeprefix('attention_') for p in sorted(RESULTS.glob('attention_*.jsonl'))]
     found = {suite: points(read(suite)) for suite in suites}
     lines = [
-        'Microseconds per token (share of the matmul rate measured in the same round), memory added.',
+        'Microseconds per token (share of the best matmul rate that any process saw on that core), memory added.',
         '',
     ]
     for suite, items in found.items():
@@ -124,6 +137,10 @@ def main() -> None:
                 if rows:
                     title = 'forward' if mode == 'forward' else 'forward + backward'
                     lines += [f'### {suite}, {title}, allocator {malloc}', '', *rows, '']
+                    chosen = [p for p in items if (p['mode'], p['malloc']) == (mode, malloc)]
+                    failed = [p for p in chosen if 'error' in p]
+                    lines += [f'{p["peer"]} at {p["n"]:,}: {p["error"]}' for p in failed]
+                    lines += [''] * bool(failed)
     (RESULTS / 'attention.md').write_text('\n'.join(lines))
     (RESULTS / 'attention.json').write_text(json.dumps(found, indent=1))
     if found.get('main'):

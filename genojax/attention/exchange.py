@@ -12,6 +12,14 @@ Bytes that each device receives in a round, for arrays of `size` bytes per block
     halo      2 * halo * size                    collective-permute
     gathered  (n - 1) * gathered * size          all-gather
     sent      (n - 1) * sent * size              all-to-all
+    wide rows (n - 1) * rows * size / 2          all-gather of their queries, and of one number a row
+
+The partial outputs of wide rows are added up over all devices (a reduction, not counted here). Two kinds of pattern go
+another way, again for arrays of `size` bytes per block, keys and values together:
+    ring      (n - 1) * own * size               collective-permute, one step of n - 1 in the program's loop
+    anchored  (n - 1) / n * own * (2 * size + one number a token)   all-to-all by residue: queries, keys and values there,
+              outputs and log-sum-exps back; its window has a halo as above
+The backward pass moves what the forward pass did and the cotangents of it the other way.
 """
 
 import dataclasses
@@ -20,6 +28,8 @@ import functools
 import numpy as np
 
 from genojax.attention import blocks, patterns, schedule
+
+MOST_RING_TILES = 2**22  # seconds and some hundred MiB to list
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,6 +101,15 @@ def check(pattern: patterns.Pattern, devices: int, block: int) -> None:
             f'{pattern.length} tokens do not make whole blocks of {block} on {devices} devices; '
             f'pad to {whole} tokens with segment id 0'
         )
+
+
+def ring_block(pattern: patterns.Pattern, devices: int, block: int) -> int:
+    """The block doubled until the tiles of a dense pattern can be listed, as far as devices hold whole blocks."""
+    while pattern.candidate_count(block) > MOST_RING_TILES and not pattern.length % (
+        2 * block * devices
+    ):
+        block *= 2
+    return block
 
 
 def wants_ring(pattern: patterns.Pattern, devices: int, block: int) -> bool:

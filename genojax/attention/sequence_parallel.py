@@ -143,7 +143,9 @@ def _run(how: Split, local, pattern):
         return functools.partial(_anchored, how.devices)
     block = _block(pattern)
     if exchange.wants_ring(pattern, how.devices, block):
-        return functools.partial(_ring, how.devices, block)
+        return functools.partial(
+            _ring, how.devices, exchange.ring_block(pattern, how.devices, block)
+        )
     return functools.partial(_blocks, how.devices, block)
 
 

@@ -174,7 +174,7 @@ def cpg_coordinate(
     L - 1 - s(L - 1 - i), because C and G change places and CpG is its own reverse complement. The mean is over the
     window given to the model, so the same DNA has the same relative, not absolute, rates in every window.
 
-    In f32 a coordinate near 2^20 is resolved to 1/16 base.
+    In f32 a coordinate near 2^20 is resolved to 1/16 base, and the sum up to there rounds by some of these.
 
     Args:
         valid_B: number of real bases of each row; beyond them s advances by 1.

@@ -105,6 +105,26 @@ def test_bytes_moved_are_the_formula():
     assert moved(text, n) == {'collective-permute': 2 * local.halo * size} and local.halo == 2
 
 
+def test_bytes_of_a_ring_and_of_residues_are_the_formula():
+    n, length, width = 8, 4096, 64
+    own = length // n
+    text = compiled(patterns.full(length), {'sequence': n}, heads=1).as_text()
+    assert moved(text, n) == {'collective-permute': own * 2 * width * 4}  # one step of the loop
+    pattern = patterns.anchored(length, 64, 512)
+    text = compiled(pattern, {'sequence': n}, heads=1).as_text()
+    halo = exchange.plan(patterns.local(length, 64), n, 64).halo
+    assert moved(text, n) == {
+        'collective-permute': 2 * halo * 64 * 2 * width * 4,
+        'all-to-all': pytest.approx((n - 1) / n * own * (4 * width + 1) * 4),
+    }
+
+
+def test_a_dense_pattern_too_long_for_small_tiles_goes_round_in_larger_ones():
+    assert exchange.ring_block(patterns.causal(1024), 4, 64) == 64
+    assert exchange.ring_block(patterns.full(2**20), 8, 64) == 512
+    assert exchange.wants_ring(patterns.full(2**20), 8, 64)
+
+
 @pytest.mark.parametrize(
     ('make', 'heads', 'share'),
     [
