@@ -48,6 +48,7 @@ def test_bins_of_the_data_that_are_not_the_model_s_are_refused(tmp_path):
     values = flags.load('enformer_small')
     for name, text in {
         'data.path': 'simulated', 'model.tracks': '(4, 4)', 'model.crop': '8', 'data.bin': '32',
+        'data.pieces': '1', 'data.length': '0',
     }.items():  # fmt: skip
         flags.override(values, name, text)
     with pytest.raises(Exception, match='data.bin=32, but the model predicts bins of 128 bp'):

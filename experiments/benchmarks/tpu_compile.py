@@ -32,6 +32,7 @@ CASES = {
     'bigbird_131072': (lambda: patterns.bigbird(2**17), 'pallas_tpu'),
     'bigbird_1048576': (lambda: patterns.bigbird(2**20), 'pallas_tpu'),
     'bigbird_block128_1048576': (lambda: patterns.bigbird(2**20, 128), 'pallas_tpu'),
+    'bigbird_segments_131072': (lambda: patterns.bigbird(2**17), 'pallas_tpu'),
     'anchored_131072': (lambda: patterns.anchored(2**17), 'pallas_tpu'),
     'splash_bigbird_16384': (lambda: patterns.bigbird(2**14, 128), 'splash_tpu'),
     'splash_bigbird_block512_174592': (lambda: patterns.bigbird(174_592, 512), 'splash_tpu'),
@@ -51,14 +52,22 @@ def compile_case(name: str, chip: str, heads: int, width: int) -> dict:
         sharding = jax.NamedSharding(mesh, jax.P())
         x = jax.ShapeDtypeStruct((1, pattern.length, heads, width), jnp.bfloat16, sharding=sharding)
 
-        def f(q, k, v):
-            return attention.attend(q, k, v, pattern, implementation=implementation)
+        ids = None
+        if 'segments' in name:
+            ids = jax.ShapeDtypeStruct((1, pattern.length), jnp.int32, sharding=sharding)
 
-        def both(q, k, v):
-            o, back = jax.vjp(f, q, k, v)
+        def both(q, k, v, ids):
+            o, back = jax.vjp(
+                lambda q, k, v: attention.attend(
+                    q, k, v, pattern, segments_BL=ids, implementation=implementation
+                ),
+                q,
+                k,
+                v,
+            )
             return o, back(o)
 
-        memory = jax.jit(both).lower(x, x, x).compile().memory_analysis()
+        memory = jax.jit(both).lower(x, x, x, ids).compile().memory_analysis()
         record['temp_mib'] = memory.temp_size_in_bytes / 2**20
         record['arguments_mib'] = memory.argument_size_in_bytes / 2**20
         record['output_mib'] = memory.output_size_in_bytes / 2**20
