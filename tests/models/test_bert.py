@@ -61,7 +61,8 @@ def test_parameter_counts_are_the_published_checkpoints(name):
 
 
 def test_nucleotransformer_has_350_million_parameters():
-    assert parameters('nucleotransformer') == pytest.approx(350e6, rel=0.03)
+    assert parameters('nucleotransformer') == 353_758_218 == pytest.approx(350e6, rel=0.03)
+    assert parameters('nucleotransformer_6mer') == 357_955_593 == pytest.approx(350e6, rel=0.03)
 
 
 def test_padding_changes_nothing(small):

@@ -1,0 +1,60 @@
+"""NucleoTransformer on 6-mers side by side: 1,048,576 bp in 174,767 tokens; 357,955,593 parameters.
+
+The same encoder as `nucleotransformer` with the tokens of the Nucleotide Transformer: six bases a token, single ones where an N
+or the end of the row breaks the frame. A row is a sixth as long, and a hidden token hides six bases at once.
+
+Hardware: written for 256 TPU v5e: a row is split over 16 chips, 16 rows a step. Not run at full length here: hours and
+number to expect unknown.
+
+genojax train --config=nucleotransformer_6mer --config.data.shards=DIR --workdir=runs/nucleotransformer_6mer
+"""
+
+import ml_collections
+
+from genojax import experiment, optim, sharding
+from genojax.data import feeds, mixture
+from genojax.models import bert
+from genojax.nn import self_attention
+from genojax.objectives import masking, mlm
+
+
+def get_config() -> ml_collections.ConfigDict:
+    return experiment.to_config(
+        experiment.Experiment(
+            model=bert.BertConfig(
+                vocab=4105,
+                pad_id=1,
+                width=1024,
+                depth=28,
+                heads=16,
+                inner=4096,
+                max_tokens=174_767,
+                token_types=0,
+                dropout=0.0,
+                attention_dropout=0.0,
+                epsilon=1e-5,
+                dtype='bfloat16',
+                attention=self_attention.AttentionConfig(
+                    kind='bigbird', block=128, near=3, ends=2, random=3
+                ),
+                positions='rotary',
+                block='pre_norm',
+                embed_norm=False,
+                final_norm=True,
+                remat='block',
+                length_multiple=16 * 128,  # devices along the sequence x block
+            ),
+            objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.15)),
+            data=feeds.GenomesConfig(
+                mixture=mixture.MixtureConfig(weights={'*': 1.0}, length=1_048_576, batch_size=16),
+                eval_windows=64,
+            ),
+            tokenizer=experiment.TokenizerConfig('nonoverlapping', 6),
+            optim=optim.OptimConfig(peak=2e-4, warmup=1_000, decay='cosine', floor=0.1),
+            steps=10_000,
+            log_every=10,
+            eval_every=250,
+            save_every=250,
+            mesh=sharding.MeshConfig(fsdp=16, sequence=16),
+        )
+    )
