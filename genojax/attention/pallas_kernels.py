@@ -58,8 +58,11 @@ def attend(
 
 
 def _attend_fwd(static: Static, q_BLHK, k_BMHK, v_BMHV, tokens: Tokens):
-    o, lse = _forward(static, q_BLHK, k_BMHK, v_BMHV, tokens)
-    return (o, lse), (q_BLHK, k_BMHK, v_BMHV, tokens, o, lse)
+    # Kept as it is before it is rounded: where a row sees one key in effect, its score gradients are a difference of two
+    # numbers that are almost the same, and one of them is made from it.
+    o, lse = _forward(dataclasses.replace(static, part=True), q_BLHK, k_BMHK, v_BMHV, tokens)
+    rounded = o if static.part else o.astype(q_BLHK.dtype)
+    return (rounded, lse), (q_BLHK, k_BMHK, v_BMHV, tokens, o, lse)
 
 
 class _Arrays:

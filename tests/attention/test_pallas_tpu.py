@@ -22,6 +22,17 @@ CASES = [
     Case(patterns.local(331, 37), segments='empty', bias='linear', batch=1),
     Case(patterns.causal(197, 131), batch=1, segments='keys'),
     Case(patterns.local(150, 20), batch=1, bias='linear_negative'),
+    # steep slopes: most rows see one key in effect
+    Case(
+        patterns.strided(113, 19),
+        batch=1,
+        heads=1,
+        width=12,
+        value_width=3,
+        dtype='bfloat16',
+        bias='linear',
+        segments='padding',
+    ),
     Case(patterns.bigbird(320, 64, plan='hf_eval'), batch=1),
     Case(patterns.anchored(300, 10, 32), batch=1, segments='packed', bias='linear'),
 ]
