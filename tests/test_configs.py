@@ -105,6 +105,9 @@ def _zero_tracks(recipe) -> dict[str, np.ndarray]:
         ('longformer', ('alibi', 'tokens')),
         ('bigbird', ('alibi', 'cpg')),
         ('anchored', ('rotary', 'cpg')),
+        ('causal', ('rotary', 'tokens')),
+        ('strided', ('rotary', 'tokens')),
+        ('random', ('learned', 'tokens')),
     ],
 )
 def test_every_pattern_and_kind_of_position_means_the_reference(pattern, places):

@@ -16,12 +16,16 @@ from genojax.typing import Array, Float, Int
 class AttentionConfig:
     """Who attends to whom, and how it is computed. A field counts only for the kinds that its comment names."""
 
-    kind: Literal['full', 'local', 'longformer', 'bigbird', 'anchored'] = 'full'
-    window: int = 64  # tokens on each side: local, longformer, anchored
+    kind: Literal[
+        'full', 'causal', 'local', 'longformer', 'strided', 'random', 'bigbird', 'anchored'
+    ] = 'full'
+    window: int = 64  # tokens on each side: all but full, causal and bigbird
     global_tokens: int = 1  # longformer: the first tokens, such as [CLS]
-    period: int = 512  # tokens between anchors: anchored
+    period: int = (
+        512  # tokens between anchors: anchored; between the tokens seen beyond the window: strided
+    )
     anchors: Literal['antidiagonal', 'columns'] = 'antidiagonal'  # anchored
-    block: int = 64  # tokens: bigbird, as are the next four
+    block: int = 64  # tokens: bigbird, as are the next four, and random, as are `random` and `seed`
     near: int = 3  # blocks, the own one among them
     ends: int = 2  # global blocks: the first and the last
     random: int = 3  # blocks
@@ -53,8 +57,16 @@ class AttentionConfig:
         match self.kind:
             case 'full':
                 return patterns.full(length)
+            case 'causal':
+                return patterns.causal(length)
             case 'local':
                 return patterns.local(length, self.window)
+            case 'strided':
+                window = patterns.local(length, self.window)
+                return window | patterns.strided(length, self.period)
+            case 'random':
+                drawn = patterns.random(length, self.random, self.block, self.seed)
+                return patterns.local(length, self.window) | drawn
             case 'longformer':
                 return patterns.longformer(length, self.window, self.global_tokens)
             case 'anchored':

@@ -146,7 +146,8 @@ def reading_of(
             ) from error
         return predict.Reading(tokenizer, window=window), bin, crop
     attention = getattr(network, 'attention', None)
-    block = attention.block if attention is not None and attention.kind == 'bigbird' else 0
+    by_blocks = attention is not None and attention.kind in ('bigbird', 'random')
+    block = attention.block if by_blocks else 0
     if network.kind == 'hierarchical':
         ends = network.front + network.back
         return predict.Reading(tokenizer, network.max_tokens, 0, block, ends, network.back), 0, 0
