@@ -54,7 +54,7 @@ class Checkpoints:
                 read_only=read_only,
             ),
         )
-        self._unsealed: set[int] = set()
+        self._unfinished: set[int] = set()
 
     def steps(self) -> list[int]:
         """Steps that are whole, oldest first."""
@@ -97,11 +97,11 @@ class Checkpoints:
             metrics=None if loss is None else {'loss': loss},
             force=True,
         )
-        self._unsealed.add(step)
+        self._unfinished.add(step)
 
-    def seal(self) -> None:
+    def finalize(self) -> None:
         """Hash what has reached the disk, without waiting for what has not."""
-        if self._unsealed and not self._manager.is_saving_in_progress():
+        if self._unfinished and not self._manager.is_saving_in_progress():
             self.wait()
 
     def wait(self) -> None:
@@ -109,14 +109,14 @@ class Checkpoints:
         if self._read_only:
             return
         self._manager.wait_until_finished()
-        for step in sorted(self._unsealed):
+        for step in sorted(self._unfinished):
             if jax.process_index() == 0:
                 data = json.loads((self.directory / str(step) / 'data' / 'metadata').read_text())
                 record = {'loss': data['loss'], 'files': self._hashes(step)}
                 partial = self._integrity / f'{step}.partial'
                 partial.write_text(json.dumps(record, indent=1))
                 partial.replace(self._integrity / f'{step}.json')
-        self._unsealed.clear()
+        self._unfinished.clear()
         for record in self._integrity.glob('*.json'):
             if not (self.directory / record.stem).exists():
                 record.unlink()

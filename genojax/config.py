@@ -1,23 +1,26 @@
-"""Configs are data: frozen dataclasses to and from plain dictionaries, with every mistake reported at once.
+"""Configs as data: frozen dataclasses to and from plain dictionaries, all mistakes in one error.
 
-A dataclass that is one of several choices in its place (a model, an objective) has a field `kind: Literal['name']`;
-its name in the dictionary picks the class among those in the annotation. Nothing else in a config names code.
+Where a field allows several config classes, the dictionary's `kind` selects one by name. The classes
+are those of the annotation, a union of dataclasses with a field `kind: Literal['name']`, or those
+of an open base class: a class with a classmethod `config_kinds() -> dict[str, type]`. Nothing else
+in a config names code.
 """
 
 import dataclasses
 import difflib
 import functools
+import inspect
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from genojax import errors
 
 
 def to_dict(config: Any) -> Any:
-    """A dataclass tree as dictionaries, lists and plain values: what JSON keeps."""
+    """A dataclass tree as dictionaries, lists and plain values, ready for JSON."""
     if dataclasses.is_dataclass(config):
         return {
             field.name: to_dict(getattr(config, field.name)) for field in dataclasses.fields(config)
@@ -30,16 +33,17 @@ def to_dict(config: Any) -> Any:
 
 
 def from_dict(cls: type, values: Mapping[str, Any]) -> Any:
-    """The dataclass tree that a dictionary means.
+    """The dataclass tree of class `cls` that a dictionary describes; the inverse of `to_dict`.
 
     Raises:
-        UsageError: one line a mistake, all of them: unknown field (with the nearest known one), wrong type, missing
-            field, NaN or infinity, and whatever `__post_init__` refuses.
+        UsageError: one line per mistake, all of them: an unknown field or kind (with the nearest
+            known one), a wrong type, a missing field, NaN or infinity, and whatever `__post_init__`
+            refuses.
     """
     mistakes: list[str] = []
     config = _build(cls, values, '', mistakes)
     if mistakes:
-        raise errors.UsageError('\n'.join(['the config cannot be meant:', *mistakes]))
+        raise errors.UsageError('\n'.join(['invalid config:', *mistakes]))
     return config
 
 
@@ -61,26 +65,30 @@ def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
+def _suggestion(name: Any, known: Collection[str]) -> str:
+    nearest = difflib.get_close_matches(str(name), known, n=1)
+    return f'; did you mean {nearest[0]!r}?' if nearest else ''
+
+
 def _build(cls: type, values: Any, path: str, mistakes: list[str]) -> Any:
     if isinstance(values, cls):
         return values
     where = path.rstrip('.') or 'config'
     if not isinstance(values, Mapping):
-        mistakes.append(f'  {where}: {values!r} is not a group of fields')
+        mistakes.append(f'  {where}: {values!r} is not a dictionary of fields')
         return None
     before = len(mistakes)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for key in values:
         if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f'; did you mean {near[0]!r}?' if near else f'; known: {", ".join(fields)}'
+            hint = _suggestion(key, fields) or f'; known fields: {", ".join(fields)}'
             mistakes.append(f'  {path}{key}: no such field{hint}')
     arguments = {}
     for name, field in fields.items():
         if name in values:
             arguments[name] = _value(_hints(cls)[name], values[name], f'{path}{name}', mistakes)
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            mistakes.append(f'  {path}{name}: missing')
+            mistakes.append(f'  {path}{name}: required field is missing')
     if len(mistakes) > before:
         return None
     try:
@@ -93,28 +101,20 @@ def _build(cls: type, values: Any, path: str, mistakes: list[str]) -> Any:
 def _value(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return _choice(parts, value, where, mistakes)
+        return _union(parts, value, where, mistakes)
     if origin is typing.Literal:
         if value not in parts:
             mistakes.append(f'  {where}: {value!r} is not one of {", ".join(map(repr, parts))}')
         return value
+    if inspect.isclass(hint) and hasattr(hint, 'config_kinds'):
+        return _open_base(hint, value, where, mistakes)
     if dataclasses.is_dataclass(hint):
         return _build(hint, value, f'{where}.', mistakes)
     if origin is tuple:
-        if not isinstance(value, tuple | list):
-            mistakes.append(f'  {where}: {value!r} is not a list')
-            return value
-        inner = parts[:1] * len(value) if parts[1:] == (...,) else parts
-        if len(inner) != len(value):
-            mistakes.append(f'  {where}: {len(value)} values where {len(inner)} are expected')
-            return value
-        return tuple(
-            _value(part, item, f'{where}[{i}]', mistakes)
-            for i, (part, item) in enumerate(zip(inner, value, strict=True))
-        )
+        return _tuple(parts, value, where, mistakes)
     if origin is dict:
         if not isinstance(value, Mapping):
-            mistakes.append(f'  {where}: {value!r} is not a group of fields')
+            mistakes.append(f'  {where}: {value!r} is not a dictionary')
             return value
         return {
             str(key): _value(parts[1], item, f'{where}.{key}', mistakes)
@@ -123,7 +123,21 @@ def _value(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
     return _plain(hint, value, where, mistakes)
 
 
-def _choice(parts: tuple, value: Any, where: str, mistakes: list[str]) -> Any:
+def _tuple(parts: tuple, value: Any, where: str, mistakes: list[str]) -> Any:
+    if not isinstance(value, tuple | list):
+        mistakes.append(f'  {where}: {value!r} is not a list')
+        return value
+    inner = parts[:1] * len(value) if parts[1:] == (...,) else parts
+    if len(inner) != len(value):
+        mistakes.append(f'  {where}: {len(value)} values instead of {len(inner)}')
+        return value
+    return tuple(
+        _value(part, item, f'{where}[{i}]', mistakes)
+        for i, (part, item) in enumerate(zip(inner, value, strict=True))
+    )
+
+
+def _union(parts: tuple, value: Any, where: str, mistakes: list[str]) -> Any:
     if value is None and type(None) in parts:
         return None
     classes = [part for part in parts if dataclasses.is_dataclass(part)]
@@ -131,26 +145,48 @@ def _choice(parts: tuple, value: Any, where: str, mistakes: list[str]) -> Any:
         return value
     if len(classes) > 1:
         kinds = {typing.get_args(_hints(part)['kind'])[0]: part for part in classes}
-        kind = value.get('kind') if isinstance(value, Mapping) else None
-        if kind not in kinds:
-            mistakes.append(f'  {where}.kind: {kind!r} is not one of {", ".join(map(repr, kinds))}')
-            return None
-        return _build(kinds[kind], value, f'{where}.', mistakes)
+        return _by_kind(kinds, value, where, mistakes)
     others = [part for part in parts if part is not type(None)]
     return _value(others[0], value, where, mistakes)
+
+
+def _open_base(base: type, value: Any, where: str, mistakes: list[str]) -> Any:
+    """The config of whichever class of `base.config_kinds()` has the dictionary's kind."""
+    if isinstance(value, base):
+        return value
+    kinds = base.config_kinds()
+    if base in kinds.values():  # the annotation names one kind, so nothing is left to select
+        return _build(base, value, f'{where}.', mistakes)
+    return _by_kind(kinds, value, where, mistakes)
+
+
+def _by_kind(kinds: Mapping[str, type], value: Any, where: str, mistakes: list[str]) -> Any:
+    if not isinstance(value, Mapping):
+        mistakes.append(f'  {where}: {value!r} is not a dictionary of fields')
+        return None
+    kind = value.get('kind')
+    if isinstance(kind, str) and kind in kinds:
+        return _build(kinds[kind], value, f'{where}.', mistakes)
+    if kind is None:
+        problem = 'required field is missing, one of'
+    else:
+        problem = f'{kind!r} is not one of'
+    known = ', '.join(map(repr, kinds))
+    mistakes.append(f'  {where}.kind: {problem} {known}{_suggestion(kind, kinds)}')
+    return None
 
 
 def _plain(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if hint is float and is_number:
         if not math.isfinite(value):
-            mistakes.append(f'  {where}: {value} is not finite')
+            mistakes.append(f'  {where}: {value} is not a finite number')
         return float(value)
     if hint is int and is_number and float(value).is_integer():
         return int(value)  # 1e3 steps are 1,000 steps
     if hint in (int, float, str, bool) and type(value) is not hint:
-        mistakes.append(f'  {where}: {value!r} is not {_ARTICLE[hint]}')
+        mistakes.append(f'  {where}: {value!r} is not {_TYPE_NAMES[hint]}')
     return value
 
 
-_ARTICLE = {int: 'a whole number', float: 'a number', str: 'text', bool: 'True or False'}
+_TYPE_NAMES = {int: 'an integer', float: 'a number', str: 'a string', bool: 'True or False'}

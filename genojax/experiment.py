@@ -155,7 +155,7 @@ def abstract(experiment: Experiment, objective, batch, mesh: jax.sharding.Mesh) 
     boxed = jax.eval_shape(
         lambda key, batch: init_boxed(experiment, objective, key, batch), jax.random.key(0), batch
     )
-    shardings = sharding.of_variables(boxed, mesh)
+    shardings = sharding.variable_shardings(boxed, mesh)
     return jax.tree.map(
         lambda leaf, where: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where),
         meta.unbox(boxed),

@@ -1,11 +1,14 @@
-"""Places on a genome. Coordinates are 0-based and half-open, as in BED; readers of 1-based formats shift once."""
+"""Positions on a genome: intervals, variants and region kinds.
+
+Coordinates are 0-based and half-open, as in BED. Readers of 1-based formats (GFF, VCF) convert once.
+"""
 
 import dataclasses
 import enum
 
 
 class Region(enum.IntFlag):
-    """What a base is part of: bits, because elements nest (a CDS lies in an exon, a repeat in an intron)."""
+    """Annotated element a base lies in, as a bit set, because elements nest (a CDS in an exon)."""
 
     EXON = 1
     CDS = 2
@@ -21,7 +24,11 @@ REGION_NAMES = tuple(region.name.lower() for region in REGIONS)
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Interval:
-    """Bases start .. end-1 of a contig, on a strand ('+', '-' or '.' for either)."""
+    """Bases start .. end - 1 of a contig, on strand '+', '-' or '.' (either).
+
+    Raises:
+        ValueError: not 0 <= start <= end, or another strand.
+    """
 
     contig: str
     start: int
@@ -37,7 +44,75 @@ class Interval:
             raise ValueError(f'strand {self.strand!r} is not +, - or .')
 
     def __len__(self) -> int:
+        """Number of bases."""
         return self.end - self.start
 
     def overlaps(self, other: 'Interval') -> bool:
+        """Whether the two share a base, on whichever strand."""
         return self.contig == other.contig and self.start < other.end and other.start < self.end
+
+
+_VARIANT_LETTERS = frozenset('ACGTN')
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Variant:
+    """A change of the bases `reference` at `position` of a contig into `alternate`.
+
+    Insertions and deletions are anchored as in VCF: both alleles hold at least one base, so the
+    deletion of C from AC is AC -> A.
+
+    Args:
+        contig: name of the contig.
+        position: 0-based position of the first base of `reference`, on the forward strand.
+        reference: bases of the reference genome, upper case, of A, C, G, T and N.
+        alternate: the bases in their place, likewise.
+
+    Raises:
+        ValueError: a negative position, equal alleles, or an allele that is empty, in lower case or
+            symbolic (`<DEL>`, `*`, `.`).
+    """
+
+    contig: str
+    position: int
+    reference: str
+    alternate: str
+
+    def __post_init__(self):
+        if self.position < 0:
+            raise ValueError(f'position {self.position} of a variant on {self.contig} is below 0')
+        for name in ('reference', 'alternate'):
+            allele = getattr(self, name)
+            if not allele or not _VARIANT_LETTERS.issuperset(allele):
+                raise ValueError(
+                    f'{name} allele {allele!r} at {self.contig}:{self.position} is not a sequence of '
+                    'A, C, G, T and N'
+                )
+        if self.reference == self.alternate:
+            raise ValueError(
+                f'reference and alternate allele at {self.contig}:{self.position} are both '
+                f'{self.reference!r}'
+            )
+
+    @classmethod
+    def from_vcf(cls, contig: str, position: int, reference: str, alternate: str) -> 'Variant':
+        """The variant of one VCF row and one of its ALT alleles; letters of either case.
+
+        Args:
+            position: POS, 1-based. This is the only place where it is shifted.
+
+        Raises:
+            ValueError: see the class; also position 0, which VCF uses for telomeres.
+        """
+        if position < 1:
+            raise ValueError(f'VCF position {position} on {contig} is below 1')
+        return cls(contig, position - 1, reference.upper(), alternate.upper())
+
+    def interval(self) -> Interval:
+        """The bases of the reference allele."""
+        return Interval(self.contig, self.position, self.position + len(self.reference))
+
+    @property
+    def is_snv(self) -> bool:
+        """Whether one base is replaced by one other base."""
+        return len(self.reference) == len(self.alternate) == 1

@@ -83,42 +83,6 @@ def auprc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = N
     return _float_if_single(average, weights)
 
 
-def mcc(labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None):
-    """Matthews correlation of 0/1 labels and 0/1 predictions.
-
-    0 where a row or column of the confusion matrix is empty: the limit value, and what scikit-learn gives.
-    """
-    label_N, called_N = _binary(labels, 'labels'), _binary(predictions, 'predictions')
-    if label_N.shape != called_N.shape:
-        raise ValueError(f'{label_N.shape=} and {called_N.shape=} differ')
-    weight_WN = np.ones(label_N.size) if weights is None else np.asarray(weights, float)
-    total = weight_WN.sum(-1)
-    label, called = weight_WN @ label_N, weight_WN @ called_N
-    covariance = (weight_WN @ (label_N & called_N)) * total - label * called
-    spread = np.sqrt(label * (total - label)) * np.sqrt(called * (total - called))
-    value = np.divide(covariance, spread, out=np.zeros_like(spread), where=spread > 0)
-    return _float_if_single(value, weights)
-
-
-def pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None):
-    """Correlation of two vectors [N]; a constant vector has none and raises ValueError."""
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    if x.ndim != 1 or x.shape != y.shape:
-        raise ValueError(f'pearson needs two vectors of one length, not {x.shape} and {y.shape}')
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError('a value is NaN or infinite')
-    if x.size < 2 or x.min() == x.max() or y.min() == y.max():
-        raise ValueError('a correlation needs two vectors that are not constant')
-    # Centred and scaled first, so that the weighted moments below do not cancel.
-    x, y = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
-    weight_WN = np.ones(x.size) if weights is None else np.asarray(weights, float)
-    weight_WN = weight_WN / weight_WN.sum(-1, keepdims=True)
-    mean_x, mean_y = weight_WN @ x, weight_WN @ y
-    covariance = weight_WN @ (x * y) - mean_x * mean_y
-    variance = (weight_WN @ (x * x) - mean_x**2) * (weight_WN @ (y * y) - mean_y**2)
-    return _float_if_single(_ratio(covariance, np.sqrt(np.maximum(variance, 0))), weights)
-
-
 def roc_curve(
     labels: np.ndarray, scores: np.ndarray, points: int = 200
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -164,7 +128,7 @@ def bootstrap_interval(
     Args:
         metric: `auroc`, `auprc`, or any function (labels, scores, weights_WN) -> [W].
         stratified: resample within each class, so that every resample has the classes in the proportion seen (right
-            for AUROC, and it keeps a small test set defined). Needs discrete labels: False for `pearson`.
+            for AUROC, and it keeps a small test set defined). Needs discrete labels.
         clusters: [N] ids; whole clusters are drawn (plain, not stratified) where rows are not independent.
     """
     value = float(metric(labels, scores))

@@ -77,7 +77,7 @@ class Predictor:
             if self.told is None:
                 batch = {'tokens': batch['tokens']}
             with jax.set_mesh(self.mesh):  # `attend` looks at it
-                batch = jax.device_put(batch, sharding.of_batch(self.mesh))
+                batch = jax.device_put(batch, sharding.batch_sharding(self.mesh))
                 found = self._call(params, extra, batch, outputs=tuple(outputs))
             if waiting is not None:
                 yield jax.device_get(waiting)

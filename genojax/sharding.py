@@ -1,8 +1,9 @@
-"""How arrays lie on a device mesh: four mesh axes and one table from logical axis names to them.
+"""Shardings on a device mesh: four mesh axes, and one table from logical axis names to them.
 
-Every parameter names its axes with words of the model ('embed', 'heads'); `RULES` says where each word may be split.
-Pure `jax.jit` with in and out shardings does the rest (what used to be called pjit). An axis that the mesh does not
-divide is replicated, so published vocabularies keep their published size on any mesh.
+Every parameter names its axes in terms of the model ('embed', 'heads'); `RULES` maps each name to
+the mesh axes that may shard it. `jax.jit` with input and output shardings (formerly pjit) does the
+rest. An axis whose size is not divisible by its mesh axes is replicated, so published vocabularies
+keep their published size on any mesh.
 """
 
 import dataclasses
@@ -14,9 +15,11 @@ from flax import linen as nn
 from flax.core import meta
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 
+from genojax import typing
+
 AXES = ('data', 'fsdp', 'tensor', 'sequence')
 
-# Logical axis -> mesh axis or axes. The only place where the two vocabularies meet.
+# Logical axis -> mesh axis or axes. The only place that maps one to the other.
 RULES = {
     'batch': ('data', 'fsdp'),
     'length': 'sequence',
@@ -34,7 +37,7 @@ RULES = {
 
 @dataclasses.dataclass(frozen=True)
 class MeshConfig:
-    """Devices along each mesh axis; `data=-1` takes all that the other axes leave."""
+    """Number of devices along each mesh axis; `data=-1` uses all devices the other axes leave."""
 
     data: int = -1
     fsdp: int = 1
@@ -46,15 +49,15 @@ class MeshConfig:
             size = getattr(self, axis)
             if size < 1 and not (axis == 'data' and size == -1):
                 raise ValueError(
-                    f'mesh axis {axis}={size} must be at least 1 (data may be -1: all)'
+                    f'mesh axis {axis}={size} must be at least 1 (data may be -1: all devices)'
                 )
 
 
 def make_mesh(config: MeshConfig, devices: list | None = None) -> Mesh:
-    """A mesh over `devices` (all of this job's by default).
+    """A mesh over `devices` (by default all devices of the job).
 
     Raises:
-        ValueError: the axes do not multiply to the number of devices.
+        ValueError: the product of the axis sizes is not the number of devices.
     """
     devices = jax.devices() if devices is None else devices
     shape = [getattr(config, axis) for axis in AXES]
@@ -75,8 +78,8 @@ def _spec(
         if name is not None and name not in RULES:
             raise ValueError(f'logical axis {name!r} has no entry in sharding.RULES')
         rule = RULES[name] if name is not None else None
-        wanted = () if rule is None else (rule,) if isinstance(rule, str) else rule
-        free = tuple(axis for axis in wanted if axis not in used)
+        mesh_axes = () if rule is None else (rule,) if isinstance(rule, str) else rule
+        free = tuple(axis for axis in mesh_axes if axis not in used)
         if not free or size % math.prod(mesh.shape[axis] for axis in free):
             axes.append(None)
             continue
@@ -85,32 +88,55 @@ def _spec(
     return PartitionSpec(*axes)
 
 
-def of_variables(boxed, mesh: Mesh):
-    """NamedShardings of a tree of abstract arrays whose boxes (flax logical partitioning) name their axes.
+def variable_shardings(boxed, mesh: Mesh):
+    """NamedShardings of a tree of abstract arrays boxed by flax's logical partitioning.
 
     Leaves without a box (the step, optimizer counts) are replicated.
+
+    Raises:
+        ValueError: a logical axis name has no entry in `RULES`.
     """
 
-    def one(leaf):
+    def leaf_sharding(leaf):
         if isinstance(leaf, nn.LogicallyPartitioned):
             return NamedSharding(mesh, _spec(leaf.names, leaf.value.shape, mesh))
         return NamedSharding(mesh, PartitionSpec())
 
-    return jax.tree.map(one, boxed, is_leaf=lambda leaf: isinstance(leaf, meta.AxisMetadata))
+    return jax.tree.map(
+        leaf_sharding, boxed, is_leaf=lambda leaf: isinstance(leaf, meta.AxisMetadata)
+    )
 
 
-def lay(x: jax.Array, *names: str | None) -> jax.Array:
-    """`x`, told to the compiler to lie on the current mesh as the names of its axes say; without a mesh, `x`."""
+def with_logical_constraint(x: jax.Array, *names: str | None) -> jax.Array:
+    """`x` with a sharding constraint by the logical names of its axes, one per axis; None: replicated.
+
+    Without a current mesh, `x` unchanged.
+    """
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty:
         return x
     return jax.lax.with_sharding_constraint(x, _spec(names, x.shape, mesh))
 
 
-def of_batch(mesh: Mesh) -> NamedSharding:
-    """The first axis of every array of a batch is rows, split over data and fsdp."""
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+    """Sharding of every array of a batch: the first axis (rows) is sharded over data and fsdp."""
     return NamedSharding(mesh, PartitionSpec(RULES['batch']))
 
 
+def shard_batch(batch: typing.Batch, mesh: Mesh) -> typing.Batch:
+    """This host's rows of a batch as arrays of the global batch, sharded over the mesh.
+
+    Args:
+        batch: numpy arrays whose first axis holds the rows of this host; every host passes equally
+            many rows, and their total is divisible by data x fsdp.
+    """
+    placement = batch_sharding(mesh)
+    return {
+        name: jax.make_array_from_process_local_data(placement, value)
+        for name, value in batch.items()
+    }
+
+
 def replicated(mesh: Mesh) -> NamedSharding:
+    """Sharding of an array of which every device holds a whole copy."""
     return NamedSharding(mesh, PartitionSpec())

@@ -187,11 +187,7 @@ class Run:
 
     def put(self, batch: Batch) -> Batch:
         """This host's rows as arrays of the global batch, on the devices."""
-        where = sharding.of_batch(self.mesh)
-        return {
-            name: jax.make_array_from_process_local_data(where, value)
-            for name, value in batch.items()
-        }
+        return sharding.shard_batch(batch, self.mesh)
 
     def score(self, state: recipes.TrainState, limit: int | None = None):
         """Per held-out batch: the batch, and what the objective says of it.

@@ -149,7 +149,7 @@ def test_all_mistakes_of_a_config_come_at_once_and_name_the_field():
         experiment.from_config(values)
     for expected in (
         "model.widht: no such field; did you mean 'width'?",
-        "steps: 'many' is not a whole number",
+        "steps: 'many' is not an integer",
         'optim: peak=-1.0 must be above 0',
         'data.mixture: length=0 must be at least 1',
     ):

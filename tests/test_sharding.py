@@ -78,7 +78,7 @@ def run(setting, mesh_config, devices, count=2):
     shares = jax.tree.map(
         lambda leaf: leaf.addressable_shards[0].data.size / leaf.size, first.params
     )
-    placed = {name: jax.device_put(x, sharding.of_batch(mesh)) for name, x in batch.items()}
+    placed = sharding.shard_batch(batch, mesh)
     losses = []
     with jax.set_mesh(mesh):
         for _ in range(count):

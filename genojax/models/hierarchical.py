@@ -320,7 +320,7 @@ class Layout:
 
     def _lay(self, x_SBG: Array) -> Array:
         rest = (None,) * (x_SBG.ndim - 3)
-        return sharding.lay(x_SBG, None, 'batch', 'chunks', *rest)
+        return sharding.with_logical_constraint(x_SBG, None, 'batch', 'chunks', *rest)
 
 
 def lay_out(c: HierarchicalConfig, length: int) -> Layout:

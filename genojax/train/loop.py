@@ -51,7 +51,7 @@ def train(run: workdir.Run, stop_at: int | None = None) -> recipes.TrainState:
             saves = evaluates or finishes or number % recipe.save_every == 0
             if saves or number % recipe.log_every == 0:
                 meter.write(number)  # refuses to go on, and to save, when the loss is not finite
-                run.checkpoints.seal()
+                run.checkpoints.finalize()
             display.advance(1, meter.note)
             loss = None
             if evaluates:

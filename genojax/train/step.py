@@ -35,7 +35,7 @@ def make_step(recipe: recipes.Experiment, objective, abstract, mesh) -> Callable
     everywhere = sharding.replicated(mesh)
     return jax.jit(
         step,
-        in_shardings=(shardings, sharding.of_batch(mesh), everywhere),
+        in_shardings=(shardings, sharding.batch_sharding(mesh), everywhere),
         out_shardings=(shardings, everywhere),
         donate_argnums=0,
     )

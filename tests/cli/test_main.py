@@ -81,7 +81,7 @@ def test_a_config_with_mistakes_lists_them_all(capsys, tmp_path):
     )  # fmt: skip
     assert code == 2
     assert 'stesp: no such field' in text
-    assert "seed: 'x' is not a whole number" in text
+    assert "seed: 'x' is not an integer" in text
 
 
 def test_missing_shards_are_damage_with_a_code_that_explain_knows(capsys, tmp_path):

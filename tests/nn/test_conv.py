@@ -193,7 +193,7 @@ def test_statistics_are_those_of_all_devices_rows():
     alone = step(params, stats, x, 'block')
     mesh = sharding.make_mesh(sharding.MeshConfig())
     assert mesh.size == 8
-    spread = jax.device_put(x, sharding.of_batch(mesh))
+    spread = jax.device_put(x, sharding.batch_sharding(mesh))
     params, stats = jax.device_put((params, stats), NamedSharding(mesh, PartitionSpec()))
     together = step(params, stats, spread, 'block')
     assert len(together[0][1][0].sharding.device_set) == 8
