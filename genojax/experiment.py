@@ -64,12 +64,10 @@ class Experiment:
                 f'not {self.tokenizer.kind!r}'
             )
         dropout = getattr(self.model, 'token_dropout', None)
-        # k-mers and single nucleotides put one token at each end of a row.
-        ends = [len(getattr(tokenizer, name, (None,))) for name in ('front', 'back')]
         meant = {
             'pad_id': tokenizer.special.pad,
-            'front': ends[0],
-            'back': ends[1],
+            'front': len(tokenizer.special_front),
+            'back': len(tokenizer.special_back),
             'token_dropout.mask_id': tokenizer.special.mask,
         }
         given = {

@@ -13,7 +13,7 @@ import numpy as np
 from flax import linen as nn
 
 from genojax import dna, sharding
-from genojax.tokenizers import base, pieces
+from genojax.tokenizers import base
 from genojax.typing import Array, Batch
 
 OUTPUTS = ('pooled', 'first', 'hidden', 'logits', 'tracks')
@@ -115,14 +115,7 @@ class Reading:
             ids[before : before + len(codes)] = self.tokenizer.encode(codes)
             place = np.arange(-before, self.window - before, dtype=np.int32)
             return ids, np.stack([place, place + 1], axis=1)
-        if isinstance(self.tokenizer, pieces.PieceTokenizer):
-            # No cut has more pieces than bases.
-            frame = len(self.tokenizer.front) + len(self.tokenizer.back)
-            row = self.tokenizer.rows(codes[None], room=len(codes) + frame)
-            count = int((row.spans_BT2[0, :, 0] >= 0).sum()) + frame
-            return row.tokens_BT[0, :count], row.spans_BT2[0, :count]
-        ids = self.tokenizer.encode(codes, special=True)
-        return ids, self.tokenizer.spans(ids).astype(np.int32)
+        return self.tokenizer.encode_with_spans(codes)
 
     def before(self, length: int) -> int:
         """How many unknown bases stand in front of so many."""
@@ -191,7 +184,7 @@ def _batch(group: list, length: int, rows: int, reading: Reading) -> Rows:
     tokenizer, filled = reading.tokenizer, group + group[-1:] * (rows - len(group))
     longest = max(len(codes) for *_, codes in group)
     # The width is that of the tokens, or the next power of two, so that shapes are few.
-    wide = length + tokenizer.k - 1 if tokenizer.stride == 1 else _power(longest)
+    wide = length + tokenizer.bases_per_token - 1 if tokenizer.overlapping else _power(longest)
     tokens = np.full((rows, length), tokenizer.special.pad, np.int32)
     spans = np.full((rows, length, 2), -1, np.int32)
     bases = np.full((rows, wide), dna.UNKNOWN, np.uint8)

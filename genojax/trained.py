@@ -28,15 +28,15 @@ def read_config(workdir: pathlib.Path) -> recipes.Experiment:
     if not path.is_file():
         raise errors.UsageError(f'{workdir} is not the workdir of a run: it has no config.json')
     values = read_json(path)
-    values['tokenizer'] = tokenizers.opened(values['tokenizer'], path.parent)
+    values['tokenizer'] = tokenizers.with_absolute_file(values['tokenizer'], path.parent)
     return recipes.from_config(values)
 
 
 def stored(recipe: recipes.Experiment) -> dict:
     """A recipe as `config.json` holds it: a tokenizer's file is the copy beside it, named by what it holds."""
-    settled = dataclasses.replace(recipe, tokenizer=tokenizers.settle(recipe.tokenizer))
+    settled = dataclasses.replace(recipe, tokenizer=tokenizers.with_sha256(recipe.tokenizer))
     values = config.to_dict(settled)
-    return {**values, 'tokenizer': tokenizers.stored(values['tokenizer'])}
+    return {**values, 'tokenizer': tokenizers.with_relative_file(values['tokenizer'])}
 
 
 def read_json(path: pathlib.Path):
@@ -146,7 +146,7 @@ def _refuse_other_model(source: pathlib.Path, recipe: recipes.Experiment) -> Non
     """Parameters mean nothing under another tokenizer or other positions, though their shapes agree."""
     found = describe(source)
     wrong = config.differences(
-        tokenizers.meaning(found.tokenizer), tokenizers.meaning(recipe.tokenizer)
+        tokenizers.identity(found.tokenizer), tokenizers.identity(recipe.tokenizer)
     )
     for name in _MEANS:
         before, after = (getattr(model, name, None) for model in (found.model, recipe.model))

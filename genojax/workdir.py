@@ -38,7 +38,7 @@ class Run:
         self.recipe, self.workdir = recipe, pathlib.Path(workdir)
         self._refuse_other_config()
         # A tokenizer's file may change or go away; the run has its own copy.
-        kept = tokenizers.keep(recipe.tokenizer, self.workdir)
+        kept = tokenizers.copy_file(recipe.tokenizer, self.workdir)
         self.recipe = recipe = dataclasses.replace(recipe, tokenizer=kept)
         tokenizer = recipes.make_tokenizer(kept)
         self.feed = feeds.open_feed(recipe.data, recipe.seed, tokenizer, self.workdir)

@@ -12,7 +12,6 @@ from flax.core import meta
 from genojax import config, errors, experiment, sharding
 from genojax.cli import flags
 from genojax.data import feeds
-from genojax.tokenizers import pieces
 from genojax.train import step as steps
 from tests.tokenizers import files
 
@@ -76,7 +75,7 @@ def _zeros(recipe) -> dict[str, np.ndarray]:
         case feeds.TracksConfig():
             return _zero_tracks(recipe)
     tokenizer = experiment.make_tokenizer(recipe.tokenizer)
-    tokens = pieces.tokenized(tokenizer, bases, np.full(ROWS, bases.shape[1]))
+    tokens = tokenizer.batch_entries(bases, np.full(ROWS, bases.shape[1]))
     return {'bases': bases, 'weight': np.ones(ROWS, np.float32), **rest, **tokens}
 
 

@@ -88,6 +88,9 @@ class Codes:
     def encode(self, sequence, special=False, valid=None):
         return sequence
 
+    def batch_entries(self, codes_BL, valid_B):
+        return {'tokens': codes_BL, 'valid': np.asarray(valid_B, np.int32)}
+
 
 Point = tuple[str, str, float, Callable[[], object]]  # name, what is counted, how much, the step
 
@@ -111,12 +114,12 @@ def tokenizing(file: str) -> Iterator[Point]:
     tokenizer = ours['overlapping 6-mers']
     yield 'overlapping 6-mers, 1 Mb, no N', 'bases', PIECE, lambda: tokenizer.encode(known)
     beside = nonoverlapping.NonOverlappingKmerTokenizer(K)
-    yield '6-mers side by side, 1 Mb', 'bases', PIECE, lambda: beside.rows(codes[None])
-    yield '6-mers side by side, 1 Mb, no N', 'bases', PIECE, lambda: beside.rows(known[None])
+    yield '6-mers side by side, 1 Mb', 'bases', PIECE, lambda: beside.encode_rows(codes[None])
+    yield '6-mers side by side, 1 Mb, no N', 'bases', PIECE, lambda: beside.encode_rows(known[None])
     if file:
         part = known[: 200 * SHORT].reshape(200, SHORT)
         pairs = bpe.BpeTokenizer(file)
-        yield f'BPE, 200 x {SHORT}, no N', 'bases', part.size, lambda: pairs.rows(part)
+        yield f'BPE, 200 x {SHORT}, no N', 'bases', part.size, lambda: pairs.encode_rows(part)
 
 
 def peers(file: str) -> Iterator[Point]:

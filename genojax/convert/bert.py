@@ -227,7 +227,7 @@ def save(
     written = encoder.write(loaded, rows, format, directory, ('config.json', config))
     told = loaded.tokenizer
     if told.kind == 'bpe':
-        written.append(pathlib.Path(tokenizers.keep(told, directory).file))
+        written.append(pathlib.Path(tokenizers.copy_file(told, directory).file))
     elif told.kind == 'kmer':
         words = [''.join(word) for word in itertools.product('ATCG', repeat=told.k)]
         vocabulary = directory / 'vocab.txt'

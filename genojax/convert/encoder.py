@@ -164,15 +164,15 @@ def bpe_beside(
     Raises:
         InputError: CV06, there is none, or it has other ids than the model.
     """
-    path = source.folder / tokenizers.KEPT
+    path = source.folder / tokenizers.FILE_NAME
     if not path.is_file():
         raise errors.InputError(
             'CV06',
-            f'{tokenizers.KEPT} is missing beside the weights',
+            f'{tokenizers.FILE_NAME} is missing beside the weights',
             path=source.path,
             fix='copy it from where the weights are published',
         )
-    told = tokenizers.settle(tokenizers.TokenizerConfig('bpe', file=str(path)))
+    told = tokenizers.with_sha256(tokenizers.TokenizerConfig('bpe', file=str(path)))
     made = tokenizers.make(told)
     if made.vocab_size != c.vocab:
         raise errors.InputError(

@@ -107,14 +107,14 @@ def write(loaded: Loaded, directory: pathlib.Path) -> None:
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise errors.UsageError(f'{directory} is not empty; name a new directory')
     directory.mkdir(parents=True, exist_ok=True)
-    tokenizer = tokenizers.keep(loaded.tokenizer, directory)
+    tokenizer = tokenizers.copy_file(loaded.tokenizer, directory)
     checkpoints = checkpoint.Checkpoints(directory / 'checkpoints', keep=1)
     checkpoints.save(0, {'params': loaded.params, 'extra': loaded.extra}, {})
     checkpoints.close()
     described = {
         'version': VERSION,
         'model': configs.to_dict(loaded.config),
-        'tokenizer': tokenizers.stored(configs.to_dict(tokenizer)),
+        'tokenizer': tokenizers.with_relative_file(configs.to_dict(tokenizer)),
         'license': loaded.license,
         'provenance': loaded.provenance,
     }
@@ -136,7 +136,7 @@ def describe(directory: pathlib.Path) -> Loaded:
     if missing or found['version'] != VERSION:
         what = f'lacks {missing[0]}' if missing else f'is of version {found["version"]}'
         raise errors.DamageError(f'{path} {what}. Fix: convert the source again')
-    tokenizer = tokenizers.opened(found['tokenizer'], path.parent)
+    tokenizer = tokenizers.with_absolute_file(found['tokenizer'], path.parent)
     described = configs.from_dict(_Described, {'model': found['model'], 'tokenizer': tokenizer})
     return Loaded(
         described.model, {}, {}, described.tokenizer, found['license'], found['provenance']

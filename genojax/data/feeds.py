@@ -248,7 +248,7 @@ class TracksFeed:
         self, config: TracksConfig, seed: int, tokenizer: base.Tokenizer, workdir: pathlib.Path
     ):
         self.config, self.tokenizer, self.seed = config, tokenizer, seed
-        if tokenizer.k != 1 or tokenizer.vocab_size < 10:
+        if tokenizer.bases_per_token != 1 or tokenizer.vocab_size < 10:
             raise errors.UsageError(
                 "data 'tracks' needs tokenizer.kind='nucleotide' and tokenizer.k=1"
             )

@@ -19,7 +19,6 @@ import numpy as np
 
 from genojax import dna, errors
 from genojax.data import leaks, order, records
-from genojax.tokenizers import pieces
 
 _SUFFIXES = ('.tsv', '.csv', '.tsv.gz', '.csv.gz')
 _SPLITS = {'train': 'train', 'valid': 'valid', 'val': 'valid', 'dev': 'valid', 'test': 'test'}
@@ -426,7 +425,7 @@ def batches(
     """Training batches without end from `start_step` on; a function of (seed, step), every row once an epoch.
 
     `tokens` int32 [B, T], `bases` uint8 [B, L], `label` int32 [B], `weight` float32 [B] (all 1), `valid` int32 [B] real
-    bases, and what else the tokenizer says (`pieces.tokenized`).
+    bases, and what else the tokenizer says (`Tokenizer.batch_entries`).
 
     Args:
         host: (index, count); this host gets rows index, index + count, ... of the global batch.
@@ -472,7 +471,7 @@ def eval_batches(task: Task, name: str, tokenizer, batch_size: int) -> Iterator[
 
 
 def _batch(codes_BL, valid_B, label_B, weight_B, tokenizer) -> records.Batch:
-    entries = pieces.tokenized(tokenizer, codes_BL, valid_B)
+    entries = tokenizer.batch_entries(codes_BL, valid_B)
     return {
         'bases': codes_BL,
         'label': label_B.astype(np.int32),

@@ -19,7 +19,6 @@ import numpy as np
 
 from genojax import dna, errors
 from genojax.data import order, records, weights, windows
-from genojax.tokenizers import pieces
 
 _FOREVER = 2**50  # steps
 _BLOCK_WINDOWS, _BLOCK_BASES = 1024, 2**20  # made at a time where steps are smaller
@@ -310,7 +309,7 @@ def assemble(
 
     `tokens` int32 [B, T] with [CLS] and [SEP], `bases` uint8 [B, L] (4 past the end of a short
     contig), `regions` uint8 [B, L], `species` int32 [B] (number in the corpus), `valid` int32 [B]
-    (real bases) and what else the tokenizer says (`pieces.tokenized`). Where `flip_B`, the other
+    (real bases) and what else the tokenizer says (`Tokenizer.batch_entries`). Where `flip_B`, the other
     strand, with its regions in its own order; real bases stay in front.
     """
     bases_BL = np.empty((len(species_B), length), np.uint8)
@@ -322,7 +321,7 @@ def assemble(
         where = species_B[some], contig_B[some], start_B[some]
         corpus.read_into(bases_BL[some], regions_BL[some], *where)
         _turn(bases_BL[some], regions_BL[some], valid_B[some], flip_B[some])
-    entries = pieces.tokenized(tokenizer, bases_BL, valid_B)
+    entries = tokenizer.batch_entries(bases_BL, valid_B)
     return {
         'bases': bases_BL,
         'regions': regions_BL,

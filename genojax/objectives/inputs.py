@@ -31,7 +31,7 @@ def coordinate(
     along_BL = positions.cpg_coordinate(bases_BL.astype(jnp.int32), valid_B)
     if spans_BT2 is not None:
         return {'coordinate_BT': of_spans(along_BL, jnp.asarray(spans_BT2))}
-    if tokenizer.stride != 1:
+    if not tokenizer.overlapping:
         raise ValueError(
             'where tokens do not overlap, a coordinate along the bases needs their spans'
         )

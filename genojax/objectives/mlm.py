@@ -47,12 +47,15 @@ class Mlm:
         species: tuple[str, ...] = (),
     ):
         self.config, self.model, self.tokenizer = config, model, tokenizer
-        if not tokenizer.stride and getattr(model.config, 'coordinate', 'tokens') != 'tokens':
+        if (
+            not tokenizer.bases_per_token
+            and getattr(model.config, 'coordinate', 'tokens') != 'tokens'
+        ):
             raise errors.UsageError(
                 f'model.coordinate={model.config.coordinate!r} counts bases, and so tells how long a hidden BPE token '
                 "is. Fix: model.coordinate='tokens', or a tokenizer of k-mers or nucleotides"
             )
-        overlaps = tokenizer.stride == 1
+        overlaps = tokenizer.overlapping
         self.masks = (span_masks.SpanMasks if overlaps else token_masks.TokenMasks)(tokenizer)
         self.names = {'loss/species': species, 'loss/region': (*genome.REGION_NAMES, 'none')}
 

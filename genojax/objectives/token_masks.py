@@ -25,9 +25,9 @@ class TokenMasks:
 
     def __init__(self, tokenizer: pieces.PieceTokenizer):
         self.tokenizer = tokenizer
-        self._spells_V, self._silent = tokenizer.spells, np.flatnonzero(~tokenizer.spells)
+        self._spells_V, self._silent = tokenizer.maskable, np.flatnonzero(~tokenizer.maskable)
         # Ids that spell known bases, sorted by how many: those of n bases are count[n] from first[n] on.
-        spelled = np.flatnonzero(tokenizer.spells)
+        spelled = np.flatnonzero(tokenizer.maskable)
         size = tokenizer.lengths[spelled]
         self._by_size = spelled[np.argsort(size, kind='stable')].astype(np.int32)
         self._count = np.bincount(size).astype(np.int32)

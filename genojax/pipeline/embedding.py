@@ -56,8 +56,7 @@ class Embedder:
             errors.InputError: EM01 for one that is too long, EM02 for one shorter than a token; `path` is its file.
         """
         tokenizer, most = self.reading.tokenizer, self.reading.most_tokens
-        some = np.zeros(max(tokenizer.k, 1), np.uint8)
-        frame = len(tokenizer.encode(some, special=True)) - len(tokenizer.encode(some))
+        frame = tokenizer.num_special
         for number, row in enumerate(asked.rows):
             size = len(row.place)
             if self.reading.window and size > self.reading.window:
@@ -65,7 +64,7 @@ class Embedder:
                     row, path, f'the model reads {self.reading.window:,}', self.reading.window
                 )
             # No token covers less than a base, so only long rows must be cut to be counted.
-            elif size < tokenizer.k or (most is not None and most < size + frame):
+            elif size < tokenizer.bases_per_token or (most is not None and most < size + frame):
                 self._check_tokens(asked.codes(number), row, path, frame)
 
     def _check_tokens(self, codes, row: stretches.Stretch, path, frame: int) -> None:
@@ -162,7 +161,7 @@ def reading_of(
 def _cpg(tokenizer: base.Tokenizer, batch) -> dict[str, jax.Array]:
     """The coordinate of each row's own tokens, as in training, but padding moves no special token."""
     along_BL = positions.cpg_coordinate(batch['bases'], batch['valid'])
-    if tokenizer.stride != 1:
+    if not tokenizer.overlapping:
         return {'coordinate_BT': inputs.of_spans(along_BL, batch['spans'])}
     start_BT, end_BT = batch['spans'][..., 0], batch['spans'][..., 1]
     behind_BT = jnp.where(jnp.cumsum(start_BT >= 0, axis=1) > 0, batch['valid'][:, None] - 1, 0)

@@ -1,7 +1,7 @@
-"""Tokenizers: base codes to token ids and back, each knowing which bases a token covers.
+"""Tokenizers: base codes to token ids and back, with the bases that each token covers.
 
-`TokenizerConfig` says which one, `make` builds it. Overlapping k-mers and single nucleotides start a token at every
-base; non-overlapping k-mers and BPE cut a sequence into pieces.
+`TokenizerConfig` describes a tokenizer, `make` builds it. Overlapping k-mers and single nucleotides
+start a token at every base; non-overlapping k-mers and BPE divide a sequence into pieces.
 """
 
 import dataclasses
@@ -13,47 +13,46 @@ from typing import Any, Literal
 from genojax import errors
 from genojax.tokenizers import base, kmer, nonoverlapping, nucleotide
 
-KEPT = 'tokenizer.json'  # a BPE file's name in a workdir or beside converted weights
+FILE_NAME = 'tokenizer.json'  # name of a BPE file in a workdir or beside converted weights
 
 
 @dataclasses.dataclass(frozen=True)
 class TokenizerConfig:
-    """Which tokenizer. A field counts only for the kinds that its comment names.
+    """The kind of a tokenizer and its parameters. A field counts for the kinds in its comment only.
 
-    'kmer': overlapping k-mers with DNABERT's ids. 'nucleotide': one token a base (`k` is 1). 'nonoverlapping': k-mers
-    side by side with Nucleotide Transformer's ids. 'bpe': whatever a file of the `tokenizers` library says.
+    'kmer': overlapping k-mers with DNABERT's ids. 'nucleotide': one token per base (`k` is 1).
+    'nonoverlapping': consecutive k-mers with Nucleotide Transformer's ids. 'bpe': a file of the
+    `tokenizers` library.
     """
 
     kind: Literal['kmer', 'nucleotide', 'nonoverlapping', 'bpe'] = 'kmer'
-    k: int = 6  # bases a token: kmer, nonoverlapping
-    variant: Literal['v1', 'v2'] = (
-        'v1'  # of Nucleotide Transformer, whose ids differ: nonoverlapping
-    )
-    file: str = ''  # a tokenizer.json: bpe
-    sha256: str = (
-        ''  # of that file, written down when a run begins: a file that has changed is refused
-    )
-    # Tokens a row has room for, special ones included: nonoverlapping, bpe. 0 is what a row of known bases needs, for
-    # bpe a quarter of the bases. What does not fit is left out of the row and counted (`base.Rows`).
+    k: int = 6  # bases per token: kmer, nonoverlapping
+    # Version of Nucleotide Transformer, which determines the ids: nonoverlapping.
+    variant: Literal['v1', 'v2'] = 'v1'
+    file: str = ''  # path of a tokenizer.json: bpe
+    # SHA-256 of that file, recorded when a run starts; a file with another one is refused.
+    sha256: str = ''
+    # Tokens per row, special ones included: nonoverlapping, bpe. 0: what a row of known bases needs,
+    # for bpe a quarter of the bases. Bases beyond them are dropped and counted (`base.TokenRows`).
     tokens: int = 0
 
     def __post_init__(self):
         if self.kind == 'nucleotide' and self.k != 1:
-            raise ValueError(f'single nucleotides have k=1, not k={self.k}')
+            raise ValueError(f"kind 'nucleotide' needs k=1, not k={self.k}")
         if self.file and self.kind != 'bpe':
             raise ValueError(f"only kind 'bpe' reads a file: {self.kind=}, {self.file=}")
         if self.tokens < 0 or (self.tokens and self.kind in ('kmer', 'nucleotide')):
             raise ValueError(
-                f'{self.tokens=}: the room of a row is chosen for nonoverlapping and bpe only'
+                f"{self.tokens=}: a number of tokens per row needs kind 'nonoverlapping' or 'bpe'"
             )
 
 
 def make(config: TokenizerConfig) -> base.Tokenizer:
-    """The tokenizer that a config describes.
+    """Builds the tokenizer of a config.
 
     Raises:
-        UsageError: the BPE file cannot be read, or lacks what a model needs.
-        DamageError: the BPE file is not the one that the config was written with.
+        UsageError: the BPE file cannot be read, or lacks a token that a model needs.
+        DamageError: the BPE file is not the one that the config was recorded with.
     """
     match config.kind:
         case 'kmer':
@@ -65,23 +64,27 @@ def make(config: TokenizerConfig) -> base.Tokenizer:
                 config.k, config.variant, config.tokens
             )
         case 'bpe':
-            # Only those who use it wait for the library.
+            # Imported here because the library takes long to load.
             from genojax.tokenizers import bpe
 
-            found = digest(config.file)
-            if config.sha256 not in ('', found):
+            digest = file_sha256(config.file)
+            if config.sha256 not in ('', digest):
                 raise errors.DamageError(
-                    f'{config.file} is not the tokenizer of this run: its SHA-256 is {found[:16]}, '
-                    f'not {config.sha256[:16]}. Fix: put the file back, or begin a new workdir'
+                    f'{config.file} is not the tokenizer of this run: its SHA-256 is {digest[:16]}, '
+                    f'not {config.sha256[:16]}. Fix: restore the file, or start a new workdir'
                 )
             return bpe.BpeTokenizer(config.file, config.tokens)
 
 
-def digest(file: str) -> str:
-    """The SHA-256 of a BPE file."""
+def file_sha256(file: str) -> str:
+    """The SHA-256 of a BPE file.
+
+    Raises:
+        UsageError: the path is empty or cannot be read.
+    """
     if not file:
         raise errors.UsageError(
-            'tokenizer.file is empty: name a tokenizer.json (--config.tokenizer.file=FILE)'
+            'tokenizer.file is empty. Fix: name a tokenizer.json (--config.tokenizer.file=FILE)'
         )
     try:
         return hashlib.sha256(pathlib.Path(file).read_bytes()).hexdigest()
@@ -91,39 +94,46 @@ def digest(file: str) -> str:
         ) from error
 
 
-def keep(config: TokenizerConfig, directory: pathlib.Path) -> TokenizerConfig:
-    """The same tokenizer by a copy of its file in `directory`, where it outlives the original; others as they are."""
+def with_sha256(config: TokenizerConfig) -> TokenizerConfig:
+    """The config with the digest of its file filled in; configs without a file are unchanged."""
+    if config.kind != 'bpe' or config.sha256:
+        return config
+    return dataclasses.replace(config, sha256=file_sha256(config.file))
+
+
+def copy_file(config: TokenizerConfig, directory: pathlib.Path) -> TokenizerConfig:
+    """Copies the file of a config into `directory`; returns the config that reads the copy.
+
+    A run or a converted model owns its copy, so the original may be changed or deleted. Configs
+    without a file are returned unchanged.
+    """
     if config.kind != 'bpe':
         return config
-    settled = settle(config)
-    copy = pathlib.Path(directory) / KEPT
-    if not copy.exists() or digest(str(copy)) != settled.sha256:
+    recorded = with_sha256(config)
+    copy = pathlib.Path(directory) / FILE_NAME
+    if not copy.exists() or file_sha256(str(copy)) != recorded.sha256:
         partial = copy.with_suffix('.partial')
         shutil.copyfile(config.file, partial)
         partial.replace(copy)
-    return dataclasses.replace(settled, file=str(copy))
+    return dataclasses.replace(recorded, file=str(copy))
 
 
-def settle(config: TokenizerConfig) -> TokenizerConfig:
-    """With the digest of its file written down."""
-    if config.kind != 'bpe' or config.sha256:
-        return config
-    return dataclasses.replace(config, sha256=digest(config.file))
+def with_relative_file(values: dict[str, Any]) -> dict[str, Any]:
+    """A config as a dictionary to store beside its copied file: `file` is the name of the copy."""
+    return {**values, 'file': FILE_NAME} if values['kind'] == 'bpe' else values
 
 
-def stored(values: dict[str, Any]) -> dict[str, Any]:
-    """A settled config, as a dictionary, for a file that lies beside the kept copy: `file` is the copy's name."""
-    return {**values, 'file': KEPT} if values['kind'] == 'bpe' else values
-
-
-def opened(values: dict[str, Any], directory: pathlib.Path) -> dict[str, Any]:
-    """What `stored` wrote, with the place of the copy in `directory`."""
+def with_absolute_file(values: dict[str, Any], directory: pathlib.Path) -> dict[str, Any]:
+    """Undoes `with_relative_file` for a dictionary that was read from `directory`."""
     if values.get('kind') != 'bpe':
         return values
     return {**values, 'file': str(pathlib.Path(directory) / values['file'])}
 
 
-def meaning(config: TokenizerConfig) -> dict[str, Any]:
-    """What decides the ids of a sequence: parameters trained with one meaning are worth nothing under another."""
-    settled = dataclasses.asdict(settle(config))
-    return {name: settled[name] for name in ('kind', 'k', 'variant', 'sha256')}
+def identity(config: TokenizerConfig) -> dict[str, Any]:
+    """The fields that determine the ids of a sequence.
+
+    Parameters trained with one identity cannot be used with another, even if their shapes agree.
+    """
+    recorded = dataclasses.asdict(with_sha256(config))
+    return {name: recorded[name] for name in ('kind', 'k', 'variant', 'sha256')}

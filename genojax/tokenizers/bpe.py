@@ -1,9 +1,9 @@
 """Byte-pair encoding by the `tokenizers` library, from a file in its own format (DNABERT-2, GENA-LM).
 
-Nothing about a file is assumed: special tokens, what is put around a row, normalisers and merges are what the file
-says, and the ids of a text are the library's. Text goes in as it is written: in both published families a lower-case
-letter is [UNK], N and other ambiguous codes are [UNK] (DNABERT-2) or letters (GENA-LM). Base codes go in as upper-case
-A, C, G, T and N.
+Special tokens, the tokens at both ends of a row, normalisers and merges are read from the file, and the
+ids of a text are the library's. Text is not changed before it is encoded: in both published families a
+lower-case letter is [UNK], and N and other ambiguous codes are [UNK] (DNABERT-2) or letters (GENA-LM).
+Base codes are encoded as upper-case A, C, G, T and N.
 """
 
 import functools
@@ -16,61 +16,63 @@ import tokenizers
 from genojax import dna, errors
 from genojax.tokenizers import base, pieces
 
-# What files call the tokens that a model needs: BERT's way and RoBERTa's.
+# Names of the tokens that a model needs, as BERT and RoBERTa spell them.
 _NAMES = {'pad': ('[PAD]', '<pad>'), 'mask': ('[MASK]', '<mask>'), 'unk': ('[UNK]', '<unk>')}
-_BASES_PER_TOKEN = 4  # DNABERT-2's own rule for a model's longest row: a quarter of the bases
+_BASES_PER_TOKEN = 4  # DNABERT-2's rule for a model's maximum length
 
 
 class BpeTokenizer(pieces.PieceTokenizer):
     """A tokenizer from a `tokenizer.json`.
 
     Args:
-        tokens: room of a row; 0 for a quarter of its bases.
+        file: path of the tokenizer.json.
+        tokens: tokens per row of a batch; 0 for a quarter of its bases.
 
     Raises:
         UsageError: the file cannot be read, or lacks a special token that a model needs.
     """
 
-    k = stride = 0
+    bases_per_token = 0
 
     def __init__(self, file: str, tokens: int = 0):
         stamp = pathlib.Path(file).stat() if pathlib.Path(file).is_file() else None
         if stamp is None:
             raise errors.UsageError(f'tokenizer.file={file}: no such file')
         self._library, model = _read(str(file), stamp.st_mtime_ns, stamp.st_size)
-        self.special, self.front, self.back = _special(self._library, file)
+        self.special, self.special_front, self.special_back = _special_ids(self._library, file)
         fused = model.get('fuse_unk', False)
-        letters, lengths = _letters(self._library, self.special, self.front + self.back, fused)
-        super().__init__(letters, lengths, tokens)
+        added = self.special_front + self.special_back
+        texts, lengths = _texts(self._library, self.special, added, fused)
+        super().__init__(texts, lengths, tokens)
 
-    def _needed(self, length: int) -> int:
+    def _default_tokens(self, length: int) -> int:
         return -(-length // _BASES_PER_TOKEN)
 
-    def _text(self, sequence: str) -> np.ndarray:
+    def _encode_text(self, sequence: str) -> np.ndarray:
         return np.array(self._library.encode(sequence, add_special_tokens=False).ids, np.int32)
 
-    def _cut(self, codes_BL: np.ndarray, valid_B: np.ndarray) -> pieces.Cut:
+    def _divide(self, codes_BL: np.ndarray, valid_B: np.ndarray) -> pieces.Pieces:
         texts = [dna.decode(row[:n]) for row, n in zip(codes_BL, valid_B.tolist(), strict=True)]
-        found = self._library.encode_batch_fast(texts, add_special_tokens=False)
-        ids = [np.array(one.ids, np.int32) for one in found]
+        encodings = self._library.encode_batch_fast(texts, add_special_tokens=False)
+        ids = [np.array(encoding.ids, np.int32) for encoding in encodings]
         ends = [np.cumsum(self.lengths[row]) for row in ids]
         for number, (text, end) in enumerate(zip(texts, ends, strict=True)):
             if text and (not len(end) or end[-1] != len(text)):
-                # Some token stands for a run whose length its id does not say: the library knows where it ends.
-                one = self._library.encode(text, add_special_tokens=False)
-                ids[number] = np.array(one.ids, np.int32)
-                ends[number] = np.array([end for _, end in one.offsets], np.int64)
-        nothing = [np.zeros(0, np.int32)]
-        return pieces.Cut(
-            np.concatenate(ids or nothing),
-            np.concatenate(ends or nothing).astype(np.int32),
+                # A token of a run of N: its id does not determine its length, the offsets do.
+                encoding = self._library.encode(text, add_special_tokens=False)
+                ids[number] = np.array(encoding.ids, np.int32)
+                ends[number] = np.array([end for _, end in encoding.offsets], np.int64)
+        empty = [np.zeros(0, np.int32)]
+        return pieces.Pieces(
+            np.concatenate(ids or empty),
+            np.concatenate(ends or empty).astype(np.int32),
             np.array([len(row) for row in ids], np.int64),
         )
 
 
 @functools.lru_cache(maxsize=4)
-def _read(file: str, changed: int, size: int) -> tuple[tokenizers.Tokenizer, dict]:
-    """The library's tokenizer and the model section of the file; read once as long as the file does not change."""
+def _read(file: str, mtime_ns: int, size: int) -> tuple[tokenizers.Tokenizer, dict]:
+    """The library's tokenizer and the model section of the file; cached until the file changes."""
     try:
         text = pathlib.Path(file).read_text()
         library = tokenizers.Tokenizer.from_str(text)
@@ -79,42 +81,49 @@ def _read(file: str, changed: int, size: int) -> tuple[tokenizers.Tokenizer, dic
         raise errors.UsageError(
             f'{file} is not a tokenizer.json of the tokenizers library: {error}'
         ) from error
-    # A file may ask for rows of a length of its own; here rows are made, and what is left out is counted.
+    # The file may request truncation or padding; `encode_rows` does both, and counts dropped bases.
     library.no_truncation()
     library.no_padding()
     return library, model
 
 
-def _special(library, file: str) -> tuple[base.Special, tuple[int, ...], tuple[int, ...]]:
-    """The special ids, and those that the file puts in front of a row and behind it."""
+def _special_ids(library, file: str) -> tuple[base.SpecialIds, tuple[int, ...], tuple[int, ...]]:
+    """The special ids, and those that the file adds before and after the tokens of a row."""
     ids = {}
     for role, names in _NAMES.items():
-        known = [library.token_to_id(name) for name in names]
-        ids[role] = next((i for i in known if i is not None), None)
+        candidates = [library.token_to_id(name) for name in names]
+        ids[role] = next((i for i in candidates if i is not None), None)
         if ids[role] is None:
             raise errors.UsageError(f'{file} has no token {" or ".join(names)}')
-    around = library.encode('A').ids
+    framed = library.encode('A').ids
     bare = library.encode('A', add_special_tokens=False).ids
-    if len(bare) != 1 or bare[0] not in around:
-        raise errors.UsageError(f'{file} does not read the letter A as one token: not made for DNA')
-    place = around.index(bare[0])
-    front, back = tuple(around[:place]), tuple(around[place + 1 :])
-    special = base.Special(
+    if len(bare) != 1 or bare[0] not in framed:
+        raise errors.UsageError(
+            f'{file} is not a tokenizer for DNA: it does not encode the letter A as one token'
+        )
+    index = framed.index(bare[0])
+    front, back = tuple(framed[:index]), tuple(framed[index + 1 :])
+    special = base.SpecialIds(
         ids['pad'], ids['unk'], front[0] if front else None, back[0] if back else None, ids['mask']
     )
     return special, front, back
 
 
-def _letters(library, special, around, fused: bool) -> tuple[list[str], np.ndarray]:
-    """The text of every id, and how many bases it covers (0: none, or more than the id says)."""
-    silent = {special.pad, special.mask, *around}
+def _texts(library, special, added, fused: bool) -> tuple[list[str], np.ndarray]:
+    """The text of every id, and its number of bases (0: none, or not determined by the id).
+
+    Args:
+        added: ids that the file adds before and after the tokens of a row.
+        fused: whether the file encodes a run of unknown letters as a single [UNK].
+    """
+    without_bases = {special.pad, special.mask, *added}
     size = max(library.get_vocab(with_added_tokens=True).values()) + 1
-    letters, lengths = [''] * size, np.zeros(size, np.int64)
+    texts, lengths = [''] * size, np.zeros(size, np.int64)
     for text, token in library.get_vocab(with_added_tokens=True).items():
-        if token in silent:
+        if token in without_bases:
             continue
-        spelled = not set(text) - set(dna.IUPAC)
-        letters[token] = text if spelled else 'N'
-        if spelled or (token == special.unk and not fused):
-            lengths[token] = len(letters[token])
-    return letters, lengths
+        is_dna = not set(text) - set(dna.IUPAC)
+        texts[token] = text if is_dna else 'N'
+        if is_dna or (token == special.unk and not fused):
+            lengths[token] = len(texts[token])
+    return texts, lengths

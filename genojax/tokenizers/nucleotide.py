@@ -1,4 +1,4 @@
-"""One token a base: the overlapping 1-mer, with an id of its own for N."""
+"""One token per base: the overlapping 1-mer, with an id of its own for N."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from genojax.tokenizers import kmer
 class NucleotideTokenizer(kmer.KmerTokenizer):
     """Single nucleotides: [PAD] [UNK] [CLS] [SEP] [MASK] A C G T N.
 
-    N is a letter that a model may read, not an [UNK]; it is never a target.
+    N has an id, so a model can read it; it is never a prediction target.
     """
 
     base_order = dna.ALPHABET

@@ -1,8 +1,8 @@
-"""Tokenizers that cut a sequence into pieces side by side: every base lies in one token.
+"""Tokenizers that divide a sequence into pieces, so that every base is in exactly one token.
 
-How many tokens a window of L bases makes depends on the window, but a compiled step wants one shape. So a row has room
-for a fixed number of tokens, and a window that needs more covers fewer bases: its last bases are left out and counted,
-never dropped unseen (`base.Rows.covered_B`).
+The number of tokens of L bases depends on the sequence, but a compiled step needs one shape. So a
+row has a fixed number of tokens, and a sequence that needs more drops its last bases. Dropped bases
+are counted, never lost silently (`base.TokenRows.covered_B`).
 """
 
 import abc
@@ -14,174 +14,188 @@ from genojax import dna
 from genojax.tokenizers import base
 
 
-class Cut(NamedTuple):
-    """The tokens of all rows of a batch, one row after the other, without special tokens."""
+class Pieces(NamedTuple):
+    """The tokens of all rows of a batch, concatenated, without special tokens. N is their number."""
 
     ids_N: np.ndarray  # int32
     end_N: np.ndarray  # int32, one past the last base of each, counted from the row's first base
-    count_B: np.ndarray  # how many tokens each row has
+    count_B: np.ndarray  # number of tokens per row
 
 
-class PieceTokenizer(abc.ABC):
-    """What follows from how a sequence is cut; a subclass says that.
+class PieceTokenizer(base.Tokenizer):
+    """Encodes and decodes, given how a subclass divides sequences (`_divide`).
 
-    `letters` is the text of each id: '' for special tokens, 'N' for a base that is not known. `spells` says which ids
-    spell known bases: those that can be hidden and predicted. `front` and `back` are the ids put around a row.
+    Attributes:
+        texts: the text of each id: '' for special tokens, 'N' for an unknown base.
+        maskable: whether each id stands for known bases only, and so can be masked and predicted.
+        mask_length: number of bases of a [MASK], where it does not depend on the sequence.
     """
 
-    k: int
-    stride: int
-    special: base.Special
-    front: tuple[int, ...]
-    back: tuple[int, ...]
-    # Bases that a [MASK] covers, where that is known without the sequence.
-    mask_covers: int | None = None
+    overlapping = False
+    mask_length: int | None = None
 
-    def __init__(self, letters: list[str], lengths: np.ndarray, tokens: int):
-        self.letters, self.lengths, self._tokens = letters, lengths, tokens
-        self.vocab_size = len(letters)
-        self.spells = np.array([bool(text) and not set(text) - set('ACGT') for text in letters])
-        if tokens and tokens <= len(self.front) + len(self.back):
-            raise ValueError(f'{tokens=} leave no room beside the special tokens')
+    def __init__(self, texts: list[str], lengths: np.ndarray, tokens: int):
+        self.texts, self.lengths, self._tokens = texts, lengths, tokens
+        self.vocab_size = len(texts)
+        self.maskable = np.array([bool(text) and not set(text) - set('ACGT') for text in texts])
+        if tokens and tokens <= self.num_special:
+            raise ValueError(
+                f'{tokens=} per row must be more than the {self.num_special} special tokens'
+            )
 
     @abc.abstractmethod
-    def _cut(self, codes_BL: np.ndarray, valid_B: np.ndarray) -> Cut:
-        """The tokens of each row's first `valid_B` bases."""
+    def _divide(self, codes_BL: np.ndarray, valid_B: np.ndarray) -> Pieces:
+        """The tokens of the first `valid_B` bases of each row."""
 
     @abc.abstractmethod
-    def _needed(self, length: int) -> int:
-        """Tokens that a row of so many known bases is given room for, without special tokens."""
+    def _default_tokens(self, length: int) -> int:
+        """Tokens per row for sequences of `length` bases, special ones excluded."""
 
-    def room(self, length: int) -> int:
-        """Tokens of a row of `length` bases, special ones included: the static T."""
-        return self._tokens or self._needed(length) + len(self.front) + len(self.back)
+    def num_tokens(self, length: int) -> int:
+        return self._tokens or self._default_tokens(length) + self.num_special
 
-    def rows(
-        self, codes_BL: np.ndarray, valid_B: np.ndarray | None = None, room: int | None = None
-    ) -> base.Rows:
-        """A batch of base codes as rows of `room` tokens (by default `room(L)`), special tokens in place.
+    def encode_rows(
+        self, codes_BL: np.ndarray, valid_B: np.ndarray | None = None, width: int | None = None
+    ) -> base.TokenRows:
+        """A batch of base codes as rows of `width` tokens, special ones included.
 
-        A row that needs more covers as many of its first bases as fit. Unlike `encode` this never refuses.
+        Unlike `encode`, this accepts sequences that need more tokens: those drop their last bases.
+
+        Args:
+            codes_BL: base codes, uint8.
+            valid_B: number of real bases per row; all by default.
+            width: tokens per row; `num_tokens(L)` by default.
         """
         B, L = codes_BL.shape
         valid_B = np.full(B, L) if valid_B is None else np.asarray(valid_B, np.int64)
-        T = self.room(L) if room is None else room
-        ids_N, end_N, count_B = self._cut(codes_BL, valid_B)
-        kept_B = np.minimum(count_B, T - len(self.front) - len(self.back))
+        T = self.num_tokens(L) if width is None else width
+        ids_N, end_N, count_B = self._divide(codes_BL, valid_B)
+        fitting_B = np.minimum(count_B, T - self.num_special)
         past_B = np.cumsum(count_B)
-        if (kept_B < count_B).any():
+        if (fitting_B < count_B).any():
             nth_N = np.arange(len(ids_N)) - np.repeat(past_B - count_B, count_B)
-            fits_N = nth_N < np.repeat(kept_B, count_B)
+            fits_N = nth_N < np.repeat(fitting_B, count_B)
             ids_N, end_N = ids_N[fits_N], end_N[fits_N]
-            past_B = np.cumsum(kept_B)
+            past_B = np.cumsum(fitting_B)
         start_N = np.empty_like(end_N)
         start_N[1:] = end_N[:-1]
-        start_N[(past_B - kept_B)[kept_B > 0]] = 0
+        start_N[(past_B - fitting_B)[fitting_B > 0]] = 0
+        return self._to_rows(Pieces(ids_N, end_N, fitting_B), start_N, T)
+
+    def _to_rows(self, pieces: Pieces, start_N: np.ndarray, T: int) -> base.TokenRows:
+        """Rows of T tokens from pieces that fit; `start_N` is the first base of each."""
+        B, front = len(pieces.count_B), len(self.special_front)
         tokens_BT = np.full((B, T), self.special.pad, np.int32)
         spans_BT2 = np.full((B, T, 2), -1, np.int32)
-        tokens_BT[:, : len(self.front)] = self.front
-        at = self._core(kept_B, T)
+        tokens_BT[:, :front] = self.special_front
+        core = self._core(pieces.count_B, T)
         for target_BT, value_N in (
-            (tokens_BT, ids_N),
+            (tokens_BT, pieces.ids_N),
             (spans_BT2[..., 0], start_N),
-            (spans_BT2[..., 1], end_N),
+            (spans_BT2[..., 1], pieces.end_N),
         ):
-            # A view where the rows have as many tokens, else a copy by mask.
-            target_BT[at] = value_N.reshape(B, -1) if isinstance(at, tuple) else value_N
-        for n, token in enumerate(self.back):
-            tokens_BT[np.arange(B), len(self.front) + kept_B + n] = token
-        return base.Rows(tokens_BT, spans_BT2, spans_BT2[..., 1].max(1, initial=0).astype(np.int64))
+            # A view where all rows have the same number of tokens, else a copy by mask.
+            target_BT[core] = value_N.reshape(B, -1) if isinstance(core, tuple) else value_N
+        for n, token in enumerate(self.special_back):
+            tokens_BT[np.arange(B), front + pieces.count_B + n] = token
+        covered_B = spans_BT2[..., 1].max(1, initial=0).astype(np.int64)
+        return base.TokenRows(tokens_BT, spans_BT2, covered_B)
 
-    def _core(self, kept_B: np.ndarray, T: int) -> tuple[slice, slice] | np.ndarray:
-        """Where the tokens of bases stand in rows of T: a block, or a mask [B, T] where rows differ."""
-        front = len(self.front)
-        if len(kept_B) and (kept_B == kept_B[0]).all():
-            return slice(None), slice(front, front + int(kept_B[0]))
-        place_T = np.arange(T) - front
-        return (place_T >= 0) & (place_T < kept_B[:, None])
+    def _core(self, count_B: np.ndarray, T: int) -> tuple[slice, slice] | np.ndarray:
+        """Index of the tokens of bases in rows of T: a block, or a mask [B, T] if rows differ."""
+        front = len(self.special_front)
+        if len(count_B) and (count_B == count_B[0]).all():
+            return slice(None), slice(front, front + int(count_B[0]))
+        nth_T = np.arange(T) - front
+        return (nth_T >= 0) & (nth_T < count_B[:, None])
 
     def encode(
         self, sequence: str | np.ndarray, special: bool = False, valid: np.ndarray | None = None
     ) -> np.ndarray:
-        """See `base.Tokenizer.encode`; one sequence gives as many ids as it needs, a batch [B, L] gives [B, `room(L)`].
+        """See `base.Tokenizer.encode`.
+
+        One sequence gives as many ids as it needs; a batch [B, L] gives [B, `num_tokens(L)`] with
+        special tokens, and without them `num_special` columns less.
 
         Raises:
-            ValueError: a row of a batch needs more tokens than it has room for (`rows` says what fits).
+            ValueError: a row of a batch needs more tokens (`encode_rows` drops bases instead).
         """
         if isinstance(sequence, str) or np.ndim(sequence) == 1:
-            ids = self._text(sequence) if isinstance(sequence, str) else self._one(sequence)
-            ends = (self.front, self.back) if special else ((), ())
-            return np.concatenate([ends[0], ids, ends[1]]).astype(np.int32)
-        codes_BL = base.codes_of(sequence)
-        whole_B = np.full(len(codes_BL), codes_BL.shape[1]) if valid is None else np.asarray(valid)
-        rows = self.rows(codes_BL, whole_B)
-        over = np.flatnonzero(rows.covered_B < whole_B)
+            is_text = isinstance(sequence, str)
+            ids = self._encode_text(sequence) if is_text else self._encode_codes(sequence)
+            front, back = (self.special_front, self.special_back) if special else ((), ())
+            return np.concatenate([front, ids, back]).astype(np.int32)
+        codes_BL = base.to_codes(sequence)
+        valid_B = np.full(len(codes_BL), codes_BL.shape[1]) if valid is None else np.asarray(valid)
+        rows = self.encode_rows(codes_BL, valid_B)
+        over = np.flatnonzero(rows.covered_B < valid_B)
         if len(over):
             raise ValueError(
                 f'row {over[0]} needs more than the {rows.tokens_BT.shape[1]} tokens of a row of '
-                f'{codes_BL.shape[1]} bases: raise `tokens`, or take `rows`, which says what fits'
+                f'{codes_BL.shape[1]} bases. Fix: raise `tokens`, or call `encode_rows`, which drops '
+                'the last bases of such a row and counts them'
             )
         if special:
             return rows.tokens_BT
-        # [PAD] in the place of what stands behind.
-        core_BT = rows.tokens_BT[:, len(self.front) : rows.tokens_BT.shape[1] - len(self.back)]
-        covers_BT = rows.spans_BT2[:, len(self.front) :, 0][:, : core_BT.shape[1]] >= 0
+        # `special_back` follows the last token of each row directly: replace it by [PAD].
+        front, back = len(self.special_front), len(self.special_back)
+        core_BT = rows.tokens_BT[:, front : rows.tokens_BT.shape[1] - back]
+        covers_BT = rows.spans_BT2[:, front:, 0][:, : core_BT.shape[1]] >= 0
         return np.where(covers_BT, core_BT, np.int32(self.special.pad))
 
-    def _one(self, codes_L: np.ndarray) -> np.ndarray:
-        return self._cut(np.asarray(codes_L, np.uint8)[None], np.array([len(codes_L)])).ids_N
+    def _encode_codes(self, codes_L: np.ndarray) -> np.ndarray:
+        return self._divide(np.asarray(codes_L, np.uint8)[None], np.array([len(codes_L)])).ids_N
 
-    def _text(self, sequence: str) -> np.ndarray:
-        return self._one(dna.encode(sequence))
+    def _encode_text(self, sequence: str) -> np.ndarray:
+        return self._encode_codes(dna.encode(sequence))
+
+    def encode_with_spans(self, codes_L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # A sequence has at most one token per base. `spans` could not find the span of every id.
+        row = self.encode_rows(codes_L[None], width=len(codes_L) + self.num_special)
+        count = int((row.spans_BT2[0, :, 0] >= 0).sum()) + self.num_special
+        return row.tokens_BT[0, :count], row.spans_BT2[0, :count]
+
+    def batch_shapes(self, batch_size: int, length: int) -> dict[str, tuple[int, ...]]:
+        T = self.num_tokens(length)
+        shapes = super().batch_shapes(batch_size, length)
+        return shapes | {'spans': (batch_size, T, 2), 'left_out': (batch_size,)}
+
+    def batch_entries(self, codes_BL: np.ndarray, valid_B: np.ndarray) -> dict[str, np.ndarray]:
+        valid_B = np.asarray(valid_B, np.int32)
+        rows = self.encode_rows(codes_BL, valid_B)
+        covered_B = rows.covered_B.astype(np.int32)
+        for row in np.flatnonzero(covered_B < valid_B).tolist():
+            codes_BL[row, covered_B[row] :] = dna.UNKNOWN
+        return {
+            'tokens': rows.tokens_BT,
+            'spans': rows.spans_BT2,
+            'valid': covered_B,
+            'left_out': valid_B - covered_B,
+        }
 
     def spans(self, ids: np.ndarray) -> np.ndarray:
-        """See `base.Tokenizer.spans`; from the ids alone, so they must say how many bases they cover.
+        """See `base.Tokenizer.spans`; every id must determine how many bases it covers.
 
         Raises:
-            ValueError: a token whose bases only the sequence could count (BPE's [MASK], a run of N as one token).
+            ValueError: an id does not (BPE's [MASK], or a run of N as one token).
         """
         ids = np.asarray(ids)
         special = self.special
         size = self.lengths[ids].astype(np.int64)
-        if self.mask_covers is not None:
-            size[ids == special.mask] = self.mask_covers
-        outside = [special.pad, special.cls, special.sep, *self.front, *self.back]
+        if self.mask_length is not None:
+            size[ids == special.mask] = self.mask_length
+        outside = [special.pad, special.cls, special.sep, *self.special_front, *self.special_back]
         none = np.isin(ids, [token for token in outside if token is not None])
-        unsaid = np.flatnonzero(~none & (size == 0))
-        if len(unsaid):
+        undetermined = np.flatnonzero(~none & (size == 0))
+        if len(undetermined):
+            first = undetermined[0]
             raise ValueError(
-                f'token {unsaid[0]} (id {ids[unsaid[0]]}) does not say how many bases it covers'
+                f'token {first} (id {ids[first]}) does not determine how many bases it covers'
             )
         end = np.cumsum(size)
         return np.where(none[:, None], -1, np.stack([end - size, end], axis=-1))
 
     def decode(self, ids: np.ndarray) -> str:
-        """See `base.Tokenizer.decode`; a token of a number of bases that it does not say is one N."""
-        unknown = {self.special.mask: 'N' * (self.mask_covers or 1)}
-        return ''.join(
-            unknown.get(token, self.letters[token]) for token in np.asarray(ids).tolist()
-        )
-
-
-def tokenized(tokenizer, codes_BL: np.ndarray, valid_B: np.ndarray) -> dict[str, np.ndarray]:
-    """A batch's entries that its tokenizer makes: `tokens` int32 [B, T] with special tokens and `valid` int32 [B].
-
-    Of a tokenizer that cuts also `spans` int32 [B, T, 2] and `left_out` int32 [B], the bases that a row had no room for;
-    `valid` counts those that it has, and the codes of the others become unknown in place.
-    """
-    valid_B = np.asarray(valid_B, np.int32)
-    L = codes_BL.shape[1]
-    if not isinstance(tokenizer, PieceTokenizer):
-        whole = bool((valid_B == L).all())
-        tokens_BT = tokenizer.encode(codes_BL, special=True, valid=None if whole else valid_B)
-        return {'tokens': tokens_BT, 'valid': valid_B}
-    rows = tokenizer.rows(codes_BL, valid_B)
-    covered_B = rows.covered_B.astype(np.int32)
-    for row in np.flatnonzero(covered_B < valid_B).tolist():
-        codes_BL[row, covered_B[row] :] = dna.UNKNOWN
-    return {
-        'tokens': rows.tokens_BT,
-        'spans': rows.spans_BT2,
-        'valid': covered_B,
-        'left_out': valid_B - covered_B,
-    }
+        """See `base.Tokenizer.decode`; a token of an undetermined number of bases is one N."""
+        unknown = {self.special.mask: 'N' * (self.mask_length or 1)}
+        return ''.join(unknown.get(token, self.texts[token]) for token in np.asarray(ids).tolist())

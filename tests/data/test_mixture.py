@@ -22,6 +22,10 @@ class Plain:
         ids = sequence.astype(np.int32)
         return ids if valid is None else np.where(np.arange(ids.shape[1]) < valid[:, None], ids, 9)
 
+    def batch_entries(self, codes_BL, valid_B):
+        tokens_BT = self.encode(codes_BL, special=True, valid=valid_B)
+        return {'tokens': tokens_BT, 'valid': np.asarray(valid_B, np.int32)}
+
 
 def _corpus(change=0):
     random = np.random.default_rng(change)

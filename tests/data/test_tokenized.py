@@ -7,7 +7,7 @@ import pytest
 
 from genojax import dna
 from genojax.data import labels, mixture, records
-from genojax.tokenizers import kmer, nonoverlapping, pieces
+from genojax.tokenizers import kmer, nonoverlapping
 from tests.data import test_mixture
 
 
@@ -50,7 +50,7 @@ def test_no_base_is_lost_unseen(share):
 
 def test_tokenizers_that_overlap_cover_everything_and_say_nothing_of_spans():
     codes = np.zeros((3, 20), np.uint8)
-    entries = pieces.tokenized(kmer.KmerTokenizer(3), codes, np.array([20, 20, 7]))
+    entries = kmer.KmerTokenizer(3).batch_entries(codes, np.array([20, 20, 7]))
     assert entries.keys() == {'tokens', 'valid'}
     assert entries['valid'].tolist() == [20, 20, 7]
 

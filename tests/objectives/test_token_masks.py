@@ -10,7 +10,7 @@ from genojax import dna, errors, genome, models
 from genojax.models import bert
 from genojax.nn import positions
 from genojax.objectives import inputs, masking, mlm
-from genojax.tokenizers import bpe, nonoverlapping, pieces
+from genojax.tokenizers import bpe, nonoverlapping
 from tests.objectives import test_masking
 from tests.tokenizers import files
 
@@ -34,7 +34,7 @@ def make_batch(tokenizer, rows=16, length=60, seed=0):
         'species': (np.arange(rows) % 2).astype(np.int32),
         'weight': np.ones(rows, np.float32),
         'bases': bases,
-        **pieces.tokenized(tokenizer, bases, valid),
+        **tokenizer.batch_entries(bases, valid),
     }
 
 
@@ -82,7 +82,7 @@ def test_a_hidden_token_is_one_mask_and_its_neighbours_stay(tokenizer):
 def test_what_is_no_known_base_is_never_hidden(tokenizer):
     batch = make_batch(tokenizer)
     hidden = hide(make(tokenizer, rate=0.99), batch)
-    spelled = tokenizer.spells[batch['tokens']]
+    spelled = tokenizer.maskable[batch['tokens']]
     assert not hidden.target_BT[~spelled].any()
     assert hidden.target_BT[spelled].mean() > 0.9
     assert not hidden.fate_BL[batch['bases'] == dna.UNKNOWN].any()
@@ -96,12 +96,12 @@ def test_shares_of_mask_random_and_keep_and_random_tokens_are_as_long(tokenizer)
     assert test_masking.within_binomial((masked & target).sum(), total, 0.7)
     other = target & ~masked
     changed = other & (hidden.tokens_BT != batch['tokens'])
-    assert test_masking.within_binomial(total, tokenizer.spells[batch['tokens']].sum(), 0.5)
+    assert test_masking.within_binomial(total, tokenizer.maskable[batch['tokens']].sum(), 0.5)
     lengths = tokenizer.lengths
     assert np.array_equal(lengths[hidden.tokens_BT[other]], lengths[batch['tokens'][other]])
-    assert tokenizer.spells[hidden.tokens_BT[other]].all()
+    assert tokenizer.maskable[hidden.tokens_BT[other]].all()
     # A random token is the true one with 1 in as many as there are of its length.
-    same = np.bincount(lengths[tokenizer.spells])
+    same = np.bincount(lengths[tokenizer.maskable])
     expected = (0.2 / 0.3 * (1 - 1 / same[lengths[batch['tokens'][other]]])).sum()
     assert abs(changed.sum() - expected) < 5 * np.sqrt(total * 0.2)
 
@@ -116,9 +116,9 @@ def test_nothing_of_a_masked_or_replaced_token_is_left(tokenizer):
     other, bases = batch['tokens'].copy(), batch['bases'].copy()
     for row, place in np.argwhere(secret):
         start, end = batch['spans'][row, place]
-        kin = np.flatnonzero(tokenizer.spells & (tokenizer.lengths == end - start))
+        kin = np.flatnonzero(tokenizer.maskable & (tokenizer.lengths == end - start))
         other[row, place] = kin[(np.searchsorted(kin, other[row, place]) + 1) % len(kin)]
-        bases[row, start:end] = dna.encode(tokenizer.letters[other[row, place]])
+        bases[row, start:end] = dna.encode(tokenizer.texts[other[row, place]])
     again = hide(objective, {**batch, 'tokens': other, 'bases': bases}, key=1)
     assert np.array_equal(again.fate_BL, hidden.fate_BL)
     still = secret & (again.tokens_BT != other)  # a random token may happen to be the new truth
@@ -154,7 +154,7 @@ def test_a_hidden_token_costs_its_code_length_spread_over_its_bases(tokenizer):
     shape = (*batch['tokens'].shape, tokenizer.vocab_size)
     logits = random.normal(size=shape).astype(np.float32)
     bits = np.asarray(jax.jit(objective.masks.bits)(logits, batch, hidden))
-    p = np.exp(logits.astype(float)) * tokenizer.spells
+    p = np.exp(logits.astype(float)) * tokenizer.maskable
     p /= p.sum(-1, keepdims=True)
     for row, place in np.argwhere(hidden.target_BT):
         start, end = batch['spans'][row, place]

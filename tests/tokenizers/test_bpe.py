@@ -41,7 +41,11 @@ def test_ids_of_real_sequence_are_the_library_s(real_data):
     """DNABERT-2's file on human sequence, with N, lower case, IUPAC codes and short tails put in."""
     path = str(real_data / 'tokenizers' / 'dnabert2_117M_tokenizer.json')
     tokenizer, original = bpe.BpeTokenizer(path), library.Tokenizer.from_file(path)
-    assert (tokenizer.special.unk, tokenizer.front, tokenizer.back) == (0, (1,), (2,))
+    assert (tokenizer.special.unk, tokenizer.special_front, tokenizer.special_back) == (
+        0,
+        (1,),
+        (2,),
+    )
     assert (tokenizer.special.pad, tokenizer.special.mask, tokenizer.vocab_size) == (3, 4, 4096)
     lines = gzip.open(real_data / 'embed_default' / 'human_chr1_400kb.fa.gz', 'rt').readlines()
     text = ''.join(line.strip() for line in lines[1:400])
@@ -54,7 +58,7 @@ def test_ids_of_real_sequence_are_the_library_s(real_data):
         letters[spots > 0.99] = np.char.lower(letters[spots > 0.99])
         check_equals_the_library(tokenizer, original, ''.join(letters))
     codes = dna.encode(text[:4096]).reshape(8, 512)
-    rows = tokenizer.rows(codes)
+    rows = tokenizer.encode_rows(codes)
     assert (rows.covered_B == 512).all()
     for row, tokens in zip(codes, rows.tokens_BT, strict=True):
         expected = original.encode(dna.decode(row)).ids
@@ -64,28 +68,28 @@ def test_ids_of_real_sequence_are_the_library_s(real_data):
 def test_special_ids_are_read_from_the_file(tmp_path):
     special = {'[MASK]': 0, '[PAD]': 3, '[SEP]': 7, '[UNK]': 8, '[CLS]': 12}
     tokenizer = bpe.BpeTokenizer(files.write(tmp_path / 'a.json', special))
-    assert tokenizer.special == base.Special(pad=3, unk=8, cls=12, sep=7, mask=0)
+    assert tokenizer.special == base.SpecialIds(pad=3, unk=8, cls=12, sep=7, mask=0)
     assert (tokenizer.lengths[list(special.values())] == [0, 0, 0, 1, 0]).all()
     ids = tokenizer.encode('ACGTN', special=True)
     assert (ids[0], ids[-1], ids[-2]) == (12, 7, 8)
-    assert not tokenizer.spells[[0, 3, 7, 8, 12]].any()
+    assert not tokenizer.maskable[[0, 3, 7, 8, 12]].any()
 
 
 @pytest.mark.parametrize('sequence', [s.upper() for s in UGLY])
 def test_spans_hold_the_letters_of_their_tokens_and_tile_the_row(file, sequence):
     tokenizer = bpe.BpeTokenizer(file)
     codes = dna.encode(sequence)[None]
-    rows = tokenizer.rows(codes, room=40)
+    rows = tokenizer.encode_rows(codes, width=40)
     assert rows.covered_B[0] == len(sequence)
     text, end = dna.decode(codes[0]), 0
     for token, (start, past) in zip(rows.tokens_BT[0], rows.spans_BT2[0], strict=True):
         if start < 0:
-            assert not tokenizer.spells[token]
+            assert not tokenizer.maskable[token]
             continue
         assert start == end
         end = past
-        if tokenizer.spells[token]:
-            assert text[start:past] == tokenizer.letters[token]
+        if tokenizer.maskable[token]:
+            assert text[start:past] == tokenizer.texts[token]
         else:
             assert set(text[start:past]) == {'N'}
     assert end == len(sequence)
@@ -100,22 +104,22 @@ def test_from_ids_alone_spans_are_known_or_refused(tmp_path):
     assert tokenizer.decode(ids) == 'ACGTACNTATA'
     for hidden in (tokenizer.encode('N' * 12)[0], tokenizer.special.mask):
         ids[1] = hidden
-        with pytest.raises(ValueError, match='token 1 .* does not say how many bases'):
+        with pytest.raises(ValueError, match='token 1 .* does not determine how many bases'):
             tokenizer.spans(ids)
 
 
 def test_a_row_without_room_covers_fewer_bases_and_keeps_its_frame(tmp_path):
     tokenizer = bpe.BpeTokenizer(files.write(tmp_path / 'a.json'))
     codes = np.stack([dna.encode('ACGTACGTTATA'), dna.encode('CCCCCCCCCCCC')])
-    assert tokenizer.room(12) == 5
-    rows = tokenizer.rows(codes, np.array([12, 9]))
+    assert tokenizer.num_tokens(12) == 5
+    rows = tokenizer.encode_rows(codes, np.array([12, 9]))
     assert rows.covered_B.tolist() == [12, 3]
     assert (rows.tokens_BT[:, 0] == tokenizer.special.cls).all()
     assert (rows.tokens_BT[:, -1] == tokenizer.special.sep).all()
     with pytest.raises(ValueError, match='row 1 needs more'):
         tokenizer.encode(codes)
-    roomy = bpe.BpeTokenizer(files.write(tmp_path / 'a.json'), tokens=20)
-    assert roomy.rows(codes).covered_B.tolist() == [12, 12]
+    wide = bpe.BpeTokenizer(files.write(tmp_path / 'a.json'), tokens=20)
+    assert wide.encode_rows(codes).covered_B.tolist() == [12, 12]
 
 
 def test_a_file_that_asks_for_padding_or_cutting_does_not_get_it(tmp_path):
@@ -136,7 +140,7 @@ def test_a_file_that_asks_for_padding_or_cutting_does_not_get_it(tmp_path):
         (lambda path: files.write(path, {'[UNK]': 0, '[CLS]': 1, '[SEP]': 2, '[PAD]': 3}), 'MASK'),
         (lambda path: files.write(path, words=['C', 'G', 'T', 'AC', 'GT', 'TA', 'ACGT', 'TATA'],
                                   model={'type': 'BPE', 'vocab': {'[UNK]': 8, '[PAD]': 3, '[MASK]': 0},
-                                         'merges': []}), 'not made for DNA'),
+                                         'merges': []}), 'not a tokenizer for DNA'),
     ],
 )  # fmt: skip
 def test_files_that_are_no_use_are_refused(tmp_path, make, problem):
@@ -149,19 +153,21 @@ def test_a_kept_copy_outlives_the_file_and_a_changed_one_is_noticed(tmp_path):
     original = tmp_path / 'mine.json'
     asked = tokenizers.TokenizerConfig('bpe', file=files.write(original))
     (tmp_path / 'run').mkdir()
-    kept = tokenizers.keep(asked, tmp_path / 'run')
-    stored = tokenizers.stored(config.to_dict(kept))
+    kept = tokenizers.copy_file(asked, tmp_path / 'run')
+    stored = tokenizers.with_relative_file(config.to_dict(kept))
     assert str(tmp_path) not in str(stored)  # a workdir may be moved
     original.unlink()
     moved = (tmp_path / 'run').rename(tmp_path / 'moved')
-    opened = config.from_dict(tokenizers.TokenizerConfig, tokenizers.opened(stored, moved))
+    opened = config.from_dict(
+        tokenizers.TokenizerConfig, tokenizers.with_absolute_file(stored, moved)
+    )
     ids = tokenizers.make(opened).encode('ACGTTATA')
     files.write(original)
     assert np.array_equal(tokenizers.make(asked).encode('ACGTTATA'), ids)
-    assert tokenizers.meaning(asked) == tokenizers.meaning(opened)
+    assert tokenizers.identity(asked) == tokenizers.identity(opened)
     # Another file in the place of either: the first is another run's, the second is damage.
     files.write(original, words=['T', 'G', 'C', 'A', 'AC', 'GT', 'TA', 'ACGT', 'TATA'])
-    assert tokenizers.meaning(asked) != tokenizers.meaning(opened)
+    assert tokenizers.identity(asked) != tokenizers.identity(opened)
     with pytest.raises(errors.DamageError, match='is not the tokenizer of this run'):
         tokenizers.make(dataclasses.replace(opened, file=str(original)))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genojax import dna
-from genojax.tokenizers import base, kmer, nonoverlapping
+from genojax.tokenizers import base, nonoverlapping
 
 LETTERS = list('ACGTACGTACGTNacgtnRYKM')
 
@@ -24,7 +24,7 @@ def by_hand(sequence: str, k: int) -> list[str]:
 
 
 def words(tokenizer, ids):
-    return [tokenizer.letters[i] for i in ids]
+    return [tokenizer.texts[i] for i in ids]
 
 
 def made_up(length, seed):
@@ -61,7 +61,7 @@ def test_the_published_examples(sequence, variant):
 def test_the_published_ids(variant, size, known):
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(6, variant)
     assert tokenizer.vocab_size == size == len(tokenizer.lengths)
-    assert tokenizer.special == base.Special(pad=1, unk=0, cls=3, sep=None, mask=2)
+    assert tokenizer.special == base.SpecialIds(pad=1, unk=0, cls=3, sep=None, mask=2)
     for word, token in known.items():
         assert tokenizer.encode(word).tolist() == [token]
 
@@ -90,7 +90,7 @@ def test_a_batch_is_its_rows_one_by_one(share):
     codes[random.random(codes.shape) < share] = dna.UNKNOWN
     codes[::2] %= 4
     valid = np.where(np.arange(40) % 3 == 0, random.integers(0, 51, 40), 50)
-    rows = tokenizer.rows(codes, valid, room=60)
+    rows = tokenizer.encode_rows(codes, valid, width=60)
     assert rows.covered_B.tolist() == valid.tolist()
     for row in range(40):
         alone = tokenizer.encode(codes[row, : valid[row]], special=True)
@@ -104,15 +104,15 @@ def test_a_batch_is_its_rows_one_by_one(share):
 def test_a_row_that_needs_more_tokens_covers_fewer_bases_and_says_so():
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(3)
     codes = np.stack([dna.encode('ACGTACGTACGT'), dna.encode('ACGNNNGTACGT')])
-    assert tokenizer.room(12) == 5
-    rows = tokenizer.rows(codes)
+    assert tokenizer.num_tokens(12) == 5
+    rows = tokenizer.encode_rows(codes)
     assert rows.covered_B.tolist() == [12, 6]  # ACG N N N, then there is no room
     assert words(tokenizer, rows.tokens_BT[1]) == ['', 'ACG', 'N', 'N', 'N']
     with pytest.raises(ValueError, match='row 1 needs more than the 5 tokens'):
         tokenizer.encode(codes)
-    roomy = nonoverlapping.NonOverlappingKmerTokenizer(3, tokens=8)
-    assert roomy.rows(codes).covered_B.tolist() == [12, 12]
-    assert roomy.encode(codes, special=True).shape == (2, 8)
+    wide = nonoverlapping.NonOverlappingKmerTokenizer(3, tokens=8)
+    assert wide.encode_rows(codes).covered_B.tolist() == [12, 12]
+    assert wide.encode(codes, special=True).shape == (2, 8)
 
 
 def test_a_window_of_known_bases_fits_without_a_rest():
@@ -120,12 +120,12 @@ def test_a_window_of_known_bases_fits_without_a_rest():
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(6)
     for length in (1, 5, 6, 512, 5_994):
         codes = np.random.default_rng(length).integers(0, 4, (3, length)).astype(np.uint8)
-        rows = tokenizer.rows(codes)
+        rows = tokenizer.encode_rows(codes)
         assert (rows.covered_B == length).all()
         assert (rows.tokens_BT != tokenizer.special.pad).all()
     # Nucleotide Transformer's own figures: 5,994 bases in 1,000 tokens, 12,282 in 2,048.
-    assert tokenizer.room(5_994) == 1_000
-    assert tokenizer.room(12_282) == 2_048
+    assert tokenizer.num_tokens(5_994) == 1_000
+    assert tokenizer.num_tokens(12_282) == 2_048
 
 
 def test_a_mask_stands_for_k_bases():
@@ -134,18 +134,6 @@ def test_a_mask_stands_for_k_bases():
     ids[2] = tokenizer.special.mask
     assert tokenizer.decode(ids) == 'ATCNNNAGC'
     assert tokenizer.spans(ids).tolist() == [[-1, -1], [0, 3], [3, 6], [6, 9]]
-
-
-def test_bases_lead_back_to_their_tokens():
-    """For every kind of span: the run of tokens that cover a base is exactly those whose spans hold it."""
-    cases = [(kmer.KmerTokenizer(k), made_up(20, k)) for k in (1, 4)]
-    cases.append((nonoverlapping.NonOverlappingKmerTokenizer(4), made_up(30, 9)))
-    for tokenizer, sequence in cases:
-        spans = tokenizer.spans(tokenizer.encode(sequence, special=True))
-        found = base.tokens_at(spans, len(sequence) + 2)
-        for place, (first, past) in enumerate(found.tolist()):
-            holds = [t for t, (start, end) in enumerate(spans.tolist()) if start <= place < end]
-            assert holds == ([] if first < 0 else list(range(first, past)))
 
 
 @pytest.mark.parametrize('bad', [{'k': 1}, {'k': 9}, {'tokens': 1}])
