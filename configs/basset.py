@@ -13,9 +13,9 @@ genojax train --config=basset --config.data.path=FILE --workdir=runs/basset
 import ml_collections
 
 from genojax import experiment, optim
-from genojax.data import feeds
 from genojax.models import basset
-from genojax.objectives import classify
+from genojax.tasks import feeds
+from genojax.tasks.classification import objective as classify
 
 
 def get_config() -> ml_collections.ConfigDict:

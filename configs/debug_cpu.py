@@ -8,9 +8,11 @@ genojax train --config=debug_cpu --workdir=runs/debug
 import ml_collections
 
 from genojax import experiment, optim
-from genojax.data import feeds, mixture
+from genojax.data.datasets import mixture
 from genojax.models import bert
-from genojax.objectives import masking, mlm
+from genojax.tasks import feeds
+from genojax.tasks.masked_lm import masking
+from genojax.tasks.masked_lm import objective as mlm
 from genojax.tokenizers import kmer
 
 

@@ -9,9 +9,9 @@ genojax train --config=demo_promoters --config.data.path=FILE --config.init_from
 import ml_collections
 
 from genojax import experiment, optim
-from genojax.data import feeds
 from genojax.models import bert
-from genojax.objectives import classify
+from genojax.tasks import feeds
+from genojax.tasks.classification import objective as classify
 from genojax.tokenizers import kmer
 
 

@@ -10,9 +10,11 @@ genojax train --config=dnabert2 --config.tokenizer.file=FILE --config.data.shard
 import ml_collections
 
 from genojax import experiment, optim
-from genojax.data import feeds, mixture
+from genojax.data.datasets import mixture
 from genojax.models import bert
-from genojax.objectives import masking, mlm
+from genojax.tasks import feeds
+from genojax.tasks.masked_lm import masking
+from genojax.tasks.masked_lm import objective as mlm
 
 
 def get_config() -> ml_collections.ConfigDict:

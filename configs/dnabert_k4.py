@@ -9,9 +9,11 @@ genojax train --config=dnabert_k4 --config.data.shards=DIR --workdir=runs/dnaber
 import ml_collections
 
 from genojax import experiment, optim
-from genojax.data import feeds, mixture
+from genojax.data.datasets import mixture
 from genojax.models import bert
-from genojax.objectives import masking, mlm
+from genojax.tasks import feeds
+from genojax.tasks.masked_lm import masking
+from genojax.tasks.masked_lm import objective as mlm
 from genojax.tokenizers import kmer
 
 K = 4

@@ -13,9 +13,9 @@ genojax train --config=enformer --config.data.path=DIR --workdir=runs/enformer
 import ml_collections
 
 from genojax import experiment, optim, tokenizers
-from genojax.data import feeds
 from genojax.models import enformer
-from genojax.objectives import tracks
+from genojax.tasks import feeds
+from genojax.tasks.coverage import objective as tracks
 
 
 def get_config() -> ml_collections.ConfigDict:

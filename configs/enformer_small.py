@@ -16,9 +16,9 @@ Without data, on simulated tracks: --config.data.path=simulated --config.model.t
 import ml_collections
 
 from genojax import experiment, optim, tokenizers
-from genojax.data import feeds
 from genojax.models import enformer
-from genojax.objectives import tracks
+from genojax.tasks import feeds
+from genojax.tasks.coverage import objective as tracks
 
 
 def get_config() -> ml_collections.ConfigDict:

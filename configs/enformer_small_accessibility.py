@@ -12,9 +12,9 @@ genojax evaluate runs/enformer_small_accessibility
 import ml_collections
 
 from genojax import experiment, optim, tokenizers
-from genojax.data import feeds
 from genojax.models import enformer_accessibility
-from genojax.objectives import tracks
+from genojax.tasks import feeds
+from genojax.tasks.coverage import objective as tracks
 
 
 def get_config() -> ml_collections.ConfigDict:

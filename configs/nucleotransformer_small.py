@@ -9,10 +9,12 @@ genojax train --config=nucleotransformer_small --config.data.shards=DIR --workdi
 import ml_collections
 
 from genojax import experiment, optim
-from genojax.data import feeds, mixture
+from genojax.data.datasets import mixture
 from genojax.models import bert
 from genojax.nn import self_attention
-from genojax.objectives import masking, mlm
+from genojax.tasks import feeds
+from genojax.tasks.masked_lm import masking
+from genojax.tasks.masked_lm import objective as mlm
 
 
 def get_config() -> ml_collections.ConfigDict:

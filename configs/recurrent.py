@@ -9,9 +9,9 @@ genojax train --config=recurrent --config.data.path=FILE --workdir=runs/recurren
 import ml_collections
 
 from genojax import experiment, optim
-from genojax.data import feeds
 from genojax.models import recurrent
-from genojax.objectives import classify
+from genojax.tasks import feeds
+from genojax.tasks.classification import objective as classify
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -12,8 +12,10 @@ from flax.core import meta
 
 from genojax import config, models, sharding, tokenizers
 from genojax import optim as optimizers
-from genojax.data import feeds
-from genojax.objectives import classify, mlm, tracks
+from genojax.tasks import feeds
+from genojax.tasks.classification import objective as classify
+from genojax.tasks.coverage import objective as tracks
+from genojax.tasks.masked_lm import objective as mlm
 
 TokenizerConfig = tokenizers.TokenizerConfig
 make_tokenizer = tokenizers.make

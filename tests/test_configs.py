@@ -11,7 +11,7 @@ from flax.core import meta
 
 from genojax import config, errors, experiment, sharding
 from genojax.cli import flags
-from genojax.data import feeds
+from genojax.tasks import feeds
 from genojax.train import step as steps
 from tests.tokenizers import files
 

@@ -6,9 +6,8 @@ import json
 import jax
 import pytest
 
-from genojax import errors, experiment
+from genojax import errors, experiment, simulate
 from genojax.cli import flags, main
-from genojax.data import simulate
 from genojax.pipeline import demo
 
 

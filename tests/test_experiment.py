@@ -4,10 +4,12 @@ import dataclasses
 
 import pytest
 
-from genojax import experiment, trained, workdir
+from genojax import experiment
 from genojax.cli import flags
+from genojax.inference import trained
 from genojax.models import basset, bert, enformer, hierarchical, recurrent
 from genojax.tokenizers import TokenizerConfig
+from genojax.train import runs
 
 NUCLEOTIDE, SIX_MERS = TokenizerConfig('nucleotide', 1), TokenizerConfig('nonoverlapping')
 
@@ -52,5 +54,5 @@ def test_bins_of_the_data_that_are_not_the_model_s_are_refused(tmp_path):
     }.items():  # fmt: skip
         flags.override(values, name, text)
     with pytest.raises(Exception, match='data.bin=32, but the model predicts bins of 128 bp'):
-        workdir.Run(experiment.from_config(values), tmp_path)
+        runs.Run(experiment.from_config(values), tmp_path)
     assert not trained.is_run(tmp_path)

@@ -15,10 +15,13 @@ import pathlib
 import jax
 import numpy as np
 
-from genojax import experiment, metrics, trained, workdir
-from genojax.data import fasta, splits
-from genojax.data import table as table_
-from genojax.evaluate import held_out
+from genojax import experiment, metrics
+from genojax.data.formats import fasta
+from genojax.data.formats import genome_table as table_
+from genojax.data.splits import blocks
+from genojax.inference import trained
+from genojax.tasks.masked_lm import evaluate as held_out
+from genojax.train import runs
 
 HERE = pathlib.Path(__file__).parent
 # 'own' is told the composition of the very replicon that it is scored on: what reading along a row can teach at least.
@@ -27,7 +30,7 @@ MODELS = {'model': 'model', 'initial': 'model at initialisation', 'order0': 'ord
 
 def score_initial(folder: pathlib.Path) -> None:
     """The fresh state's figures, and what the split says of itself."""
-    run = workdir.Run(trained.read_config(folder), folder)
+    run = runs.Run(trained.read_config(folder), folder)
     fresh = jax.jit(lambda key: experiment.init_state(run.recipe, run.objective, key, run.sample))
     found = held_out.score(run, fresh(jax.random.key(run.recipe.seed)))
     (folder / 'initial.json').write_text(json.dumps(found))
@@ -43,7 +46,7 @@ def score_initial(folder: pathlib.Path) -> None:
             name: sum(one[name] for one in report['species'].values())
             for name in ('bases', 'train', 'held_out', 'gap')
         },
-        'rule': splits.__doc__.splitlines()[0],
+        'rule': blocks.__doc__.splitlines()[0],
     }
     (folder / 'split.json').write_text(json.dumps(told, indent=1))
     run.close()

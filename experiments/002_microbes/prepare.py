@@ -22,7 +22,10 @@ import tempfile
 import numpy as np
 import scipy.sparse
 
-from genojax.data import fasta, homology, ingest, intervals, kmers, table
+from genojax.data.formats import fasta, genome_table
+from genojax.data.genomes import interval_sets, kmers
+from genojax.data.splits import homology
+from genojax.data.store import ingest
 
 K, ONE_IN = 25, 8
 LINK = 0.03  # share of the smaller replicon's sampled k-mers
@@ -101,12 +104,12 @@ def starved(folder: pathlib.Path) -> list[str]:
     with tempfile.TemporaryDirectory() as shards:
         ingest.ingest(folder, shards)
         corpus = ingest.open(shards)
-        axis = intervals.Axis(corpus)
+        axis = interval_sets.Axis(corpus)
         relation = homology.find(corpus, axis)
     held = axis.whole(np.flatnonzero([contig.split == 'held_out' for contig in axis.contigs]))
-    lost = intervals.union(held, relation.of(held))
+    lost = interval_sets.union(held, relation.of(held))
     everything = axis.whole(np.arange(len(axis.contigs)))
-    runs = axis.runs(intervals.subtract(everything, lost))
+    runs = axis.runs(interval_sets.subtract(everything, lost))
     room = np.zeros(len(axis.names))
     np.maximum.at(room, axis.species[runs[:, 0]], runs[:, 2])
     kept_out = {axis.names[axis.species[c]] for c in axis.contig_of(held[:, 0]).tolist()}
@@ -114,13 +117,13 @@ def starved(folder: pathlib.Path) -> list[str]:
 
 
 def write_table(folder: pathlib.Path, replicons: pathlib.Path, rows, complete) -> None:
-    lines = ['\t'.join([*table.COLUMNS, 'split'])]
+    lines = ['\t'.join([*genome_table.COLUMNS, 'split'])]
     for species, name, held in rows:
         split = 'held_out' if held else 'train'
         lines.append('\t'.join([species, str(replicons), name, '', 'no', 'no', split]))
     for species, sequence, annotation in complete:
         lines.append('\t'.join([species, str(sequence), '*', str(annotation), 'yes', 'no', '']))
-    (folder / table.NAME).write_text('\n'.join(lines) + '\n')
+    (folder / genome_table.NAME).write_text('\n'.join(lines) + '\n')
 
 
 def main() -> None:

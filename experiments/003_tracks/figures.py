@@ -134,8 +134,9 @@ def pair(folders: list[str]) -> str:
     """Two workdirs' predictions of the same held-out windows, beside each other."""
     import jax
 
-    from genojax import trained, workdir
-    from genojax.evaluate import tracks as coverage
+    from genojax.inference import trained
+    from genojax.tasks.coverage import evaluate as coverage
+    from genojax.train import runs as workdir
 
     opened, predicted = [], []
     for folder in map(pathlib.Path, folders):

@@ -15,11 +15,11 @@ import time
 
 import numpy as np
 
-from genojax import experiment, metrics, workdir
+from genojax import experiment, metrics
 from genojax.cli import flags
-from genojax.data import ingest
-from genojax.evaluate import classification
-from genojax.train import loop
+from genojax.data.store import ingest
+from genojax.tasks.classification import evaluate as classification
+from genojax.train import loop, runs
 
 SEEDS = (0, 1, 2)
 SHORT = {'model.length': '70', 'model.padding': 'same', 'steps': '500'}
@@ -51,7 +51,7 @@ def train(config: str, changes: dict, seed: int, data, genomes, folder: pathlib.
     for name, text in {**changes, 'data.path': str(data), 'data.exclude': str(genomes)}.items():
         flags.override(values, name, text)
     flags.override(values, 'seed', str(seed))
-    run = workdir.Run(experiment.from_config(values), folder)
+    run = runs.Run(experiment.from_config(values), folder)
     began = time.process_time()
     loop.train(run)
     seconds = time.process_time() - began

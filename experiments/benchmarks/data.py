@@ -25,7 +25,9 @@ import numpy as np
 import tokenizers as library
 
 from genojax import dna
-from genojax.data import ingest, intervals, mixture, records, windows
+from genojax.data.datasets import mixture
+from genojax.data.genomes import assemblies, interval_sets, windows
+from genojax.data.store import ingest
 from genojax.tokenizers import bpe, kmer, nonoverlapping, nucleotide
 
 RESULTS = pathlib.Path(__file__).resolve().parent / 'results'
@@ -148,8 +150,8 @@ def peers(file: str) -> Iterator[Point]:
         yield 'peer: Hugging Face tokenizers, BPE', 'bases', len(rows) * SHORT, step
 
 
-def mixed(corpus: records.Corpus, length: int, rows: int, **changes) -> mixture.Mixture:
-    axis = intervals.Axis(corpus)
+def mixed(corpus: assemblies.Corpus, length: int, rows: int, **changes) -> mixture.Mixture:
+    axis = interval_sets.Axis(corpus)
     parts = {}
     for s, name in enumerate(axis.names):
         whole = axis.whole(np.flatnonzero(axis.species == s))
@@ -161,7 +163,7 @@ def mixed(corpus: records.Corpus, length: int, rows: int, **changes) -> mixture.
     return mixture.Mixture(corpus, parts, config, 0)
 
 
-def reading(corpus: records.Corpus) -> Iterator[Point]:
+def reading(corpus: assemblies.Corpus) -> Iterator[Point]:
     """Windows a second: bases and regions, species by weight, shifted by up to 3 bp; and nothing but a copy of them."""
     for length in (LONG, 8_192, SHORT):
         rows = max(8, min(1024, 2**20 // length))
@@ -179,7 +181,7 @@ def reading(corpus: records.Corpus) -> Iterator[Point]:
     yield f'limit: copying {LONG:,} bytes', 'windows', 8, lambda: np.copyto(target, source)
 
 
-def loading(corpus: records.Corpus) -> Iterator[Point]:
+def loading(corpus: assemblies.Corpus) -> Iterator[Point]:
     """The loader's time a window of 512 bases, all its threads on the one core, and without grain and threads."""
     for rows in (32, 128, 1024):
         for name, tokenizer in (('codes', Codes()), ('6-mers', kmer.KmerTokenizer(K))):

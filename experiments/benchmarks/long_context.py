@@ -65,7 +65,8 @@ def prepare(config, bases_BL):
     from flax.core import meta
 
     from genojax import models
-    from genojax.objectives import masking, mlm
+    from genojax.tasks.masked_lm import masking
+    from genojax.tasks.masked_lm import objective as mlm
     from genojax.tokenizers import nucleotide
 
     tokenizer, rows = nucleotide.NucleotideTokenizer(), len(bases_BL)
@@ -109,7 +110,7 @@ def measure(name: str, fasta_file: str, width: int) -> dict:
     import jax
     import numpy as np
 
-    from genojax.data import fasta
+    from genojax.data.formats import fasta
 
     record = next(iter(fasta.Reader(fasta_file)))
     bases = record.codes[None, :LENGTH]

@@ -6,7 +6,8 @@ import pathlib
 import sys
 
 from genojax import errors
-from genojax.data import summary, table
+from genojax.data.formats import genome_table
+from genojax.data.store import summary
 
 
 def run(argv: list[str]) -> None:
@@ -45,12 +46,12 @@ def _check(path: pathlib.Path, arguments: argparse.Namespace) -> None:
     if arguments.draft_table:
         if not path.is_dir():
             raise errors.UsageError(f'--draft-table takes a folder, and {path} is none')
-        drafted = table.draft(path)
+        drafted = genome_table.draft(path)
         if not drafted:
             raise errors.InputError('GT01', 'no FASTA file to draft a table from', path=path)
         print(drafted, end='')
         return
-    if path.is_dir() or path.name == table.NAME:
+    if path.is_dir() or path.name == genome_table.NAME:
         found = summary.summarize(path)
         print(found.text(arguments.all), end='')
         if arguments.json:

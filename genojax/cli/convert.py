@@ -19,8 +19,8 @@ def run(argv: list[str]) -> None:
     logging.getLogger('absl').setLevel(logging.ERROR)  # Orbax tells what it finds normal
 
     # Imported here, so that --help does not wait for jax.
-    from genojax import trained
     from genojax.convert import store
+    from genojax.inference import trained
 
     source = arguments.source
     if store.is_converted(source) or trained.is_run(source):
@@ -68,8 +68,9 @@ def _inward(arguments: argparse.Namespace) -> None:
 
 def _outward(arguments: argparse.Namespace) -> None:
     """A model of ours becomes what its original class loads."""
-    from genojax import convert, trained
+    from genojax import convert
     from genojax.convert import files
+    from genojax.inference import trained
 
     found = trained.open_model(arguments.source)
     told = dict(found.provenance)

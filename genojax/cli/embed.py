@@ -21,11 +21,10 @@ def run(argv: list[str]) -> None:
     # Orbax warns that a checkpoint opened for reading cannot be written.
     logging.getLogger('absl').setLevel(logging.ERROR)
     # Imported here, so that --help does not wait for jax.
-    from genojax.data import stretches
-    from genojax.pipeline import embedding
+    from genojax.inference import embedding, requests
 
     model = embedding.open_model(arguments.model, arguments.window)
-    asked = stretches.read(arguments.fasta, arguments.bed)
+    asked = requests.read(arguments.fasta, arguments.bed)
     if arguments.window:
         stride = arguments.stride or model.covered or arguments.window
         if model.covered and stride > model.covered:

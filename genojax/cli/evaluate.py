@@ -18,12 +18,15 @@ def run(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
 
     # Imported here, so that --help does not wait for jax.
-    from genojax import errors, trained, workdir
-    from genojax.evaluate import classification, held_out
-    from genojax.evaluate import tracks as coverage
-    from genojax.objectives import tracks
+    from genojax import errors
+    from genojax.inference import trained
+    from genojax.tasks.classification import evaluate as classification
+    from genojax.tasks.coverage import evaluate as coverage
+    from genojax.tasks.coverage import objective as tracks
+    from genojax.tasks.masked_lm import evaluate as held_out
+    from genojax.train import runs
 
-    job = workdir.Run(trained.read_config(arguments.workdir), arguments.workdir)
+    job = runs.Run(trained.read_config(arguments.workdir), arguments.workdir)
     if arguments.windows and not job.objective.scores_bits:
         raise errors.UsageError(
             '--windows is for language models; others are scored on all they have'

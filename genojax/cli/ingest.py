@@ -3,7 +3,7 @@
 import argparse
 
 from genojax import errors
-from genojax.data import regions
+from genojax.data.store import regions
 
 
 def run(argv: list[str]) -> None:
@@ -28,9 +28,9 @@ def run(argv: list[str]) -> None:
     span = arguments.promoter_span.split(',')
     if len(span) != 2 or not all(part.isdigit() for part in span):
         raise errors.UsageError(f'--promoter-span {arguments.promoter_span!r} is not like 200,0')
-    from genojax.data import (
-        ingest,
-    )  # TFDS takes most of a second to import, which --help should not pay
+    from genojax.data.store import (
+        ingest,  # TFDS takes most of a second to import, which --help should not pay
+    )
 
     done = ingest.ingest(
         arguments.genomes,

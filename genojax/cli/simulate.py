@@ -4,8 +4,7 @@ import argparse
 import dataclasses
 import pathlib
 
-from genojax import errors
-from genojax.data import simulate
+from genojax import errors, simulate
 
 _HELP = {
     'seed': 'equal settings give equal files, byte for byte',

@@ -14,10 +14,10 @@ def run(argv: list[str]) -> None:
         raise errors.UsageError('--workdir=DIR is missing')
 
     # Imported here, so that --help does not wait for jax.
-    from genojax import experiment, workdir
-    from genojax.train import log, loop
+    from genojax import experiment
+    from genojax.train import log, loop, runs
 
-    job = workdir.Run(experiment.from_config(config), pathlib.Path(own['workdir']))
+    job = runs.Run(experiment.from_config(config), pathlib.Path(own['workdir']))
     print(job.describe())
     state = loop.train(job)
     print(f'step {int(state.step)}: {log.last_evaluation(job.workdir)}')

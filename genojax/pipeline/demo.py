@@ -16,11 +16,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import genojax
-from genojax import config, errors, report, versions, workdir
+from genojax import config, errors, report, simulate, versions
 from genojax import experiment as recipes
-from genojax.data import ingest, labels, simulate, summary
-from genojax.evaluate import classification, held_out
-from genojax.train import loop
+from genojax.data.datasets import labels
+from genojax.data.store import ingest, summary
+from genojax.tasks.classification import evaluate as classification
+from genojax.tasks.masked_lm import evaluate as held_out
+from genojax.train import loop, runs
 
 # Shares of the draws for these three where a genome table holds them all; the other species share the rest.
 NAMED_WEIGHTS = {'human': 0.3, 'mouse': 0.2, 'zebrafish': 0.15}
@@ -125,7 +127,7 @@ def _pretrain(stages: 'Stages', demo: Demo) -> None:
         if finished:
             stages.say('pretraining and its evaluation are done')
             return
-        job = workdir.Run(recipe, folder / 'pretrain')
+        job = runs.Run(recipe, folder / 'pretrain')
         print(job.describe())
         loop.train(job)
     with stages('held-out bits'):
@@ -166,7 +168,7 @@ def _promoters(stages: 'Stages', demo: Demo, task: str) -> None:
         (SCRATCH, 'scratch', scratch),
     ):
         with stages(place):
-            job = workdir.Run(recipe, folder / place)
+            job = runs.Run(recipe, folder / place)
             loop.train(job)
             found[name] = classification.scores(job, job.restore_best())
             job.close()

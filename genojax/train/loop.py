@@ -13,13 +13,13 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from genojax import errors, progress, workdir
+from genojax import errors, progress
 from genojax import experiment as recipes
-from genojax.train import log
+from genojax.train import log, runs
 from genojax.train import step as steps
 
 
-def train(run: workdir.Run, stop_at: int | None = None) -> recipes.TrainState:
+def train(run: runs.Run, stop_at: int | None = None) -> recipes.TrainState:
     """Train to the config's last step and return the state there; it is saved.
 
     Args:
@@ -75,7 +75,7 @@ def train(run: workdir.Run, stop_at: int | None = None) -> recipes.TrainState:
 class _Meter:
     """Collects the metrics of steps and writes them when a log line is due."""
 
-    def __init__(self, run: workdir.Run, first: int):
+    def __init__(self, run: runs.Run, first: int):
         self.run, self.log = run, log.Log(run.workdir, first)
         self.note = ''
         self._states: list = []

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from flax.core import meta
 
-from genojax import checkpoint, config, dna, errors, experiment, models, tokenizers, trained
+from genojax import checkpoint, config, dna, errors, experiment, models, tokenizers
 from genojax.cli import flags, main
 from genojax.convert import store
-from genojax.data import stretches
+from genojax.inference import embedding, requests, trained
 from genojax.models import bert, enformer
-from genojax.pipeline import embedding
 
 CONTIG = ''.join(np.random.default_rng(0).choice(list('ACGTNacgt'), 90))
 
@@ -172,7 +171,7 @@ def test_bins_inside_a_stretch_are_embedded_and_their_places_told(files):
     store.write(loaded, files / 'bins')
     rows = ['c1\t10\t20\ta\t0\t+', 'c1\t10\t20\tb\t0\t-', 'c1\t3\t35\tall']
     (files / 'bins.bed').write_text('\n'.join(rows) + '\n')
-    asked = stretches.read(files / 'long.fa', files / 'bins.bed')
+    asked = requests.read(files / 'long.fa', files / 'bins.bed')
     model = embedding.open_model(files / 'bins', 32)
     bins = embedding.embed(model, asked, 'hidden')
     # 10 bases from base 11 of 32: bins [8, 12) to [20, 24) hold some; 32 bases: eight bins less two.

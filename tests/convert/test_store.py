@@ -9,9 +9,11 @@ import numpy as np
 import published
 import pytest
 
-from genojax import convert, errors, experiment, trained, workdir
+from genojax import convert, errors, experiment
 from genojax.cli import flags, main
 from genojax.convert import files, store
+from genojax.inference import trained
+from genojax.train import runs
 
 
 @pytest.fixture(scope='module')
@@ -177,7 +179,7 @@ def recipe(tmp_path, converted, **overrides):
 
 
 def test_a_run_starts_from_a_converted_model(converted, tmp_path, capsys):
-    run = workdir.Run(recipe(tmp_path, converted), tmp_path / 'run', jax.devices()[:1])
+    run = runs.Run(recipe(tmp_path, converted), tmp_path / 'run', jax.devices()[:1])
     state = run.start()
     opened = trained.open_model(converted)
     equal(jax.device_get(state.params['model']), opened.params)
@@ -193,7 +195,7 @@ def test_a_run_starts_from_a_converted_model(converted, tmp_path, capsys):
 def test_a_licence_outlives_the_weights_that_it_came_with(converted, tmp_path, capsys):
     source = tmp_path / 'source'
     shutil.copytree(converted, source)
-    run = workdir.Run(recipe(tmp_path, source), tmp_path / 'run', jax.devices()[:1])
+    run = runs.Run(recipe(tmp_path, source), tmp_path / 'run', jax.devices()[:1])
     run.save(run.start(), 1.0)
     run.close()
     source.rename(tmp_path / 'elsewhere')
@@ -220,7 +222,7 @@ def test_what_no_shape_tells_is_refused_before_anything_is_read(converted, tmp_p
 
 def test_other_shapes_are_refused(converted, tmp_path):
     wider = recipe(tmp_path, converted, **{'model.inner': '24'})
-    run = workdir.Run(wider, tmp_path / 'run', jax.devices()[:1])
+    run = runs.Run(wider, tmp_path / 'run', jax.devices()[:1])
     with pytest.raises(errors.UsageError, match=r'mlp/up/kernel: \(3, 12, 20\) -> \(3, 12, 24\)'):
         run.start()
     run.close()

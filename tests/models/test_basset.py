@@ -10,7 +10,7 @@ from flax.core import meta
 
 from genojax import models, sharding
 from genojax.models import basset
-from genojax.objectives import classify
+from genojax.tasks.classification import objective as classify
 from genojax.tokenizers import nucleotide
 
 SMALL = basset.BassetConfig(

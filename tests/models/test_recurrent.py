@@ -11,7 +11,7 @@ from flax.core import meta
 
 from genojax import models, sharding
 from genojax.models import recurrent
-from genojax.objectives import mlm
+from genojax.tasks.masked_lm import objective as mlm
 from genojax.tokenizers import nucleotide
 
 SMALL = recurrent.RecurrentConfig(vocab=10, width=5, depth=2, unroll=3)

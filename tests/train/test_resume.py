@@ -11,10 +11,10 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import errors, experiment, workdir
+from genojax import errors, experiment, simulate
 from genojax.cli import flags
-from genojax.data import ingest, simulate
-from genojax.train import log, loop
+from genojax.data.store import ingest
+from genojax.train import log, loop, runs
 
 STEPS = 6
 
@@ -48,7 +48,7 @@ def recipe(shards, **more):
 
 
 def finish(recipe, folder, **options):
-    run = workdir.Run(recipe, folder, jax.devices()[:1])
+    run = runs.Run(recipe, folder, jax.devices()[:1])
     state = loop.train(run, **options)
     run.close()
     return state
@@ -130,7 +130,7 @@ def test_sigkill_after_three_steps_and_the_same_command_again_equal_six(shards, 
         text=True,
     )
     assert again.returncode == 0, again.stderr
-    run = workdir.Run(recipe(shards), folder, jax.devices()[:1])
+    run = runs.Run(recipe(shards), folder, jax.devices()[:1])
     assert_same(run.restore(STEPS), whole[0])
     assert losses(folder) == losses(whole[1])
     run.close()
@@ -150,7 +150,7 @@ def test_sigterm_saves_and_exits_75_and_no_step_is_lost(shards, whole, tmp_path)
 
 def test_a_workdir_of_another_config_is_refused_with_the_differences(shards, whole):
     with pytest.raises(errors.UsageError, match=r'seed: 0 -> 1'):
-        workdir.Run(recipe(shards, seed='1'), whole[1])
+        runs.Run(recipe(shards, seed='1'), whole[1])
 
 
 def test_other_data_behind_a_checkpoint_are_refused(shards, whole, tmp_path):
@@ -159,21 +159,21 @@ def test_other_data_behind_a_checkpoint_are_refused(shards, whole, tmp_path):
     finish(recipe(shards), folder, stop_at=1)
     changed = recipe(shards, **{'data.stride': '50'})
     (folder / 'config.json').unlink()
-    run = workdir.Run(changed, folder, jax.devices()[:1])
+    run = runs.Run(changed, folder, jax.devices()[:1])
     with pytest.raises(errors.DamageError, match='the data behind this run have changed'):
         run.start()
     run.close()
 
 
 def test_init_from_takes_the_best_parameters_and_nothing_else(shards, whole, tmp_path):
-    run = workdir.Run(
+    run = runs.Run(
         recipe(shards, init_from=str(whole[1]), **{'optim.peak': '1e-3'}),
         tmp_path / 'run',
         jax.devices()[:1],
     )
     state = run.start()
     assert int(state.step) == 0
-    source = workdir.Run(recipe(shards), whole[1], jax.devices()[:1])
+    source = runs.Run(recipe(shards), whole[1], jax.devices()[:1])
     assert_same(state.params, source.restore_best().params)
     assert not any(np.asarray(leaf).any() for leaf in jax.tree.leaves(state.opt_state))
     run.close(), source.close()
@@ -181,7 +181,7 @@ def test_init_from_takes_the_best_parameters_and_nothing_else(shards, whole, tmp
 
 def test_init_from_another_model_is_refused(shards, whole, tmp_path):
     wider = recipe(shards, init_from=str(whole[1]), **{'model.inner': '64'})
-    run = workdir.Run(wider, tmp_path / 'run', jax.devices()[:1])
+    run = runs.Run(wider, tmp_path / 'run', jax.devices()[:1])
     with pytest.raises(errors.UsageError, match=r'mlp/up/kernel: \(2, 16, 32\) -> \(2, 16, 64\)'):
         run.start()
     run.close()
@@ -202,7 +202,7 @@ def test_the_log_has_what_a_user_plots(whole):
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(shards, tmp_path):
     bad = recipe(shards, **{'optim.peak': '1e30', 'optim.warmup': '0', 'optim.clip': '1e30'})
-    run = workdir.Run(bad, tmp_path / 'run', jax.devices()[:1])
+    run = runs.Run(bad, tmp_path / 'run', jax.devices()[:1])
     with pytest.raises(errors.DamageError, match='loss .* at step'):
         loop.train(run)
     run.close()

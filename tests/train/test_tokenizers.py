@@ -6,12 +6,13 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import errors, experiment, trained, workdir
+from genojax import errors, experiment, simulate
 from genojax.cli import flags
-from genojax.data import ingest, simulate
-from genojax.evaluate import held_out
+from genojax.data.store import ingest
+from genojax.inference import trained
+from genojax.tasks.masked_lm import evaluate as held_out
 from genojax.tokenizers import bpe
-from genojax.train import log, loop
+from genojax.train import log, loop, runs
 from tests.tokenizers import files
 
 
@@ -37,7 +38,7 @@ def recipe(shards, tokenizer, **more):
 
 
 def finish(config, folder, **options):
-    run = workdir.Run(config, folder, jax.devices()[:1])
+    run = runs.Run(config, folder, jax.devices()[:1])
     state = loop.train(run, **options)
     return run, state
 
@@ -78,10 +79,10 @@ def test_a_bpe_run_lives_on_its_own_copy_of_the_file(shards, tmp_path):
     assert np.isfinite(held_out.score(run, state)['all']['model'][0])
     run.close()
     path.write_text(text)
-    workdir.Run(config, tmp_path / 'run', jax.devices()[:1]).close()  # the same command again
+    runs.Run(config, tmp_path / 'run', jax.devices()[:1]).close()  # the same command again
     files.write(path, words=['T', 'G', 'C', 'A', 'AC', 'GT', 'TA', 'ACGT', 'TATA'])
     with pytest.raises(errors.UsageError, match='tokenizer.sha256'):
-        workdir.Run(config, tmp_path / 'run', jax.devices()[:1])
+        runs.Run(config, tmp_path / 'run', jax.devices()[:1])
     (tmp_path / 'run' / 'tokenizer.json').write_text(path.read_text())
     with pytest.raises(errors.DamageError, match='is not the tokenizer of this run'):
         trained.read_config(tmp_path / 'run')

@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genojax import errors, experiment, optim, tokenizers, workdir
+from genojax import errors, experiment, optim, simulate, tokenizers
 from genojax.cli import flags, main
-from genojax.data import feeds, simulate
-from genojax.evaluate import tracks as evaluation
 from genojax.models import enformer
-from genojax.objectives import mlm, tracks
-from genojax.train import log, loop
+from genojax.tasks import feeds
+from genojax.tasks.coverage import evaluate as evaluation
+from genojax.tasks.coverage import objective as tracks
+from genojax.tasks.masked_lm import objective as mlm
+from genojax.train import log, loop, runs
 
 STEPS = 6
 MODEL = enformer.EnformerConfig(
@@ -48,7 +49,7 @@ def recipe(folder, **more):
 
 
 def finish(recipe, folder, **options):
-    run = workdir.Run(recipe, folder, jax.devices()[:1])
+    run = runs.Run(recipe, folder, jax.devices()[:1])
     state = loop.train(run, **options)
     run.close()
     return state
@@ -119,7 +120,7 @@ def test_evaluate_prints_the_table_and_writes_it(whole, capsys, monkeypatch):
 def test_a_model_with_other_heads_than_the_data_is_told_before_training(folder, tmp_path):
     other = dataclasses.replace(MODEL, tracks=(4, 5))
     with pytest.raises(errors.UsageError, match=r"'other': 5.*model.tracks"):
-        workdir.Run(recipe(folder, model=other), tmp_path / 'run', jax.devices()[:1])
+        runs.Run(recipe(folder, model=other), tmp_path / 'run', jax.devices()[:1])
 
 
 def test_pieces_are_put_together_where_they_were_cut(folder, tmp_path):
@@ -128,7 +129,7 @@ def test_pieces_are_put_together_where_they_were_cut(folder, tmp_path):
     for pieces, length, crop in ((1, 256, 16), (4, 64, 4)):
         data = dataclasses.replace(recipe(folder).data, pieces=pieces, length=length)
         model = dataclasses.replace(MODEL, crop=crop)
-        run = workdir.Run(
+        run = runs.Run(
             recipe(folder, data=data, model=model), tmp_path / str(pieces), jax.devices()[:1]
         )
 
@@ -150,13 +151,13 @@ def test_a_model_and_data_must_agree_on_accessibility(folder, tmp_path):
     rule = dict.fromkeys(('sim', 'other'), 'open_one')
     with pytest.raises(errors.UsageError, match='takes 0 accessibility tracks, the data give 1'):
         data = dataclasses.replace(recipe(folder).data, accessibility=rule)
-        workdir.Run(recipe(folder, data=data), tmp_path / 'run', jax.devices()[:1])
+        runs.Run(recipe(folder, data=data), tmp_path / 'run', jax.devices()[:1])
 
 
 def test_a_crop_that_loses_bins_between_pieces_is_refused(folder, tmp_path):
     data = dataclasses.replace(recipe(folder).data, pieces=4, length=64)
     with pytest.raises(errors.UsageError, match='model.crop=16 leaves out bins .* at most 4'):
-        workdir.Run(recipe(folder, data=data), tmp_path / 'run', jax.devices()[:1])
+        runs.Run(recipe(folder, data=data), tmp_path / 'run', jax.devices()[:1])
 
 
 def test_objective_and_data_must_go_together(folder):

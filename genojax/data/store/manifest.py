@@ -1,0 +1,145 @@
+"""The manifest of a folder of shards: what it was made from, what it holds, and the hash of every file.
+
+It is written last, so a folder with a manifest is complete; its own hash is the fingerprint of the corpus and stands in
+a file beside it. It names no absolute path and no time, so the same genomes give the same bytes anywhere.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+
+from genojax import errors
+from genojax.data.genomes import assemblies
+
+NAME = 'manifest.json'
+HASH = 'manifest.sha256'  # as sha256sum writes it
+GENES = 'genes.json'
+FORMAT = 'genojax shards'
+VERSION = 1
+
+
+def sha256_of(path: pathlib.Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, 'rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()
+
+
+def to_bytes(value) -> bytes:
+    """JSON with sorted keys: the same value gives the same bytes."""
+    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + '\n').encode()
+
+
+def save(directory: pathlib.Path, name: str, value) -> str:
+    """Write a JSON file so that it is there whole or not at all; returns its SHA-256."""
+    data = to_bytes(value)
+    _save_bytes(directory / name, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def finish(directory: pathlib.Path, value: dict) -> str:
+    """Write the manifest, which makes the folder complete; returns the fingerprint."""
+    fingerprint = hashlib.sha256(to_bytes(value)).hexdigest()
+    _save_bytes(directory / HASH, f'{fingerprint}  {NAME}\n'.encode())
+    return save(directory, NAME, value)
+
+
+def _save_bytes(path: pathlib.Path, data: bytes) -> None:
+    unfinished = path.with_name(f'{path.name}.new')
+    with open(unfinished, 'wb') as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+
+
+def damaged(code: str, where: os.PathLike, problem: str) -> errors.DamageError:
+    """The one line about shards that are not what was written."""
+    if code not in errors.EXPLANATIONS:
+        raise KeyError(f'{code} has no entry in EXPLANATIONS')
+    return errors.DamageError(
+        f'GX-{code}: {os.fspath(where)}: {problem}. Fix: ingest the genomes again (genojax ingest --replace)'
+    )
+
+
+@contextlib.contextmanager
+def locked(directory: pathlib.Path, wait: bool = False) -> Iterator[None]:
+    """Only one process writes to a folder; the lock goes with the process, also when it is killed."""
+    try:
+        file = open(directory / '.lock', 'a')
+    except OSError as error:
+        raise errors.UsageError(f'cannot write to {directory}: {error.strerror}') from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise errors.UsageError(f'another process is writing to {directory}') from None
+        yield
+
+
+def load(directory: pathlib.Path) -> tuple[dict, str]:
+    """The manifest and its fingerprint.
+
+    Raises:
+        errors.DamageError: AR03, there is none, or it cannot be read.
+    """
+    path = directory / NAME
+    try:
+        data = path.read_bytes()
+        recorded = (directory / HASH).read_bytes()
+    except OSError as error:
+        missing = pathlib.Path(error.filename).name
+        raise damaged('AR03', directory, f'no {missing}: no finished shards here') from error
+    fingerprint = hashlib.sha256(data).hexdigest()
+    if recorded != f'{fingerprint}  {NAME}\n'.encode():
+        raise damaged('AR03', path, f'the manifest is not what was written (by {HASH})')
+    value = json.loads(data)
+    if (value['format'], value['version']) != (FORMAT, VERSION):
+        found = f'{value["format"]!r} version {value["version"]!r}'
+        raise damaged('AR03', path, f'this is {found}, not {FORMAT!r} version {VERSION}')
+    return value, fingerprint
+
+
+def contigs_of(species: dict) -> tuple[assemblies.Contig, ...]:
+    """The contigs of one entry of manifest['species']."""
+    return tuple(
+        assemblies.Contig(
+            name=contig['name'],
+            length=contig['length'],
+            circular=contig['circular'],
+            softmasked=contig['softmasked'],
+            split=contig['split'],
+            digest=contig['digest'],
+        )
+        for contig in species['contigs']
+    )
+
+
+def genes(directory: pathlib.Path, value: dict) -> dict[str, list[assemblies.Gene]]:
+    """Named genes by species, from the file beside the manifest."""
+    path = directory / GENES
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise damaged('AR02', path, 'the file of genes is missing') from error
+    if hashlib.sha256(data).hexdigest() != value['genes']['sha256']:
+        raise damaged('AR01', path, 'the file of genes is not what was written')
+    return {
+        species: [assemblies.Gene(*gene) for gene in rows]
+        for species, rows in json.loads(data).items()
+    }
+
+
+def wrong_file(directory: pathlib.Path, entry: dict) -> str | None:
+    """What is wrong with a file of the manifest: 'missing', 'size', 'content', or None."""
+    path = directory / entry['file']
+    if not path.is_file():
+        return 'missing'
+    if path.stat().st_size != entry['bytes']:
+        return 'size'
+    if sha256_of(path) != entry['sha256']:
+        return 'content'
+    return None

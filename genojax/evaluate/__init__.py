@@ -1,1 +1,0 @@
-"""Scores on what a model never saw, beside the baselines that it has to beat."""

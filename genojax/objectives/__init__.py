@@ -1,1 +1,0 @@
-"""What a model is trained for: each objective owns its loss, its task head and its metrics."""

@@ -1,0 +1,92 @@
+"""Small simulated coverage tracks in the form that `data/formats/track_windows.py` reads, for those who have none and for tests.
+
+Random sequence holds two kinds of sites. Where a site lies, chromatin is open (DNase-like coverage, mean statistic, in two
+samples that each prefer one kind) and reads start on the site's own strand (CAGE-like coverage, sum_sqrt, a pair of
+strands). Reads are Poisson draws; the rates behind them are written too, so the best possible correlation is known.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+
+from genojax import dna
+from genojax.data.formats import coverage
+
+SITES = ('TGACTCAT', 'GGCGGAAC')  # read 5' to 3' on the site's strand
+_DESCRIPTIONS = (
+    ('reads+', 'CAGE:sample one', 'sum_sqrt', 1),
+    ('reads-', 'CAGE:sample one', 'sum_sqrt', 0),
+    ('open_one', 'DNASE:sample one', 'mean', 2),
+    ('open_two', 'DNASE:sample two', 'mean', 3),
+)
+_PREFERENCE = np.array([[1.0, 0.2], [0.1, 1.0]])  # [DNase sample, kind of site]
+
+
+def write_tracks(
+    folder: str | pathlib.Path,
+    name: str = 'sim',
+    windows: tuple[int, int] = (24, 8),
+    length: int = 4096,
+    crop: int = 1024,
+    pool_width: int = 32,
+    seed: int = 0,
+) -> None:
+    """Write one organism NAME: `windows` training and held-out windows, with coverage of all but `crop` bp at the ends.
+
+    Each .npz also holds `rate`, the expected scaled sums behind `target`.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng([seed, length, crop])
+    tracks = table()
+    places = []
+    for part, count in zip(('train', 'valid'), windows, strict=True):
+        codes_NL = rng.integers(0, 4, (count, length)).astype(np.uint8)
+        rate_NPC = np.stack([_plant(codes, pool_width, rng) for codes in codes_NL])
+        inside = slice(crop // pool_width, (length - crop) // pool_width)
+        rate_NPC = rate_NPC[:, inside]
+        reads_NPC = rng.poisson(rate_NPC).astype(np.float64)
+        mean_C = np.array([track.sum_stat == 'mean' for track in tracks])
+        summed = np.where(mean_C, reads_NPC / pool_width * 2, reads_NPC)
+        stored = np.round(coverage.squash(summed, tracks), 2).astype(np.float16)
+        rate = np.where(mean_C, rate_NPC / pool_width * 2, rate_NPC).astype(np.float32)
+        np.savez_compressed(folder / f'{name}_{part}.npz', seq=codes_NL, target=stored, rate=rate)
+        for _ in range(count):
+            start = 100_000 * (len(places) + 1)
+            places.append(f'chr1\t{start}\t{start + length - 2 * crop}\t{part}\n')
+    (folder / f'{name}_sequences.bed').write_text(''.join(places))
+    rows = ['\tidentifier\tfile\tclip\tclip_soft\tscale\tsum_stat\tstrand_pair\tdescription\n']
+    for number, (identifier, description, stat, pair) in enumerate(_DESCRIPTIONS):
+        scale = 2.0 if stat == 'mean' else 1.0
+        cells = (number, identifier, '-', 384, 64, scale, stat, pair, description)
+        rows.append('\t'.join(map(str, cells)) + '\n')
+    (folder / f'{name}_targets.tsv').write_text(''.join(rows))
+    sizes = {
+        'num_targets': len(tracks), 'seq_length': length, 'pool_width': pool_width, 'crop_bp': crop,
+        'target_length': (length - 2 * crop) // pool_width, 'train_seqs': windows[0], 'valid_seqs': windows[1],
+    }  # fmt: skip
+    (folder / f'{name}_statistics.json').write_text(json.dumps(sizes, indent=1))
+
+
+def table() -> tuple[coverage.Track, ...]:
+    """The four simulated tracks."""
+    return tuple(
+        coverage.Track(identifier, text, stat, 2.0 if stat == 'mean' else 1.0, 384.0, 64.0, pair)
+        for identifier, text, stat, pair in _DESCRIPTIONS
+    )
+
+
+def _plant(codes: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
+    """Put sites into one window, in place; the expected reads of every bin and track, [bins, 4]."""
+    rate_PC = np.full((len(codes) // width, len(_DESCRIPTIONS)), 0.05)
+    for _ in range(len(codes) // 256):
+        kind, strand = rng.integers(2), rng.integers(2)
+        site = dna.encode(SITES[kind])
+        start = int(rng.integers(0, len(codes) - len(site)))
+        codes[start : start + len(site)] = dna.reverse_complement(site) if strand else site
+        place = start // width
+        rate_PC[place, strand] += 12.0
+        for near in range(max(place - 1, 0), min(place + 2, len(rate_PC))):
+            rate_PC[near, 2:] += 30.0 * _PREFERENCE[:, kind]
+    return rate_PC

@@ -1,0 +1,189 @@
+"""Held-out coverage: the correlation of predicted and measured reads, per track, beside baselines.
+
+Pearson's r of a track runs over all bins with known coverage of all held-out windows. Intervals are bootstraps over windows, since
+neighbouring bins are not independent; differences are paired. Predictions are the mean of both strands' where training
+read both.
+"""
+
+import dataclasses
+
+import jax
+import numpy as np
+
+from genojax import experiment as recipes
+from genojax.data.formats import track_windows
+from genojax.tasks.coverage import baselines
+from genojax.tasks.coverage import objective as objectives
+from genojax.train import runs
+
+DRAWS = 1000
+_LEVEL = 0.95
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Moments:
+    """Per window and track: sums of x, y, xx, yy, xy over bins, both standardised over all windows; [N, C] each.
+
+    Sums, so that a resample of windows is a product of counts with them.
+    """
+
+    bins: int
+    sums_5NC: np.ndarray
+
+    @classmethod
+    def of(cls, predicted_NPC: np.ndarray, truth_NPC: np.ndarray) -> 'Moments':
+        x, y = (np.asarray(z, np.float64) for z in (predicted_NPC, truth_NPC))
+        x, y = (z - z.mean((0, 1)) for z in (x, y))
+        x, y = (z / np.where(z.std((0, 1)) > 1e-12, z.std((0, 1)), 1) for z in (x, y))
+        sums = np.stack([z.sum(1) for z in (x, y, x * x, y * y, x * y)])
+        return cls(predicted_NPC.shape[1], sums)
+
+    def pearson(self, weight_WN: np.ndarray) -> np.ndarray:
+        """r of each resample and track, [W, C]; 0 where the prediction is constant, NaN where the truth is."""
+        count_W1 = weight_WN.sum(1, keepdims=True) * self.bins
+        x, y, xx, yy, xy = (weight_WN @ sums_NC / count_W1 for sums_NC in self.sums_5NC)
+        over_x, over_y = xx - x * x, yy - y * y
+        tiny = 1e-9  # of a variance that is 1 over all windows
+        norm = np.sqrt(np.maximum(over_x, 0) * np.maximum(over_y, 0))
+        r = np.divide(
+            xy - x * y, norm, out=np.zeros_like(norm), where=(over_x > tiny) & (over_y > tiny)
+        )
+        return np.where(over_y > tiny, r, np.nan)
+
+
+def score(run: runs.Run, state: recipes.TrainState, part: str = 'valid', seed: int = 0) -> dict:
+    """Every organism's tables (see `compare`) for the model and the baselines, and the audit of leaks.
+
+    Baselines are fitted on all training windows, those that chose the checkpoint included, as the model's were used.
+    """
+    predicted = predictions(run, state, part)
+    found = {}
+    for number, (name, source) in enumerate(zip(run.feed.species, run.feed.sources, strict=True)):
+        source = source.whole
+        held = run.feed.windows(number, part)
+        still = np.zeros(len(held), np.int64)
+        truth_NPC = source.rows(held, still.astype(bool), still)[1]
+        learn = source.organism.parts['train']
+        if part != 'valid':
+            learn = run.feed.windows(number, 'fit')
+        fitted = baselines.fit_all(source, held, learn, seed)
+        models = {'model': predicted[name]}
+        models |= {title: baseline.predicted_NPC for title, baseline in fitted.items()}
+        lead = objectives.centre(truth_NPC, predicted[name].shape[1])
+        models = {title: objectives.centre(x, lead.shape[1]) for title, x in models.items()}
+        found[name] = compare(lead, models, source.organism.tracks, source.target_C, seed)
+        found[name]['baselines'] = {
+            title: {**baseline.settings, 'seconds': round(baseline.seconds, 2)}
+            for title, baseline in fitted.items()
+        }
+        found[name]['windows'] = {'training': len(learn), 'scored': len(held)}
+        found[name]['inputs'] = [source.organism.tracks[n].description for n in source.inputs]
+        found[name]['leaks'] = track_windows.leaks(source.organism)
+    return {'part': part, 'soft_clip': run.recipe.data.soft_clip, 'organisms': found}
+
+
+def predictions(
+    run: runs.Run, state: recipes.TrainState, part: str = 'valid'
+) -> dict[str, np.ndarray]:
+    """The model's expected reads of every window of a part, by organism: [N, P, C], bins of known coverage only."""
+    call = jax.jit(run.objective.predict)
+    strands = [False, True] if run.recipe.data.reverse_complement else [False]
+    total: dict[str, np.ndarray] = {}
+    for flip in strands:
+        rows: dict[str, list[np.ndarray]] = {name: [] for name in run.feed.species}
+        for batch in run.feed.part(part, flip):
+            source = run.feed.sources[int(batch['organism'][0])]
+            name = run.feed.species[source.number]
+            with jax.set_mesh(run.mesh):  # `attend` looks at it to split a sequence
+                one_BPC = np.asarray(call(state.params, state.extra, run.put(batch))[name])
+            known = batch['known'].shape[1] - 2 * max(source.flank, 0)
+            one_BPC = objectives.centre(one_BPC, min(known, one_BPC.shape[1]))
+            one_BPC = one_BPC[batch['weight'] > 0]
+            rows[name].append(source.flipped(one_BPC) if flip else one_BPC)
+        for name, found in rows.items():
+            source = run.feed.sources[run.feed.species.index(name)]
+            rows_RPC = np.concatenate(found) / len(strands)
+            whole = rows_RPC.reshape(len(rows_RPC) // source.pieces, -1, rows_RPC.shape[2])
+            total[name] = total[name] + whole if name in total else whole
+    return total
+
+
+def compare(
+    truth_NPC: np.ndarray,
+    models: dict[str, np.ndarray],
+    table: tuple,
+    target_C: np.ndarray,
+    seed: int = 0,
+    lead: str = 'model',
+) -> dict:
+    """Correlations on two scales, reads and log(1 + reads), with intervals.
+
+    Args:
+        models: predictions [N, P, C] by name.
+        table: the tracks.
+        target_C: which of them count; inputs do not.
+        lead: the model whose paired differences to the others are given.
+    Returns:
+        {'tracks': one row a track, {model: [r, low, high]} with 'identifier'; 'scales': {scale: {group: {model: ..., and
+        'minus': {other: lead - other}}}}}: means over the tracks of an assay and over 'all'. A track without reads in the
+        held-out windows has no r and is left out; `n_tracks` says how many count.
+    """
+    weight_WN = resamples(len(truth_NPC), seed)
+    chosen = np.flatnonzero(target_C & (truth_NPC.std((0, 1)) > 0))
+    groups = {'all': chosen}
+    for number in chosen.tolist():
+        groups.setdefault(table[number].assay or 'other', []).append(number)
+    scales, rows = {}, []
+    for scale, change in (('reads', np.asarray), ('log', _log)):
+        moments = {
+            name: Moments.of(change(x_NPC), change(truth_NPC)) for name, x_NPC in models.items()
+        }
+        r_WC = {name: one.pearson(weight_WN) for name, one in moments.items()}
+        scales[scale] = {
+            group: _means({name: r[:, list(members)] for name, r in r_WC.items()}, lead)
+            for group, members in groups.items()
+        }
+        if scale == 'reads':
+            rows = [
+                {
+                    'identifier': table[c].identifier,
+                    'description': table[c].description,
+                    **{name: _interval(r[:, c]) for name, r in r_WC.items()},
+                    'minus': {n: _interval(r_WC[lead][:, c] - r[:, c]) for n, r in r_WC.items() if n != lead},
+                }
+                for c in chosen.tolist()
+            ]  # fmt: skip
+    return {'scales': scales, 'tracks': rows, 'n_tracks': len(chosen)}
+
+
+def resamples(count: int, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
+    """How often each window is drawn, [1 + draws, N]; the first row is every window once."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(count, size=(draws, count))
+    weight_WN = np.stack([np.bincount(row, minlength=count) for row in drawn])
+    return np.concatenate([np.ones((1, count)), weight_WN]).astype(np.float64)
+
+
+def _means(r_WC: dict[str, np.ndarray], lead: str) -> dict:
+    """Means over tracks, and the lead's differences; a track undefined in a resample is left out of its mean."""
+    mean_W = {}
+    for name, r in r_WC.items():
+        defined = np.isfinite(r).sum(1)
+        over = np.where(defined, np.nansum(r, 1), np.nan)
+        mean_W[name] = over / np.maximum(defined, 1)
+    return {
+        **{name: _interval(mean) for name, mean in mean_W.items()},
+        'minus': {n: _interval(mean_W[lead] - mean) for n, mean in mean_W.items() if n != lead},
+        'tracks': next(iter(r_WC.values())).shape[1],
+    }
+
+
+def _interval(value_W: np.ndarray) -> list[float]:
+    """[value, low, high] of the value on all windows and its resamples."""
+    tail = (1 - _LEVEL) / 2
+    low, high = np.nanquantile(value_W[1:], [tail, 1 - tail])
+    return [round(float(value), 4) for value in (value_W[0], low, high)]
+
+
+def _log(reads: np.ndarray) -> np.ndarray:
+    return np.log1p(np.maximum(reads, 0))

@@ -1,0 +1,117 @@
+"""Windows of genomes in memory."""
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from genojax import dna, genome
+from genojax.data.genomes import assemblies
+
+
+def _genome(lengths, circular, seed=0):
+    rng = np.random.default_rng(seed)
+    codes = [rng.integers(0, 5, n, dtype=np.uint8) for n in lengths]
+    regions = [rng.integers(0, 32, n, dtype=np.uint8) for n in lengths]
+    soft = [rng.random(n) < 0.3 for n in lengths]
+    contigs = [
+        assemblies.Contig(f'c{i}', n, circular=c)
+        for i, (n, c) in enumerate(zip(lengths, circular, strict=True))
+    ]
+    made = assemblies.Genome.from_arrays('toy', contigs, codes, regions, soft, [('g', 0, 1, 3)])
+    return made, codes, regions, soft
+
+
+@hypothesis.given(st.data())
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_windows_equal_the_contig_read_base_by_base(data):
+    lengths = data.draw(st.lists(st.integers(1, 40), min_size=1, max_size=4))
+    circular = [data.draw(st.booleans()) for _ in lengths]
+    made, codes, regions, soft = _genome(lengths, circular, data.draw(st.integers(0, 9)))
+    length = data.draw(st.integers(1, 50))
+    contig, start = [], []
+    for _ in range(5):
+        c = data.draw(st.integers(0, len(lengths) - 1))
+        last = lengths[c] - 1 if circular[c] else max(lengths[c] - length, 0)
+        contig.append(c)
+        start.append(data.draw(st.integers(0, last)))
+    got = made.read(np.array(contig), np.array(start), length)
+    for row, (c, s) in enumerate(zip(contig, start, strict=True)):
+        for i in range(length):
+            inside = i < lengths[c]
+            at = (s + i) % lengths[c]
+            repeat = genome.Region.REPEAT if soft[c][at] else 0
+            expected = (
+                (codes[c][at], regions[c][at] | repeat, soft[c][at])
+                if inside
+                else (dna.UNKNOWN, 0, False)
+            )
+            assert tuple(array[row, i] for array in got) == expected
+    assert made.valid(np.array(contig), length).tolist() == [
+        min(lengths[c], length) for c in contig
+    ]
+
+
+@pytest.mark.parametrize(
+    'contig, start, length',
+    [(2, 0, 5), (-1, 0, 5), (0, -1, 5), (0, 10, 1), (0, 6, 5), (1, 10, 3), (0, 0, 0)],
+)
+def test_a_window_outside_its_contig_is_refused(contig, start, length):
+    made, *_ = _genome([10, 10], [False, True])
+    with pytest.raises(IndexError):
+        made.read([contig], [start], length)
+
+
+def test_whole_contigs_and_names():
+    made, codes, regions, soft = _genome([7, 11], [False, False])
+    assert made.total == 18 and made.contig_index('c1') == 1
+    np.testing.assert_array_equal(made.codes(1), codes[1])
+    np.testing.assert_array_equal(made.soft(1), soft[1])
+    np.testing.assert_array_equal(
+        made.regions(1), regions[1] | soft[1] * np.uint8(genome.Region.REPEAT)
+    )
+    assert made.genes == [('g', 0, 1, 3)] and made.genes[0].name == 'g'
+    with pytest.raises(KeyError):
+        made.contig_index('nothing')
+
+
+def test_the_fingerprint_follows_every_array():
+    def corpus(seed=0, genes=()):
+        rng = np.random.default_rng(seed)
+        made = assemblies.Genome.from_arrays(
+            'a', ['x'], [rng.integers(0, 4, 50, dtype=np.uint8)], genes=genes
+        )
+        return assemblies.Corpus([made])
+
+    assert corpus().fingerprint == corpus().fingerprint
+    others = {
+        corpus(1).fingerprint,
+        corpus(genes=[('g', 0, 0, 5)]).fingerprint,
+        corpus().fingerprint,
+    }
+    assert len(others) == 3
+    assert assemblies.Corpus(list(corpus()), 'given').fingerprint == 'given'
+
+
+def test_a_corpus_keeps_order_and_refuses_a_species_twice():
+    a, b = (assemblies.Genome.from_arrays(n, ['x'], [np.zeros(5, np.uint8)]) for n in 'ba')
+    corpus = assemblies.Corpus([a, b])
+    assert corpus.species == ('b', 'a') and corpus['a'] is b and 'c' not in corpus
+    with pytest.raises(ValueError):
+        assemblies.Corpus([a, a])
+
+
+def test_arrays_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match='length'):
+        assemblies.Genome.from_arrays('a', ['x'], [np.zeros(5, np.uint8)], [np.zeros(4, np.uint8)])
+    with pytest.raises(ValueError, match='code'):
+        assemblies.Genome.from_arrays('a', ['x'], [np.full(5, 7, np.uint8)])
+    with pytest.raises(ValueError, match='bases'):
+        assemblies.Genome(
+            'a', [assemblies.Contig('x', 5)], np.zeros(4, np.uint8), np.zeros(5, np.uint8)
+        )
+
+
+def test_refget_digest_of_the_specification():
+    # The example of the GA4GH refget specification 2.0.
+    assert assemblies.refget_digest(b'ACGT') == 'SQ.aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2'

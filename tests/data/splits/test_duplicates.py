@@ -1,0 +1,114 @@
+"""Leak groups: rows that share sequence stay together, and rows that genomes hold are found."""
+
+import numpy as np
+import pytest
+
+from genojax import dna, errors
+from genojax.data.genomes import assemblies
+from genojax.data.splits import duplicates
+
+
+def _random(seed, bases):
+    return np.random.default_rng(seed).integers(0, 4, bases).astype(np.uint8)
+
+
+def test_a_shared_30mer_on_either_strand_makes_a_group():
+    rows = [_random(seed, 80) for seed in range(7)]
+    rows[1][20:50] = rows[0][40:70]  # 30 bases
+    rows[3][10:39] = rows[2][10:39]  # 29 bases
+    rows[3][39] = 3 - rows[2][39]
+    rows[3][9] = 3 - rows[2][9]
+    rows[5][5:35] = dna.reverse_complement(rows[4][50:80])
+    rows[6][0:30] = rows[5][50:80]  # related to row 4 through row 5 only
+    assert duplicates.groups(rows).tolist() == [0, 0, 2, 3, 4, 4, 4]
+
+
+def test_groups_equal_the_slow_way():
+    random = np.random.default_rng(0)
+    genome = _random(1, 3_000)
+    rows = []
+    for _ in range(120):
+        start = random.integers(0, 2_950)
+        row = genome[start : start + random.integers(8, 50)]
+        rows.append(dna.reverse_complement(row) if random.random() < 0.5 else row)
+    k = 12
+    words = []
+    for row in rows:
+        both = (dna.decode(row), dna.decode(dna.reverse_complement(row)))
+        words.append({w[i : i + k] for w in both for i in range(len(w) - k + 1)} or set(both))
+    group = list(range(len(rows)))
+    for i in range(len(rows)):
+        for j in range(i):
+            if words[i] & words[j]:
+                low, high = sorted((group[i], group[j]))
+                group = [low if g == high else g for g in group]
+    assert duplicates.groups(rows, k).tolist() == group
+    assert 5 < len(set(group)) < 115
+
+
+def test_short_and_unknown_rows_group_with_equals_only():
+    short = dna.encode('ACGTTG')
+    unknown = dna.encode('N' * 60)
+    rows = [short, dna.reverse_complement(short), dna.encode('ACGTTT'), unknown, unknown.copy()]
+    assert duplicates.groups(rows).tolist() == [0, 0, 2, 3, 3]
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_deal_keeps_groups_whole_and_classes_in_proportion(seed):
+    random = np.random.default_rng(seed)
+    group = np.concatenate([np.arange(900), random.integers(900, 960, 300)])
+    label = random.integers(0, 3, 1_200)
+    side = duplicates.deal(group, label, (0.7, 0.1, 0.2), seed)
+    for g in np.unique(group[900:]):
+        assert len(set(side[group == g].tolist())) == 1
+    for c in range(3):
+        share = np.bincount(side[label == c], minlength=3) / (label == c).sum()
+        assert np.abs(share - [0.7, 0.1, 0.2]).max() < 0.01
+    # Groups are not swept to one side: each side's share of grouped rows is its share of rows.
+    grouped = np.bincount(side[900:], minlength=3) / 300
+    assert np.abs(grouped - [0.7, 0.1, 0.2]).max() < 0.2
+    assert np.array_equal(side, duplicates.deal(group, label, (0.7, 0.1, 0.2), seed))
+
+
+def test_folds_respect_groups_and_partition():
+    random = np.random.default_rng(2)
+    group = np.concatenate([np.arange(200), np.repeat(np.arange(200, 220), 5)])
+    label = random.integers(0, 2, 300)
+    parts = duplicates.folds(group, label, 5)
+    assert np.array_equal(np.sort(np.concatenate([score for _, score in parts])), np.arange(300))
+    for fit, score in parts:
+        assert not set(group[fit].tolist()) & set(group[score].tolist())
+        assert abs(label[score].mean() - label.mean()) < 0.1
+    with pytest.raises(errors.InputError, match='LB10'):
+        duplicates.folds(np.arange(6), np.array([0, 0, 0, 0, 0, 1]), 3)
+
+
+def test_occurrences_finds_whole_rows_on_both_strands_and_over_the_origin():
+    ring, line = _random(3, 5_000), _random(4, 5_000)
+    contigs = [assemblies.Contig('ring', 5_000, circular=True), assemblies.Contig('line', 5_000)]
+    corpus = assemblies.Corpus([assemblies.Genome.from_arrays('x', contigs, [ring, line])])
+    almost = line[200:270].copy()
+    almost[69] = 3 - almost[69]
+    known = line[300:370].copy()
+    known[[0, 40]] = dna.UNKNOWN
+    rows = [
+        line[100:170],
+        dna.reverse_complement(line[4_930:5_000]),
+        np.concatenate([ring[-50:], ring[:20]]),
+        dna.reverse_complement(np.concatenate([ring[-20:], ring[:50]])),
+        almost,
+        known,
+        np.concatenate([line[-40:], line[:30]]),  # a line has no origin to cross
+        _random(5, 70),
+        line[:12],
+    ]
+    places, skipped = duplicates.occurrences(corpus, rows)
+    found = [(p['row'], p['contig'], p['start'], p['strand']) for p in places]
+    assert found == [
+        (0, 'line', 100, '+'),
+        (1, 'line', 4_930, '-'),
+        (2, 'ring', 4_950, '+'),
+        (3, 'ring', 4_980, '-'),
+        (5, 'line', 300, '+'),
+    ]
+    assert skipped == [8]
