@@ -1,8 +1,8 @@
-"""Checkpoints: Orbax underneath, and a SHA-256 manifest on top, because Orbax restores a flipped bit without a word.
+"""Checkpoints by Orbax, with a SHA-256 manifest, because Orbax restores corrupt files without error.
 
-`checkpoints/STEP` is Orbax's; `checkpoints/integrity/STEP.json` lists its files and hashes, written when the step is
-whole, so a step without one was never checked as a whole and is passed over. The newest steps and the best one by a
-metric are kept.
+Orbax writes `checkpoints/STEP`. When a step is complete, `checkpoints/integrity/STEP.json` lists
+its files and their hashes; a step without this file is incomplete and ignored. The newest steps and
+the one with the lowest loss are kept.
 """
 
 import hashlib
@@ -25,9 +25,9 @@ class Checkpoints:
     """The checkpoints of one workdir.
 
     Args:
-        directory: made if absent.
-        keep: how many of the newest steps stay; the best stays as well.
-        read_only: another run's checkpoints; nothing is written or removed.
+        directory: created if it does not exist.
+        keep: number of newest steps to keep; the best step is kept in addition.
+        read_only: open without creating, writing or removing anything.
     """
 
     def __init__(self, directory: pathlib.Path, keep: int = 2, read_only: bool = False):
@@ -37,11 +37,11 @@ class Checkpoints:
         if not read_only:
             self._integrity.mkdir(parents=True, exist_ok=True)
         policies = [
-            # One more than asked for, since the newest is not whole until it is sealed.
+            # One more than `keep`, because the newest is incomplete until its manifest is written.
             checkpoint_managers.LatestN(keep + 1),
-            # Orbax calls the largest metric best; ours is a loss.
+            # Orbax keeps the largest metric, and a loss is best when lowest.
             checkpoint_managers.BestN(
-                get_metric_fn=lambda found: -found['loss'],
+                get_metric_fn=lambda metrics: -metrics['loss'],
                 n=1,
                 keep_checkpoints_without_metrics=False,
             ),
@@ -57,7 +57,7 @@ class Checkpoints:
         self._unfinished: set[int] = set()
 
     def steps(self) -> list[int]:
-        """Steps that are whole, oldest first."""
+        """Complete steps, oldest first."""
         return sorted(
             step
             for step in self._manager.all_steps()
@@ -65,10 +65,11 @@ class Checkpoints:
         )
 
     def latest(self) -> int | None:
+        """The newest complete step; None if there is none."""
         return max(self.steps(), default=None)
 
     def best(self) -> int | None:
-        """The step with the lowest recorded loss; the latest if none was recorded."""
+        """The complete step with the lowest finite loss; `latest()` if no step has one."""
         losses = {}
         for step in self.steps():
             record = json.loads((self._integrity / f'{step}.json').read_text())
@@ -77,17 +78,18 @@ class Checkpoints:
         return min(losses, key=losses.get) if losses else self.latest()
 
     def save(self, step: int, state: Any, data: dict, loss: float | None = None) -> None:
-        """Save in the background; call `wait` (or save again) to be sure that it is whole.
+        """Save in the background; the step is complete after `wait` or the next `save`.
 
         Args:
+            step: number of the step; an existing checkpoint of it is replaced.
             state: a tree of arrays.
-            data: what tells the data's position; JSON.
-            loss: the held-out loss, if it was measured: what 'best' is decided by.
+            data: JSON values that describe the training data, returned by `restore`.
+            loss: the validation loss, if it was measured, by which `best` selects.
         """
         self.wait()
         (self._integrity / f'{step}.json').unlink(missing_ok=True)
         if (self.directory / str(step)).exists():
-            shutil.rmtree(self.directory / str(step))  # left by a job that died while writing it
+            shutil.rmtree(self.directory / str(step))  # incomplete: the job died while writing it
             self._manager.reload()
         self._manager.save(
             step,
@@ -100,12 +102,12 @@ class Checkpoints:
         self._unfinished.add(step)
 
     def finalize(self) -> None:
-        """Hash what has reached the disk, without waiting for what has not."""
+        """Complete the saves that have reached the disk; does not wait for others."""
         if self._unfinished and not self._manager.is_saving_in_progress():
             self.wait()
 
     def wait(self) -> None:
-        """Until every save is on disk, hashed, and every step that is no longer kept is gone."""
+        """Wait until every save is on disk, then write its manifest and remove old manifests."""
         if self._read_only:
             return
         self._manager.wait_until_finished()
@@ -122,17 +124,19 @@ class Checkpoints:
                 record.unlink()
 
     def restore(self, step: int, abstract: Any) -> tuple[Any, dict]:
-        """The state and the data's position of a step, after its files were found to be what was written.
+        """The state of a step and the `data` saved with it, after checking the hashes of its files.
 
         Args:
-            abstract: the tree of ShapeDtypeStructs, with shardings, that the state must have.
+            step: a complete step.
+            abstract: the expected tree of ShapeDtypeStructs, with shardings.
 
         Raises:
-            DamageError: a file differs from its hash or is missing, or the tree is another one.
+            DamageError: the step is incomplete, a file differs from its hash or is missing, or the
+                saved tree is not that of `abstract`.
         """
         self.verify(step)
         try:
-            found = self._manager.restore(
+            restored = self._manager.restore(
                 step,
                 args=ocp.args.Composite(
                     state=ocp.args.StandardRestore(abstract), data=ocp.args.JsonRestore()
@@ -141,39 +145,54 @@ class Checkpoints:
         except (ValueError, KeyError) as error:
             reason = ' '.join(str(error).split())[:400]
             raise errors.DamageError(
-                f'{self.directory}/{step} holds another state than the config describes: {reason}'
+                f'{self.directory}/{step} does not hold the state that the config describes: {reason}'
             ) from error
-        return found['state'], found['data']
+        return restored['state'], restored['data']
 
     def restore_raw(self, step: int, names: Sequence[str] = ('params', 'extra')) -> dict[str, Any]:
-        """Parts of a state as nested dictionaries of numpy arrays, whatever their trees; hashes are checked.
+        """Parts of a state as nested dictionaries of numpy arrays, after checking the hashes.
 
-        Unlike `restore` it needs no abstract state and none of the devices that the checkpoint was saved from, and it
-        reads the named parts only: a model without its optimizer's moments.
+        Unlike `restore`, this needs neither an abstract state nor the devices that wrote the
+        checkpoint, and it reads only the named parts: a model without its optimizer state.
+
+        Args:
+            step: a complete step.
+            names: top-level keys of the state; those it lacks are left out.
+
+        Raises:
+            DamageError: the step is incomplete, or a file differs from its hash or is missing.
         """
         self.verify(step)
         folder = self.directory / str(step) / 'state'
         with ocp.PyTreeCheckpointer() as checkpointer:
-            whole = checkpointer.metadata(folder).item_metadata.tree
-            part = {name: whole[name] for name in names if name in whole}
-            kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), part)
+            tree = checkpointer.metadata(folder).item_metadata.tree
+            parts = {name: tree[name] for name in names if name in tree}
+            as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), parts)
             return checkpointer.restore(
                 folder,
-                args=ocp.args.PyTreeRestore(item=part, restore_args=kinds, partial_restore=True),
+                args=ocp.args.PyTreeRestore(
+                    item=parts, restore_args=as_numpy, partial_restore=True
+                ),
             )
 
     def verify(self, step: int) -> None:
+        """Compare the files of a step with their hashes.
+
+        Raises:
+            DamageError: the step is incomplete, or a file differs from its hash, is missing or was
+                added; the message lists the other complete steps.
+        """
         record = self._integrity / f'{step}.json'
         if not record.exists():
-            raise errors.DamageError(f'{self.directory}: step {step} was never finished')
+            raise errors.DamageError(f'{self.directory}: step {step} is incomplete')
         written = json.loads(record.read_text())['files']
-        found = self._hashes(step)
-        for name in sorted(written.keys() | found.keys()):
-            if written.get(name) != found.get(name):
-                what = 'is missing' if name not in found else 'is not what was written'
+        current = self._hashes(step)
+        for name in sorted(written.keys() | current.keys()):
+            if written.get(name) != current.get(name):
+                problem = 'is missing' if name not in current else 'differs from what was written'
                 others = [str(other) for other in self.steps() if other != step]
-                fix = f'; other steps here: {", ".join(others)}' if others else ''
-                raise errors.DamageError(f'{self.directory}/{step}/{name} {what}{fix}')
+                hint = f'; other complete steps: {", ".join(others)}' if others else ''
+                raise errors.DamageError(f'{self.directory}/{step}/{name} {problem}{hint}')
 
     def _hashes(self, step: int) -> dict[str, str]:
         folder = self.directory / str(step)
@@ -184,5 +203,6 @@ class Checkpoints:
         }
 
     def close(self) -> None:
+        """Complete all saves and release Orbax's threads."""
         self.wait()
         self._manager.close()

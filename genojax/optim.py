@@ -1,4 +1,4 @@
-"""AdamW with warm-up and decay: the optimizer every config uses, from optax."""
+"""AdamW with a warm-up and decay schedule, from optax: the optimizer of every config."""
 
 import dataclasses
 from typing import Literal
@@ -9,22 +9,22 @@ import optax
 
 @dataclasses.dataclass(frozen=True)
 class OptimConfig:
-    """Learning rate rises linearly from `start * peak` to `peak` over `warmup` steps and then decays.
+    """The learning rate rises linearly from `start * peak` to `peak` over `warmup` steps, then decays.
 
-    'cosine' and 'linear' reach `floor * peak` at the last step; 'inverse_sqrt' is peak * sqrt(warmup / step) (Vaswani et
-    al. 2017, section 5.3), whatever the number of steps.
+    'cosine' and 'linear' reach `floor * peak` at the last step. 'inverse_sqrt' is
+    peak * sqrt(warmup / step) (Vaswani et al. 2017, section 5.3), independent of the number of steps.
     """
 
     peak: float = 1e-3
     warmup: int = 100  # steps
-    start: float = 0.0  # share of peak at the first step of the warm-up
+    start: float = 0.0  # fraction of peak at the first step of the warm-up
     decay: Literal['cosine', 'linear', 'inverse_sqrt', 'none'] = 'cosine'
-    floor: float = 0.0  # share of peak at the last step
-    weight_decay: float = 0.01  # matrices only: biases and norms are not pulled to zero
+    floor: float = 0.0  # fraction of peak at the last step
+    weight_decay: float = 0.01  # of kernels and embeddings; biases and norms do not decay
     beta1: float = 0.9
     beta2: float = 0.98
     epsilon: float = 1e-6
-    clip: float = 1.0  # global gradient norm
+    clip: float = 1.0  # maximum global norm of the gradient
 
     def __post_init__(self):
         for name in ('peak', 'epsilon', 'clip'):
@@ -38,28 +38,28 @@ class OptimConfig:
 
 
 def schedule(config: OptimConfig, steps: int) -> optax.Schedule:
-    """Learning rate as a function of the step, for a run of `steps` steps."""
-    rest = max(steps - config.warmup, 1)
-    since = max(config.warmup, 1)
-    falls = {
-        'cosine': lambda: optax.cosine_decay_schedule(config.peak, rest, alpha=config.floor),
-        'linear': lambda: optax.linear_schedule(config.peak, config.peak * config.floor, rest),
-        'inverse_sqrt': lambda: lambda count: config.peak * jax.lax.rsqrt(1.0 + count / since),
+    """Learning rate as a function of the 0-based step, for a run of `steps` steps."""
+    remaining = max(steps - config.warmup, 1)
+    warmup = max(config.warmup, 1)
+    decays = {
+        'cosine': lambda: optax.cosine_decay_schedule(config.peak, remaining, alpha=config.floor),
+        'linear': lambda: optax.linear_schedule(config.peak, config.peak * config.floor, remaining),
+        'inverse_sqrt': lambda: lambda count: config.peak * jax.lax.rsqrt(1.0 + count / warmup),
         'none': lambda: optax.constant_schedule(config.peak),
     }
-    fall = falls[config.decay]()
+    decay = decays[config.decay]()
     if not config.warmup:
-        return fall
+        return decay
     rise = optax.linear_schedule(config.peak * config.start, config.peak, config.warmup)
-    return optax.join_schedules([rise, fall], [config.warmup])
+    return optax.join_schedules([rise, decay], [config.warmup])
 
 
 def make(config: OptimConfig, steps: int) -> optax.GradientTransformation:
-    """The optimizer of a run of `steps` steps."""
+    """The optimizer of a run of `steps` steps: gradient clipping, then AdamW."""
 
-    def decays(params):
+    def is_decayed(params):
         def is_matrix(path, _):
-            names = [step.key for step in path if isinstance(step, jax.tree_util.DictKey)]
+            names = [key.key for key in path if isinstance(key, jax.tree_util.DictKey)]
             return names[-1] in ('kernel', 'embedding')
 
         return jax.tree_util.tree_map_with_path(is_matrix, params)
@@ -72,6 +72,6 @@ def make(config: OptimConfig, steps: int) -> optax.GradientTransformation:
             b2=config.beta2,
             eps=config.epsilon,
             weight_decay=config.weight_decay,
-            mask=decays,
+            mask=is_decayed,
         ),
     )

@@ -1,4 +1,4 @@
-"""Progress for people: a bar on a terminal, one line every 30 s in a log, so long work is never silent."""
+"""Progress displays: a bar on a terminal, one line every 30 s in a log."""
 
 import contextlib
 import sys
@@ -9,17 +9,17 @@ LOG_SECONDS = 30.0
 
 
 class _LogProgress:
-    """What a bar becomes where there is no terminal: plain lines, rarely."""
+    """Progress as plain lines, at most one per `LOG_SECONDS`, where there is no terminal."""
 
     def __init__(self, label: str, total: int | float | None):
         self.label, self.total, self.done = label, total, 0.0
-        self.started = self.spoken = time.monotonic()
+        self.started = self.printed = time.monotonic()
 
     def advance(self, amount: int | float = 1, note: str = '') -> None:
         self.done += amount
         now = time.monotonic()
-        if now - self.spoken >= LOG_SECONDS:
-            self.spoken = now
+        if now - self.printed >= LOG_SECONDS:
+            self.printed = now
             share = f' of {self.total:g} ({self.done / self.total:.0%})' if self.total else ''
             print(
                 f'{self.label}: {self.done:g}{share}, {now - self.started:.0f} s {note}'.rstrip(),
@@ -29,6 +29,8 @@ class _LogProgress:
 
 
 class _TerminalProgress:
+    """Progress as a bar of `rich`."""
+
     def __init__(self, progress, task):
         self.progress, self.task = progress, task
 
@@ -38,11 +40,14 @@ class _TerminalProgress:
 
 @contextlib.contextmanager
 def bar(label: str, total: int | float | None = None) -> Iterator[_LogProgress | _TerminalProgress]:
-    """A progress display for work of `total` units; call `.advance(amount, note)` as units are done."""
+    """A progress display on stderr for work of `total` units (None: unknown).
+
+    Call `.advance(amount, note)` on the result as units are done.
+    """
     if not sys.stderr.isatty():
         yield _LogProgress(label, total)
         return
-    from rich import console, progress  # a tenth of a second that --help should not pay
+    from rich import console, progress  # 0.1 s, which --help should not take
 
     columns = (
         progress.TextColumn('{task.description}'),
@@ -57,7 +62,7 @@ def bar(label: str, total: int | float | None = None) -> Iterator[_LogProgress |
 
 
 def track(items: Iterable, label: str, total: int | float | None = None) -> Iterator:
-    """Yield the items, showing how many have passed."""
+    """Yields the items while a progress display counts them; `total` defaults to their number."""
     if total is None and hasattr(items, '__len__'):
         total = len(items)
     with bar(label, total) as display:

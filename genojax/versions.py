@@ -1,4 +1,4 @@
-"""Which packages a result depends on, and the versions that are installed."""
+"""Installed versions of the packages that results depend on."""
 
 import importlib.metadata
 
@@ -6,7 +6,7 @@ PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-dat
 
 
 def installed() -> dict[str, str]:
-    """Version by package; 'absent' where there is none."""
+    """Version per package of `PACKAGES`; 'absent' where it is not installed."""
     return {name: _version(name) for name in PACKAGES}
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: what was saved comes back bit for bit, and what was damaged does not come back at all."""
+"""Checkpoints: restored bit for bit, and corrupt or incomplete ones refused."""
 
 import json
 import os
@@ -19,9 +19,9 @@ def state(value=1.0):
 
 
 def abstract():
-    where = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    placement = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), state()
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=placement), state()
     )
 
 
@@ -44,45 +44,45 @@ def test_the_newest_and_the_best_are_kept(written):
     store = checkpoint.Checkpoints(written)
     assert store.steps() == [2, 3, 4, 5]
     assert (store.latest(), store.best()) == (5, 2)
-    found, data = store.restore(2, abstract())
+    restored, data = store.restore(2, abstract())
     assert all(
         np.array_equal(one, two)
-        for one, two in zip(jax.tree.leaves(found), jax.tree.leaves(state(2)), strict=True)
+        for one, two in zip(jax.tree.leaves(restored), jax.tree.leaves(state(2)), strict=True)
     )
     assert data == {'fingerprint': 'f', 'loss': 0.5}
 
 
-def test_a_flipped_bit_in_any_file_is_found_and_the_file_named(copied):
+def test_a_flipped_bit_in_any_file_is_detected_and_the_file_named(copied):
     store = checkpoint.Checkpoints(copied)
     files = [path for path in sorted((copied / '5').rglob('*')) if path.is_file()]
     assert len(files) > 5
     for path in files:
-        whole = path.read_bytes()
-        spoiled = bytearray(whole)
-        if not spoiled:
+        original = path.read_bytes()
+        corrupt = bytearray(original)
+        if not corrupt:
             continue
-        spoiled[len(spoiled) // 2] ^= 1
-        path.write_bytes(spoiled)
+        corrupt[len(corrupt) // 2] ^= 1
+        path.write_bytes(corrupt)
         with pytest.raises(
-            errors.DamageError, match=f'{path.name}.* is not what was written.*2, 3, 4'
+            errors.DamageError, match=f'{path.name}.* differs from what was written.*2, 3, 4'
         ):
             store.restore(5, abstract())
-        path.write_bytes(whole)
+        path.write_bytes(original)
     store.restore(5, abstract())
 
 
-def test_a_missing_file_is_found(copied):
+def test_a_missing_file_is_detected(copied):
     store = checkpoint.Checkpoints(copied)
     next((copied / '5').rglob('manifest.ocdbt')).unlink()
     with pytest.raises(errors.DamageError, match='is missing'):
         store.restore(5, abstract())
 
 
-def test_a_step_that_was_not_finished_is_passed_over(copied):
+def test_an_incomplete_step_is_ignored(copied):
     (copied / 'integrity' / '5.json').unlink()
     store = checkpoint.Checkpoints(copied)
     assert store.latest() == 4
-    with pytest.raises(errors.DamageError, match='step 5 was never finished'):
+    with pytest.raises(errors.DamageError, match='step 5 is incomplete'):
         store.restore(5, abstract())
     store.save(5, state(55), {'fingerprint': 'f'}, None)
     store.wait()
@@ -90,17 +90,17 @@ def test_a_step_that_was_not_finished_is_passed_over(copied):
 
 
 @pytest.mark.parametrize('change', ['shape', 'missing', 'extra'])
-def test_another_tree_is_refused(written, change):
-    wanted = abstract()
+def test_a_state_of_another_structure_is_refused(written, change):
+    expected = abstract()
     if change == 'shape':
-        wanted['a'] = jax.ShapeDtypeStruct((3, 4), jnp.float32, sharding=wanted['a'].sharding)
+        expected['a'] = jax.ShapeDtypeStruct((3, 4), jnp.float32, sharding=expected['a'].sharding)
     elif change == 'missing':
-        del wanted['a']
+        del expected['a']
     else:
-        wanted['d'] = wanted['a']
+        expected['d'] = expected['a']
     store = checkpoint.Checkpoints(written)
-    with pytest.raises(errors.DamageError, match='another state'):
-        store.restore(5, wanted)
+    with pytest.raises(errors.DamageError, match='does not hold the state'):
+        store.restore(5, expected)
 
 
 def test_the_manifest_holds_a_hash_of_every_file(written):
@@ -111,7 +111,7 @@ def test_the_manifest_holds_a_hash_of_every_file(written):
 
 
 def test_a_model_saved_from_eight_devices_opens_on_one(tmp_path):
-    """A laptop reads what a pod wrote: no abstract state, no optimizer, none of the devices."""
+    """`restore_raw` needs no abstract state, no optimizer state and none of the devices."""
     mesh = jax.sharding.Mesh(np.array(jax.devices()), 'x')
     split = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec('x'))
     value = jax.device_put(jnp.arange(16, dtype=jnp.float32), split)
@@ -121,8 +121,8 @@ def test_a_model_saved_from_eight_devices_opens_on_one(tmp_path):
     store.close()
     code = (
         'import jax, numpy as np; from genojax import checkpoint; assert len(jax.devices()) == 1; '
-        f'found = checkpoint.Checkpoints({str(tmp_path)!r}, read_only=True).restore_raw(3); '
-        'assert sorted(found) == ["extra", "params"], found; value = found["params"]["a"]; '
+        f'state = checkpoint.Checkpoints({str(tmp_path)!r}, read_only=True).restore_raw(3); '
+        'assert sorted(state) == ["extra", "params"], state; value = state["params"]["a"]; '
         'assert type(value) is np.ndarray; np.testing.assert_array_equal(value, np.arange(16.0))'
     )
     one = {**os.environ, 'XLA_FLAGS': '--xla_force_host_platform_device_count=1'}
