@@ -45,7 +45,7 @@ class Experiment:
         if _DATA_OF[self.objective.kind] != self.data.kind:
             pairs = ', '.join(f'{of!r} needs {data!r}' for of, data in _DATA_OF.items())
             raise ValueError(f'objective and data do not go together: {pairs}')
-        if self.objective.kind == 'mlm' and not models.scores_tokens(self.model):
+        if self.objective.kind == 'mlm' and not self.model.has_lm_head:
             raise ValueError(
                 f"objective 'mlm' needs a model that scores every token, and this {self.model.kind!r} does not"
             )
@@ -56,31 +56,7 @@ class Experiment:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
 
     def _refuse_other_ids(self, tokenizer) -> None:
-        if self.model.vocab != tokenizer.vocab_size:
-            raise ValueError(
-                f'model.vocab={self.model.vocab}, but the tokenizer has {tokenizer.vocab_size} tokens'
-            )
-        if isinstance(self.model, models.READ_BASES) and self.tokenizer.kind != 'nucleotide':
-            raise ValueError(
-                f"a model {self.model.kind!r} reads single bases: tokenizer.kind='nucleotide', "
-                f'not {self.tokenizer.kind!r}'
-            )
-        dropout = getattr(self.model, 'token_dropout', None)
-        meant = {
-            'pad_id': tokenizer.special.pad,
-            'front': len(tokenizer.special_front),
-            'back': len(tokenizer.special_back),
-            'token_dropout.mask_id': tokenizer.special.mask,
-        }
-        given = {
-            name: getattr(self.model, name, meant[name]) for name in ('pad_id', 'front', 'back')
-        }
-        given['token_dropout.mask_id'] = dropout.mask_id if dropout else tokenizer.special.mask
-        wrong = [
-            f'model.{name}={given[name]}, but {value} by the tokenizer'
-            for name, value in meant.items()
-            if given[name] != value
-        ]
+        wrong = self.model.input_spec().mismatches(tokenizer)
         if wrong:
             raise ValueError('; '.join(wrong))
 

@@ -4,26 +4,17 @@ A row's vector does not depend on the rows beside it: it is padded by its own le
 """
 
 import dataclasses
-import functools
 import json
 import os
 import pathlib
 from collections.abc import Callable, Iterator
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 import genojax
 from genojax import config, errors, genome, models, sharding, tokenizers
 from genojax.inference import predict, requests, trained
-from genojax.models import inputs
-from genojax.nn import positions
-from genojax.tokenizers import base
-
-# What the published Enformer predicts at once, as does the variant with accessibility: 114,688 bases. A config does not say
-# it: the network takes any length that its bins divide.
-ENFORMER_BINS, ENFORMER_BIN = 896, 128
+from genojax.models import coordinates
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -103,13 +94,15 @@ def open_model(path: str | os.PathLike, window: int = 0) -> Embedder:
     """
     found = trained.open_model(path)
     network, tokenizer = found.model, tokenizers.make(found.tokenizer)
-    told = None
-    if getattr(network, 'coordinate', 'tokens') == 'cpg':
-        told = functools.partial(_cpg, tokenizer)
+    model_inputs = None
+    if network.input_spec().coordinate == 'cpg':
+
+        def model_inputs(batch):
+            along = batch['bases'], batch['valid'], batch['spans']
+            return coordinates.model_inputs(network, tokenizer, *along)
+
     reading, bin, crop = reading_of(network, tokenizer, window)
-    outputs = ('pooled', 'hidden') if bin else ('pooled', 'first', 'hidden')
-    if network.kind == 'basset':
-        outputs = ('pooled',)
+    outputs = tuple(name for name in network.outputs if name in _MEANS)
     metadata = {
         'genojax': genojax.__version__,
         'model': os.fspath(path),
@@ -117,13 +110,13 @@ def open_model(path: str | os.PathLike, window: int = 0) -> Embedder:
         'model_config': config.to_dict(network),
         'tokenizer': config.to_dict(found.tokenizer),
     }
-    if network.kind == 'enformer_accessibility':
+    if network.accessibility_inputs:
         metadata['accessibility'] = 'unknown everywhere: DNA alone is read'
     if bin:
         kept = reading.window - 2 * crop * bin
         metadata['covers'] = f'the middle {kept:,} of the {reading.window:,} bases read at once'
     mesh = sharding.make_mesh(sharding.MeshConfig())
-    predictor = predict.Predictor(models.build(network), told, mesh)
+    predictor = predict.Predictor(models.build(network), model_inputs, mesh)
     return Embedder(predictor, found.params, found.extra, reading, bin, crop, outputs, metadata)
 
 
@@ -131,43 +124,19 @@ def reading_of(
     network: models.ModelConfig, tokenizer, window: int
 ) -> tuple[predict.Reading, int, int]:
     """How the model reads, and its bin and crop."""
-    if hasattr(network, 'crop'):
-        bin, crop = network.bin, network.crop
-        # The published window is that of the published crop; another network's was chosen when it was trained.
-        if not window and bin == ENFORMER_BIN and crop == type(network).crop:
-            window = (ENFORMER_BINS + 2 * crop) * bin
+    spec = network.input_spec()
+    if spec.bin:
+        window = window or spec.window
         try:
-            network.bins(window)
+            spec.bins(window)
         except ValueError as error:
             raise errors.UsageError(
-                f'--window={window or "N"} must be what this model was trained on, a multiple of {bin} bases that '
-                f'leaves some beside {crop} bins at each end'
+                f'--window={window or "N"} must be what this model was trained on, a multiple of {spec.bin} bases that '
+                f'leaves some beside {spec.crop} bins at each end'
             ) from error
-        return predict.Reading(tokenizer, window=window), bin, crop
-    attention = getattr(network, 'attention', None)
-    by_blocks = attention is not None and attention.kind in ('bigbird', 'random')
-    block = attention.block if by_blocks else 0
-    if network.kind == 'hierarchical':
-        ends = network.front + network.back
-        return predict.Reading(tokenizer, network.max_tokens, 0, block, ends, network.back), 0, 0
-    most = None
-    if network.kind == 'basset':
-        most = network.length + 2  # [CLS] and [SEP]
-    elif getattr(network, 'positions', '') in ('learned', 'counted'):
-        most = network.max_tokens  # relative positions know no longest row
-    return predict.Reading(tokenizer, most, block=block), 0, 0
-
-
-def _cpg(tokenizer: base.Tokenizer, batch) -> dict[str, jax.Array]:
-    """The coordinate of each row's own tokens, as in training, but padding moves no special token."""
-    along_BL = positions.cpg_coordinate(batch['bases'], batch['valid'])
-    if not tokenizer.overlapping:
-        return {'coordinate_BT': inputs.of_spans(along_BL, batch['spans'])}
-    start_BT, end_BT = batch['spans'][..., 0], batch['spans'][..., 1]
-    behind_BT = jnp.where(jnp.cumsum(start_BT >= 0, axis=1) > 0, batch['valid'][:, None] - 1, 0)
-    places = (jnp.where(start_BT < 0, behind_BT, x) for x in (start_BT, end_BT - 1))
-    first_BT, last_BT = (jnp.take_along_axis(along_BL, at, axis=1) for at in places)
-    return {'coordinate_BT': (first_BT + last_BT) / 2}
+        return predict.Reading(tokenizer, window=window), spec.bin, spec.crop
+    front, back = spec.special.front or 0, spec.special.back or 0
+    return predict.Reading(tokenizer, spec.max_tokens, 0, spec.multiple, front + back, back), 0, 0
 
 
 def embed(

@@ -136,22 +136,14 @@ def _model_part(tree):
     return tree.get('model', tree)
 
 
-# What makes other numbers of the same parameters, so that no shape tells it.
-_MEANS = (
-    'kind', 'positions', 'coordinate', 'epsilon', 'pad_id', 'block', 'feed_forward', 'token_dropout',
-)  # fmt: skip
-
-
 def _refuse_other_model(source: pathlib.Path, recipe: recipes.Experiment) -> None:
     """Parameters mean nothing under another tokenizer or other positions, though their shapes agree."""
     found = describe(source)
     wrong = config.differences(
         tokenizers.identity(found.tokenizer), tokenizers.identity(recipe.tokenizer)
     )
-    for name in _MEANS:
-        before, after = (getattr(model, name, None) for model in (found.model, recipe.model))
-        if before != after:
-            wrong.append(f'model.{name}: {before!r} -> {after!r}')
+    pair = (model.parameter_meaning() for model in (found.model, recipe.model))
+    wrong += config.differences(*pair, path='model.')
     if wrong:
         title = f'init_from={source} holds another model (theirs -> ours):'
         raise errors.UsageError('\n  '.join([title, *wrong]))

@@ -20,25 +20,6 @@ ModelConfig = (
     | recurrent.RecurrentConfig
 )
 
-# These take single-nucleotide ids, or one-hot bases.
-READ_BASES = (
-    basset.BassetConfig,
-    enformer.EnformerConfig,
-    enformer_accessibility.EnformerAccessibilityConfig,
-    recurrent.RecurrentConfig,
-)
-
-
-def scores_tokens(config: ModelConfig) -> bool:
-    """Whether the model has a language-model head."""
-    match config:
-        case bert.BertConfig() | hierarchical.HierarchicalConfig():
-            return True
-        case recurrent.RecurrentConfig():
-            return config.language_model
-        case _:
-            return False
-
 
 def build(config: ModelConfig) -> nn.Module:
     """The module that a config describes."""

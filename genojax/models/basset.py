@@ -20,14 +20,14 @@ from typing import Literal
 import jax.numpy as jnp
 from flax import linen as nn
 
-from genojax.models import features
+from genojax.models import base, diagram, features, input_spec
 from genojax.nn import bases, blocks, conv
 from genojax.tokenizers import nucleotide
 from genojax.typing import Array, Float, Int
 
 
 @dataclasses.dataclass(frozen=True)
-class BassetConfig:
+class BassetConfig(base.ModelConfigBase):
     """Sizes of the network; the defaults are the published ones. It reads `NucleotideTokenizer`'s ids."""
 
     vocab: int
@@ -58,6 +58,28 @@ class BassetConfig:
             raise ValueError(
                 f"length={self.length} bases leave no position after the convolutions; padding='same' may"
             )
+
+    def input_spec(self) -> input_spec.InputSpec:
+        """See `base.ModelConfigBase`; [CLS] and [SEP] may stand around the bases."""
+        return input_spec.InputSpec(unit='bases', vocab=self.vocab, max_tokens=self.length + 2)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Positions after the pooling are no tokens, so one vector per row is all; 'logits' are [B, 1, targets]."""
+        return ('pooled', 'logits') if self.targets else ('pooled',)
+
+    def diagram(self) -> list[diagram.DiagramBlock]:
+        blocks = [diagram.DiagramBlock('One-hot bases', (f'{diagram.shape(self.length, 4)}',))]
+        for filters, window, pool in zip(self.filters, self.windows, self.pools, strict=True):
+            lines = (f'{filters} filters of {window}', 'batch norm, ReLU', f'max pooling by {pool}')
+            blocks.append(diagram.DiagramBlock('Convolution', lines))
+        for width in self.hidden:
+            lines = (f'{width:,} units', 'batch norm, ReLU', f'dropout {self.dropout:g}')
+            blocks.append(diagram.DiagramBlock('Fully connected', lines))
+        if self.targets:
+            lines = ('linear', f'{self.targets} sigmoid outputs')
+            blocks.append(diagram.DiagramBlock('Head', lines))
+        return blocks
 
     @property
     def positions(self) -> int:

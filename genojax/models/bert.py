@@ -41,13 +41,13 @@ Sown as 'intermediates' for whoever makes them mutable: 'embedded' [B, T, D], wh
 """
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 from flax import linen as nn
 
 from genojax.attention import patterns
-from genojax.models import features
+from genojax.models import base, diagram, features, input_spec
 from genojax.nn import blocks, positions, remat, self_attention
 from genojax.typing import Array, Bool, Float, Int
 
@@ -66,7 +66,7 @@ class TokenDropout:
 
 
 @dataclasses.dataclass(frozen=True)
-class BertConfig:
+class BertConfig(base.ModelConfigBase):
     """Sizes and parts of a BERT encoder; the defaults are DNABERT's, which are BERT-base's."""
 
     vocab: int
@@ -128,6 +128,51 @@ class BertConfig:
         for name in ('dropout', 'attention_dropout'):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be in [0, 1)')
+
+    def input_spec(self) -> input_spec.InputSpec:
+        """See `base.ModelConfigBase`; only tables of positions limit the length of a row."""
+        mask_id = self.token_dropout.mask_id if self.token_dropout else None
+        return input_spec.InputSpec(
+            unit='tokens',
+            vocab=self.vocab,
+            max_tokens=None if self.relative else self.max_tokens,
+            multiple=self.attention.padding_multiple,
+            coordinate=self.coordinate,
+            special=input_spec.SpecialTokens(self.pad_id, mask_id),
+        )
+
+    @property
+    def has_lm_head(self) -> bool:
+        return True
+
+    def parameter_meaning(self) -> dict[str, Any]:
+        return {
+            'kind': self.kind,
+            'positions': self.positions,
+            'coordinate': self.coordinate,
+            'epsilon': self.epsilon,
+            'pad_id': self.pad_id,
+            'block': self.block,
+            'feed_forward': self.feed_forward,
+            'token_dropout': self.token_dropout,
+        }
+
+    def diagram(self) -> list[diagram.DiagramBlock]:
+        table = f'{diagram.shape(self.vocab, self.width)} table'
+        norm = ('layer norm',) if self.embed_norm else ()
+        block = (
+            self.block.replace('_', '-'),
+            f'{self.attention.summary} attention',
+            f'{diagram.shape(self.heads, self.width // self.heads)} heads',
+            f'{self.feed_forward} {self.inner:,}',
+        )
+        head = ('dense, GELU, layer norm', f'{self.head} decoder, {self.vocab:,} logits')
+        final = ('layer norm',) if self.final_norm else ()
+        return [
+            diagram.DiagramBlock('Embedding', (table, f'{self.positions} positions', *norm)),
+            diagram.DiagramBlock('Transformer block', block, self.depth),
+            diagram.DiagramBlock('Language-model head', (*final, *head)),
+        ]
 
     @property
     def relative(self) -> Literal['rotary', 'alibi'] | None:

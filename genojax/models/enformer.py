@@ -34,19 +34,27 @@ number of updates behind them (DeepMind's `counter`, torch's `num_batches_tracke
 """
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from genojax.models import features
+from genojax.models import base, diagram, features, input_spec
 from genojax.nn import bases, blocks, conv, relative, remat, self_attention
 from genojax.typing import Array, Float, Int
 
+# Both published sizes predict 896 bins of 128 bases, 114,688 bases in the middle of their window.
+PUBLISHED_BINS, PUBLISHED_BIN = 896, 128
+OUTPUTS = (
+    'pooled',
+    'hidden',
+    'tracks',
+)  # 'hidden' is one vector per bin; a first bin has no meaning
+
 
 @dataclasses.dataclass(frozen=True)
-class EnformerConfig:
+class EnformerConfig(base.ModelConfigBase):
     """Sizes of an Enformer; the defaults are the published ones."""
 
     kind: Literal['enformer'] = 'enformer'
@@ -86,16 +94,29 @@ class EnformerConfig:
 
     @property
     def bin(self) -> int:
-        """Bases of a bin."""
+        """Bases per bin."""
         return 2**self.stages
 
-    def bins(self, length: int) -> int:
-        """Bins that a window of `length` bases is predicted in, the crop left out.
+    def input_spec(self) -> input_spec.InputSpec:
+        return input_spec_of(self, EnformerConfig.crop)
 
-        Raises:
-            ValueError: a length that bins do not divide, or that the crop leaves nothing of.
-        """
-        return bins(length, self.bin, self.crop)
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return OUTPUTS
+
+    @property
+    def track_heads(self) -> dict[str, int]:
+        return dict(zip(self.organisms, self.tracks, strict=True))
+
+    def parameter_meaning(self) -> dict[str, Any]:
+        return {'kind': self.kind, 'positions': self.positions}
+
+    def diagram(self) -> list[diagram.DiagramBlock]:
+        return [
+            *trunk_diagram(self, self.stages),
+            transformer_diagram(self),
+            *heads_diagram(self),
+        ]
 
 
 def check(config) -> None:
@@ -125,14 +146,49 @@ def check(config) -> None:
         raise ValueError(f'{config.organisms=} need one number of tracks each, not {config.tracks}')
 
 
-def bins(length: int, width: int, crop: int) -> int:
-    """Bins of `width` bases in a window of `length`, less `crop` at each end; ValueError where that cannot be."""
-    if length % width:
-        raise ValueError(f'a window of {length} bases is no multiple of the bin of {width}')
-    left = length // width - 2 * crop
-    if left < 1:
-        raise ValueError(f'{length // width} bins less {crop} at each end leave nothing')
-    return left
+def input_spec_of(config, published_crop: int) -> input_spec.InputSpec:
+    """The input of a config with Enformer's fields.
+
+    The published window is known for the published bin and crop only: a network with others takes any window that
+    its bins divide, and the config does not hold the one it was trained on.
+    """
+    is_published = config.bin == PUBLISHED_BIN and config.crop == published_crop
+    window = (PUBLISHED_BINS + 2 * config.crop) * config.bin if is_published else 0
+    return input_spec.InputSpec(
+        unit='bases', vocab=config.vocab, bin=config.bin, crop=config.crop, window=window
+    )
+
+
+def trunk_diagram(config, stages: int) -> list[diagram.DiagramBlock]:
+    """Input, stem and convolution tower down to bins of 2^stages bases."""
+    half, pooling = config.width // 2, 'softmax pooling by 2'
+    stem = (f'convolution 15, {half:,}', 'pointwise block, residual', pooling)
+    tower = (f'convolution 5, up to {config.width:,}', 'pointwise block, residual', pooling)
+    blocks = [
+        diagram.DiagramBlock('One-hot bases', ('4 channels',)),
+        diagram.DiagramBlock('Stem', stem),
+    ]
+    return [*blocks, diagram.DiagramBlock('Tower block', tower, stages - 1)]
+
+
+def transformer_diagram(config) -> diagram.DiagramBlock:
+    lines = (
+        f'{config.attention.summary} attention',
+        f'{diagram.shape(config.heads, config.key_width)} query/key heads',
+        f'{config.positions} positions',
+        f'feed-forward {2 * config.width:,}',
+    )
+    return diagram.DiagramBlock('Transformer block', lines, config.depth)
+
+
+def heads_diagram(config) -> list[diagram.DiagramBlock]:
+    """Crop, final pointwise block and one head per organism."""
+    heads = tuple(f'{name}: {count:,} tracks' for name, count in config.track_heads.items())
+    return [
+        diagram.DiagramBlock('Crop', (f'{config.crop} bins at each end',)),
+        diagram.DiagramBlock('Final block', (f'pointwise, {2 * config.width:,}', 'dropout, GELU')),
+        diagram.DiagramBlock('Track heads', (*heads, f'softplus, {config.bin} bp bins')),
+    ]
 
 
 class ScannedBlock(nn.Module):
@@ -225,7 +281,7 @@ class Enformer(nn.Module):
             ValueError: a length that bins do not divide, or that the crop leaves nothing of.
         """
         c = self.config
-        left = c.bins(tokens_BL.shape[1])
+        left = c.input_spec().bins(tokens_BL.shape[1])
         x_BLD = bases.one_hot(tokens_BL, c.dtype)
         stem = conv.Stem(c.width // 2, c.dtype, c.remat, name='stem')
         x_BLD = remat.call(stem, c.remat, x_BLD, train=train)

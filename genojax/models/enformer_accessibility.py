@@ -24,18 +24,18 @@ the same sample are dropped from loss and score. That is the data's task (`data.
 """
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 from flax import linen as nn
 
-from genojax.models import enformer, features
+from genojax.models import base, diagram, enformer, features, input_spec
 from genojax.nn import bases, blocks, conv, relative, remat, self_attention
 from genojax.typing import Array, Bool, Float, Int
 
 
 @dataclasses.dataclass(frozen=True)
-class EnformerAccessibilityConfig:
+class EnformerAccessibilityConfig(base.ModelConfigBase):
     """Sizes of the variant; fields of the same name mean what they mean in `EnformerConfig`."""
 
     inputs: int  # accessibility tracks that go in
@@ -71,12 +71,42 @@ class EnformerAccessibilityConfig:
 
     @property
     def bin(self) -> int:
-        """Bases of a bin."""
+        """Bases per bin."""
         return 2**self.stages
 
-    def bins(self, length: int) -> int:
-        """Bins that a window of `length` bases is predicted in; ValueError where that cannot be."""
-        return enformer.bins(length, self.bin, self.crop)
+    def input_spec(self) -> input_spec.InputSpec:
+        return enformer.input_spec_of(self, EnformerAccessibilityConfig.crop)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return enformer.OUTPUTS
+
+    @property
+    def track_heads(self) -> dict[str, int]:
+        return dict(zip(self.organisms, self.tracks, strict=True))
+
+    @property
+    def accessibility_inputs(self) -> int:
+        return self.inputs
+
+    def parameter_meaning(self) -> dict[str, Any]:
+        return {'kind': self.kind, 'positions': self.positions}
+
+    def diagram(self) -> list[diagram.DiagramBlock]:
+        tracks = (f'{self.inputs} tracks, log(1 + x)', 'linear map, added')
+        pool = (
+            f'convolution 5, {self.width:,}',
+            'pointwise block, residual',
+            'softmax pooling by 2',
+        )
+        pools = self.stages - self.trunk_stages
+        return [
+            *enformer.trunk_diagram(self, self.trunk_stages),
+            diagram.DiagramBlock('Accessibility', tracks),
+            enformer.transformer_diagram(self),
+            *([diagram.DiagramBlock('Pooling block', pool, pools)] if pools else []),
+            *enformer.heads_diagram(self),
+        ]
 
 
 def resample(x_BNA: Float[Array, 'B N A'], length: int) -> Float[Array, 'B T A']:
@@ -116,7 +146,7 @@ class EnformerAccessibility(nn.Module):
         """
         c = self.config
         length = tokens_BL.shape[1]
-        left = c.bins(length)
+        left = c.input_spec().bins(length)
         x_BLD = bases.one_hot(tokens_BL, c.dtype)
         stem = conv.Stem(c.width // 2, c.dtype, c.remat, name='stem')
         x_BLD = remat.call(stem, c.remat, x_BLD, train=train)

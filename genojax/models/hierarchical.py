@@ -22,7 +22,7 @@ must be a multiple of it, and the chunks of one device are neighbours.
 """
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -31,13 +31,13 @@ from flax import linen as nn
 
 from genojax import attention, sharding
 from genojax.attention import patterns, sequence_parallel
-from genojax.models import features
+from genojax.models import base, diagram, features, input_spec
 from genojax.nn import blocks, remat, self_attention
 from genojax.typing import Array, Float, Int
 
 
 @dataclasses.dataclass(frozen=True)
-class HierarchicalConfig:
+class HierarchicalConfig(base.ModelConfigBase):
     """Sizes; the defaults are those of `configs/hierarchical_1mb.py`."""
 
     vocab: int
@@ -85,6 +85,46 @@ class HierarchicalConfig:
     def max_tokens(self) -> int:
         """The longest row, special tokens included."""
         return self.front + self.chunks * self.chunk + self.back
+
+    def input_spec(self) -> input_spec.InputSpec:
+        return input_spec.InputSpec(
+            unit='tokens',
+            vocab=self.vocab,
+            max_tokens=self.max_tokens,
+            multiple=self.attention.padding_multiple,
+            special=input_spec.SpecialTokens(self.pad_id, front=self.front, back=self.back),
+        )
+
+    @property
+    def has_lm_head(self) -> bool:
+        return True
+
+    def parameter_meaning(self) -> dict[str, Any]:
+        return {
+            'kind': self.kind,
+            'positions': self.positions,
+            'epsilon': self.epsilon,
+            'pad_id': self.pad_id,
+            'feed_forward': self.feed_forward,
+        }
+
+    def diagram(self) -> list[diagram.DiagramBlock]:
+        heads = f'{diagram.shape(self.heads, self.width // self.heads)} heads'
+        layers = (heads, f'{self.positions} positions', f'{self.feed_forward} {self.inner:,}')
+        inside = (f'{self.attention.summary} attention', *layers)
+        table = f'{diagram.shape(self.vocab, self.width)} table'
+        blocks = [
+            diagram.DiagramBlock('Embedding', (table,)),
+            diagram.DiagramBlock('Chunks', (f'{diagram.shape(self.chunks, self.chunk)} tokens',)),
+            diagram.DiagramBlock('Block in a chunk', inside, self.before),
+            diagram.DiagramBlock('Chunk summary', ('softmax pooling', f'{self.heads} queries')),
+            diagram.DiagramBlock('Block over summaries', ('full attention', *layers), self.cross),
+            diagram.DiagramBlock('Broadcast', ('linear map', 'added to each token')),
+        ]
+        if self.after:
+            blocks.append(diagram.DiagramBlock('Block in a chunk', inside, self.after))
+        head = ('dense, GELU, layer norm', f'linear, {self.vocab:,} logits')
+        return [*blocks, diagram.DiagramBlock('Language-model head', ('layer norm', *head))]
 
 
 class _ScannedBlock(nn.Module):

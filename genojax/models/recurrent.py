@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from genojax.models import features
+from genojax.models import base, diagram, features, input_spec
 from genojax.nn import bases, blocks
 from genojax.tokenizers import nucleotide
 from genojax.typing import Array, Bool, Float, Int
@@ -21,7 +21,7 @@ _FRAME = ('pad', 'cls', 'sep')  # tokens that are no place in the sequence; [MAS
 
 
 @dataclasses.dataclass(frozen=True)
-class RecurrentConfig:
+class RecurrentConfig(base.ModelConfigBase):
     """Sizes of the network; it reads `NucleotideTokenizer`'s ids."""
 
     vocab: int
@@ -40,6 +40,25 @@ class RecurrentConfig:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
         if not 0 <= self.dropout < 1:
             raise ValueError(f'{self.dropout=} must be in [0, 1)')
+
+    def input_spec(self) -> input_spec.InputSpec:
+        return input_spec.InputSpec(unit='bases', vocab=self.vocab)
+
+    @property
+    def has_lm_head(self) -> bool:
+        return self.language_model
+
+    def diagram(self) -> list[diagram.DiagramBlock]:
+        units = f'{diagram.shape(2, self.width)} units'
+        layer = (units, 'both directions', f'dropout {self.dropout:g}')
+        blocks = [
+            diagram.DiagramBlock('One-hot bases', ('4 channels',)),
+            diagram.DiagramBlock(f'{self.cell.upper()} layer', layer, self.depth),
+        ]
+        if self.language_model:
+            head = ('linear', f'{self.vocab} logits per base')
+            blocks.append(diagram.DiagramBlock('Language-model head', head))
+        return blocks
 
 
 class Direction(nn.Module):

@@ -6,6 +6,7 @@ under every attention pattern. A learned table is an embedding indexed by token 
 """
 
 import math
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -215,20 +216,31 @@ def _between(flags_BL: Array, low: Array, high: Array) -> Float[Array, 'B S']:
 
 
 def token_coordinate(
-    coordinate_BL: Float[Array, 'B L'], spans_T2: Int[np.ndarray, 'T 2']
+    coordinate_BL: Float[Array, 'B L'],
+    spans_BT2: Int[Array, '#B T 2'],
+    anchors: Literal['ends', 'middle'],
 ) -> Float[Array, 'B T']:
-    """The coordinate of tokens that span bases start .. stop - 1: the middle between their first and last base.
+    """The coordinate of tokens that span bases start .. stop - 1.
 
-    A token without bases (span -1, -1) stands at the nearest end: before the first token that has some at the first
-    base, else at the last base. Mirrored spans have mirrored coordinates.
+    A token without bases (span -1, -1) stands at the nearest end of the row's tokens: in front of the first token with
+    bases at base 0, behind it at the last base that any token covers. Mirrored spans have mirrored coordinates.
+
+    Args:
+        spans_BT2: one row of spans for all rows, or one per row.
+        anchors: the mean over 'ends', the token's first and last base (k-mers that start at every base), or over its one
+            or two bases in the 'middle' (tokens of any length side by side).
     """
-    L = coordinate_BL.shape[1]
-    spans_T2 = np.asarray(spans_T2)
-    has = spans_T2[:, 0] >= 0
-    first = int(np.argmax(has)) if has.any() else len(spans_T2)
-    special = np.where(np.arange(len(spans_T2)) < first, 0, L - 1)
-    start = np.where(has, spans_T2[:, 0], special)
-    last = np.where(has, spans_T2[:, 1] - 1, special)
-    if start.size and (start.max() >= L or last.max() >= L):
-        raise ValueError(f'spans up to {int(last.max()) + 1} of a sequence of {L} bases')
-    return (coordinate_BL[:, start] + coordinate_BL[:, last]) / 2
+    start_BT, end_BT = spans_BT2[..., 0], spans_BT2[..., 1]
+    has_BT = start_BT >= 0
+    behind_BT = jnp.cumsum(has_BT, axis=1) > 0
+    last_B1 = jnp.maximum(end_BT.max(axis=1, keepdims=True) - 1, 0)
+    outside_BT = jnp.where(behind_BT, jnp.broadcast_to(last_B1, start_BT.shape), 0)
+    if anchors == 'ends':
+        pairs = start_BT, end_BT - 1
+    else:
+        pairs = (start_BT + end_BT - 1) // 2, (start_BT + end_BT) // 2
+    low_BT, high_BT = (
+        jnp.take_along_axis(coordinate_BL, jnp.where(has_BT, at_BT, outside_BT), axis=1)
+        for at_BT in pairs
+    )
+    return (low_BT + high_BT) / 2

@@ -49,6 +49,24 @@ class AttentionConfig:
         """Tokens up to which published BigBird code attends to everything: fewer have no room for its random blocks."""
         return (2 * self.random + 5) * self.block
 
+    @property
+    def padding_multiple(self) -> int:
+        """Tokens that rows are padded to a multiple of, where the pattern depends on a row's number of blocks; else 0."""
+        return self.block if self.kind in ('bigbird', 'random') else 0
+
+    @property
+    def summary(self) -> str:
+        """The pattern in a few words, for a diagram."""
+        match self.kind:
+            case 'bigbird':
+                return f'BigBird, blocks of {self.block}'
+            case 'anchored' | 'strided':
+                return f'{self.kind}, every {self.period:,}'
+            case 'local' | 'longformer' | 'random':
+                return f'{self.kind}, window {self.window:,}'
+            case _:
+                return self.kind
+
     def pattern(self, length: int) -> patterns.Pattern:
         """The pattern over `length` tokens.
 

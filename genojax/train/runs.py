@@ -100,28 +100,28 @@ class Run:
     def _refuse_other_tracks(self) -> None:
         if isinstance(self.recipe.objective, tracks.TracksConfig):
             model = self.recipe.model
-            if not hasattr(model, 'tracks'):
+            spec, heads = model.input_spec(), model.track_heads
+            if not heads:
                 raise errors.UsageError(f'model.kind={model.kind!r} predicts no tracks')
-            meant = dict(zip(model.organisms, model.tracks, strict=True))
-            if meant != self.feed.track_counts:
+            if heads != self.feed.track_counts:
                 raise errors.UsageError(
-                    f'the data have tracks {self.feed.track_counts}, the model {meant}: set model.organisms and model.tracks'
+                    f'the data have tracks {self.feed.track_counts}, the model {heads}: set model.organisms and model.tracks'
                 )
-            if model.bin != self.recipe.data.bin:
+            if spec.bin != self.recipe.data.bin:
                 raise errors.UsageError(
-                    f'data.bin={self.recipe.data.bin}, but the model predicts bins of {model.bin} bp: set data.bin or '
+                    f'data.bin={self.recipe.data.bin}, but the model predicts bins of {spec.bin} bp: set data.bin or '
                     'model.stages'
                 )
-            takes, given = getattr(model, 'inputs', 0), len(self.feed.sources[0].inputs)
+            takes, given = model.accessibility_inputs, len(self.feed.sources[0].inputs)
             if takes != given:
                 raise errors.UsageError(
                     f'the model takes {takes} accessibility tracks, the data give {given}: set model.kind and model.inputs, or '
                     'data.accessibility'
                 )
             for source in self.feed.sources:
-                if source.pieces > 1 and model.crop > source.flank:
+                if source.pieces > 1 and spec.crop > source.flank:
                     raise errors.UsageError(
-                        f'model.crop={model.crop} leaves out bins that no other of the {source.pieces} pieces of a window '
+                        f'model.crop={spec.crop} leaves out bins that no other of the {source.pieces} pieces of a window '
                         f'has: at most {source.flank} for rows of {source.length:,} bp'
                     )
 

@@ -103,10 +103,10 @@ def test_the_crop_leaves_out_bins_at_both_ends():
         np.testing.assert_allclose(found.tracks[name], everything.tracks[name][:, 4:12], rtol=1e-6)
         assert (found.tracks[name] >= 0).all()
     np.testing.assert_allclose(found.pooled_BD, found.hidden_BTD.mean(1), rtol=1e-6)
-    assert SMALL.bins(128) == 8
-    with pytest.raises(ValueError, match='132 bases is no multiple of the bin of 8'):
+    assert SMALL.input_spec().bins(128) == 8
+    with pytest.raises(ValueError, match='132 bases is not a multiple of the bin of 8'):
         model.apply(variables, x[:, :1].repeat(132, 1))
-    with pytest.raises(ValueError, match='8 bins less 4 at each end leave nothing'):
+    with pytest.raises(ValueError, match='8 bins has none left after a crop of 4 bins at each end'):
         model.apply(variables, x[:, :64])
 
 

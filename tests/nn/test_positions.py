@@ -8,6 +8,7 @@ import pytest
 from genojax import attention, dna
 from genojax.attention import patterns
 from genojax.nn import positions
+from genojax.tokenizers import nonoverlapping
 
 
 def sequence(length, seed=0, island=None):
@@ -111,10 +112,32 @@ def test_padding_does_not_change_the_rest():
     np.testing.assert_allclose(np.diff(s[0, 899:]), 1, atol=1e-3)
 
 
-def test_tokens_stand_in_the_middle_of_their_bases():
+def test_overlapping_tokens_stand_between_their_first_and_last_base():
     s = jnp.asarray([[0.0, 1.0, 3.0, 6.0, 10.0]])
-    spans = np.array([[-1, -1], [0, 3], [1, 4], [2, 5], [-1, -1]])
-    np.testing.assert_allclose(positions.token_coordinate(s, spans)[0], [0, 1.5, 3.5, 6.5, 10])
+    spans = jnp.asarray([[[-1, -1], [0, 3], [1, 4], [2, 5], [-1, -1]]])
+    found = positions.token_coordinate(s, spans, 'ends')
+    np.testing.assert_allclose(found[0], [0, 1.5, 3.5, 6.5, 10])
+
+
+def test_tokens_side_by_side_stand_at_their_middle_base_along_any_coordinate():
+    tokenizer, rng = nonoverlapping.NonOverlappingKmerTokenizer(3), np.random.default_rng(0)
+    codes = rng.integers(0, 4, (16, 60), dtype=np.uint8)
+    codes[0, 20:33] = dna.UNKNOWN
+    valid = np.where(np.arange(16) == 1, 31, 60)
+    spans_BT2 = jnp.asarray(tokenizer.rows(codes, valid).spans_BT2)
+    along = np.cumsum(rng.random((16, 60)), axis=1).astype(np.float32)
+    found = np.asarray(positions.token_coordinate(jnp.asarray(along), spans_BT2, 'middle'))
+    for row in range(16):
+        for place, (start, end) in enumerate(np.asarray(spans_BT2)[row]):
+            if start >= 0:
+                middle = along[row, [(start + end - 1) // 2, (start + end) // 2]].mean()
+                assert found[row, place] == pytest.approx(middle)
+    assert np.array_equal(found[:, 0], along[:, 0])
+    assert found[1, -1] == along[1, 30]  # behind the last token: at its last base
+    # Where every step is 1 the middle base of three stands between the first and the last.
+    steady = jnp.broadcast_to(jnp.arange(60.0), (1, 60))
+    ends = positions.token_coordinate(steady, spans_BT2[2:3], 'ends')
+    assert np.array_equal(ends, positions.token_coordinate(steady, spans_BT2[2:3], 'middle'))
 
 
 def test_works_in_a_sparse_pattern():

@@ -188,7 +188,7 @@ def test_a_named_config_goes_with_simulated_tracks_by_flags_alone(name, tmp_path
     feed = feeds.open_feed(recipe.data, recipe.seed, tokenizer, tmp_path)
     assert feed.track_counts == dict(zip(recipe.model.organisms, recipe.model.tracks, strict=True))
     batch = next(feed.train(0))
-    bins = recipe.model.bins(batch['tokens'].shape[1])
+    bins = recipe.model.input_spec().bins(batch['tokens'].shape[1])
     known = tracks.centre(batch['known'], bins)
     assert bins == 16 and known[..., [0, 1, 3]].all()
     again = feeds.open_feed(recipe.data, recipe.seed, tokenizer, tmp_path)

@@ -12,7 +12,7 @@ import numpy as np
 from flax import linen as nn
 
 from genojax import metrics
-from genojax.models import inputs
+from genojax.models import coordinates, inputs
 from genojax.nn import blocks
 from genojax.tokenizers import base
 from genojax.typing import Array, Batch, Float, Int
@@ -92,7 +92,7 @@ class Classify:
 
     def _told(self, batch: Batch) -> dict[str, Array]:
         bases_BL = jnp.asarray(batch['bases'])
-        return inputs.coordinate(
+        return coordinates.model_inputs(
             self._network, self.tokenizer, bases_BL, batch.get('valid'), batch.get('spans')
         )
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from genojax import errors, genome, metrics
-from genojax.models import inputs
+from genojax.models import coordinates, inputs
 from genojax.tasks.masked_lm import masking, span_masks, token_masks
 from genojax.tokenizers import base
 from genojax.typing import Array, Batch, Float
@@ -48,12 +48,10 @@ class Mlm:
         species: tuple[str, ...] = (),
     ):
         self.config, self.model, self.tokenizer = config, model, tokenizer
-        if (
-            not tokenizer.bases_per_token
-            and getattr(model.config, 'coordinate', 'tokens') != 'tokens'
-        ):
+        coordinate = model.config.input_spec().coordinate
+        if not tokenizer.bases_per_token and coordinate != 'tokens':
             raise errors.UsageError(
-                f'model.coordinate={model.config.coordinate!r} counts bases, and so tells how long a hidden BPE token '
+                f'model.coordinate={coordinate!r} counts bases, and so tells how long a hidden BPE token '
                 "is. Fix: model.coordinate='tokens', or a tokenizer of k-mers or nucleotides"
             )
         overlaps = tokenizer.overlapping
@@ -68,7 +66,7 @@ class Mlm:
         )
 
     def _coordinate(self, bases_BL, batch: Batch) -> dict[str, Array]:
-        return inputs.coordinate(
+        return coordinates.model_inputs(
             self.model.config, self.tokenizer, bases_BL, batch.get('valid'), batch.get('spans')
         )
 

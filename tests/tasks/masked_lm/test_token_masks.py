@@ -1,4 +1,4 @@
-"""One token is one mask: rates, shares, what is seen, what it costs in bits, and where tokens stand."""
+"""One token is one mask: rates, shares, what is seen and what it costs in bits."""
 
 import jax
 import jax.numpy as jnp
@@ -7,8 +7,7 @@ import pytest
 from flax.core import meta
 
 from genojax import dna, errors, genome, models
-from genojax.models import bert, inputs
-from genojax.nn import positions
+from genojax.models import bert, coordinates
 from genojax.tasks.masked_lm import masking
 from genojax.tasks.masked_lm import objective as mlm
 from genojax.tokenizers import bpe, nonoverlapping
@@ -214,25 +213,6 @@ def test_what_is_scored_is_what_was_hidden_under_masks_alone(tokenizer):
     assert (batch['bases'][hidden] < dna.UNKNOWN).all()
 
 
-def test_tokens_stand_at_their_middle_base_along_any_coordinate():
-    tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(3)
-    batch = make_batch(tokenizer)
-    along = np.cumsum(np.random.default_rng(0).random((16, 60)), axis=1).astype(np.float32)
-    found = np.asarray(inputs.of_spans(jnp.asarray(along), jnp.asarray(batch['spans'])))
-    for row in range(16):
-        for place, (start, end) in enumerate(batch['spans'][row]):
-            if start >= 0:
-                middle = along[row, [(start + end - 1) // 2, (start + end) // 2]].mean()
-                assert found[row, place] == pytest.approx(middle)
-    assert np.array_equal(found[:, 0], along[:, 0])
-    assert found[1, -1] == along[1, 30]  # behind the last token: at its last base
-    # Three bases have one middle base; for overlapping ones the same place is told in another way.
-    spans = batch['spans'][2]
-    steady = jnp.broadcast_to(jnp.arange(60.0), (1, 60))
-    told = positions.token_coordinate(steady, spans)
-    assert np.array_equal(np.asarray(told), inputs.of_spans(steady, jnp.asarray(spans[None])))
-
-
 def test_a_model_along_cpg_density_trains_on_k_mers_and_may_not_on_bpe(tmp_path):
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(3)
     objective = make(tokenizer, 'alibi', 'cpg', rate=0.3)
@@ -240,7 +220,7 @@ def test_a_model_along_cpg_density_trains_on_k_mers_and_may_not_on_bpe(tmp_path)
     params = meta.unbox(jax.jit(objective.init)(jax.random.key(0), batch))['params']
     loss = jax.jit(objective.loss, static_argnums=4)(params, {}, batch, jax.random.key(1), False)[0]
     assert np.isfinite(float(loss))
-    with pytest.raises(ValueError, match='needs their spans'):
-        inputs.coordinate(objective.model.config, tokenizer, jnp.asarray(batch['bases']), None)
+    with pytest.raises(ValueError, match='needs the spans'):
+        coordinates.model_inputs(objective.model.config, tokenizer, jnp.asarray(batch['bases']))
     with pytest.raises(errors.UsageError, match='how long a hidden BPE token is'):
         make(bpe.BpeTokenizer(files.write(tmp_path / 'a.json')), 'alibi', 'cpg')

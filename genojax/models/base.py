@@ -1,0 +1,56 @@
+"""What every model config says about itself, so that other packages need not know which model it is."""
+
+import abc
+from typing import Any
+
+from genojax.models import diagram, input_spec
+
+
+class ModelConfigBase(abc.ABC):
+    """Base class of the model configs; it adds no fields.
+
+    Every model returns `features.Features`. The methods say how a model reads (`input_spec`), which of those arrays
+    it fills (`outputs`) and what it predicts (`has_lm_head`, `track_heads`).
+    """
+
+    kind: str
+    vocab: int
+
+    @abc.abstractmethod
+    def input_spec(self) -> input_spec.InputSpec:
+        """How the model reads its input."""
+
+    @abc.abstractmethod
+    def diagram(self) -> list[diagram.DiagramBlock]:
+        """The parts of the network in the order that data pass through them, from input to head."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs a caller can ask for.
+
+        'pooled' [B, D], 'first' [B, D], 'hidden' [B, T, D], 'logits' [B, T, V], 'tracks' {organism: [B, bins, tracks]}.
+        """
+        logits = ('logits',) if self.has_lm_head else ()
+        return 'pooled', 'first', 'hidden', *logits
+
+    @property
+    def has_lm_head(self) -> bool:
+        """Whether the logits are scores of masked tokens."""
+        return False
+
+    @property
+    def track_heads(self) -> dict[str, int]:
+        """Organism -> number of tracks predicted; empty for models that predict none."""
+        return {}
+
+    @property
+    def accessibility_inputs(self) -> int:
+        """Number of accessibility tracks that the model reads beside DNA."""
+        return 0
+
+    def parameter_meaning(self) -> dict[str, Any]:
+        """Settings that change what given parameters compute without changing any parameter's shape.
+
+        Parameters trained under one set of values must not be used under another.
+        """
+        return {'kind': self.kind}

@@ -1,0 +1,96 @@
+"""How a model reads its input: the one answer to every question that a dataset, a tokenizer or a caller has.
+
+Every model config returns an `InputSpec` from `input_spec()`. Nothing outside `genojax/models` looks at a model's own
+fields to find out what it reads.
+"""
+
+import dataclasses
+from typing import Literal
+
+from genojax.tokenizers import base, nucleotide
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecialTokens:
+    """The special tokens that a model depends on; None where it works with any.
+
+    Attributes:
+        pad_id: id that is neither attended to nor pooled.
+        mask_id: id that the model itself treats apart from the others (ESM's token dropout).
+        front: number of special tokens at the start of each row; the model treats them by their place.
+        back: the same at the end of each row. In a padded row they stay at the end, behind the padding.
+    """
+
+    pad_id: int | None = None
+    mask_id: int | None = None
+    front: int | None = None
+    back: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class InputSpec:
+    """What the rows of a model's input are.
+
+    Attributes:
+        unit: 'tokens': ids of any tokenizer with `vocab` ids. 'bases': ids of `NucleotideTokenizer`, or one-hot channels
+            [B, L, 4] in the order A, C, G, T.
+        vocab: number of ids.
+        max_tokens: longest row, special tokens included; None: no limit.
+        multiple: the number of tokens of a row, without `special.front` and `special.back`, is padded to the next multiple
+            of this and no further, because what attends to what depends on it. 0: any padding gives the same result.
+        bin: bases per output bin, for models that predict in bins; 0: one output vector per token.
+        crop: bins left out at each end of a window, for models that predict in bins.
+        window: bases per row that a model with bins was published with; 0: not known, the caller chooses.
+        coordinate: what relative positions measure distance along. 'cpg': the model needs the keyword argument
+            `coordinate_BT` (see `models.coordinates`).
+        special: the special tokens that the model depends on.
+    """
+
+    unit: Literal['tokens', 'bases']
+    vocab: int
+    max_tokens: int | None = None
+    multiple: int = 0
+    bin: int = 0
+    crop: int = 0
+    window: int = 0
+    coordinate: Literal['tokens', 'cpg'] = 'tokens'
+    special: SpecialTokens = SpecialTokens()
+
+    def bins(self, length: int) -> int:
+        """Bins predicted for a window of `length` bases, the cropped ones left out.
+
+        Raises:
+            ValueError: the model has no bins, the length is not a multiple of a bin, or the crop leaves no bin.
+        """
+        if not self.bin:
+            raise ValueError('the model does not predict in bins')
+        if length % self.bin:
+            raise ValueError(
+                f'a window of {length} bases is not a multiple of the bin of {self.bin}'
+            )
+        count = length // self.bin - 2 * self.crop
+        if count < 1:
+            raise ValueError(
+                f'a window of {length // self.bin} bins has none left after a crop of {self.crop} bins at each end'
+            )
+        return count
+
+    def mismatches(self, tokenizer: base.Tokenizer) -> list[str]:
+        """What is wrong with a tokenizer for this model, one sentence per mistake; empty where it fits."""
+        if self.vocab != tokenizer.vocab_size:
+            return [
+                f'model.vocab={self.vocab}, but the tokenizer has {tokenizer.vocab_size} tokens'
+            ]
+        if self.unit == 'bases' and not isinstance(tokenizer, nucleotide.NucleotideTokenizer):
+            return ["the model reads single bases: set tokenizer.kind='nucleotide'"]
+        pairs = {
+            'pad_id': (self.special.pad_id, tokenizer.special.pad),
+            'front': (self.special.front, len(tokenizer.special_front)),
+            'back': (self.special.back, len(tokenizer.special_back)),
+            'token_dropout.mask_id': (self.special.mask_id, tokenizer.special.mask),
+        }
+        return [
+            f'model.{name}={ours}, but {theirs} by the tokenizer'
+            for name, (ours, theirs) in pairs.items()
+            if ours is not None and ours != theirs
+        ]
