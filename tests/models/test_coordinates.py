@@ -60,7 +60,7 @@ def test_tokens_side_by_side_need_their_spans():
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(3)
     with pytest.raises(ValueError, match='needs the spans'):
         coordinates.model_inputs(CONFIG, tokenizer, jnp.asarray(bases()))
-    rows = tokenizer.rows(bases())
+    rows = tokenizer.encode_rows(bases())
     found = coordinates.model_inputs(CONFIG, tokenizer, jnp.asarray(bases()), None, rows.spans_BT2)
     along = positions.cpg_coordinate(jnp.asarray(bases()))
     assert np.array_equal(found['coordinate_BT'][:, 1:21], along[:, 1::3])

@@ -124,7 +124,7 @@ def test_tokens_side_by_side_stand_at_their_middle_base_along_any_coordinate():
     codes = rng.integers(0, 4, (16, 60), dtype=np.uint8)
     codes[0, 20:33] = dna.UNKNOWN
     valid = np.where(np.arange(16) == 1, 31, 60)
-    spans_BT2 = jnp.asarray(tokenizer.rows(codes, valid).spans_BT2)
+    spans_BT2 = jnp.asarray(tokenizer.encode_rows(codes, valid).spans_BT2)
     along = np.cumsum(rng.random((16, 60)), axis=1).astype(np.float32)
     found = np.asarray(positions.token_coordinate(jnp.asarray(along), spans_BT2, 'middle'))
     for row in range(16):
