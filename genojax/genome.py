@@ -3,8 +3,13 @@
 Coordinates are 0-based and half-open, as in BED. Readers of 1-based formats (GFF, VCF) convert once.
 """
 
+import base64
 import dataclasses
 import enum
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
 
 
 class Region(enum.IntFlag):
@@ -116,3 +121,38 @@ class Variant:
     def is_snv(self) -> bool:
         """Whether one base is replaced by one other base."""
         return len(self.reference) == len(self.alternate) == 1
+
+
+CODE_BITS = np.uint8(7)  # the base code; bit 3 above it says that the base is soft-masked
+SOFT_SHIFT = 3
+
+
+class Gene(NamedTuple):
+    """A named gene: bases start .. end-1 of contig number `contig`. On a circular contig `end` may pass the length."""
+
+    name: str
+    contig: int
+    start: int
+    end: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Contig:
+    """One sequence of a genome as the genome table describes it; the digest names its letters (GA4GH refget)."""
+
+    name: str
+    length: int
+    circular: bool = False
+    softmasked: bool = False  # does lower case mean repeat? if not, repeats are unknown, not absent
+    split: str = ''  # 'train', 'held_out', or '' where blocks decide
+    digest: str = ''
+
+
+def refget_digest(upper_case: bytes) -> str:
+    """The GA4GH refget digest of a sequence in upper-case letters: SQ. and 24 bytes of SHA-512 in base64url."""
+    return refget_from_sha512(hashlib.sha512(upper_case))
+
+
+def refget_from_sha512(sha512) -> str:
+    """The refget digest from a SHA-512 object that has been fed the upper-case letters."""
+    return 'SQ.' + base64.urlsafe_b64encode(sha512.digest()[:24]).decode('ascii')

@@ -11,9 +11,19 @@ C  classes
 
 from typing import Any
 
-from jaxtyping import Array, Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
-# Arrays by name, numpy or jax: what a feed gives and an objective takes.
+# Arrays by name, numpy or jax: what a dataset yields and an objective takes.
 Batch = dict[str, Any]
 
-__all__ = ['Array', 'Batch', 'Bool', 'Float', 'Int', 'UInt8']
+
+def __getattr__(name: str) -> Any:
+    """`Array` is imported on first use because it imports jax, which data workers do without."""
+    if name == 'Array':
+        from jaxtyping import Array
+
+        return Array
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+__all__ = ['Array', 'Batch', 'Bool', 'Float', 'Int', 'UInt8']  # noqa: F822

@@ -83,7 +83,7 @@ def test_what_the_results_say_hangs_together(done):
     )
     ceiling = table['ceiling']['auroc'][0]
     assert all(row['auroc'][0] < ceiling for row in table['models'].values())
-    assert table['audit']['split']['rows_sharing_a_kmer_with_train'] == {'valid': 0, 'test': 0}
+    assert table['audit']['split']['rows_sharing_a_kmer_with_train'] == {'validation': 0, 'test': 0}
     draws = json.loads((directory / 'mixture.json').read_text())
     assert sum(row['drawn'] for row in draws['rows']) == draws['draws'] == 4 * 32
     settings = json.loads((directory / 'run.json').read_text())

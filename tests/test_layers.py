@@ -26,6 +26,9 @@ RANKS = {
 }
 RANK = {package: rank for rank, packages in RANKS.items() for package in packages}
 
+# Inside data/ the same rule holds between its sub-packages; modules beside them have rank 0.
+DATA_RANKS = {'formats': 1, 'store': 2, 'genomes': 3, 'splits': 4, 'datasets': 5}
+
 # Third-party module -> where in genojax it may be imported; a path's beginning.
 FENCES = {
     'torch': ('convert/',),
@@ -37,7 +40,7 @@ FENCES = {
         'data/splits/',
     ),
     'matplotlib': ('interpret/plot', 'report/'),
-    'tensorflow_datasets': ('data/store/ingest',),
+    'tensorflow_datasets': ('data/store/ingest', 'data/store/shard_files'),
     'grain': ('data/datasets/mixture',),
     'tokenizers': ('tokenizers/bpe',),
     'pybigtools': ('data/formats/bigwig',),
@@ -87,6 +90,10 @@ def violations(source: str, path: str) -> list[str]:
         if top == 'genojax' and rest and rest[0] in RANK and rest[0] != package:
             if RANK[rest[0]] >= RANK.get(package, 0):
                 wrong.append(f'{path} imports {name}')
+        if path.startswith('data/') and name.startswith('genojax.data.'):
+            own, other = path.split('/')[1], name.split('.')[2]
+            if other != own and DATA_RANKS.get(other, 0) >= DATA_RANKS.get(own, 0):
+                wrong.append(f'{path} imports {name}')
         if top in ('configs', 'experiments') or name.startswith('genojax.configs'):
             wrong.append(f'{path} imports {name}')
         fence = FENCES.get(top)
@@ -125,6 +132,11 @@ def test_feeds_do_not_bring_jax_along():
         ),
         ('models/bert.py', 'import torch'),
         ('data/genomes/assemblies.py', 'import tensorflow_datasets as tfds'),
+        ('data/formats/fasta.py', 'from genojax.data.genomes import assemblies'),
+        ('data/store/ingest.py', 'from genojax.data.genomes import assemblies'),
+        ('data/genomes/windows.py', 'from genojax.data.splits import blocks'),
+        ('data/splits/homology.py', 'from genojax.data.datasets import order'),
+        ('data/counter_random.py', 'from genojax.data.formats import fasta'),
         ('tokenizers/kmer.py', 'import tokenizers'),
         ('train/loop.py', 'import importlib\nimportlib.import_module("genojax.tasks")'),
         ('experiment.py', 'from configs import demo'),
@@ -141,6 +153,8 @@ def test_a_planted_violation_is_found(path, source):
         ('nn/blocks.py', 'from genojax import attention'),
         ('nn/blocks.py', 'from . import embed'),
         ('data/datasets/mixture.py', 'import grain'),
+        ('data/splits/homology.py', 'from genojax.data import counter_random'),
+        ('data/genomes/loading.py', 'from genojax.data.store import manifest'),
         ('tokenizers/bpe.py', 'import tokenizers'),
         ('cli/main.py', 'import importlib'),
     ],

@@ -23,7 +23,7 @@ import numpy as np
 import scipy.sparse
 
 from genojax.data.formats import fasta, genome_table
-from genojax.data.genomes import interval_sets, kmers
+from genojax.data.genomes import interval_sets, kmers, loading
 from genojax.data.splits import homology
 from genojax.data.store import ingest
 
@@ -103,7 +103,7 @@ def starved(folder: pathlib.Path) -> list[str]:
     """Training replicons that keep no window once everything homologous to what is held out is gone."""
     with tempfile.TemporaryDirectory() as shards:
         ingest.ingest(folder, shards)
-        corpus = ingest.open(shards)
+        corpus = loading.open_shards(shards)
         axis = interval_sets.Axis(corpus)
         relation = homology.find(corpus, axis)
     held = axis.whole(np.flatnonzero([contig.split == 'held_out' for contig in axis.contigs]))

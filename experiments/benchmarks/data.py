@@ -226,7 +226,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         shards = options.shards or random_genomes(pathlib.Path(folder))
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        copy, corpus, points = Copy(), ingest.open(shards), []
+        copy, corpus, points = Copy(), loading.open_shards(shards), []
         sections = (tokenizing(options.bpe), peers(options.bpe), reading(corpus), loading(corpus))
         for section in sections:
             for name, unit, amount, step in section:

@@ -18,7 +18,8 @@ from typing import Any
 import genojax
 from genojax import config, errors, report, simulate, versions
 from genojax import experiment as recipes
-from genojax.data.datasets import labels
+from genojax.data.formats import labelled_table
+from genojax.data.genomes import loading
 from genojax.data.store import ingest, summary
 from genojax.tasks.classification import evaluate as classification
 from genojax.tasks.masked_lm import evaluate as held_out
@@ -85,7 +86,7 @@ def _refuse_bad_labels(demo: Demo) -> None:
     """What would stop fine-tuning is told before minutes of pretraining."""
     if not demo.promoters:
         return
-    table = labels.read(demo.promoters)
+    table = labelled_table.read(demo.promoters)
     if table.classes != 2:
         raise errors.InputError(
             'LB02', f'{table.classes} classes where two are compared', path=table.source
@@ -115,7 +116,7 @@ def _task(demo: Demo) -> str:
 def _pretrain(stages: 'Stages', demo: Demo) -> None:
     folder = demo.directory
     shards = str(folder / 'shards')
-    species = ingest.open(shards).species
+    species = loading.open_shards(shards).species
     mixture = dataclasses.replace(
         demo.pretrain.data.mixture,
         weights=default_weights(species, demo.pretrain.data.mixture.weights),

@@ -14,12 +14,12 @@ from typing import Literal
 
 import numpy as np
 
-from genojax import errors, simulate
+from genojax import errors, simulate, typing
 from genojax.data.datasets import labels, order
 from genojax.data.datasets import mixture as mixtures
-from genojax.data.formats import coverage, track_windows
-from genojax.data.genomes import assemblies
-from genojax.data.splits import blocks
+from genojax.data.formats import coverage, labelled_table, track_windows
+from genojax.data.genomes import loading
+from genojax.data.splits import blocks, track_overlap
 from genojax.data.store import ingest
 from genojax.tasks.coverage import batches
 from genojax.tokenizers import base
@@ -136,7 +136,7 @@ class GenomesFeed:
             shards = _simulated_shards(workdir)
         if not pathlib.Path(shards).is_dir():
             raise errors.UsageError(f'data.shards={shards}: no such folder')
-        self.corpus = ingest.open(shards)
+        self.corpus = loading.open_shards(shards)
         self.windows, self.split_report = blocks.held_out_split(
             self.corpus,
             config.mixture.length,
@@ -176,10 +176,10 @@ class GenomesFeed:
             lines.append(f'  ... and {len(rows) - len(lines):,} more species')
         return lines
 
-    def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[assemblies.Batch]:
+    def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[typing.Batch]:
         return self.mixture.batches(self.tokenizer, host=host, start_step=start_step)
 
-    def held_out(self, limit: int | None = None) -> Iterator[assemblies.Batch]:
+    def held_out(self, limit: int | None = None) -> Iterator[typing.Batch]:
         """Held-out windows, `limit` of them spread evenly over the species (None: all)."""
         chosen = {name: pair[1] for name, pair in self.windows.items() if len(pair[1])}
         if limit is not None and chosen:
@@ -202,21 +202,21 @@ class LabelledFeed:
             raise errors.UsageError(
                 'data.path is empty: name a TSV or CSV (--config.data.path=FILE)'
             )
-        genomes = ingest.open(config.exclude) if config.exclude else None
+        genomes = loading.open_shards(config.exclude) if config.exclude else None
         self.task = labels.open_task(
-            config.path, genomes, test=config.test, valid=config.valid, seed=config.split_seed
+            config.path, genomes, test=config.test, validation=config.valid, seed=config.split_seed
         )
         self.fingerprint = labels.fingerprint(self.task, config.batch_size, seed)
 
     def describe(self) -> list[str]:
         """How many rows each part has, and how many were removed."""
-        sizes = ', '.join(f'{len(self.task.rows(name)):,} {name}' for name in labels.SIDES)
+        sizes = ', '.join(f'{len(self.task.rows(name)):,} {name}' for name in labelled_table.SPLITS)
         removed = len(self.task.removed['removed'])
         return [
             f'  {self.task.labelled.source}: rows {sizes}; {removed} removed, being in the genomes'
         ]
 
-    def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[assemblies.Batch]:
+    def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[typing.Batch]:
         return labels.batches(
             self.task,
             self.tokenizer,
@@ -227,12 +227,12 @@ class LabelledFeed:
             self.config.reverse_complement,
         )
 
-    def held_out(self, limit: int | None = None) -> Iterator[assemblies.Batch]:
+    def held_out(self, limit: int | None = None) -> Iterator[typing.Batch]:
         """The validation rows, in order."""
-        return self.part('valid')
+        return self.part('validation')
 
-    def part(self, name: str) -> Iterator[assemblies.Batch]:
-        """Rows of 'train', 'valid' or 'test', in order, the last batch filled with rows of weight 0."""
+    def part(self, name: str) -> Iterator[typing.Batch]:
+        """Rows of 'train', 'validation' or 'test', in order, the last batch filled with rows of weight 0."""
         return labels.eval_batches(self.task, name, self.tokenizer, self.config.batch_size)
 
 
@@ -297,7 +297,7 @@ class TracksFeed:
             )
         return lines
 
-    def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[assemblies.Batch]:
+    def train(self, start_step: int, host: tuple[int, int] = (0, 1)) -> Iterator[typing.Batch]:
         return batches.train(
             self.sources,
             self.rows['fit'],
@@ -310,13 +310,13 @@ class TracksFeed:
             host=host,
         )
 
-    def held_out(self, limit: int | None = None) -> Iterator[assemblies.Batch]:
+    def held_out(self, limit: int | None = None) -> Iterator[typing.Batch]:
         """The training windows kept aside to choose by, in order; at most `limit` of each organism."""
         return self._in_order(
             [self.windows(number, 'tune', limit) for number in range(len(self.sources))]
         )
 
-    def part(self, name: str, flip: bool = False) -> Iterator[assemblies.Batch]:
+    def part(self, name: str, flip: bool = False) -> Iterator[typing.Batch]:
         """All windows of 'fit', 'tune' or 'valid', organism by organism; `flip` reads them from the other strand."""
         chosen = [self.windows(number, name) for number in range(len(self.sources))]
         return self._in_order(chosen, flip)
@@ -338,7 +338,7 @@ def _fit_and_tune(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Training windows to fit and to choose by; windows that share bases stay on one side."""
     windows = organism.parts['train']
-    group_N = track_windows.overlap_groups(windows, organism.crop)
+    group_N = track_overlap.overlap_groups(windows, organism.crop)
     groups = np.unique(group_N)
     shuffled = groups[order.permute(np.arange(len(groups)), len(groups), config.split_seed, 34)]
     wanted = max(1, round(config.tune * len(groups)))

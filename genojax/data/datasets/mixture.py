@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from genojax import dna, errors
+from genojax import dna, errors, typing
+from genojax.data import counter_random
 from genojax.data.datasets import order, species_weights
 from genojax.data.genomes import assemblies, windows
 
@@ -148,7 +149,7 @@ class Mixture:
             )
         return rows
 
-    def batch(self, step: int, tokenizer, host: tuple[int, int] = (0, 1)) -> assemblies.Batch:
+    def batch(self, step: int, tokenizer, host: tuple[int, int] = (0, 1)) -> typing.Batch:
         """Rows host[0], host[0] + host[1], ... of the batch of one step (0 is the first)."""
         rows, steps = self._block(host)
         block, place = divmod(int(step), steps)
@@ -162,7 +163,7 @@ class Mixture:
         most = min(_BLOCK_WINDOWS, _BLOCK_BASES // self.config.length)
         return rows, max(1, most // max(rows, 1))
 
-    def steps(self, block: int, tokenizer, host: tuple[int, int]) -> assemblies.Batch:
+    def steps(self, block: int, tokenizer, host: tuple[int, int]) -> typing.Batch:
         """The batches of a block of steps, one behind the other."""
         drawn = self._drawn(block, self._block(host)[1], host)
         return assemble(self.corpus, *drawn, self.config.length, tokenizer)
@@ -181,17 +182,17 @@ class Mixture:
         if config.shift:
             low = np.minimum(self._columns['before'][chosen], config.shift)
             high = np.minimum(self._columns['after'][chosen], config.shift)
-            start = start + order.below(low + high + 1, self.seed, _SHIFT, index) - low
+            start = start + counter_random.randint(low + high + 1, self.seed, _SHIFT, index) - low
         flip = np.zeros(len(index), bool)
         if config.reverse_complement:
-            flip = order.below(2, self.seed, _FLIP, index) == 1
+            flip = counter_random.randint(2, self.seed, _FLIP, index) == 1
         return self._number_S[member], contig, start, valid, flip
 
     def dataset(self, tokenizer, host: tuple[int, int] = (0, 1)):
         """A `grain.MapDataset` whose element number `step` is this host's part of that step's batch."""
         return self._dataset(lambda step: self.batch(step, tokenizer, host), host)
 
-    def _dataset(self, element: Callable[[int], assemblies.Batch], host: tuple[int, int]):
+    def _dataset(self, element: Callable[[int], typing.Batch], host: tuple[int, int]):
         import absl.flags
         import grain
 
@@ -241,13 +242,13 @@ class Mixture:
 class _Elements:
     """A random-access source for grain, without end."""
 
-    def __init__(self, element: Callable[[int], assemblies.Batch], name: str):
+    def __init__(self, element: Callable[[int], typing.Batch], name: str):
         self.element, self.name = element, name
 
     def __len__(self) -> int:
         return _FOREVER
 
-    def __getitem__(self, number) -> assemblies.Batch:
+    def __getitem__(self, number) -> typing.Batch:
         return self.element(int(number))
 
     def __repr__(self) -> str:
@@ -267,7 +268,7 @@ class Batches:
     def __iter__(self) -> 'Batches':
         return self
 
-    def __next__(self) -> assemblies.Batch:
+    def __next__(self) -> typing.Batch:
         place = self._step % self._steps
         if place == 0 or self._held is None:
             self._held = next(self._blocks)
@@ -307,7 +308,7 @@ def assemble(
     flip_B: np.ndarray,
     length: int,
     tokenizer,
-) -> assemblies.Batch:
+) -> typing.Batch:
     """A batch of windows.
 
     `tokens` int32 [B, T] with [CLS] and [SEP], `bases` uint8 [B, L] (4 past the end of a short
@@ -363,7 +364,7 @@ def eval_batches(
     parts: Mapping[str, windows.Windows],
     config: MixtureConfig,
     tokenizer,
-) -> Iterator[assemblies.Batch]:
+) -> Iterator[typing.Batch]:
     """All windows once, in corpus order, as they stand on the forward strand.
 
     `weight` float32 [B] is 1, and 0 for the rows that fill up the last batch (copies of its last

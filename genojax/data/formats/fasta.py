@@ -14,9 +14,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from genojax import dna, errors
+from genojax import dna, errors, genome
 from genojax.data.formats import source
-from genojax.data.genomes import assemblies
 
 _NEWLINE = 10
 _BAD = 255
@@ -31,7 +30,7 @@ def _byte_table(rna: bool) -> np.ndarray:
         code = dna.ALPHABET.find('T' if letter == 'U' else letter)
         code = code if code >= 0 else dna.UNKNOWN
         table[ord(letter)] = code
-        table[ord(letter.lower())] = code | 1 << assemblies.SOFT_SHIFT
+        table[ord(letter.lower())] = code | 1 << genome.SOFT_SHIFT
     return table
 
 
@@ -252,14 +251,14 @@ class _Record:
             upper[upper == ord('U')] = ord('T')
         self.sha512.update(upper)
         if counts[dna.UNKNOWN] + counts[dna.UNKNOWN | 8]:
-            found = np.bincount(upper[(bases & assemblies.CODE_BITS) == dna.UNKNOWN], minlength=128)
+            found = np.bincount(upper[(bases & genome.CODE_BITS) == dna.UNKNOWN], minlength=128)
             for byte in np.flatnonzero(found):
                 if byte != ord('N'):
                     letter = chr(byte)
                     self.iupac[letter] = self.iupac.get(letter, 0) + int(found[byte])
         self.counts += counts
-        self.codes += (bases & assemblies.CODE_BITS).data
-        self.soft += (bases >> assemblies.SOFT_SHIFT).data
+        self.codes += (bases & genome.CODE_BITS).data
+        self.soft += (bases >> genome.SOFT_SHIFT).data
 
     def finish(self) -> Record:
         if not self.codes:
@@ -278,7 +277,7 @@ class _Record:
             counts=tuple(counts.tolist()),
             iupac=dict(sorted(self.iupac.items())),
             soft_masked=int(self.counts[8:].sum()),
-            digest=assemblies.refget_from_sha512(self.sha512),
+            digest=genome.refget_from_sha512(self.sha512),
             blank_lines=self.blank_lines,
             uneven_lines=self.uneven,
         )

@@ -5,52 +5,14 @@ file mapped into memory (`ingest.open`) or were made by hand in a test (`Genome.
 the base code with the soft-mask bit, one for the region bits.
 """
 
-import base64
 import dataclasses
 import functools
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from genojax import dna, genome
-
-Batch = dict[str, np.ndarray]  # what a feed gives: arrays by name, rows first
-
-CODE_BITS = np.uint8(7)  # the base code; bit 3 above it says that the base is soft-masked
-SOFT_SHIFT = 3
-
-
-class Gene(NamedTuple):
-    """A named gene: bases start .. end-1 of contig number `contig`. On a circular contig `end` may pass the length."""
-
-    name: str
-    contig: int
-    start: int
-    end: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Contig:
-    """One sequence of a genome as the genome table describes it; the digest names its letters (GA4GH refget)."""
-
-    name: str
-    length: int
-    circular: bool = False
-    softmasked: bool = False  # does lower case mean repeat? if not, repeats are unknown, not absent
-    split: str = ''  # 'train', 'held_out', or '' where blocks decide
-    digest: str = ''
-
-
-def refget_digest(upper_case: bytes) -> str:
-    """The GA4GH refget digest of a sequence in upper-case letters: SQ. and 24 bytes of SHA-512 in base64url."""
-    return refget_from_sha512(hashlib.sha512(upper_case))
-
-
-def refget_from_sha512(sha512) -> str:
-    """The refget digest from a SHA-512 object that has been fed the upper-case letters."""
-    return 'SQ.' + base64.urlsafe_b64encode(sha512.digest()[:24]).decode('ascii')
 
 
 class Genome:
@@ -64,14 +26,14 @@ class Genome:
     def __init__(
         self,
         name: str,
-        contigs: Sequence[Contig],
+        contigs: Sequence[genome.Contig],
         bases: np.ndarray,
         regions: np.ndarray,
-        genes: Sequence[Gene | tuple] = (),
+        genes: Sequence[genome.Gene | tuple] = (),
     ):
         self.name = name
         self.contigs = tuple(contigs)
-        self.genes = [Gene(*gene) for gene in genes]
+        self.genes = [genome.Gene(*gene) for gene in genes]
         self.lengths = np.array([contig.length for contig in self.contigs], np.int64)
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])
         self.total = int(self.offsets[-1])
@@ -88,11 +50,11 @@ class Genome:
     def from_arrays(
         cls,
         name: str,
-        contigs: Sequence[Contig | str],
+        contigs: Sequence[genome.Contig | str],
         codes: Sequence[np.ndarray],
         regions: Sequence[np.ndarray] | None = None,
         soft: Sequence[np.ndarray] | None = None,
-        genes: Sequence[Gene | tuple] = (),
+        genes: Sequence[genome.Gene | tuple] = (),
     ) -> 'Genome':
         """A genome from one array per contig; a contig given by name only is linear and of the array's length.
 
@@ -106,16 +68,16 @@ class Genome:
         for contig, code, label, mask in zip(contigs, codes, regions, soft_arrays, strict=True):
             code, mask = np.asarray(code, np.uint8), np.asarray(mask, bool)
             if isinstance(contig, str):
-                contig = Contig(contig, len(code), softmasked=soft is not None)
+                contig = genome.Contig(contig, len(code), softmasked=soft is not None)
             if not contig.length == len(code) == len(label) == len(mask):
                 raise ValueError(f'{name}: arrays of contig {contig.name!r} differ in length')
             if code.size and code.max() > dna.UNKNOWN:
                 raise ValueError(f'{name}: contig {contig.name!r} has a code above {dna.UNKNOWN}')
             if not contig.digest:
-                digest = refget_digest(dna.decode(code).encode('ascii'))
+                digest = genome.refget_digest(dna.decode(code).encode('ascii'))
                 contig = dataclasses.replace(contig, digest=digest)
             described.append(contig)
-            bases.append(code | mask.astype(np.uint8) << SOFT_SHIFT)
+            bases.append(code | mask.astype(np.uint8) << genome.SOFT_SHIFT)
             labels.append(np.asarray(label, np.uint8) | mask * np.uint8(genome.Region.REPEAT))
         empty = [np.zeros(0, np.uint8)]
         return cls(
@@ -131,7 +93,7 @@ class Genome:
 
     def codes(self, contig: int) -> np.ndarray:
         """All base codes of one contig, uint8 [length] (a copy)."""
-        return self._bases[self.offsets[contig] : self.offsets[contig + 1]] & CODE_BITS
+        return self._bases[self.offsets[contig] : self.offsets[contig + 1]] & genome.CODE_BITS
 
     def regions(self, contig: int) -> np.ndarray:
         """All region bits of one contig, uint8 [length] (not a copy: do not write)."""
@@ -139,7 +101,9 @@ class Genome:
 
     def soft(self, contig: int) -> np.ndarray:
         """The soft mask of one contig, bool [length]."""
-        return (self._bases[self.offsets[contig] : self.offsets[contig + 1]] >> SOFT_SHIFT) > 0
+        return (
+            self._bases[self.offsets[contig] : self.offsets[contig + 1]] >> genome.SOFT_SHIFT
+        ) > 0
 
     def valid(self, contig: np.ndarray, length: int) -> np.ndarray:
         """How many real bases a window of `length` has on each of these contigs, int64 [B]."""
@@ -174,7 +138,7 @@ class Genome:
             a = int(self.offsets[contig[row]])
             bases[row, n : n + rest] = self._bases[a : a + rest]
             regions[row, n : n + rest] = self._regions[a : a + rest]
-        return bases & CODE_BITS, regions, (bases >> SOFT_SHIFT).astype(bool)
+        return bases & genome.CODE_BITS, regions, (bases >> genome.SOFT_SHIFT).astype(bool)
 
     def _check_windows(self, contig: np.ndarray, start: np.ndarray, length: int) -> None:
         if length < 1:
@@ -209,10 +173,10 @@ class Corpus:
     """
 
     def __init__(self, genomes: Sequence[Genome], fingerprint: str | None = None):
-        self.species = tuple(genome.name for genome in genomes)
+        self.species = tuple(member.name for member in genomes)
         if len(set(self.species)) != len(self.species):
             raise ValueError(f'a species is there twice: {self.species}')
-        self._genomes = {genome.name: genome for genome in genomes}
+        self._genomes = {member.name: member for member in genomes}
         self._fingerprint = fingerprint
 
     @functools.cached_property
@@ -263,7 +227,7 @@ class Corpus:
                 member = self[self.species[s]]
                 one = member.read(contig_B[row : row + 1], start_B[row : row + 1], length)
                 bases_BL[row], regions_BL[row] = one[0][0], one[1][0]
-        bases_BL &= CODE_BITS
+        bases_BL &= genome.CODE_BITS
 
     @functools.cached_property
     def _contigs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -55,7 +55,7 @@ def _joined(sequences: list[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray
     return joined, np.repeat(np.arange(len(lengths)), lengths)
 
 
-def deal(
+def assign_groups(
     group_N: np.ndarray, label_N: np.ndarray, shares: tuple[float, ...], seed: int
 ) -> np.ndarray:
     """A side for every row, int64 [N]: whole groups, every class in the same shares as nearly as groups allow.
@@ -103,7 +103,7 @@ def folds(
     Raises:
         InputError: LB10 if a fold lacks a class.
     """
-    side_N = deal(group_N, label_N, (1.0,) * count, seed)
+    side_N = assign_groups(group_N, label_N, (1.0,) * count, seed)
     classes = len(np.unique(label_N))
     for fold in range(count):
         for rows in (side_N == fold, side_N != fold):

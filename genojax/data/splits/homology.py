@@ -16,7 +16,7 @@ import dataclasses
 
 import numpy as np
 
-from genojax.data.datasets import order
+from genojax.data import counter_random
 from genojax.data.genomes import assemblies, interval_sets, kmers
 
 EXHAUSTIVE_CONTIG = 4_000_000  # bases; contigs up to here are searched with every k-mer ...
@@ -175,7 +175,7 @@ def _anchors(axis, contigs, k, one_in) -> tuple[np.ndarray, np.ndarray, np.ndarr
             value, flipped = kmers.canonical(piece, k)
             keep = (value != kmers.NONE) & ~_simple(piece, k)
             if one_in > 1:
-                keep &= order.below(one_in, value.view(np.int64)) == 0
+                keep &= counter_random.randint(one_in, value.view(np.int64)) == 0
             where = np.flatnonzero(keep)
             found.append((value[where], axis.starts[contig] + first + where, flipped[where]))
     return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -209,7 +209,7 @@ def _pairs(axis, value, place, flipped, limits) -> tuple[np.ndarray, np.ndarray,
     one_in = -(-int((size - 1).sum() // 2) // _PAIRS)
     if one_in > 1:
         # Only k-mers of many species: those of few are what distant homology is found by.
-        keep = (size <= _FEW) | (order.below(one_in, value.view(np.int64)) == 0)
+        keep = (size <= _FEW) | (counter_random.randint(one_in, value.view(np.int64)) == 0)
         value, place, flipped, species = (a[keep] for a in (value, place, flipped, species))
         limits.append(
             f'of k-mers in more than {_FEW} species one in {one_in} was used as an anchor'

@@ -11,8 +11,8 @@ import pathlib
 
 import numpy as np
 
+from genojax import genome
 from genojax.data.formats import fasta
-from genojax.data.genomes import assemblies
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Spool:
         """One contig again as the reader gave it."""
         entry = self.entries[name]
         bases = np.memmap(self.path, np.uint8, 'r', entry.offset, (entry.length,))
-        soft = (bases >> assemblies.SOFT_SHIFT).view(np.bool_)
+        soft = (bases >> genome.SOFT_SHIFT).view(np.bool_)
         return fasta.Record(
-            name, '', np.asarray(bases & assemblies.CODE_BITS), np.asarray(soft), entry.stats
+            name, '', np.asarray(bases & genome.CODE_BITS), np.asarray(soft), entry.stats
         )
 
 
@@ -60,7 +60,7 @@ def write(source: pathlib.Path, path: pathlib.Path, wanted: frozenset[str] | Non
             names.append(record.name)
             if wanted is not None and record.name not in wanted:
                 continue
-            soft = record.soft_masked.view(np.uint8) << assemblies.SOFT_SHIFT
+            soft = record.soft_masked.view(np.uint8) << genome.SOFT_SHIFT
             file.write((record.codes | soft).data)
             length = len(record.codes)
             entries[record.name] = Entry(record.name, offset, length, record.stats)

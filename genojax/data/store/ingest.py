@@ -6,29 +6,25 @@ or spool is used again after a kill, and the bytes do not depend on the number o
 one part of a species at a time, whatever the size of the genome.
 """
 
-import contextlib
 import dataclasses
-import functools
-import io
 import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 import tensorflow_datasets as tfds
-from absl import logging
-from tensorflow_datasets.core import writer as tfds_writer
-from tensorflow_datasets.proto import tf_example_pb2
 
 from genojax import errors
 from genojax.data.formats import genome_table
-from genojax.data.genomes import assemblies
-from genojax.data.store import cache, fasta_cache, manifest, processes, regions, species_builder
+from genojax.data.store import (
+    fasta_cache,
+    manifest,
+    processes,
+    regions,
+    shard_files,
+    species_builder,
+)
 
-# TFDS holds what it writes of a split in memory until the split ends, so a species is cut into splits of 64 Mb.
-PART = 1_024  # records of a split
 _WORK = '.building'
 
 
@@ -39,80 +35,6 @@ class Ingested:
     status: str
     manifest: dict
     fingerprint: str
-
-
-class _StableWriter(tfds_writer.ExampleWriter):
-    """Writes each example with its features in order: protobuf's own order changes from process to process."""
-
-    def write(self, path, examples):
-        return super().write(path, ((key, self._stable(example)) for key, example in examples))
-
-    @staticmethod
-    def _stable(example: bytes) -> bytes:
-        return tf_example_pb2.Example.FromString(example).SerializeToString(deterministic=True)
-
-
-class GenojaxShards(tfds.core.GeneratorBasedBuilder):
-    """One species as chunks of packed bases with their region bits, in contig order."""
-
-    VERSION = tfds.core.Version('1.0.0')
-    RELEASE_NOTES = {'1.0.0': 'The first.'}  # noqa: RUF012
-    pkg_dir_path = pathlib.Path(__file__).parent  # this class lies outside a TFDS package
-
-    def __init__(self, *, keys: Sequence[tuple[int, int]], chunk_at: Callable, **options):
-        self._keys, self._chunk_at = keys, chunk_at
-        super().__init__(**options)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        raw = functools.partial(
-            tfds.features.Tensor,
-            shape=(None,),
-            dtype=np.uint8,
-            encoding=tfds.features.Encoding.BYTES,
-        )
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description='Bases and region labels of one species.',
-            features=tfds.features.FeaturesDict(
-                {
-                    'contig': tfds.features.Text(),
-                    'start': tfds.features.Scalar(np.int64),
-                    'bases': raw(doc='two bases a byte, first one high: code | soft mask << 3'),
-                    'regions': raw(doc='genome.Region bits, one byte a base'),
-                }
-            ),
-            disable_shuffling=True,
-        )
-
-    def _split_generators(self, dl_manager):
-        return {
-            _split(part): self._generate_examples(part)
-            for part in range(-(-len(self._keys) // PART))
-        }
-
-    def _generate_examples(self, part: int):
-        for key, (contig, start) in enumerate(self._keys[part * PART : (part + 1) * PART]):
-            yield key, self._chunk_at(contig, start)
-
-    def _example_writer(self) -> tfds_writer.ExampleWriter:
-        return _StableWriter(file_format=self.info.file_format)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """TFDS prints banners, and warns of every configuration that is not part of its catalogue."""
-    tfds.disable_progress_bar()
-    before = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.set_verbosity(before)
-
-
-def _split(part: int) -> str:
-    return f'part{part:05d}'
 
 
 def ingest(
@@ -148,7 +70,7 @@ def ingest(
             there, fingerprint = manifest.load(out)
             changed = [key for key in plan if there.get(key) != plan[key]]
             if not changed:
-                _check_files(out, there)
+                shard_files.check_files(out, there)
                 shutil.rmtree(
                     out / _WORK, ignore_errors=True
                 )  # a kill came just after the manifest
@@ -193,7 +115,7 @@ def _plan(genomes: genome_table.GenomeTable, promoter_span: tuple[int, int]) -> 
         'format': manifest.FORMAT,
         'version': manifest.VERSION,
         'chunk': species_builder.CHUNK,
-        'part': PART,
+        'part': shard_files.PART,
         'promoter_span': list(promoter_span),
         'table': rows,
         'sources': sources,
@@ -235,10 +157,10 @@ def _write(
     value = {**plan, 'species': built, 'notes': list(dict.fromkeys(notes))}
     # From here to the new manifest the folder has none, so a kill leaves it unfinished, not half old.
     (out / manifest.NAME).unlink(missing_ok=True)
-    for old in (GenojaxShards.name, 'cache'):
+    for old in (shard_files.GenojaxShards.name, 'cache'):
         shutil.rmtree(out / old, ignore_errors=True)
     value['genes'] = {'file': manifest.GENES, 'sha256': manifest.save(out, manifest.GENES, genes)}
-    os.replace(work / GenojaxShards.name, out / GenojaxShards.name)
+    os.replace(work / shard_files.GenojaxShards.name, out / shard_files.GenojaxShards.name)
     fingerprint = manifest.finish(out, value)
     shutil.rmtree(work)
     return Ingested('written', value, fingerprint)
@@ -282,17 +204,17 @@ def _build_species(job) -> dict:
     """Build the shards of one species; returns its entry of the manifest, with genes and notes to be taken out."""
     work, name, parts, span = job
     done = work / f'species-{name}.json'
-    folder = work / GenojaxShards.name / name
+    folder = work / shard_files.GenojaxShards.name / name
     if done.exists() and folder.exists():
         return json.loads(done.read_text())
     shutil.rmtree(folder, ignore_errors=True)
     species = species_builder.Species(parts, span)
-    with _quiet():
-        builder = GenojaxShards(
+    with shard_files.quiet():
+        builder = shard_files.GenojaxShards(
             keys=species.chunks(),
             chunk_at=species.chunk_at,
             data_dir=work,
-            config=tfds.core.BuilderConfig(name=name, version=GenojaxShards.VERSION),
+            config=tfds.core.BuilderConfig(name=name, version=shard_files.GenojaxShards.VERSION),
             file_format='array_record',
         )
         builder.download_and_prepare()
@@ -337,109 +259,5 @@ def _file_entry(path: pathlib.Path, work: pathlib.Path, counts: dict[str, dict])
         'bytes': path.stat().st_size,
         'sha256': manifest.sha256_of(path),
     }
-    shard = path.name.removeprefix(f'{GenojaxShards.name}-').partition('-of-')[0]
+    shard = path.name.removeprefix(f'{shard_files.GenojaxShards.name}-').partition('-of-')[0]
     return entry | counts.get(shard, {})
-
-
-def open(directory: str | os.PathLike, verify: bool = True) -> assemblies.Corpus:
-    """The genomes of a folder of shards, mapped into memory.
-
-    The shards are unpacked once into a cache beside them, two bytes a base, which belongs to one manifest and is made
-    anew for another.
-
-    Args:
-        verify: compare every shard and the cache with their hashes, about a second for 1.5 GB; without it the shards
-            are only read if the cache has to be made.
-
-    Raises:
-        errors.DamageError: AR01.. naming the shard and, if it can be told, the record.
-    """
-    folder = pathlib.Path(directory)
-    value, fingerprint = manifest.load(folder)
-    genes = manifest.genes(folder, value)
-    if verify:
-        _check_files(folder, value)
-    read = functools.partial(_read_species, folder)
-    bases, bits = cache.arrays(folder, value, fingerprint, read, verify)
-    genomes, offset = [], 0
-    for species in value['species']:
-        contigs = manifest.contigs_of(species)
-        end = offset + sum(contig.length for contig in contigs)
-        genomes.append(
-            assemblies.Genome(
-                species['name'],
-                contigs,
-                bases[offset:end],
-                bits[offset:end],
-                genes[species['name']],
-            )
-        )
-        offset = end
-    return assemblies.Corpus(genomes, fingerprint)
-
-
-def _check_files(folder: pathlib.Path, value: dict) -> None:
-    for species in value['species']:
-        for entry in species['files'] + species['shards']:
-            wrong = manifest.wrong_file(folder, entry)
-            if wrong is None:
-                continue
-            path = folder / entry['file']
-            if wrong == 'missing':
-                raise manifest.damaged('AR02', path, 'the file is missing')
-            if 'records' in entry:
-                for _ in _read_shard(
-                    folder, species, entry
-                ):  # names the record, if one cannot be read
-                    pass
-            raise manifest.damaged('AR01', path, f'not what was written (its {wrong} differs)')
-
-
-def _places(species: dict) -> list[tuple[str, int, int]]:
-    """Contig, start and length of every record of a species."""
-    return [
-        (contig['name'], start, min(species_builder.CHUNK, contig['length'] - start))
-        for contig in species['contigs']
-        for start in range(0, contig['length'], species_builder.CHUNK)
-    ]
-
-
-def _read_species(folder: pathlib.Path, species: dict) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The chunks of a species in order, each checked to be the one that belongs there."""
-    places = _places(species)
-    if len(places) != sum(entry['records'] for entry in species['shards']):
-        raise manifest.damaged('AR02', folder, f'{species["name"]} has not {len(places)} records')
-    places = iter(places)
-    for entry in species['shards']:
-        for number, example in enumerate(_read_shard(folder, species, entry)):
-            where = next(places)
-            found = (example['contig'].decode(), int(example['start']), len(example['regions']))
-            if found != where or len(example['bases']) != (found[2] + 1) // 2:
-                problem = f'record {number} of {species["name"]} is {found}, where {where} belongs'
-                raise manifest.damaged('AR01', folder / entry['file'], problem)
-            bits = np.ascontiguousarray(example['regions'])
-            yield species_builder.unpack(example['bases'], found[2]), bits
-
-
-def _read_shard(folder: pathlib.Path, species: dict, entry: dict) -> Iterator[dict]:
-    """The examples of one shard.
-
-    Raises:
-        errors.DamageError: AR01 naming the record that cannot be read.
-    """
-    path = folder / entry['file']
-    earlier = [other for other in species['shards'] if other['file'] < entry['file']]
-    in_part = sum(other['records'] for other in earlier if other['part'] == entry['part'])
-    in_species = sum(other['records'] for other in earlier)
-    places, where = _places(species), 'it cannot be opened'
-    try:
-        with _quiet():
-            builder = tfds.builder_from_directory(path.parent)
-            source = builder.as_data_source(split=entry['part'])
-        for number in range(entry['records']):
-            contig, start, _ = places[in_species + number]
-            where = f'record {number} of {species["name"]} ({contig} from base {start + 1:,})'
-            yield source[in_part + number]
-    except Exception as error:  # array_record raises what its C++ side says, of several types
-        first = str(error).strip().split('\n')[0][:200]
-        raise manifest.damaged('AR01', path, f'{where}: {first or type(error).__name__}') from error

@@ -12,8 +12,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from genojax import errors
-from genojax.data.genomes import assemblies
+from genojax import errors, genome
 
 NAME = 'manifest.json'
 HASH = 'manifest.sha256'  # as sha256sum writes it
@@ -103,10 +102,10 @@ def load(directory: pathlib.Path) -> tuple[dict, str]:
     return value, fingerprint
 
 
-def contigs_of(species: dict) -> tuple[assemblies.Contig, ...]:
+def contigs_of(species: dict) -> tuple[genome.Contig, ...]:
     """The contigs of one entry of manifest['species']."""
     return tuple(
-        assemblies.Contig(
+        genome.Contig(
             name=contig['name'],
             length=contig['length'],
             circular=contig['circular'],
@@ -118,7 +117,7 @@ def contigs_of(species: dict) -> tuple[assemblies.Contig, ...]:
     )
 
 
-def genes(directory: pathlib.Path, value: dict) -> dict[str, list[assemblies.Gene]]:
+def genes(directory: pathlib.Path, value: dict) -> dict[str, list[genome.Gene]]:
     """Named genes by species, from the file beside the manifest."""
     path = directory / GENES
     try:
@@ -128,8 +127,7 @@ def genes(directory: pathlib.Path, value: dict) -> dict[str, list[assemblies.Gen
     if hashlib.sha256(data).hexdigest() != value['genes']['sha256']:
         raise damaged('AR01', path, 'the file of genes is not what was written')
     return {
-        species: [assemblies.Gene(*gene) for gene in rows]
-        for species, rows in json.loads(data).items()
+        species: [genome.Gene(*gene) for gene in rows] for species, rows in json.loads(data).items()
     }
 
 

@@ -5,8 +5,8 @@ import pathlib
 
 import numpy as np
 
+from genojax import genome
 from genojax.data.formats import annotation, genome_table
-from genojax.data.genomes import assemblies
 from genojax.data.store import fasta_cache, regions, summary
 
 CHUNK = 65_536  # bases of a record
@@ -93,6 +93,6 @@ class Species:
             self.genes += [(gene, number, at.start, at.end) for gene, at in described.genes]
             self.notes += described.notes
         self.summaries[number] = described.summary
-        soft = record.soft_masked.view(np.uint8) << assemblies.SOFT_SHIFT
+        soft = record.soft_masked.view(np.uint8) << genome.SOFT_SHIFT
         # Lower case that the table calls meaningless is no soft mask.
         return record.codes | soft if part.row.softmasked else record.codes, described.bits

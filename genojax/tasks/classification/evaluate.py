@@ -31,7 +31,7 @@ def scores(run: runs.Run, state: recipes.TrainState, part: str = 'test') -> np.n
 
 def baseline_scores(task: labels.Task, seed: int = 0) -> dict[str, baselines.Baseline]:
     """The baselines, tuned and fitted on the train and valid rows, as the models may be."""
-    fit = np.sort(np.concatenate([task.rows('train'), task.rows('valid')]))
+    fit = np.sort(np.concatenate([task.rows('train'), task.rows('validation')]))
     sequences = task.labelled.sequences
     return baselines.fit_all(
         [sequences[row] for row in fit.tolist()],
@@ -85,7 +85,7 @@ def compare(
         'models': table,
         'ceiling': ceiling,
         'differences': differences,
-        'n_train': len(task.rows('train')) + len(task.rows('valid')),
+        'n_train': len(task.rows('train')) + len(task.rows('validation')),
         'n_test': len(truth),
         'test_groups': len(np.unique(groups)),
         'audit': {'removed': task.removed, 'split': task.split.report},

@@ -22,6 +22,7 @@ import threadpoolctl
 from genojax import dna
 from genojax.data.datasets import order
 from genojax.data.formats import track_windows
+from genojax.data.splits import track_overlap
 from genojax.tasks.coverage import batches
 
 _one_thread = threadpoolctl.threadpool_limits.wrap(limits=1)
@@ -52,7 +53,7 @@ def fit_all(
         held: the windows to predict.
         train: the windows to fit and tune on.
     """
-    groups = track_windows.overlap_groups(train, source.organism.crop)
+    groups = track_overlap.overlap_groups(train, source.organism.crop)
     no, yes = np.zeros(len(train), bool), np.ones(len(train), bool)
     still = np.zeros(len(train), np.int64)
     views = [source.rows(train, flip, still) for flip in (no, yes)]

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from genojax import dna, errors
+from genojax import dna, errors, typing
+from genojax.data import counter_random
 from genojax.data.datasets import order
 from genojax.data.formats import track_windows
-from genojax.data.genomes import assemblies
 
 _SHUFFLE, _FLIP, _SHIFT = 31, 32, 33  # purposes of random bits
 
@@ -127,7 +127,7 @@ def shifted(codes_NL: np.ndarray, shift_N: np.ndarray, length: int) -> np.ndarra
 
 def pack(
     source: Source, windows, flip_B, shift_B, piece_B, weight_B, width: int, tokenizer
-) -> assemblies.Batch:
+) -> typing.Batch:
     """One batch; `width` is its number of tracks, padding included."""
     codes_BL, target_BPC, _ = source.rows(windows, flip_B, shift_B, piece_B)
     batch, bins, count = target_BPC.shape
@@ -162,7 +162,7 @@ def train(
     shift: int,
     start_step: int = 0,
     host: tuple[int, int] = (0, 1),
-) -> Iterator[assemblies.Batch]:
+) -> Iterator[typing.Batch]:
     """Training batches without end: step s is of organism s mod their number, every row once an epoch.
 
     Args:
@@ -186,8 +186,8 @@ def train(
         epoch_B, place_B = np.divmod(index_B, rows_of_epoch)
         row_B = order.permute(place_B, rows_of_epoch, seed, _SHUFFLE, which, epoch_B)
         window_B, piece_B = np.divmod(row_B, source.pieces)
-        flip_B = order.below(2, seed, _FLIP, which, index_B).astype(bool) & flip
-        shift_B = order.below(2 * shift + 1, seed, _SHIFT, which, index_B) - shift
+        flip_B = counter_random.randint(2, seed, _FLIP, which, index_B).astype(bool) & flip
+        shift_B = counter_random.randint(2 * shift + 1, seed, _SHIFT, which, index_B) - shift
         windows = source.organism.parts['train'].take(mine[window_B])
         weight_B = np.ones(len(row_B))
         yield pack(source, windows, flip_B, shift_B, piece_B, weight_B, width, tokenizer)
@@ -200,7 +200,7 @@ def in_order(
     tokenizer,
     batch_size: int,
     flip: bool = False,
-) -> Iterator[assemblies.Batch]:
+) -> Iterator[typing.Batch]:
     """Every row of each organism's part once, window by window, not moved; the last batch of each is filled with rows of weight 0."""
     width = _width(sources)
     for source, windows in zip(sources, parts, strict=True):

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from genojax import experiment as recipes
-from genojax.data.formats import track_windows
+from genojax.data.splits import track_overlap
 from genojax.tasks.coverage import baselines
 from genojax.tasks.coverage import objective as objectives
 from genojax.train import runs
@@ -78,7 +78,7 @@ def score(run: runs.Run, state: recipes.TrainState, part: str = 'valid', seed: i
         }
         found[name]['windows'] = {'training': len(learn), 'scored': len(held)}
         found[name]['inputs'] = [source.organism.tracks[n].description for n in source.inputs]
-        found[name]['leaks'] = track_windows.leaks(source.organism)
+        found[name]['leaks'] = track_overlap.leaks(source.organism)
     return {'part': part, 'soft_clip': run.recipe.data.soft_clip, 'organisms': found}
 
 

@@ -8,7 +8,7 @@ import ml_collections
 import numpy as np
 import pytest
 
-from genojax import dna, errors
+from genojax import dna, errors, genome
 from genojax.data.datasets import mixture
 from genojax.data.genomes import assemblies, interval_sets, windows
 
@@ -32,10 +32,8 @@ def _corpus(change=0):
     random = np.random.default_rng(change)
     members = []
     for s, name in enumerate(('ape', 'bee', 'cat', 'dog')):
-        contigs = [assemblies.Contig(f'{name}1', 2_000 + 700 * s, circular=s == 1)]
-        contigs.append(
-            assemblies.Contig(f'{name}2', 30 + 100 * s)
-        )  # 'ape2' is shorter than a window
+        contigs = [genome.Contig(f'{name}1', 2_000 + 700 * s, circular=s == 1)]
+        contigs.append(genome.Contig(f'{name}2', 30 + 100 * s))  # 'ape2' is shorter than a window
         codes = [random.integers(0, 4, c.length).astype(np.uint8) for c in contigs]
         # Low bits of the position: a region bit says which base it belongs to.
         regions = [(np.arange(c.length) % 32).astype(np.uint8) for c in contigs]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from genojax.data import counter_random
 from genojax.data.datasets import order
 
 
@@ -53,21 +54,23 @@ def test_index_outside_is_refused():
 
 
 def test_below_is_uniform_and_depends_on_every_part():
-    draws = order.below(7, 3, 2, np.arange(70_000))
+    draws = counter_random.randint(7, 3, 2, np.arange(70_000))
     assert draws.min() == 0 and draws.max() == 6
     assert np.abs(np.bincount(draws) - 10_000).max() < 500
     assert (
-        order.below(2**40, 3, 2, np.arange(99)) != order.below(2**40, 3, 1, np.arange(99))
+        counter_random.randint(2**40, 3, 2, np.arange(99))
+        != counter_random.randint(2**40, 3, 1, np.arange(99))
     ).all()
     assert (
-        order.below(2**40, 3, 2, np.arange(99)) != order.below(2**40, 4, 2, np.arange(99))
+        counter_random.randint(2**40, 3, 2, np.arange(99))
+        != counter_random.randint(2**40, 4, 2, np.arange(99))
     ).all()
 
 
 def test_the_stream_is_pinned():
     """Checkpoints hold a step only, so the order behind it may never change silently."""
     assert order.permute(np.arange(8), 8, 0, 0).tolist() == PINNED_ORDER
-    assert [int(x) for x in order.bits(1, 2, np.arange(2))] == PINNED_BITS
+    assert [int(x) for x in counter_random.random_bits(1, 2, np.arange(2))] == PINNED_BITS
 
 
 # python -c "import numpy as np; from genojax.data.datasets import order; print(order.permute(np.arange(8), 8, 0, 0))"

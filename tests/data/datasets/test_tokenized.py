@@ -7,6 +7,7 @@ import pytest
 
 from genojax import dna
 from genojax.data.datasets import labels, mixture
+from genojax.data.formats import labelled_table
 from genojax.data.genomes import assemblies
 from genojax.tokenizers import kmer, nonoverlapping
 from tests.data.datasets import test_mixture
@@ -60,7 +61,7 @@ def test_labelled_rows_are_cut_and_counted_the_same_way(tmp_path):
     rows = [f'{"ACGTAC" * 4}\t{i % 2}' for i in range(9)] + [f'{"ACNNNNNNNNNNNNNN"}\t1']
     path = tmp_path / 'rows.tsv'
     path.write_text('\n'.join(['sequence\tlabel', *rows]))
-    table = labels.read(path)
+    table = labelled_table.read(path)
     codes, valid = table.padded()
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(6)
     batch = labels._batch(codes, valid, table.labels, np.ones(10, np.float32), tokenizer)

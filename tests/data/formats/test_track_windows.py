@@ -9,6 +9,7 @@ import pytest
 
 from genojax import dna, errors, simulate
 from genojax.data.formats import coverage, track_windows
+from genojax.data.splits import track_overlap
 from genojax.tasks import feeds
 from genojax.tasks.coverage import batches as track_batches
 from genojax.tokenizers import nucleotide
@@ -312,7 +313,7 @@ def test_windows_that_share_bases_stay_on_one_side(folder, tmp_path):
     # The second window's flank reaches into the first one's; the third stands alone.
     edit(copy / 'one_sequences.bed', '200000\t202048', '102500\t104548')
     organism = track_windows.read(copy, 'one')
-    group = track_windows.overlap_groups(organism.parts['train'], organism.crop)
+    group = track_overlap.overlap_groups(organism.parts['train'], organism.crop)
     assert group[0] == group[1] and len(set(group.tolist())) == 23
     for split_seed in range(6):
         rows = feed(copy, split_seed=split_seed).rows
@@ -390,18 +391,18 @@ def test_organisms_with_unequal_inputs_are_refused(folder):
 
 
 def test_a_copied_window_is_seen_on_either_strand(folder, tmp_path):
-    clean = track_windows.leaks(track_windows.read(folder, 'one'))
+    clean = track_overlap.leaks(track_windows.read(folder, 'one'))
     assert clean['kmer_share'] < 1e-3
     copy = damaged(folder, tmp_path)
     with np.load(copy / ONE) as file:
         stolen = dna.reverse_complement(file['seq'][2])
     change_npz(copy / 'one_valid.npz', seq=lambda x: np.concatenate([stolen[None], x[1:]]))
-    found = track_windows.leaks(track_windows.read(copy, 'one'))
+    found = track_overlap.leaks(track_windows.read(copy, 'one'))
     assert found['kmer_share_of_the_worst_window'] == 1
     assert found['kmer_share'] == pytest.approx(1 / 8, abs=0.02)
     edit(copy / 'one_sequences.bed', '2500000\t2502048', '102500\t104548')
     assert (
-        track_windows.leaks(track_windows.read(copy, 'one'))[
+        track_overlap.leaks(track_windows.read(copy, 'one'))[
             'windows_whose_flanks_overlap_training'
         ]
         == 1

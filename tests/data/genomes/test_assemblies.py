@@ -15,7 +15,7 @@ def _genome(lengths, circular, seed=0):
     regions = [rng.integers(0, 32, n, dtype=np.uint8) for n in lengths]
     soft = [rng.random(n) < 0.3 for n in lengths]
     contigs = [
-        assemblies.Contig(f'c{i}', n, circular=c)
+        genome.Contig(f'c{i}', n, circular=c)
         for i, (n, c) in enumerate(zip(lengths, circular, strict=True))
     ]
     made = assemblies.Genome.from_arrays('toy', contigs, codes, regions, soft, [('g', 0, 1, 3)])
@@ -108,10 +108,10 @@ def test_arrays_that_do_not_fit_are_refused():
         assemblies.Genome.from_arrays('a', ['x'], [np.full(5, 7, np.uint8)])
     with pytest.raises(ValueError, match='bases'):
         assemblies.Genome(
-            'a', [assemblies.Contig('x', 5)], np.zeros(4, np.uint8), np.zeros(5, np.uint8)
+            'a', [genome.Contig('x', 5)], np.zeros(4, np.uint8), np.zeros(5, np.uint8)
         )
 
 
 def test_refget_digest_of_the_specification():
     # The example of the GA4GH refget specification 2.0.
-    assert assemblies.refget_digest(b'ACGT') == 'SQ.aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2'
+    assert genome.refget_digest(b'ACGT') == 'SQ.aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2'

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from genojax import genome
 from genojax.data.genomes import assemblies, interval_sets
 
 
@@ -30,7 +31,7 @@ def test_set_operations_equal_boolean_arrays():
 
 @pytest.fixture
 def axis():
-    contigs = [assemblies.Contig('ring', 100, circular=True), assemblies.Contig('line', 50)]
+    contigs = [genome.Contig('ring', 100, circular=True), genome.Contig('line', 50)]
     codes = [np.zeros(100, np.uint8), np.zeros(50, np.uint8)]
     other = assemblies.Genome.from_arrays('b', ['c'], [np.zeros(30, np.uint8)])
     return interval_sets.Axis(

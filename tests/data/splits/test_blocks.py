@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from genojax import dna, errors
-from genojax.data.genomes import assemblies, interval_sets, windows
+from genojax import dna, errors, genome
+from genojax.data.genomes import assemblies, interval_sets, loading, windows
 from genojax.data.splits import audit, blocks
 
 
@@ -16,7 +16,7 @@ def _random(seed, bases):
 
 def _genome(name, bases, seed, **contig):
     return assemblies.Genome.from_arrays(
-        name, [assemblies.Contig(f'{name}1', bases, **contig)], [_random(seed, bases)]
+        name, [genome.Contig(f'{name}1', bases, **contig)], [_random(seed, bases)]
     )
 
 
@@ -103,11 +103,11 @@ def test_the_audit_counts_kmers_on_both_strands():
 
 def test_the_table_decides_where_it_speaks():
     contigs = [
-        assemblies.Contig('a', 20_000, split='train'),
-        assemblies.Contig('b', 9_050, split='held_out'),
+        genome.Contig('a', 20_000, split='train'),
+        genome.Contig('b', 9_050, split='held_out'),
     ]
-    genome = assemblies.Genome.from_arrays('x', contigs, [_random(6, 20_000), _random(7, 9_050)])
-    parts, report = blocks.held_out_split(assemblies.Corpus([genome]), 100)
+    member = assemblies.Genome.from_arrays('x', contigs, [_random(6, 20_000), _random(7, 9_050)])
+    parts, report = blocks.held_out_split(assemblies.Corpus([member]), 100)
     train, held = parts['x']
     assert set(train.contig.tolist()) == {0} and train.bases == 20_000
     assert set(held.contig.tolist()) == {1} and report['species']['x']['held_out'] == 9_050
@@ -119,12 +119,8 @@ def test_a_training_contig_loses_what_matches_a_held_out_one():
     b[5_000:8_000] = a[5_000:8_000]
     corpus = assemblies.Corpus(
         [
-            assemblies.Genome.from_arrays(
-                'x', [assemblies.Contig('a', 20_000, split='held_out')], [a]
-            ),
-            assemblies.Genome.from_arrays(
-                'y', [assemblies.Contig('b', 20_000, split='train')], [b]
-            ),
+            assemblies.Genome.from_arrays('x', [genome.Contig('a', 20_000, split='held_out')], [a]),
+            assemblies.Genome.from_arrays('y', [genome.Contig('b', 20_000, split='train')], [b]),
         ]
     )
     parts, report = blocks.held_out_split(corpus, 100)
@@ -138,14 +134,14 @@ def test_short_contigs_unknown_bases_and_rings():
     ring = _random(10, 1_050)
     unknown = np.full(2_000, dna.UNKNOWN, np.uint8)
     contigs = [
-        assemblies.Contig('ring', 1_050, circular=True, split='train'),
-        assemblies.Contig('tiny', 40, split='train'),
-        assemblies.Contig('n', 2_000, split='train'),
-        assemblies.Contig('h', 3_000, split='held_out'),
+        genome.Contig('ring', 1_050, circular=True, split='train'),
+        genome.Contig('tiny', 40, split='train'),
+        genome.Contig('n', 2_000, split='train'),
+        genome.Contig('h', 3_000, split='held_out'),
     ]
     codes = [ring, _random(11, 40), unknown, _random(12, 3_000)]
-    genome = assemblies.Genome.from_arrays('x', contigs, codes)
-    parts, report = blocks.held_out_split(assemblies.Corpus([genome]), 100)
+    member = assemblies.Genome.from_arrays('x', contigs, codes)
+    parts, report = blocks.held_out_split(assemblies.Corpus([member]), 100)
     train = parts['x'][0]
     rows = list(zip(train.contig.tolist(), train.start.tolist(), train.valid.tolist(), strict=True))
     assert rows == [(0, start, 100) for start in range(0, 1_050, 100)] + [(1, 0, 40)]
@@ -171,7 +167,7 @@ def test_too_small_is_an_error_that_names_the_species():
     with pytest.raises(errors.InputError, match='GX-SP01: small is too small') as caught:
         blocks.held_out_split(corpus, 100)
     assert 'split column' in caught.value.fix
-    split = [assemblies.Contig('c', 20_000, split='test')]
+    split = [genome.Contig('c', 20_000, split='test')]
     odd = assemblies.Corpus([assemblies.Genome.from_arrays('x', split, [_random(16, 20_000)])])
     with pytest.raises(errors.InputError, match='SP03'):
         blocks.held_out_split(odd, 100)
@@ -204,7 +200,7 @@ def real_corpus(real_data, tmp_path_factory):
 
     out = tmp_path_factory.mktemp('shards')
     ingest.ingest(real_data / 'embed_default', out)
-    return ingest.open(out)
+    return loading.open_shards(out)
 
 
 MITO_GENES = {'nd1', 'nd2', 'nd3', 'nd4', 'nd4l', 'nd6', 'co1', 'co2', 'co3', 'atp6', 'atp8', 'cyb'}

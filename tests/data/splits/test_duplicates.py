@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genojax import dna, errors
+from genojax import dna, errors, genome
 from genojax.data.genomes import assemblies
 from genojax.data.splits import duplicates
 
@@ -54,11 +54,11 @@ def test_short_and_unknown_rows_group_with_equals_only():
 
 
 @pytest.mark.parametrize('seed', range(4))
-def test_deal_keeps_groups_whole_and_classes_in_proportion(seed):
+def test_assign_groups_keeps_groups_whole_and_classes_in_proportion(seed):
     random = np.random.default_rng(seed)
     group = np.concatenate([np.arange(900), random.integers(900, 960, 300)])
     label = random.integers(0, 3, 1_200)
-    side = duplicates.deal(group, label, (0.7, 0.1, 0.2), seed)
+    side = duplicates.assign_groups(group, label, (0.7, 0.1, 0.2), seed)
     for g in np.unique(group[900:]):
         assert len(set(side[group == g].tolist())) == 1
     for c in range(3):
@@ -67,7 +67,7 @@ def test_deal_keeps_groups_whole_and_classes_in_proportion(seed):
     # Groups are not swept to one side: each side's share of grouped rows is its share of rows.
     grouped = np.bincount(side[900:], minlength=3) / 300
     assert np.abs(grouped - [0.7, 0.1, 0.2]).max() < 0.2
-    assert np.array_equal(side, duplicates.deal(group, label, (0.7, 0.1, 0.2), seed))
+    assert np.array_equal(side, duplicates.assign_groups(group, label, (0.7, 0.1, 0.2), seed))
 
 
 def test_folds_respect_groups_and_partition():
@@ -85,7 +85,7 @@ def test_folds_respect_groups_and_partition():
 
 def test_occurrences_finds_whole_rows_on_both_strands_and_over_the_origin():
     ring, line = _random(3, 5_000), _random(4, 5_000)
-    contigs = [assemblies.Contig('ring', 5_000, circular=True), assemblies.Contig('line', 5_000)]
+    contigs = [genome.Contig('ring', 5_000, circular=True), genome.Contig('line', 5_000)]
     corpus = assemblies.Corpus([assemblies.Genome.from_arrays('x', contigs, [ring, line])])
     almost = line[200:270].copy()
     almost[69] = 3 - almost[69]

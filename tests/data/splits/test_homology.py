@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genojax import dna
+from genojax import dna, genome
 from genojax.data.genomes import assemblies, interval_sets
 from genojax.data.splits import homology
 
@@ -19,7 +19,7 @@ def _mutated(codes, rate, seed):
 
 
 def _corpus(a, b, circular=False, **genome_b):
-    ring = [assemblies.Contig('b1', len(b), circular=circular)]
+    ring = [genome.Contig('b1', len(b), circular=circular)]
     return assemblies.Corpus(
         [
             assemblies.Genome.from_arrays('a', ['a1'], [a]),
@@ -103,15 +103,15 @@ def test_genes_of_one_name_belong_together_whatever_their_sequence():
     corpus = assemblies.Corpus(
         [
             assemblies.Genome.from_arrays(
-                'a', ['a1'], [a], genes=[assemblies.Gene('MT-ND1', 0, 1_000, 2_000)]
+                'a', ['a1'], [a], genes=[genome.Gene('MT-ND1', 0, 1_000, 2_000)]
             ),
             assemblies.Genome.from_arrays(
                 'b',
-                [assemblies.Contig('b1', 10_000, circular=True)],
+                [genome.Contig('b1', 10_000, circular=True)],
                 [b],
                 genes=[
-                    assemblies.Gene('mt-Nd1', 0, 9_500, 10_500),
-                    assemblies.Gene('other', 0, 4_000, 5_000),
+                    genome.Gene('mt-Nd1', 0, 9_500, 10_500),
+                    genome.Gene('other', 0, 4_000, 5_000),
                 ],
             ),
         ]
@@ -125,7 +125,7 @@ def test_limits_are_said(monkeypatch):
     monkeypatch.setattr(homology, 'EXHAUSTIVE_TOTAL', 100_000)
     a, b = _random(18, 200_000), _random(19, 40_000)
     b[10_000:30_000] = a[100_000:120_000]
-    genes = [assemblies.Gene('tRNA', 0, i, i + 70) for i in range(0, 6_000, 100)]
+    genes = [genome.Gene('tRNA', 0, i, i + 70) for i in range(0, 6_000, 100)]
     runs, relation = _image(_corpus(a, b, genes=genes), 105_000, 115_000)
     assert runs[0][0] <= 15_000 and sum(runs[-1]) >= 25_000  # close relatives are found by sampling
     assert len(relation.limits) == 2

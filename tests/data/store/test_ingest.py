@@ -14,7 +14,8 @@ import pytest
 
 from genojax import errors
 from genojax.data.formats import annotation, fasta
-from genojax.data.store import ingest, manifest, regions, species_builder
+from genojax.data.genomes import loading
+from genojax.data.store import ingest, manifest, regions, shard_files, species_builder
 
 HEADER = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\tsplit\n'
 ROOT = pathlib.Path(__file__).parents[3]
@@ -81,7 +82,7 @@ def _copy(shards, folder) -> pathlib.Path:
 
 
 def test_what_went_in_comes_out(genomes, shards):
-    corpus = ingest.open(shards)
+    corpus = loading.open_shards(shards)
     assert corpus.species == ('a', 'b', 'c')
     assert [c.name for c in corpus['a'].contigs] == ['a1', 'a2', 'b1']
     assert [c.split for c in corpus['a'].contigs] == ['train', 'train', '']
@@ -128,12 +129,12 @@ def test_the_manifest_says_what_the_shards_are(genomes, shards):
             assert entry['sha256'] == manifest.sha256_of(shards / entry['file'])
         bases = sum(contig['length'] for contig in species['contigs'])
         assert bases == sum(sum(contig['counts'].values()) for contig in species['contigs'])
-    assert ingest.open(shards).fingerprint == fingerprint
+    assert loading.open_shards(shards).fingerprint == fingerprint
     assert str(genomes) not in (shards / manifest.NAME).read_text()
 
 
 def test_no_tensorflow(shards):
-    code = 'import sys; from genojax.data.store import ingest; ingest.open(sys.argv[1]); assert not {"tensorflow", "jax", "torch"} & set(sys.modules)'
+    code = 'import sys; from genojax.data.genomes import loading; loading.open_shards(sys.argv[1]); assert not {"tensorflow", "jax", "torch"} & set(sys.modules)'
     subprocess.run([sys.executable, '-c', code, str(shards)], check=True, cwd=ROOT)
 
 
@@ -143,11 +144,11 @@ def test_two_workers_write_the_same_bytes(genomes, shards, tmp_path):
 
 
 def test_parts_and_their_number_do_not_change_what_is_read(genomes, shards, tmp_path, monkeypatch):
-    monkeypatch.setattr(ingest, 'PART', 1)
+    monkeypatch.setattr(shard_files, 'PART', 1)
     ingest.ingest(genomes, tmp_path / 'x')
     value, _ = manifest.load(tmp_path / 'x')
     assert len(value['species'][0]['shards']) == 5
-    many, one = ingest.open(tmp_path / 'x'), ingest.open(shards)
+    many, one = loading.open_shards(tmp_path / 'x'), loading.open_shards(shards)
     for species in one:
         for number in range(len(species.contigs)):
             np.testing.assert_array_equal(many[species.name].codes(number), species.codes(number))
@@ -155,7 +156,7 @@ def test_parts_and_their_number_do_not_change_what_is_read(genomes, shards, tmp_
 
 KILLED = """
 import os, signal, sys
-from genojax.data import ingest
+from genojax.data.store import ingest
 calls = 0
 replace = os.replace
 def deadly(*a, **k):
@@ -182,7 +183,7 @@ def test_a_kill_at_any_rename_leaves_nothing_wrong(genomes, shards, tmp_path):
         out = tmp_path / f'killed{call}'
         assert run(out, call).returncode == -signal.SIGKILL
         with pytest.raises(errors.DamageError, match='GX-AR03'):
-            ingest.open(out)
+            loading.open_shards(out)
         assert ingest.ingest(genomes, out).status == 'written'
         assert _hashes(out) == _hashes(shards)
 
@@ -221,7 +222,7 @@ def test_the_same_genomes_are_up_to_date_and_others_are_refused(tmp_path):
     before = _hashes(out)
     again = ingest.ingest(genomes, out)
     assert (again.status, again.fingerprint) == ('up to date', first.fingerprint)
-    assert ingest.open(out).species == ('a', 'b', 'c')
+    assert loading.open_shards(out).species == ('a', 'b', 'c')
     _make(tmp_path / 'other', seed=1).joinpath('c.fa').replace(genomes / 'c.fa')
     with pytest.raises(errors.UsageError, match='sources'):
         ingest.ingest(genomes, out)
@@ -230,7 +231,7 @@ def test_the_same_genomes_are_up_to_date_and_others_are_refused(tmp_path):
         ingest.ingest(_make(tmp_path / 'same'), out, promoter_span=(100, 0))
     replaced = ingest.ingest(genomes, out, replace=True)
     assert replaced.fingerprint != first.fingerprint
-    corpus = ingest.open(out)  # the cache of the old shards is not used
+    corpus = loading.open_shards(out)  # the cache of the old shards is not used
     (record,) = fasta.read(genomes / 'c.fa')
     np.testing.assert_array_equal(corpus['c'].codes(0), record.codes)
 
@@ -247,7 +248,7 @@ def test_a_bad_file_ends_it_with_the_same_line_for_any_number_of_workers(tmp_pat
         ingest.ingest(genomes, tmp_path / 'out', workers=workers)
     assert caught.value.exit_code == 3
     with pytest.raises(errors.DamageError, match='GX-AR03'):
-        ingest.open(tmp_path / 'out')
+        loading.open_shards(tmp_path / 'out')
     (genomes / 'c.fa').write_text('>c\nAC GT\n')
     with pytest.raises(errors.InputError, match=r"GX-FA07: .*c.fa:2: record 'c', base 3"):
         ingest.ingest(genomes, tmp_path / 'out', workers=workers)
@@ -268,11 +269,11 @@ def test_no_flipped_bit_passes(shards, tmp_path):
             data[where // 8] ^= 1 << where % 8
             path.write_bytes(data)
             with pytest.raises(errors.DamageError, match='GX-AR0[13]: .*Fix: ') as caught:
-                ingest.open(damaged)
+                loading.open_shards(damaged)
             named = path if path.name != manifest.HASH else damaged / manifest.NAME
             assert str(named) in str(caught.value)
         path.write_bytes(good)
-    ingest.open(damaged)
+    loading.open_shards(damaged)
 
 
 def test_a_damaged_record_is_named(shards, tmp_path):
@@ -285,7 +286,7 @@ def test_a_damaged_record_is_named(shards, tmp_path):
         data[where] ^= 1
         shard.write_bytes(data)
         with pytest.raises(errors.DamageError) as caught:
-            ingest.open(damaged)
+            loading.open_shards(damaged)
         assert f'{shard}: {record}' in str(caught.value)
         data[where] ^= 1
 
@@ -296,21 +297,21 @@ def test_a_missing_or_cut_file_is_named(shards, tmp_path):
     data = shard.read_bytes()
     shard.write_bytes(data[:-100])
     with pytest.raises(errors.DamageError, match='GX-AR01') as caught:
-        ingest.open(damaged)
+        loading.open_shards(damaged)
     assert shard.name in str(caught.value)
     shard.unlink()
     with pytest.raises(errors.DamageError, match='GX-AR02'):
-        ingest.open(damaged)
+        loading.open_shards(damaged)
     shard.write_bytes(data)
     (damaged / manifest.GENES).unlink()
     with pytest.raises(errors.DamageError, match='GX-AR02'):
-        ingest.open(damaged)
+        loading.open_shards(damaged)
     (damaged / manifest.HASH).unlink()
     with pytest.raises(errors.DamageError, match='GX-AR03: .* no manifest.sha256'):
-        ingest.open(damaged)
+        loading.open_shards(damaged)
     manifest.finish(damaged, {'format': 'other', 'version': 1})
     with pytest.raises(errors.DamageError, match="GX-AR03: .*'other' version 1"):
-        ingest.open(damaged)
+        loading.open_shards(damaged)
 
 
 def test_shards_swapped_between_species_are_seen_without_hashes(shards, tmp_path):
@@ -319,15 +320,15 @@ def test_shards_swapped_between_species_are_seen_without_hashes(shards, tmp_path
     a, c = (value['species'][n]['shards'][0]['file'] for n in (0, 2))
     (damaged / c).write_bytes((damaged / a).read_bytes())
     with pytest.raises(errors.DamageError, match=r'record 0 of c is .*belongs'):
-        ingest.open(damaged, verify=False)
+        loading.open_shards(damaged, verify=False)
 
 
 def test_a_cache_of_other_shards_or_other_content_is_made_anew(shards, tmp_path):
     folder = _copy(shards, tmp_path / 'x')
-    expected = ingest.open(folder)['a'].codes(0)
+    expected = loading.open_shards(folder)['a'].codes(0)
     note = folder / 'cache' / 'cache.json'
     made = note.stat().st_mtime_ns
-    ingest.open(folder)
+    loading.open_shards(folder)
     assert note.stat().st_mtime_ns == made  # used again
     for damage in ('content', 'size', 'fingerprint', 'note'):
         bases = folder / 'cache' / 'bases.u8'
@@ -342,7 +343,7 @@ def test_a_cache_of_other_shards_or_other_content_is_made_anew(shards, tmp_path)
         else:
             note.write_text('{')
             bases.write_bytes(bytes(len(data)))
-        np.testing.assert_array_equal(ingest.open(folder)['a'].codes(0), expected)
+        np.testing.assert_array_equal(loading.open_shards(folder)['a'].codes(0), expected)
 
 
 @pytest.mark.real
@@ -350,7 +351,7 @@ def test_the_real_set(real_data, tmp_path):
     source = real_data / 'embed_default'
     started = time.monotonic()
     done = ingest.ingest(source, tmp_path / 'x')
-    corpus = ingest.open(tmp_path / 'x')
+    corpus = loading.open_shards(tmp_path / 'x')
     assert time.monotonic() - started < 30
     assert sum(member.total for member in corpus) == 3_410_642
     assert len(corpus.species) == 17 and len(corpus['human'].contigs) == 2

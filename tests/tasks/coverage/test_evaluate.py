@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genojax import dna, simulate
-from genojax.data.formats import track_windows
+from genojax.data.splits import track_overlap
 from genojax.tasks import feeds
 from genojax.tasks.coverage import baselines, batches
 from genojax.tasks.coverage import evaluate as evaluation
@@ -179,7 +179,7 @@ def test_the_real_baselines_find_open_chromatin_from_sequence(real_data):
     still = np.zeros(len(held), np.int64)
     truth = one.rows(held, still.astype(bool), still)[1]
     views = [one.rows(one.organism.parts['train'], np.full(45, flip), np.zeros(45, int)) for flip in (False, True)]  # fmt: skip
-    groups = track_windows.overlap_groups(one.organism.parts['train'], one.organism.crop)
+    groups = track_overlap.overlap_groups(one.organism.parts['train'], one.organism.crop)
     held_views = [one.rows(held, np.full(len(held), flip), still) for flip in (False, True)]
     found = baselines.ridge('composition', ('composition',), one, views, held_views, groups)
     r = baselines.correlation(found.predicted_NPC, truth)

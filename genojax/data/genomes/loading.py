@@ -1,0 +1,45 @@
+"""Ingested genomes, opened for reading."""
+
+import functools
+import os
+import pathlib
+
+from genojax.data.genomes import assemblies
+from genojax.data.store import cache, manifest, shard_files
+
+
+def open_shards(directory: str | os.PathLike, verify: bool = True) -> assemblies.Corpus:
+    """The genomes of a folder of shards, mapped into memory.
+
+    The shards are unpacked once into a cache beside them, two bytes a base, which belongs to one manifest and is made
+    anew for another.
+
+    Args:
+        verify: compare every shard and the cache with their hashes, about a second for 1.5 GB; without it the shards
+            are only read if the cache has to be made.
+
+    Raises:
+        errors.DamageError: AR01.. naming the shard and, if it can be told, the record.
+    """
+    folder = pathlib.Path(directory)
+    value, fingerprint = manifest.load(folder)
+    genes = manifest.genes(folder, value)
+    if verify:
+        shard_files.check_files(folder, value)
+    read = functools.partial(shard_files.read_species, folder)
+    bases, bits = cache.arrays(folder, value, fingerprint, read, verify)
+    genomes, offset = [], 0
+    for species in value['species']:
+        contigs = manifest.contigs_of(species)
+        end = offset + sum(contig.length for contig in contigs)
+        genomes.append(
+            assemblies.Genome(
+                species['name'],
+                contigs,
+                bases[offset:end],
+                bits[offset:end],
+                genes[species['name']],
+            )
+        )
+        offset = end
+    return assemblies.Corpus(genomes, fingerprint)

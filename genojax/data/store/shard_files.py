@@ -1,0 +1,159 @@
+"""Shards of one species: a TFDS builder that writes ArrayRecord without TensorFlow, and the reader of its records."""
+
+import contextlib
+import functools
+import io
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow_datasets as tfds
+from absl import logging
+from tensorflow_datasets.core import writer as tfds_writer
+from tensorflow_datasets.proto import tf_example_pb2
+
+from genojax.data.store import manifest, species_builder
+
+# TFDS holds what it writes of a split in memory until the split ends, so a species is cut into splits of 64 Mb.
+PART = 1_024  # records of a split
+
+
+class _StableWriter(tfds_writer.ExampleWriter):
+    """Writes each example with its features in order: protobuf's own order changes from process to process."""
+
+    def write(self, path, examples):
+        return super().write(path, ((key, self._stable(example)) for key, example in examples))
+
+    @staticmethod
+    def _stable(example: bytes) -> bytes:
+        return tf_example_pb2.Example.FromString(example).SerializeToString(deterministic=True)
+
+
+class GenojaxShards(tfds.core.GeneratorBasedBuilder):
+    """One species as chunks of packed bases with their region bits, in contig order."""
+
+    VERSION = tfds.core.Version('1.0.0')
+    RELEASE_NOTES = {'1.0.0': 'The first.'}  # noqa: RUF012
+    pkg_dir_path = pathlib.Path(__file__).parent  # this class lies outside a TFDS package
+
+    def __init__(self, *, keys: Sequence[tuple[int, int]], chunk_at: Callable, **options):
+        self._keys, self._chunk_at = keys, chunk_at
+        super().__init__(**options)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        raw = functools.partial(
+            tfds.features.Tensor,
+            shape=(None,),
+            dtype=np.uint8,
+            encoding=tfds.features.Encoding.BYTES,
+        )
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description='Bases and region labels of one species.',
+            features=tfds.features.FeaturesDict(
+                {
+                    'contig': tfds.features.Text(),
+                    'start': tfds.features.Scalar(np.int64),
+                    'bases': raw(doc='two bases a byte, first one high: code | soft mask << 3'),
+                    'regions': raw(doc='genome.Region bits, one byte a base'),
+                }
+            ),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager):
+        return {
+            _split(part): self._generate_examples(part)
+            for part in range(-(-len(self._keys) // PART))
+        }
+
+    def _generate_examples(self, part: int):
+        for key, (contig, start) in enumerate(self._keys[part * PART : (part + 1) * PART]):
+            yield key, self._chunk_at(contig, start)
+
+    def _example_writer(self) -> tfds_writer.ExampleWriter:
+        return _StableWriter(file_format=self.info.file_format)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """TFDS prints banners, and warns of every configuration that is not part of its catalogue."""
+    tfds.disable_progress_bar()
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _split(part: int) -> str:
+    return f'part{part:05d}'
+
+
+def check_files(folder: pathlib.Path, value: dict) -> None:
+    for species in value['species']:
+        for entry in species['files'] + species['shards']:
+            wrong = manifest.wrong_file(folder, entry)
+            if wrong is None:
+                continue
+            path = folder / entry['file']
+            if wrong == 'missing':
+                raise manifest.damaged('AR02', path, 'the file is missing')
+            if 'records' in entry:
+                for _ in _read_shard(
+                    folder, species, entry
+                ):  # names the record, if one cannot be read
+                    pass
+            raise manifest.damaged('AR01', path, f'not what was written (its {wrong} differs)')
+
+
+def _places(species: dict) -> list[tuple[str, int, int]]:
+    """Contig, start and length of every record of a species."""
+    return [
+        (contig['name'], start, min(species_builder.CHUNK, contig['length'] - start))
+        for contig in species['contigs']
+        for start in range(0, contig['length'], species_builder.CHUNK)
+    ]
+
+
+def read_species(folder: pathlib.Path, species: dict) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The chunks of a species in order, each checked to be the one that belongs there."""
+    places = _places(species)
+    if len(places) != sum(entry['records'] for entry in species['shards']):
+        raise manifest.damaged('AR02', folder, f'{species["name"]} has not {len(places)} records')
+    places = iter(places)
+    for entry in species['shards']:
+        for number, example in enumerate(_read_shard(folder, species, entry)):
+            where = next(places)
+            found = (example['contig'].decode(), int(example['start']), len(example['regions']))
+            if found != where or len(example['bases']) != (found[2] + 1) // 2:
+                problem = f'record {number} of {species["name"]} is {found}, where {where} belongs'
+                raise manifest.damaged('AR01', folder / entry['file'], problem)
+            bits = np.ascontiguousarray(example['regions'])
+            yield species_builder.unpack(example['bases'], found[2]), bits
+
+
+def _read_shard(folder: pathlib.Path, species: dict, entry: dict) -> Iterator[dict]:
+    """The examples of one shard.
+
+    Raises:
+        errors.DamageError: AR01 naming the record that cannot be read.
+    """
+    path = folder / entry['file']
+    earlier = [other for other in species['shards'] if other['file'] < entry['file']]
+    in_part = sum(other['records'] for other in earlier if other['part'] == entry['part'])
+    in_species = sum(other['records'] for other in earlier)
+    places, where = _places(species), 'it cannot be opened'
+    try:
+        with quiet():
+            builder = tfds.builder_from_directory(path.parent)
+            source = builder.as_data_source(split=entry['part'])
+        for number in range(entry['records']):
+            contig, start, _ = places[in_species + number]
+            where = f'record {number} of {species["name"]} ({contig} from base {start + 1:,})'
+            yield source[in_part + number]
+    except Exception as error:  # array_record raises what its C++ side says, of several types
+        first = str(error).strip().split('\n')[0][:200]
+        raise manifest.damaged('AR01', path, f'{where}: {first or type(error).__name__}') from error

@@ -1,0 +1,117 @@
+"""Parts of a labelled table share nothing, hold every class, and lack the rows that genomes hold."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from genojax import dna, errors
+from genojax.data.formats import labelled_table
+from genojax.data.genomes import assemblies, loading
+from genojax.data.splits import duplicates, labelled_rows
+
+
+def _text(rows=60, seed=0, lengths=(40, 70), split=None):
+    random = np.random.default_rng(seed)
+    lines = ['sequence\tlabel' + ('\tsplit' if split else '')]
+    for row in range(rows):
+        codes = random.integers(0, 4, random.integers(*lengths)).astype(np.uint8)
+        cells = [dna.decode(codes), str(row % 2)] + ([split(row)] if split else [])
+        lines.append('\t'.join(cells))
+    return '\n'.join(lines) + '\n'
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name='rows.tsv'):
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    return write
+
+
+def _split(path, test=0.25, validation=0.1):
+    return labelled_rows.split_rows(labelled_table.read(path), test, validation)
+
+
+def test_a_split_column_is_kept_or_refused(write):
+    words = ('train', 'train', 'test', 'train', 'test')
+    text = _text(50, split=lambda row: words[row % 5])
+    split = _split(write(text), validation=0.2)
+    assert split.test.tolist() == [row for row in range(50) if row % 5 in (2, 4)]
+    assert len(split.validation) == 6 and split.report['source'] == 'split column'
+    lines = text.splitlines()
+    leak = dna.reverse_complement_text(lines[1].split('\t')[0])  # row 0 trains
+    with pytest.raises(errors.InputError, match=r'LB09.*rows.tsv:52.*line 2 \(train\).*\(test\)'):
+        _split(write(text + f'{leak}\t0\ttest\n'))
+    only = _text(50, split=lambda row: 'train')
+    with pytest.raises(errors.InputError, match='LB08.*no test row'):
+        _split(write(only))
+
+
+def test_parts_are_whole_groups_stratified_and_audited(write):
+    random = np.random.default_rng(1)
+    genome = random.integers(0, 4, 60_000).astype(np.uint8)
+    lines = ['sequence\tlabel']
+    for row, start in enumerate(random.integers(0, 59_900, 500).tolist()):  # many overlap
+        lines.append(f'{dna.decode(genome[start : start + 60])}\t{row % 2}')
+    split = _split(write('\n'.join(lines)), test=0.25, validation=0.2)
+    groups = [
+        set(split.groups[rows].tolist()) for rows in (split.train, split.validation, split.test)
+    ]
+    for one, other in itertools.combinations(groups, 2):
+        assert not one & other
+    assert split.report['rows_sharing_a_kmer_with_train'] == {'validation': 0, 'test': 0}
+    assert split.report['rows_with_a_relative'] > 50
+    assert abs(len(split.test) - 125) <= 3 and abs(len(split.validation) - 75) <= 3
+    naive = random.permutation(500)
+    table = labelled_table.read(write('\n'.join(lines)))
+    leaked = duplicates.shared(
+        [table.sequences[i] for i in naive[:125]], [table.sequences[i] for i in naive[125:]]
+    )
+    assert leaked.sum() > 10  # what a random split would have leaked
+
+
+def test_too_few_rows_are_refused(write):
+    with pytest.raises(errors.InputError, match='LB10'):
+        _split(write('sequence\tlabel\nACGTACGTAA\t0\nACCCCGTACC\t1\n'))
+
+
+def test_rows_that_genomes_hold_are_removed_and_reported(write):
+    text = _text()
+    row = dna.encode(text.splitlines()[5].split('\t')[0])
+    codes = np.random.default_rng(9).integers(0, 4, 3_000).astype(np.uint8)
+    codes[700 : 700 + len(row)] = dna.reverse_complement(row)
+    corpus = assemblies.Corpus([assemblies.Genome.from_arrays('x', ['c'], [codes])])
+    left, removed = labelled_rows.remove_rows_in(corpus, labelled_table.read(write(text)))
+    assert removed['rows'] == 60 and len(left) == 59
+    assert removed['removed'] == [
+        {
+            'row': 4,
+            'species': 'x',
+            'contig': 'c',
+            'start': 700,
+            'strand': '-',
+            'line': 6,
+            'label': 0,
+        }
+    ]
+    assert 6 not in left.lines.tolist()
+
+
+@pytest.mark.real
+def test_the_promoter_benchmark_without_the_row_that_pretraining_holds(real_data, tmp_path):
+    from genojax.data.store import ingest
+
+    ingest.ingest(real_data / 'embed_default', tmp_path / 'shards')
+    corpus = loading.open_shards(tmp_path / 'shards')
+    table = labelled_table.read(real_data / 'promoters_dnabert_core')
+    left, removed = labelled_rows.remove_rows_in(corpus, table)
+    split = labelled_rows.split_rows(left, test=0.25, validation=0.1)
+    assert removed['rows'] == 4_115
+    (row,) = removed['removed']
+    assert (row['species'], row['contig']) == ('human', 'hg19_chr1_1100001_1500000')
+    assert row['strand'] == '-'
+    assert split.report['rows_with_a_relative'] == 74
+    assert split.report['rows_sharing_a_kmer_with_train'] == {'validation': 0, 'test': 0}
+    assert abs(len(split.test) - 0.25 * 4_114) < 3
