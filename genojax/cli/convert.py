@@ -77,7 +77,9 @@ def _outward(arguments: argparse.Namespace) -> None:
     license = arguments.license or told.pop('license', '') or 'not stated (--license says it)'
     if arguments.origin:
         told['origin'] = arguments.origin
-    loaded = convert.Loaded(found.model, found.params, found.extra, found.tokenizer, license, told)
+    loaded = convert.ConvertedModel(
+        found.model, found.params, found.extra, found.tokenizer, license, told
+    )
     kind = arguments.kind or convert.kind_of(loaded)
     written = convert.save(loaded, arguments.out, arguments.format, kind)
     note = arguments.out / 'provenance.json'

@@ -1,7 +1,8 @@
-"""Published weights in and out: `load` a source, `save` it back for the class that it came from.
+"""Converts published weights: `load` reads a source, `save` writes it for its original class.
 
-A family (a module of `FAMILIES`) knows its kinds of models, recognises a source by its config and the names of its
-tensors, and holds the table of rules between the two. `store` keeps a converted model as a directory.
+Each module of `FAMILIES` lists its kinds of models, recognises a source by its config and the names of
+its tensors, and holds the table of rules between the source and the model here. `store` writes and reads
+the directory of a converted model.
 """
 
 import difflib
@@ -9,13 +10,13 @@ import pathlib
 
 from genojax import errors
 from genojax.convert import bert, enformer, files, nucleotide_transformer, store
-from genojax.convert.store import Loaded
+from genojax.convert.store import ConvertedModel
 
 FAMILIES = (bert, nucleotide_transformer, enformer)
 
 
-def kinds() -> dict[str, store.Kind]:
-    """Every kind of published model that is known, by name."""
+def kinds() -> dict[str, store.ModelKind]:
+    """Every supported kind of published model, by name."""
     return {name: kind for family in FAMILIES for name, kind in family.KINDS.items()}
 
 
@@ -28,39 +29,44 @@ def _family(kind: str):
     raise errors.UsageError(f'--kind={kind}: no such kind{hint}')
 
 
-def load(path: str | pathlib.Path, kind: str | None = None) -> Loaded:
-    """A published checkpoint as a model of ours, with its licence and provenance.
+def _recognise(source: files.PublishedSource) -> str:
+    """The kind of a source by its config and tensor names; InputError CV02 if no family knows it."""
+    for family in FAMILIES:
+        kind = family.recognise(source)
+        if kind:
+            return kind
+    names = ('model_type', 'architectures')
+    values = {name: source.config[name] for name in names if name in source.config}
+    tensors = ', '.join(list(source.tensors)[:3])
+    raise errors.InputError(
+        'CV02',
+        f'not a known architecture (config: {values or "none"}; tensors: {tensors} ...)',
+        path=source.path,
+        fix=f'if it is one of {", ".join(kinds())}, add --kind=NAME',
+    )
+
+
+def load(path: str | pathlib.Path, kind: str | None = None) -> ConvertedModel:
+    """Reads a published checkpoint as a model of this package, with its licence and provenance.
 
     Args:
-        path: a file of weights, or the directory it lies in with its config.json.
-        kind: the name of a kind, for a source that does not say what it is.
+        path: a file of weights, or the directory that holds it and its config.json.
+        kind: the name of a kind, for a source whose files do not determine it.
 
     Raises:
-        InputError: CV01 tensors and model do not match, CV02 not a known architecture, CV03 a pickle, CV04 no weights.
-        DamageError: a file is cut off or not what its name says.
-        UsageError: no such path or kind, or torch is needed and absent.
+        InputError: CV01 tensors and model do not match, CV02 not a known architecture, CV03 a pickle,
+            CV04 no weights, CV05 unsupported content of a TensorFlow checkpoint, CV06 no tokenizer
+            with the vocabulary of the weights.
+        DamageError: a file is cut off or not of the format that its name indicates.
+        UsageError: no such path or kind, or torch is needed and not installed.
     """
     if kind is not None:
         _family(kind)
     source = files.open_source(path)
-    if kind is None:
-        found = [name for family in FAMILIES if (name := family.recognise(source))]
-        if not found:
-            told = {
-                name: source.config[name]
-                for name in ('model_type', 'architectures')
-                if name in source.config
-            }
-            raise errors.InputError(
-                'CV02',
-                f'not a known architecture (config: {told or "none"}; tensors: {", ".join(list(source.tensors)[:3])} ...)',
-                path=source.path,
-                fix=f'if it is one of {", ".join(kinds())}, say so by --kind=NAME',
-            )
-        kind = found[0]
+    kind = kind or _recognise(source)
     family = _family(kind)
-    read = family.load(source, kind)
-    extra = dict(read.variables)
+    model = family.load(source, kind)
+    extra = dict(model.variables)
     params = extra.pop('params')
     provenance = {
         'kind': kind,
@@ -69,58 +75,58 @@ def load(path: str | pathlib.Path, kind: str | None = None) -> Loaded:
         'origin': family.KINDS[kind].origin,
         'sha256': source.hashes(),
         'tensors': len(source.tensors),
-        'ignored': sorted(read.ignored),
+        'ignored': sorted(model.ignored),
         'config': dict(source.config),
     }
-    return Loaded(
-        read.config, params, extra, read.tokenizer, family.KINDS[kind].license, provenance
-    )
+    license = family.KINDS[kind].license
+    return ConvertedModel(model.config, params, extra, model.tokenizer, license, provenance)
 
 
-def kind_of(loaded: Loaded) -> str:
+def kind_of(model: ConvertedModel) -> str:
     """The kind whose original class computes this model.
 
     Raises:
-        UsageError: none does.
+        UsageError: there is none.
     """
     for family in FAMILIES:
-        kind = family.kind_of(loaded.config)
+        kind = family.kind_of(model.config)
         if kind is not None:
             return kind
     raise errors.UsageError(
-        f'no published class computes this {loaded.config.kind!r} model, so it cannot be saved for one'
+        f'no published class computes this {model.config.kind!r} model, '
+        'so it cannot be written in a published format'
     )
 
 
 def save(
-    loaded: Loaded,
+    model: ConvertedModel,
     directory: str | pathlib.Path,
     format: str | None = None,
     kind: str | None = None,
 ) -> list[pathlib.Path]:
-    """Write a model as a directory that the original class loads: config, weights and tokenizer files.
+    """Writes a directory that the original class loads: config, weights and tokenizer files.
 
     Args:
-        format: one of its kind's formats; the first by default.
-        kind: whose class; by default the one that computes this config.
+        model: config and parameters.
+        directory: a new or empty directory.
+        format: one of the formats of its kind; the first by default.
+        kind: by default the one whose class computes this config.
 
     Returns:
         The files that were written.
 
     Raises:
-        UsageError: no class computes this model, the format is unknown, or the directory holds something.
+        UsageError: no class computes this model, the format is unknown, or the directory is not empty.
     """
-    found = kind_of(loaded)
-    if kind not in (None, found):
+    computed_by = kind_of(model)
+    if kind not in (None, computed_by):
         _family(kind)
-        raise errors.UsageError(f'--kind={kind} computes another model; this one is {found}')
-    kind, family = found, _family(found)
+        raise errors.UsageError(
+            f'--kind={kind}: the class of {kind} computes another model; this one is {computed_by}'
+        )
+    kind, family = computed_by, _family(computed_by)
     formats = family.KINDS[kind].formats
     format = format or formats[0]
     if format not in formats:
         raise errors.UsageError(f'--format={format}: {kind} is written as {" or ".join(formats)}')
-    directory = pathlib.Path(directory)
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise errors.UsageError(f'{directory} is not empty; name a new directory')
-    directory.mkdir(parents=True, exist_ok=True)
-    return family.save(loaded, kind, format, directory)
+    return family.save(model, kind, format, files.new_directory(pathlib.Path(directory)))

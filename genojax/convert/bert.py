@@ -1,12 +1,13 @@
-"""BERT by transformers' names: DNABERT, DNABERT-2 and GENA-LM's BigBird.
+"""BERT under the names of transformers: DNABERT, DNABERT-2 and GENA-LM's BigBird.
 
-| kind | source | besides |
+| kind | original class | notes |
 |---|---|---|
-| dnabert | BertForMaskedLM (transformers) | older files say LayerNorm.gamma and .beta |
-| dnabert2 | BertForMaskedLM of the code beside the weights, which is never run here | query, key and value are one tensor, gate and up are one |
-| gena_bigbird | BigBirdForPreTraining (transformers) | its pooler and next-sentence head have no use here |
+| dnabert | transformers' BertForMaskedLM | older files have LayerNorm.gamma and .beta |
+| dnabert2 | BertForMaskedLM in code beside the weights | query, key and value are one tensor; gate and up too |
+| gena_bigbird | transformers' BigBirdForPreTraining | pooler and next-sentence head are ignored |
 
-The decoder of all three is the word table: a second copy in the file must be equal to it.
+The code beside DNABERT-2's weights is never run here. The decoder of all three is the word table: a
+second copy in the file must be equal to it.
 """
 
 import itertools
@@ -20,21 +21,23 @@ from genojax.models import bert
 from genojax.nn import self_attention
 
 KINDS = {
-    'dnabert': store.Kind('DNABERT', 'Apache-2.0', 'https://huggingface.co/zhihan1996/DNA_bert_6'),
-    'dnabert2': store.Kind(
+    'dnabert': store.ModelKind(
+        'DNABERT', 'Apache-2.0', 'https://huggingface.co/zhihan1996/DNA_bert_6'
+    ),
+    'dnabert2': store.ModelKind(
         'DNABERT-2', 'Apache-2.0', 'https://huggingface.co/zhihan1996/DNABERT-2-117M'
     ),
-    'gena_bigbird': store.Kind(
+    'gena_bigbird': store.ModelKind(
         'GENA-LM BigBird', 'MIT', 'https://huggingface.co/AIRI-Institute/gena-lm-bigbird-base-t2t'
     ),
 }
 _IGNORED = ('bert.embeddings.position_ids', 'bert.pooler.*', 'cls.seq_relationship.*')
 _OLD_NAMES = (
-    (r'^module\.', ''),  # torch's wrapper for several devices
+    (r'^module\.', ''),  # prefix that torch adds for several devices
     (r'LayerNorm\.gamma$', 'LayerNorm.weight'),
     (r'LayerNorm\.beta$', 'LayerNorm.bias'),
 )
-# What transformers takes for fields that a file leaves out.
+# transformers' defaults of fields that a file may omit.
 _DEFAULTS = {
     'hidden_act': 'gelu',
     'position_embedding_type': 'absolute',
@@ -56,8 +59,8 @@ _BIGBIRD_DEFAULTS = {
 }
 
 
-def recognise(source: files.Source) -> str | None:
-    """The kind, by the config's model_type and the names of the tensors."""
+def recognise(source: files.PublishedSource) -> str | None:
+    """The kind of a source by its config's model_type and the names of its tensors, or None."""
     first = 'bert.encoder.layer.0.attention.self.'
     names = source.tensors
     match source.config.get('model_type', 'bert'):
@@ -70,36 +73,40 @@ def recognise(source: files.Source) -> str | None:
     return None
 
 
-def load(source: files.Source, kind: str) -> store.Found:
+def load(source: files.PublishedSource, kind: str) -> store.SourceModel:
+    """Reads the model of a source.
+
+    Raises:
+        InputError: CV01 tensors and model do not match, CV02 unsupported config, CV06 no tokenizer.
+    """
     config, tokenizer = _tokenizer(from_source(source.config, kind, source.path), kind, source)
-    tensors = rules.renamed(source.tensors, _OLD_NAMES)
-    found = encoder.read(config, source, table(config, kind), tensors, _ties(kind), _IGNORED)
-    return store.Found(config, found[0], tokenizer, found[1])
+    tensors = rules.rename(source.tensors, _OLD_NAMES)
+    variables, ignored = encoder.read(
+        config, source, table(config, kind), tensors, ties=_ties(kind), ignored=_IGNORED
+    )
+    return store.SourceModel(config, variables, tokenizer, ignored)
 
 
 def from_source(values: Mapping[str, Any], kind: str, path: Any = None) -> bert.BertConfig:
-    """Our config for a config.json.
+    """The model config for a config.json.
+
+    Args:
+        values: fields of the file.
+        kind: of the model.
+        path: of the source, for error messages.
 
     Raises:
-        InputError: CV02, it lacks a field or asks for what the kind does not have.
+        InputError: CV02, a field is missing or has a value that is not supported.
     """
     bigbird = kind == 'gena_bigbird'
-    c = encoder.Foreign(values, _BIGBIRD_DEFAULTS if bigbird else _DEFAULTS, path)
-    c.demand(position_embedding_type='absolute', is_decoder=False)
-    c.demand(hidden_act=('gelu', 'gelu_new') if bigbird else 'gelu')
+    c = encoder.SourceConfig(values, _BIGBIRD_DEFAULTS if bigbird else _DEFAULTS, path)
+    c.require(position_embedding_type='absolute', is_decoder=False)
+    c.require(hidden_act=('gelu', 'gelu_new') if bigbird else 'gelu')
     parts: dict[str, Any] = {}
     if bigbird:
-        c.demand(use_bias=True, rescale_embeddings=False)
-        c.demand(attention_type=('block_sparse', 'original_full'))
-        parts['feed_forward'] = 'gelu_tanh' if c['hidden_act'] == 'gelu_new' else 'gelu'
-        if c['attention_type'] == 'block_sparse':
-            parts['length_multiple'] = c['block_size']
-            parts['attention_dropout'] = 0.0  # the original's block-sparse attention has none
-            parts['attention'] = self_attention.AttentionConfig(
-                'bigbird', block=c['block_size'], random=c['num_random_blocks'], plan='hf_eval'
-            )
+        parts = _bigbird_parts(c)
     elif kind == 'dnabert2':
-        c.demand(layer_norm_eps=1e-12)  # its head's norm has no other
+        c.require(layer_norm_eps=1e-12)  # fixed in the original's head
         parts = {'positions': 'alibi', 'feed_forward': 'geglu'}
     parts.setdefault('attention_dropout', c['attention_probs_dropout_prob'])
     return c.build(
@@ -119,8 +126,24 @@ def from_source(values: Mapping[str, Any], kind: str, path: Any = None) -> bert.
     )
 
 
+def _bigbird_parts(c: encoder.SourceConfig) -> dict[str, Any]:
+    """The fields of the model config that only GENA-LM's BigBird sets."""
+    c.require(use_bias=True, rescale_embeddings=False)
+    c.require(attention_type=('block_sparse', 'original_full'))
+    parts: dict[str, Any] = {
+        'feed_forward': 'gelu_tanh' if c['hidden_act'] == 'gelu_new' else 'gelu'
+    }
+    if c['attention_type'] == 'block_sparse':
+        parts['length_multiple'] = c['block_size']
+        parts['attention_dropout'] = 0.0  # the original's block-sparse attention has none
+        parts['attention'] = self_attention.AttentionConfig(
+            'bigbird', block=c['block_size'], random=c['num_random_blocks'], plan='hf_eval'
+        )
+    return parts
+
+
 def to_source(c: bert.BertConfig, kind: str) -> dict[str, Any]:
-    """The config.json that the original class reads."""
+    """The fields of the config.json for the original class."""
     values = {
         'architectures': ['BigBirdForMaskedLM' if kind == 'gena_bigbird' else 'BertForMaskedLM'],
         'model_type': 'big_bird' if kind == 'gena_bigbird' else 'bert',
@@ -148,15 +171,16 @@ def to_source(c: bert.BertConfig, kind: str) -> dict[str, Any]:
 
 
 def kind_of(config: Any) -> str | None:
-    return encoder.which(config, tuple(KINDS), to_source, from_source)
+    """The kind whose original class computes this model, or None."""
+    return encoder.find_kind(config, tuple(KINDS), to_source, from_source)
 
 
 def table(c: bert.BertConfig, kind: str) -> list[rules.Rule]:
-    """The rules of a kind, for one size."""
-    w = encoder.ways(c)
+    """The rules of a kind, for a model of the sizes of `c`."""
+    w = encoder.layouts(c)
     layer, block = 'bert.encoder.layer.{n}', encoder.BLOCK
     embeddings, head = 'bert.embeddings', 'cls.predictions'
-    found = [
+    rows = [
         rules.Rule(f'{embeddings}.word_embeddings.weight', 'params/words/embedding', w.words),
         rules.Rule(f'{embeddings}.token_type_embeddings.weight', 'params/token_types/embedding'),
         *encoder.norm(f'{embeddings}.LayerNorm', 'params/embed_norm'),
@@ -166,76 +190,78 @@ def table(c: bert.BertConfig, kind: str) -> list[rules.Rule]:
         *encoder.norm(f'{head}.transform.LayerNorm', 'params/head_norm'),
     ]
     if kind == 'dnabert2':
-        return found + _mosaic(w, layer, block, head)
-    place = f'{embeddings}.position_embeddings.weight'
-    found.append(rules.Rule(place, 'params/positions/embedding'))
+        return rows + _dnabert2_rules(w, layer, block, head)
+    positions = f'{embeddings}.position_embeddings.weight'
+    rows.append(rules.Rule(positions, 'params/positions/embedding'))
     for name in ('query', 'key', 'value'):
         source, target = f'{layer}.attention.self.{name}', f'{block}/attention/{name}'
-        found += encoder.dense(source, target, w.to_heads, w.heads)
-    found += encoder.dense(f'{layer}.intermediate.dense', f'{block}/mlp/up')
-    found += encoder.dense(f'{layer}.output.dense', f'{block}/mlp/down')
-    found += encoder.norm(f'{layer}.output.LayerNorm', f'{block}/mlp_norm')
-    return [*found, rules.Rule(f'{head}.bias', 'params/head_bias', w.words)]
+        rows += encoder.dense(source, target, w.to_heads, w.heads)
+    rows += encoder.dense(f'{layer}.intermediate.dense', f'{block}/mlp/up')
+    rows += encoder.dense(f'{layer}.output.dense', f'{block}/mlp/down')
+    rows += encoder.norm(f'{layer}.output.LayerNorm', f'{block}/mlp_norm')
+    return [*rows, rules.Rule(f'{head}.bias', 'params/head_bias', w.words)]
 
 
-def _mosaic(w: encoder.Ways, layer: str, block: str, head: str) -> list[rules.Rule]:
-    """What DNABERT-2 calls otherwise: fused tensors, and the feed-forward part's own norm."""
-    found = []
+def _dnabert2_rules(
+    w: encoder.EncoderLayouts, layer: str, block: str, head: str
+) -> list[rules.Rule]:
+    """The rules of DNABERT-2 that differ: fused tensors, and the norm of the feed-forward part."""
+    rows = []
     for i, name in enumerate(('query', 'key', 'value')):
         source, target = f'{layer}.attention.self.Wqkv', f'{block}/attention/{name}'
-        found.append(rules.Rule(f'{source}.weight', f'{target}/kernel', w.to_heads, (i, 3)))
-        found.append(rules.Rule(f'{source}.bias', f'{target}/bias', w.heads, (i, 3)))
+        rows.append(rules.Rule(f'{source}.weight', f'{target}/kernel', w.to_heads, (i, 3)))
+        rows.append(rules.Rule(f'{source}.bias', f'{target}/bias', w.heads, (i, 3)))
     for i, name in enumerate(('gate', 'up')):
         source, target = f'{layer}.mlp.gated_layers.weight', f'{block}/mlp/{name}/kernel'
-        found.append(rules.Rule(source, target, w.matrix, (i, 2)))
-    found += encoder.dense(f'{layer}.mlp.wo', f'{block}/mlp/down')
-    found += encoder.norm(f'{layer}.mlp.layernorm', f'{block}/mlp_norm')
-    return [*found, rules.Rule(f'{head}.decoder.bias', 'params/head_bias', w.words)]
+        rows.append(rules.Rule(source, target, w.matrix, (i, 2)))
+    rows += encoder.dense(f'{layer}.mlp.wo', f'{block}/mlp/down')
+    rows += encoder.norm(f'{layer}.mlp.layernorm', f'{block}/mlp_norm')
+    return [*rows, rules.Rule(f'{head}.decoder.bias', 'params/head_bias', w.words)]
 
 
 def _ties(kind: str) -> list[rules.Tie]:
     words, head = 'bert.embeddings.word_embeddings.weight', 'cls.predictions'
-    found = [rules.Tie(f'{head}.decoder.weight', words)]
+    ties = [rules.Tie(f'{head}.decoder.weight', words)]
     if kind != 'dnabert2':
-        found.append(rules.Tie(f'{head}.decoder.bias', f'{head}.bias'))
-    return found
+        ties.append(rules.Tie(f'{head}.decoder.bias', f'{head}.bias'))
+    return ties
 
 
 def _tokenizer(
-    c: bert.BertConfig, kind: str, source: files.Source
+    c: bert.BertConfig, kind: str, source: files.PublishedSource
 ) -> tuple[bert.BertConfig, tokenizers.TokenizerConfig]:
-    """The config with the tokenizer's [PAD], and the tokenizer whose ids the weights know.
+    """The config with the tokenizer's id of [PAD], and the tokenizer of the weights.
 
     Raises:
-        InputError: CV06, the vocabulary is no set of k-mers, or the tokenizer.json is missing or another one.
+        InputError: CV06, the vocabulary is not that of k-mers, or the tokenizer.json is missing or of
+            another size.
     """
     if kind == 'dnabert':
         for k in range(3, 9):
             if c.vocab == 4**k + 5:
                 return c, tokenizers.TokenizerConfig('kmer', k=k)
-        raise errors.InputError(
-            'CV06', f'{c.vocab} words are not 4^k k-mers and 5 special tokens', path=source.path
-        )
-    return encoder.bpe_beside(c, source)
+        problem = f'a vocabulary of {c.vocab} is not 4^k k-mers and 5 special tokens'
+        raise errors.InputError('CV06', problem, path=source.path)
+    return encoder.bpe_tokenizer(c, source)
 
 
 def save(
-    loaded: store.Loaded, kind: str, format: str, directory: pathlib.Path
+    model: store.ConvertedModel, kind: str, format: str, directory: pathlib.Path
 ) -> list[pathlib.Path]:
-    config = to_source(loaded.config, kind)
-    rows = table(loaded.config, kind)
-    written = encoder.write(loaded, rows, format, directory, ('config.json', config))
-    told = loaded.tokenizer
-    if told.kind == 'bpe':
-        written.append(pathlib.Path(tokenizers.copy_file(told, directory).file))
-    elif told.kind == 'kmer':
-        words = [''.join(word) for word in itertools.product('ATCG', repeat=told.k)]
+    """Writes config, weights and tokenizer files for the original class; returns the files."""
+    config = ('config.json', to_source(model.config, kind))
+    written = encoder.write(model, table(model.config, kind), format, directory, config)
+    tokenizer = model.tokenizer
+    if tokenizer.kind == 'bpe':
+        written.append(pathlib.Path(tokenizers.copy_file(tokenizer, directory).file))
+    elif tokenizer.kind == 'kmer':
+        words = [''.join(word) for word in itertools.product('ATCG', repeat=tokenizer.k)]
         vocabulary = directory / 'vocab.txt'
         vocabulary.write_text(
             '\n'.join(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', *words]) + '\n'
         )
         settings = directory / 'tokenizer_config.json'
-        values = {'do_lower_case': False, 'model_max_length': loaded.config.max_tokens}
+        values = {'do_lower_case': False, 'model_max_length': model.config.max_tokens}
         files.write_json(settings, values)
         written += [vocabulary, settings]
     return written

@@ -1,4 +1,4 @@
-"""What the encoders of all families share: how their tensors lie, and how foreign configs are read."""
+"""Shared parts of the encoder families: layouts of their tensors, and configs of other libraries."""
 
 import dataclasses
 import pathlib
@@ -17,118 +17,136 @@ BLOCK = 'params/layers/block'
 
 
 @dataclasses.dataclass(frozen=True)
-class Ways:
-    """Layouts of one encoder's tensors: D width, H heads of width K, V words, rounded up to `vocab_multiple` here."""
+class EncoderLayouts:
+    """Layouts of the tensors of one encoder.
 
-    matrix: rules.Way  # [out, in] -> [in, out]
-    to_heads: rules.Way  # [H*K, D] -> [D, H, K]
-    heads: rules.Way  # [H*K] -> [H, K]
-    from_heads: rules.Way  # [D, H*K] -> [H, K, D]
-    words: rules.Way  # [V, ...] -> [V rounded up, ...]
-    decoder: rules.Way  # [V, D] -> [D, V rounded up]
+    D is the width, H the number of heads, K their width and V the vocabulary, which is rounded up to a
+    multiple of `vocab_multiple` here. For Haiku's sources, which are not transposed, all [out, in] are
+    [in, out].
+    """
+
+    matrix: rules.LayoutTransform  # [out, in] -> [in, out]
+    to_heads: rules.LayoutTransform  # [H*K, D] -> [D, H, K]
+    heads: rules.LayoutTransform  # [H*K] -> [H, K]
+    from_heads: rules.LayoutTransform  # [D, H*K] -> [H, K, D]
+    words: rules.LayoutTransform  # [V, ...] -> [V rounded up, ...]
+    decoder: rules.LayoutTransform  # [V, D] -> [D, V rounded up]
 
 
-def ways(c: bert.BertConfig, transposed: bool = True) -> Ways:
-    """Args: transposed: the source's matrices are [out, in], as torch's are; else [in, out], as Haiku's."""
+def layouts(c: bert.BertConfig, transposed: bool = True) -> EncoderLayouts:
+    """The layouts of an encoder of this size.
+
+    Args:
+        c: config of the model.
+        transposed: the matrices of the source are [out, in], as torch's; else [in, out], as Haiku's.
+    """
     K = c.width // c.heads
-    more = -c.vocab % c.vocab_multiple
+    padding = -c.vocab % c.vocab_multiple
 
-    def turned(x: np.ndarray) -> np.ndarray:
+    def transpose(x: np.ndarray) -> np.ndarray:
         return x.T if transposed else x
 
     def pad(x: np.ndarray) -> np.ndarray:
-        return np.pad(x, [(0, more)] + [(0, 0)] * (x.ndim - 1))
+        return np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1))
 
     def pad_last(x: np.ndarray) -> np.ndarray:
-        return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, more)])
+        return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, padding)])
 
-    return Ways(
-        rules.TRANSPOSED if transposed else rules.SAME,
-        rules.reshaped((c.width, c.heads, K), (c.width, c.width), transposed),
-        rules.reshaped((c.heads, K), (c.width,), False),
-        rules.reshaped((c.heads, K, c.width), (c.width, c.width), transposed),
-        rules.Way(pad, lambda x: x[: c.vocab]),
-        rules.Way(lambda x: pad_last(turned(x)), lambda x: turned(x[..., : c.vocab])),
+    return EncoderLayouts(
+        matrix=rules.TRANSPOSE if transposed else rules.IDENTITY,
+        to_heads=rules.reshape((c.width, c.heads, K), (c.width, c.width), transposed),
+        heads=rules.reshape((c.heads, K), (c.width,), transposed=False),
+        from_heads=rules.reshape((c.heads, K, c.width), (c.width, c.width), transposed),
+        words=rules.LayoutTransform(pad, lambda x: x[: c.vocab]),
+        decoder=rules.LayoutTransform(
+            lambda x: pad_last(transpose(x)), lambda x: transpose(x[..., : c.vocab])
+        ),
     )
 
 
 def dense(
-    source: str, target: str, way: rules.Way = rules.TRANSPOSED, bias: rules.Way | None = rules.SAME
+    source: str,
+    target: str,
+    transform: rules.LayoutTransform = rules.TRANSPOSE,
+    bias: rules.LayoutTransform | None = rules.IDENTITY,
 ) -> list[rules.Rule]:
-    """A torch linear map; `bias=None` where it has none."""
-    found = [rules.Rule(f'{source}.weight', f'{target}/kernel', way)]
-    return found + ([rules.Rule(f'{source}.bias', f'{target}/bias', bias)] if bias else [])
+    """The rules of a torch linear layer; `bias=None` if it has none."""
+    kernel = [rules.Rule(f'{source}.weight', f'{target}/kernel', transform)]
+    return kernel + ([rules.Rule(f'{source}.bias', f'{target}/bias', bias)] if bias else [])
 
 
 def norm(source: str, target: str) -> list[rules.Rule]:
-    """A torch layer norm."""
+    """The rules of a torch layer norm."""
     return [
         rules.Rule(f'{source}.weight', f'{target}/scale'),
         rules.Rule(f'{source}.bias', f'{target}/bias'),
     ]
 
 
-class Foreign:
-    """A config of another library, read strictly: what is absent has that library's default, told here.
+class SourceConfig:
+    """A config of another library, whose every mismatch is collected and reported by `build`.
 
     Args:
-        values: the file's.
-        defaults: of the fields that the library may leave out.
-        path: of the source, for messages.
+        values: fields of the file.
+        defaults: the library's defaults of fields that a file may omit.
+        path: of the source, for error messages.
     """
 
     def __init__(self, values: Mapping[str, Any], defaults: Mapping[str, Any], path: Any = None):
         self._values = {**defaults, **values}
         self._path = path
         self._absent = not values
-        self._wrong: list[str] = []
+        self._problems: list[str] = []
 
     def __getitem__(self, name: str) -> Any:
+        """The value of a field; 0, and a problem to report, if it is missing."""
         if name not in self._values:
-            self._wrong.append(f'{name} is missing')
+            self._problems.append(f'{name} is missing')
         return self._values.get(name, 0)
 
-    def demand(self, **wanted: Any) -> None:
-        """Fields whose other values would be another model than there is here."""
-        for name, value in wanted.items():
-            allowed = value if isinstance(value, tuple) else (value,)
-            if self._values.get(name) not in allowed:
-                told = ' or '.join(map(repr, allowed))
-                self._wrong.append(f'{name} is {self._values.get(name)!r}, not {told}')
+    def require(self, **allowed: Any) -> None:
+        """Reports fields with other values: they describe a model that is not supported here.
+
+        Args:
+            allowed: the value of a field, or a tuple of values.
+        """
+        for name, value in allowed.items():
+            choices = value if isinstance(value, tuple) else (value,)
+            if self._values.get(name) not in choices:
+                expected = ' or '.join(map(repr, choices))
+                self._problems.append(f'{name} is {self._values.get(name)!r}, not {expected}')
 
     def build(self, make: Callable[[], bert.BertConfig]) -> bert.BertConfig:
-        """What `make` makes of the fields.
+        """Calls `make`, which builds a config from the fields.
 
         Raises:
-            InputError: CV02, everything that is missing or has another value than it may have.
+            InputError: CV02, listing every field that is missing or has an unsupported value.
         """
         try:
-            made = make()
-            # A number written as text would be found by nobody until the model is opened.
-            configs.from_dict(type(made), configs.to_dict(made))
-        except errors.UsageError as error:
-            self._wrong = self._wrong or [str(error)]
-        except (ValueError, TypeError, ArithmeticError) as error:
-            # Of a missing field it is enough to say that it is missing.
-            self._wrong = self._wrong or [str(error)]
-        if self._wrong:
-            if self._absent:
-                raise errors.InputError(
-                    'CV02',
-                    'there is no config.json beside the weights, and the sizes are told nowhere else',
-                    path=self._path,
-                )
-            raise errors.InputError('CV02', f'config: {"; ".join(self._wrong)}', path=self._path)
-        return made
+            result = make()
+            # Checks types too: a number written as text would fail only when the model is built.
+            configs.from_dict(type(result), configs.to_dict(result))
+        except (errors.UsageError, ValueError, TypeError, ArithmeticError) as error:
+            # After a missing field, which reads as 0, other errors only follow from it.
+            self._problems = self._problems or [str(error)]
+        if not self._problems:
+            return result
+        problem = f'config: {"; ".join(self._problems)}'
+        if self._absent:
+            problem = 'there is no config.json beside the weights, so their sizes are unknown'
+        raise errors.InputError('CV02', problem, path=self._path)
 
 
-def plain(c: bert.BertConfig) -> bert.BertConfig:
-    """The config without what changes only how it is computed, or counts for no part that it has."""
-    names = {'full': (), 'bigbird': ('block', 'near', 'ends', 'random', 'plan')}
+def canonical(c: bert.BertConfig) -> bert.BertConfig:
+    """The config without fields that no published config has.
+
+    These are fields of how a model is computed or trained, and of parts that it does not have.
+    """
+    fields = {'full': (), 'bigbird': ('block', 'near', 'ends', 'random', 'plan')}
     attention = c.attention
-    if attention.kind in names:
-        kept = {name: getattr(attention, name) for name in names[attention.kind]}
-        attention = self_attention.AttentionConfig(kind=attention.kind, **kept)
+    if attention.kind in fields:
+        values = {name: getattr(attention, name) for name in fields[attention.kind]}
+        attention = self_attention.AttentionConfig(kind=attention.kind, **values)
     return dataclasses.replace(
         c,
         dtype='float32',
@@ -141,28 +159,31 @@ def plain(c: bert.BertConfig) -> bert.BertConfig:
     )
 
 
-def which(c: Any, kinds: Sequence[str], to_source: Callable, from_source: Callable) -> str | None:
-    """The kind whose config says the same as ours when it is written and read back."""
+def find_kind(
+    c: Any, kinds: Sequence[str], to_source: Callable, from_source: Callable
+) -> str | None:
+    """The kind whose source config, written and read back, gives the same model."""
     if not isinstance(c, bert.BertConfig):
         return None
     for kind in kinds:
         try:
-            if plain(from_source(to_source(c, kind), kind)) == plain(c):
+            if canonical(from_source(to_source(c, kind), kind)) == canonical(c):
                 return kind
         except errors.InputError:
             continue
     return None
 
 
-def bpe_beside(
-    c: bert.BertConfig, source: files.Source
+def bpe_tokenizer(
+    c: bert.BertConfig, source: files.PublishedSource
 ) -> tuple[bert.BertConfig, tokenizers.TokenizerConfig]:
-    """The tokenizer.json that lies beside the weights, and the config with its [PAD].
+    """The tokenizer.json beside the weights, and the config with its id of [PAD].
 
-    DNABERT-2's config.json says 0, which is its tokenizer's [UNK]: the original learns of padding from the tokenizer.
+    DNABERT-2's config.json says 0, which is [UNK] in its tokenizer; the original class takes padding
+    from the attention mask that the tokenizer makes.
 
     Raises:
-        InputError: CV06, there is none, or it has other ids than the model.
+        InputError: CV06, the file is missing or its vocabulary has another size than the model's.
     """
     path = source.folder / tokenizers.FILE_NAME
     if not path.is_file():
@@ -172,45 +193,48 @@ def bpe_beside(
             path=source.path,
             fix='copy it from where the weights are published',
         )
-    told = tokenizers.with_sha256(tokenizers.TokenizerConfig('bpe', file=str(path)))
-    made = tokenizers.make(told)
-    if made.vocab_size != c.vocab:
-        raise errors.InputError(
-            'CV06', f'{made.vocab_size} words, but the model has {c.vocab}', path=path
-        )
-    return dataclasses.replace(c, pad_id=made.special.pad), told
+    config = tokenizers.with_sha256(tokenizers.TokenizerConfig('bpe', file=str(path)))
+    tokenizer = tokenizers.make(config)
+    if tokenizer.vocab_size != c.vocab:
+        problem = f'the tokenizer has {tokenizer.vocab_size} tokens, but the model has {c.vocab}'
+        raise errors.InputError('CV06', problem, path=path)
+    return dataclasses.replace(c, pad_id=tokenizer.special.pad), config
 
 
 def read(
     c: bert.BertConfig,
-    source: files.Source,
+    source: files.PublishedSource,
     table: Sequence[rules.Rule],
     tensors: Mapping[str, np.ndarray],
+    *,
     ties: Sequence[rules.Tie],
     ignored: Sequence[str],
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The variables that the tensors hold, and the names that were ignored."""
-    found = rules.read(table, tensors, store.abstract(c), ignored, ties, source.path)
-    return found, tuple(name for name in tensors if rules.is_ignored(name, ignored))
+    """The variables of a model from the tensors of a source, and the names of ignored tensors."""
+    variables = rules.read(table, tensors, store.abstract(c), ignored, ties, path=source.path)
+    return variables, tuple(name for name in tensors if rules.is_ignored(name, ignored))
 
 
 def write(
-    loaded: store.Loaded,
+    model: store.ConvertedModel,
     table: Sequence[rules.Rule],
     format: str,
     directory: pathlib.Path,
-    names: tuple[str, Mapping[str, Any]],
+    config: tuple[str, Mapping[str, Any]],
 ) -> list[pathlib.Path]:
-    """Weights under the table's names, and the config.
+    """Writes weights under the names of a table, and the config; returns both files.
 
     Args:
+        model: its parameters are written.
+        table: of the source.
         format: safetensors, bin or npz.
-        names: the config's file name and what it holds.
+        directory: where to write.
+        config: file name and content.
     """
     stem = 'pytorch_model' if format == 'bin' else 'model'
     weights = directory / f'{stem}.{format}'
-    variables = {'params': loaded.params, **loaded.extra}
+    variables = {'params': model.params, **model.extra}
     files.write_tensors(weights, rules.write(table, variables))
-    config = directory / names[0]
-    files.write_json(config, names[1])
-    return [config, weights]
+    name, values = config
+    files.write_json(directory / name, values)
+    return [directory / name, weights]

@@ -1,8 +1,8 @@
-"""Enformer's published weights: DeepMind's TensorFlow checkpoint, and the torch port's state dict, in and out.
+"""Enformer's published weights: DeepMind's TensorFlow checkpoint and the torch port's state dict.
 
-Their names and layouts are in `enformer_names`. The port divides the gamma basis by its maximum over features, where
-DeepMind's code, whose weights these are, divides by the maximum over positions, as we do; `use_tf_gamma` gives it
-DeepMind's values, at 1,536 bins only.
+Their names and layouts are in `enformer_names`. The port divides the gamma basis by its maximum over
+features. DeepMind's code, which trained these weights, divides by the maximum over positions, and so does
+genojax. The port's `use_tf_gamma` gives it DeepMind's values, at 1,536 bins only.
 """
 
 import dataclasses
@@ -19,45 +19,45 @@ from genojax.convert import enformer_names, files, rules, store, tf_bundle
 from genojax.models import enformer
 from genojax.nn import conv
 
-WINDOW = 1536  # bins of the published window; a source says how many bins are left, we how many are cropped
-TARGET = 896  # bins that are left of it, fixed in DeepMind's code
+WINDOW = 1536  # bins of the published window
+TARGET = 896  # bins of it that DeepMind's code predicts; the others are cropped
 DECAY = 0.9  # of DeepMind's moving averages
-SATURATED = 10_000  # updates after which an average has forgotten its start
+SATURATED = 10_000  # updates after which a moving average no longer depends on its start
 
 KINDS = {
-    'enformer': store.Kind(
+    'enformer': store.ModelKind(
         title='Enformer (Avsec et al. 2021)',
         license='Apache-2.0 (code); predictions of the published weights CC-BY 4.0',
         origin='github.com/google-deepmind/deepmind-research/tree/master/enformer',
         formats=('safetensors', 'bin', 'tf'),
         note=(
-            'Basis functions of the distance are as in the code of DeepMind (gamma divided by its maximum over positions). '
-            'enformer-pytorch computes the same only with use_tf_gamma=True, at 1,536 bins; weights that were trained with '
-            'it otherwise give other numbers here.'
+            "Basis functions of the distance are those of DeepMind's code (gamma divided by its "
+            'maximum over positions). enformer-pytorch computes them only with use_tf_gamma=True, '
+            'at 1,536 bins; weights that were trained with it otherwise give other numbers here.'
         ),
     )
 }
 
 
-def recognise(source: files.Source) -> str | None:
-    """The kind of a source, by the one tensor that only Enformer has: the stem's pooling."""
-    return 'enformer' if _dialect(_canonical(source.tensors)) else None
+def recognise(source: files.PublishedSource) -> str | None:
+    """The kind of a source by a tensor that only Enformer has, the pooling of its stem, or None."""
+    return 'enformer' if _find_layout(_without_aliases(source.tensors)) else None
 
 
-def _dialect(tensors: Mapping[str, Any]) -> enformer_names.Dialect | None:
-    for dialect in (enformer_names.DEEPMIND, enformer_names.TORCH):
-        if dialect.name('stem/pool', 'kernel') in tensors:
-            return dialect
+def _find_layout(tensors: Mapping[str, Any]) -> enformer_names.SourceLayout | None:
+    for layout in (enformer_names.DEEPMIND, enformer_names.TORCH):
+        if layout.name('stem/pool', 'kernel') in tensors:
+            return layout
     return None
 
 
-def _canonical(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same tensors; one that is there only by its second name gets the first."""
+def _without_aliases(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same tensors; one that is present under its second name only gets the first."""
     names = {}
     for name in tensors:
         first = _first_name(name)
         names[name if first in tensors else first] = name
-    return rules.Renamed(tensors, names)
+    return rules.RenamedTensors(tensors, names)
 
 
 def _first_name(name: str) -> str:
@@ -67,136 +67,140 @@ def _first_name(name: str) -> str:
     return name
 
 
-def load(source: files.Source, kind: str) -> store.Found:
-    """Reads either dialect.
+def load(source: files.PublishedSource, kind: str) -> store.SourceModel:
+    """Reads the model of a source in either layout.
 
     Raises:
-        InputError: CV01 tensors and model do not match, CV02 no Enformer of a shape that we know.
-        DamageError: damaged files.
+        InputError: CV01 tensors and model do not match, CV02 the shapes are not Enformer's.
+        DamageError: a file is damaged.
     """
-    tensors = _canonical(source.tensors)
-    dialect = _dialect(tensors)
-    if dialect is None:
+    tensors = _without_aliases(source.tensors)
+    layout = _find_layout(tensors)
+    if layout is None:
         name = enformer_names.TORCH.name('stem/pool', 'kernel')
         raise errors.InputError('CV02', f'there is no {name}', path=source.path)
-    config = configured(tensors, dialect, source.config, source.path)
-    table = enformer_names.table(config, dialect)
-    if dialect is enformer_names.DEEPMIND:
-        ignored = (tf_bundle.GRAPH, f'save_counter{tf_bundle.VALUE}', f'*/_hidden{tf_bundle.VALUE}')
+    config = config_from_tensors(tensors, layout, source.config, source.path)
+    table = enformer_names.table(config, layout)
+    if layout is enformer_names.DEEPMIND:
+        suffix = tf_bundle.VARIABLE_SUFFIX
+        ignored = (tf_bundle.OBJECT_GRAPH, f'save_counter{suffix}', f'*/_hidden{suffix}')
+        counters = [rule.source for rule in table if rule.target.endswith('/count')]
         ties = [
-            rules.Tie(rule.source.replace('moving_mean', 'moving_variance'), rule.source)
-            for rule in table
-            if rule.target.endswith('/count')
+            rules.Tie(name.replace('moving_mean', 'moving_variance'), name) for name in counters
         ]
     else:
         ignored = ()
         ties = [rules.Tie(name, _first_name(name)) for name in tensors if name != _first_name(name)]
-    variables = rules.read(table, tensors, abstract(config), ignored, ties, source.path)
-    _saturate(variables.get('batch_stats', {}))
-    passed_over = tuple(name for name in tensors if rules.is_ignored(name, ignored))
+    variables = rules.read(table, tensors, abstract(config), ignored, ties, path=source.path)
+    _set_counts(variables.get('batch_stats', {}))
+    ignored_names = tuple(name for name in tensors if rules.is_ignored(name, ignored))
     tokenizer = tokenizers.TokenizerConfig(kind='nucleotide', k=1)
-    return store.Found(config, variables, tokenizer, passed_over)
+    return store.SourceModel(config, variables, tokenizer, ignored_names)
 
 
-def _saturate(tree: dict) -> None:
-    """Averages that say they have had no update, but are not at their start, count as old ones.
+def _set_counts(tree: dict) -> None:
+    """Sets a count of 0 to `SATURATED` where the averages are not at their start, in place.
 
-    Some ports write 0; our average would then forget all it holds at the first step of fine-tuning.
+    Some ports store 0. With it, the average would lose its value at the first step of fine-tuning.
     """
     for name, leaf in tree.items():
         if isinstance(leaf, dict):
-            _saturate(leaf)
-        elif (
-            name == 'count' and not leaf and (np.any(tree['mean']) or np.any(tree['variance'] != 1))
-        ):
-            tree[name] = np.asarray(SATURATED, np.asarray(leaf).dtype)
+            _set_counts(leaf)
+        elif name == 'count' and not leaf:
+            if np.any(tree['mean']) or np.any(tree['variance'] != 1):
+                tree[name] = np.asarray(SATURATED, np.asarray(leaf).dtype)
 
 
 def abstract(config: enformer.EnformerConfig) -> dict[str, Any]:
-    """Collection -> nested shapes and dtypes, which depend neither on the window nor on the crop; nothing is computed."""
+    """Collection -> nested shapes and dtypes of the variables; nothing is computed.
+
+    They depend neither on the window nor on the crop.
+    """
     window = jax.ShapeDtypeStruct((1, config.bin), jnp.int32)
     return store.abstract(dataclasses.replace(config, crop=0), window)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Sizes:
-    """What the shapes of a source say."""
+class _SourceSizes:
+    """Sizes of the model, from the shapes of a source's tensors."""
 
     tensors: Mapping[str, np.ndarray]
-    dialect: enformer_names.Dialect
+    layout: enformer_names.SourceLayout
     path: pathlib.Path
 
-    def refuse(self, problem: str) -> errors.InputError:
+    def error(self, problem: str) -> errors.InputError:
         return errors.InputError('CV02', problem, path=self.path)
 
-    def shape(self, place: str, leaf: str, axes: int, **numbers) -> tuple[int, ...]:
-        """In our order of axes."""
-        name = self.dialect.name(place, leaf, **numbers)
+    def shape(self, module: str, parameter: str, rank: int, **indices) -> tuple[int, ...]:
+        """The shape of a tensor of `rank` axes, in our order."""
+        name = self.layout.name(module, parameter, **indices)
         if name not in self.tensors:
-            raise self.refuse(f'{name} is missing')
-        found = self.dialect.turned(np.shape(self.tensors[name]))
-        if len(found) != axes:
-            raise self.refuse(f'{name} has {len(found)} axes, not {axes}')
-        return found
+            raise self.error(f'{name} is missing')
+        shape = self.layout.to_our_axes(np.shape(self.tensors[name]))
+        if len(shape) != rank:
+            raise self.error(f'{name} has {len(shape)} axes, not {rank}')
+        return shape
 
-    def count(self, place: str, leaf: str, letter: str) -> int:
+    def count(self, module: str, parameter: str, letter: str) -> int:
+        """How many tensors there are with the index `letter` = 0, 1, ..."""
         number = 0
-        while self.dialect.name(place, leaf, **{letter: number}) in self.tensors:
+        while self.layout.name(module, parameter, **{letter: number}) in self.tensors:
             number += 1
         return number
 
     def heads(self) -> tuple[int, int]:
-        """How many, and the width of each: from [1, heads, 1, width], which lies so in both sources."""
+        """The number of heads and their width, from [1, heads, 1, width] in both sources."""
         shape = self.shape('attention', 'content_bias', 4, n=0)
-        _, heads, _, width = reversed(shape) if self.dialect.transposed else shape
+        _, heads, _, width = reversed(shape) if self.layout.transposed else shape
         return heads, width
 
     def tower(self) -> tuple[int, list[int], int]:
-        """The stem's channels, each tower block's, and the number that they are rounded to."""
+        """The channels of the stem and of each tower block, and what the latter are rounded to."""
         first = self.shape('stem/conv', 'kernel', 3)[2]
         blocks = self.count('tower_{i}/wide', 'conv/kernel', 'i')
-        found = [self.shape('tower_{i}/wide', 'conv/kernel', 3, i=i)[2] for i in range(blocks)]
-        # The published 128 if that gives these widths, or the largest number that does.
+        widths = [self.shape('tower_{i}/wide', 'conv/kernel', 3, i=i)[2] for i in range(blocks)]
+        # The published 128 if it gives these widths, else the largest number that does.
         for multiple in sorted(range(1, 2 * first + 1), key=lambda n: (n != 128, -n)):
-            fits = blocks and 2 * first % multiple == 0
-            if fits and list(conv.widths(first, 2 * first, blocks, multiple)) == found:
-                return first, found, multiple
-        raise self.refuse(f'tower widths {found} do not grow geometrically from {first} twofold')
+            divides = blocks and 2 * first % multiple == 0
+            if divides and list(conv.widths(first, 2 * first, blocks, multiple)) == widths:
+                return first, widths, multiple
+        raise self.error(f'tower widths {widths} do not grow geometrically from {first} twofold')
 
-    def organisms(self, listed: list[str]) -> tuple[str, ...]:
-        """In the order of `listed`; those that it does not name by their names."""
-        before, after = self.dialect.name('head_{o}', 'kernel').split('{o}')
-        found = [
+    def organisms(self, order: list[str]) -> tuple[str, ...]:
+        """The organisms of the heads: those in `order` first, the others by name."""
+        before, after = self.layout.name('head_{o}', 'kernel').split('{o}')
+        names = [
             name[len(before) : -len(after)]
             for name in self.tensors
             if name.startswith(before) and name.endswith(after)
         ]
-        order = {name: place for place, name in enumerate(listed)}
-        return tuple(sorted(found, key=lambda name: (order.get(name, len(order)), name)))
+        rank = {name: index for index, name in enumerate(order)}
+        return tuple(sorted(names, key=lambda name: (rank.get(name, len(rank)), name)))
 
 
-def configured(
+def config_from_tensors(
     tensors: Mapping[str, np.ndarray],
-    dialect: enformer_names.Dialect,
-    told: Mapping[str, Any],
+    layout: enformer_names.SourceLayout,
+    port_values: Mapping[str, Any],
     path: pathlib.Path,
 ) -> enformer.EnformerConfig:
-    """Sizes from the tensors' shapes; crop, organisms' order and dropout from the port's config.json, where there is one.
+    """The model config for a source.
+
+    Args:
+        tensors: of the source; their shapes give the sizes.
+        layout: of the source.
+        port_values: the port's config.json, for crop, order of organisms and dropout; may be empty.
+        path: of the source, for error messages.
 
     Raises:
-        InputError: CV02, the shapes are no Enformer's.
+        InputError: CV02, the shapes are not Enformer's, or a value of `port_values` is invalid.
     """
-    sizes = _Sizes(tensors, dialect, path)
+    sizes = _SourceSizes(tensors, layout, path)
     first, tower, multiple = sizes.tower()
     heads, key_width = sizes.heads()
     basis, _ = sizes.shape('attention', 'relative_key', 2, n=0)
-    organisms = sizes.organisms(list(told.get('output_heads', ())))
+    organisms = sizes.organisms(list(port_values.get('output_heads', ())))
     try:
-        target = int(told.get('target_length', TARGET))
-        # The port's -1: nothing is cropped.
-        cropped = 0 if target == -1 else WINDOW - target
-        if cropped % 2:
-            raise ValueError(f'{target=} bins are no centre of the {WINDOW} of a window')
         return enformer.EnformerConfig(
             width=2 * first,
             depth=sizes.count('attention', 'query', 'n'),
@@ -205,19 +209,27 @@ def configured(
             basis=basis,
             stages=1 + len(tower),
             multiple=multiple,
-            crop=cropped // 2,
+            crop=_crop(int(port_values.get('target_length', TARGET))),
             organisms=organisms,
             tracks=tuple(sizes.shape('head_{o}', 'kernel', 2, o=name)[1] for name in organisms),
-            dropout=float(told.get('dropout_rate', 0.4)),
-            attention_dropout=float(told.get('attn_dropout', 0.05)),
-            basis_dropout=float(told.get('pos_dropout', 0.01)),
+            dropout=float(port_values.get('dropout_rate', 0.4)),
+            attention_dropout=float(port_values.get('attn_dropout', 0.05)),
+            basis_dropout=float(port_values.get('pos_dropout', 0.01)),
         )
     except (TypeError, ValueError) as error:
-        raise sizes.refuse(str(error)) from error
+        raise sizes.error(str(error)) from error
+
+
+def _crop(target: int) -> int:
+    """Bins cropped at each end of a window, for `target` predicted ones; -1 is the port's for all."""
+    cropped = 0 if target == -1 else WINDOW - target
+    if cropped % 2:
+        raise ValueError(f'{target=} bins cannot be the centre of a window of {WINDOW} bins')
+    return cropped // 2
 
 
 def kind_of(config: models.ModelConfig) -> str | None:
-    """'enformer' for what the original classes compute: full attention with Enformer's own bases."""
+    """'enformer' for a model of the original classes: full attention, Enformer's own basis."""
     if not isinstance(config, enformer.EnformerConfig):
         return None
     same = (
@@ -229,16 +241,19 @@ def kind_of(config: models.ModelConfig) -> str | None:
 
 
 def save(
-    loaded: store.Loaded, kind: str, format: str, directory: pathlib.Path
+    model: store.ConvertedModel, kind: str, format: str, directory: pathlib.Path
 ) -> list[pathlib.Path]:
-    """Writes what the torch port's class loads ('safetensors', 'bin'), or what DeepMind's does ('tf')."""
-    variables = {'params': loaded.params, **loaded.extra}
+    """Writes a model for the torch port ('safetensors', 'bin') or for DeepMind's code ('tf').
+
+    Returns:
+        The files written.
+    """
+    variables = {'params': model.params, **model.extra}
     if format == 'tf':
-        tensors = rules.write(
-            enformer_names.table(loaded.config, enformer_names.DEEPMIND), variables
-        )
-        return tf_bundle.write(directory / 'model', _with_sums(tensors))
-    tensors = rules.write(enformer_names.table(loaded.config, enformer_names.TORCH), variables)
+        table = enformer_names.table(model.config, enformer_names.DEEPMIND)
+        tensors = _with_moving_sums(rules.write(table, variables))
+        return tf_bundle.write(directory / 'model', tensors)
+    tensors = rules.write(enformer_names.table(model.config, enformer_names.TORCH), variables)
     for name in list(tensors):
         if name.endswith('num_batches_tracked'):
             tensors[name] = tensors[name].astype(np.int64)
@@ -247,26 +262,25 @@ def save(
                 tensors[alias + name.removeprefix(first)] = tensors[name]
     weights = directory / {'safetensors': 'model.safetensors', 'bin': 'pytorch_model.bin'}[format]
     files.write_tensors(weights, tensors)
-    files.write_json(directory / 'config.json', told(loaded.config))
+    files.write_json(directory / 'config.json', port_config(model.config))
     return [weights, directory / 'config.json']
 
 
-def _with_sums(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """With what DeepMind's moving averages hold beside their averages, and the counter of saves."""
-    found = {**tensors, f'save_counter{tf_bundle.VALUE}': np.int64(1)}
+def _with_moving_sums(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Adds the sums and counters of DeepMind's moving averages, and the counter of saves."""
+    result = {**tensors, f'save_counter{tf_bundle.VARIABLE_SUFFIX}': np.int64(1)}
     for name in tensors:
-        counter = name.replace('moving_variance', 'moving_mean').replace('average', '_counter')
-        if name.endswith(f'/average{tf_bundle.VALUE}'):
+        if name.endswith(f'/average{tf_bundle.VARIABLE_SUFFIX}'):
+            counter = name.replace('moving_variance', 'moving_mean').replace('average', '_counter')
             updates = int(tensors[counter])
-            found[name.replace('average', '_hidden')] = tensors[name] * np.float32(
-                1 - DECAY**updates
-            )
-            found[name.replace('average', '_counter')] = np.int64(updates)
-    return found
+            scale = np.float32(1 - DECAY**updates)
+            result[name.replace('average', '_hidden')] = tensors[name] * scale
+            result[name.replace('average', '_counter')] = np.int64(updates)
+    return result
 
 
-def told(config: enformer.EnformerConfig) -> dict[str, Any]:
-    """The port's config.json: the inverse of `configured`."""
+def port_config(config: enformer.EnformerConfig) -> dict[str, Any]:
+    """The fields of the port's config.json: the inverse of `config_from_tensors`."""
     return {
         'model_type': 'enformer',
         'architectures': ['Enformer'],
@@ -281,6 +295,6 @@ def told(config: enformer.EnformerConfig) -> dict[str, Any]:
         'pos_dropout': config.basis_dropout,
         'num_downsamples': config.stages,
         'dim_divisible_by': config.multiple,
-        # A table that the port keeps for 192 functions at 1,536 bins, and refuses at other lengths.
+        # The port has a table for 192 functions at 1,536 bins, and refuses other lengths with it.
         'use_tf_gamma': config.basis == 192,
     }

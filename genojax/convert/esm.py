@@ -1,6 +1,7 @@
-"""ESM by the names of transformers' EsmForMaskedLM: Nucleotide Transformer v1, and v2 whose class is the code beside its weights.
+"""ESM under the names of transformers' EsmForMaskedLM: Nucleotide Transformer v1 and v2.
 
-v2's `intermediate.dense` is gate and up in one matrix; its feed-forward part has no biases.
+The class of v2 is in code beside its weights. Its `intermediate.dense` is gate and up in one matrix, and
+its feed-forward part has no biases.
 """
 
 from collections.abc import Mapping
@@ -9,11 +10,11 @@ from typing import Any
 from genojax.convert import encoder, rules
 from genojax.models import bert
 
-PAD, MASK = 1, 2  # of both vocabularies
-# Contact prediction, and numbers that follow from the width.
+PAD, MASK = 1, 2  # ids in both vocabularies
+# The head for contact prediction, and constants that follow from the width.
 IGNORED = ('esm.contact_head.*', '*.rotary_embeddings.inv_freq', 'esm.embeddings.position_ids')
 _DEFAULTS = {
-    'hidden_act': 'gelu',  # ESM's class knows no other
+    'hidden_act': 'gelu',  # the only one of ESM's class
     'is_decoder': False,
     'is_folding_model': False,
     'hidden_dropout_prob': 0.1,
@@ -27,7 +28,13 @@ _DEFAULTS = {
 
 
 def parts(kind: str, token_dropout: bool, rate: float = 0.15 * 0.8) -> dict[str, Any]:
-    """What makes it ESM, and which of the two."""
+    """The fields of the model config that every ESM of a kind has.
+
+    Args:
+        kind: nt_v1 or nt_v2.
+        token_dropout: whether embeddings are scaled by the share of [MASK] tokens.
+        rate: that share in training.
+    """
     gated = kind == 'nt_v2'
     return {
         'pad_id': PAD,
@@ -41,16 +48,21 @@ def parts(kind: str, token_dropout: bool, rate: float = 0.15 * 0.8) -> dict[str,
 
 
 def from_source(values: Mapping[str, Any], kind: str, path: Any = None) -> bert.BertConfig:
-    """Our config for a config.json of transformers' ESM.
+    """The model config for a config.json of transformers' ESM.
+
+    Args:
+        values: fields of the file.
+        kind: nt_v1 or nt_v2.
+        path: of the source, for error messages.
 
     Raises:
-        InputError: CV02, it lacks a field or asks for what the kind does not have.
+        InputError: CV02, a field is missing or has a value that is not supported.
     """
-    c = encoder.Foreign(values, _DEFAULTS, path)
-    c.demand(is_decoder=False, is_folding_model=False, pad_token_id=PAD, mask_token_id=MASK)
-    c.demand(position_embedding_type='rotary' if kind == 'nt_v2' else 'absolute')
+    c = encoder.SourceConfig(values, _DEFAULTS, path)
+    c.require(is_decoder=False, is_folding_model=False, pad_token_id=PAD, mask_token_id=MASK)
+    c.require(position_embedding_type='rotary' if kind == 'nt_v2' else 'absolute')
     if kind == 'nt_v1':
-        c.demand(hidden_act='gelu')  # v2's code has SiLU whatever its config says
+        c.require(hidden_act='gelu')  # the code of v2 always uses SiLU
     return c.build(
         lambda: bert.BertConfig(
             vocab=c['vocab_size'],
@@ -58,7 +70,7 @@ def from_source(values: Mapping[str, Any], kind: str, path: Any = None) -> bert.
             depth=c['num_hidden_layers'],
             heads=c['num_attention_heads'],
             inner=c['intermediate_size'],
-            # The table's first rows are for padding and what is numbered before it.
+            # The first rows of the table are for [PAD] and the ids before it.
             max_tokens=c['max_position_embeddings'] - PAD - 1,
             dropout=c['hidden_dropout_prob'],
             attention_dropout=c['attention_probs_dropout_prob'],
@@ -71,7 +83,7 @@ def from_source(values: Mapping[str, Any], kind: str, path: Any = None) -> bert.
 
 
 def to_source(c: bert.BertConfig, kind: str) -> dict[str, Any]:
-    """The config.json that the original class reads; v2's class is the code beside the published weights."""
+    """The fields of the config.json for the original class."""
     return {
         'architectures': ['EsmForMaskedLM'],
         'model_type': 'esm',
@@ -97,10 +109,10 @@ def to_source(c: bert.BertConfig, kind: str) -> dict[str, Any]:
 
 
 def table(c: bert.BertConfig) -> list[rules.Rule]:
-    """The rules for transformers' names, for one size."""
-    w = encoder.ways(c)
+    """The rules for transformers' names, for a model of the sizes of `c`."""
+    w = encoder.layouts(c)
     layer, block, embeddings = 'esm.encoder.layer.{n}', encoder.BLOCK, 'esm.embeddings'
-    found = [
+    rows = [
         rules.Rule(f'{embeddings}.word_embeddings.weight', 'params/words/embedding', w.words),
         *encoder.dense(f'{layer}.attention.output.dense', f'{block}/attention', w.from_heads),
         *encoder.norm(f'{layer}.attention.LayerNorm', f'{block}/attention_norm'),
@@ -112,27 +124,28 @@ def table(c: bert.BertConfig) -> list[rules.Rule]:
     ]
     for name in ('query', 'key', 'value'):
         source, target = f'{layer}.attention.self.{name}', f'{block}/attention/{name}'
-        found += encoder.dense(source, target, w.to_heads, w.heads)
+        rows += encoder.dense(source, target, w.to_heads, w.heads)
     if c.positions == 'counted':
-        place = f'{embeddings}.position_embeddings.weight'
-        found.append(rules.Rule(place, 'params/positions/embedding'))
+        positions = f'{embeddings}.position_embeddings.weight'
+        rows.append(rules.Rule(positions, 'params/positions/embedding'))
     if c.embed_norm:
-        found += encoder.norm(f'{embeddings}.layer_norm', 'params/embed_norm')
+        rows += encoder.norm(f'{embeddings}.layer_norm', 'params/embed_norm')
     if c.head == 'untied':
-        found.append(rules.Rule('lm_head.decoder.weight', 'params/decoder/kernel', w.decoder))
+        rows.append(rules.Rule('lm_head.decoder.weight', 'params/decoder/kernel', w.decoder))
     up, down = f'{layer}.intermediate.dense', f'{layer}.output.dense'
     if c.feed_forward == 'gelu':
         return [
-            *found,
+            *rows,
             *encoder.dense(up, f'{block}/mlp/up'),
             *encoder.dense(down, f'{block}/mlp/down'),
         ]
     for i, name in enumerate(('gate', 'up')):
         target = f'{block}/mlp/{name}/kernel'
-        found.append(rules.Rule(f'{up}.weight', target, w.matrix, (i, 2)))
-    return found + encoder.dense(down, f'{block}/mlp/down', bias=None)
+        rows.append(rules.Rule(f'{up}.weight', target, w.matrix, (i, 2)))
+    return rows + encoder.dense(down, f'{block}/mlp/down', bias=None)
 
 
 def ties(c: bert.BertConfig) -> list[rules.Tie]:
+    """The decoder is a second name of the word table if the head is tied."""
     words = 'esm.embeddings.word_embeddings.weight'
     return [rules.Tie('lm_head.decoder.weight', words)] if c.head == 'tied' else []

@@ -1,7 +1,7 @@
-"""Nucleotide Transformer by the names of the authors' JAX code, with its hyperparams.json.
+"""Nucleotide Transformer under the names of the authors' JAX code (Haiku), with its hyperparams.json.
 
-Published as a pickle, which is refused; an .npz of the same arrays is read: MODULE/attention_layer_0/~/fc1/w and so on, with
-whatever the module was called. Matrices are [in, out].
+The authors publish a pickle, which is refused. An .npz of the same arrays is read: names such as
+MODULE/attention_layer_0/~/fc1/w, with any name of the module. Matrices are [in, out].
 """
 
 import math
@@ -13,7 +13,7 @@ from genojax.convert import encoder, esm, rules
 from genojax.models import bert
 
 MODULE = 'nucleotide_transformer'
-# Older files differ in the module's name and in some others.
+# Files differ in the name of the module, and older ones in some other names.
 OLD_NAMES = (
     (r'^[^/]+/', ''),
     (r'^(attention_layer_\d+/~/)mha/', r'\1self_attention/'),
@@ -35,26 +35,31 @@ _DEFAULTS = {
 }
 
 
-def is_one(name: str) -> bool:
-    """Whether a tensor is called as this code calls them."""
+def is_haiku_name(name: str) -> bool:
+    """Whether the name of a tensor is one of the authors' JAX code."""
     return '/attention_layer_0/~/' in name
 
 
 def from_source(values: Mapping[str, Any], kind: str, path: Any = None) -> bert.BertConfig:
-    """Our config for InstaDeep's hyperparams.json, with the number of words as `vocab`.
+    """The model config for InstaDeep's hyperparams.json.
+
+    Args:
+        values: fields of the file, and the size of the vocabulary as `vocab`.
+        kind: nt_v1 or nt_v2.
+        path: of the source, for error messages.
 
     Raises:
-        InputError: CV02, it lacks a field or asks for what the kind does not have.
+        InputError: CV02, a field is missing or has a value that is not supported.
     """
     v2 = kind == 'nt_v2'
-    c = encoder.Foreign(values, _DEFAULTS, path)
-    c.demand(add_bias_kv=False, rescaling_factor=None, pre_layer_norm=True, embed_scale=1.0)
-    c.demand(bias_word_embedding=False, mask_before_attention=False, layer_norm_eps=1e-5)
-    c.demand(use_glu_in_ffn=v2, add_bias_ffn=not v2, use_rotary_embedding=v2)
-    c.demand(ffn_activation_name=('swish', 'silu') if v2 else 'gelu-no-approx')
-    c.demand(positional_embedding=None if v2 else 'learned')
+    c = encoder.SourceConfig(values, _DEFAULTS, path)
+    c.require(add_bias_kv=False, rescaling_factor=None, pre_layer_norm=True, embed_scale=1.0)
+    c.require(bias_word_embedding=False, mask_before_attention=False, layer_norm_eps=1e-5)
+    c.require(use_glu_in_ffn=v2, add_bias_ffn=not v2, use_rotary_embedding=v2)
+    c.require(ffn_activation_name=('swish', 'silu') if v2 else 'gelu-no-approx')
+    c.require(positional_embedding=None if v2 else 'learned')
     if c['attention_heads'] and values.get('key_dim') is not None:
-        c.demand(key_dim=c['embed_dim'] // c['attention_heads'])
+        c.require(key_dim=c['embed_dim'] // c['attention_heads'])
     return c.build(
         lambda: bert.BertConfig(
             vocab=c['vocab'],
@@ -74,15 +79,15 @@ def from_source(values: Mapping[str, Any], kind: str, path: Any = None) -> bert.
 
 
 def to_source(c: bert.BertConfig, kind: str) -> dict[str, Any]:
-    """The hyperparams.json that the authors' JAX code reads.
+    """The fields of the hyperparams.json for the authors' JAX code.
 
     Raises:
-        UsageError: their code has one epsilon and one kind of head.
+        UsageError: another epsilon, a tied head or a norm of embeddings, which their code lacks.
     """
     if c.epsilon != 1e-5 or c.head != 'untied' or c.embed_norm:
         raise errors.UsageError(
-            f"--format=npz: the authors' JAX code has norms of epsilon 1e-5, not {c.epsilon}, an untied head and no norm "
-            'before the blocks. Use --format=safetensors'
+            f"--format=npz: the authors' JAX code has norms of epsilon 1e-5, not {c.epsilon}, an untied "
+            'head and no norm before the blocks. Fix: use --format=safetensors'
         )
     v2 = kind == 'nt_v2'
     return {
@@ -107,47 +112,56 @@ def to_source(c: bert.BertConfig, kind: str) -> dict[str, Any]:
     }
 
 
+def _linear(
+    source: str, target: str, transform=rules.IDENTITY, bias=rules.IDENTITY
+) -> list[rules.Rule]:
+    """The rules of a Haiku linear layer; `bias=None` if it has none."""
+    kernel = [rules.Rule(f'{source}/w', f'{target}/kernel', transform)]
+    return kernel + ([rules.Rule(f'{source}/b', f'{target}/bias', bias)] if bias else [])
+
+
+def _norm(source: str, target: str) -> list[rules.Rule]:
+    """The rules of a Haiku layer norm."""
+    return [
+        rules.Rule(f'{source}/scale', f'{target}/scale'),
+        rules.Rule(f'{source}/offset', f'{target}/bias'),
+    ]
+
+
 def table(c: bert.BertConfig, module: str = '') -> list[rules.Rule]:
-    """The rules for the names of InstaDeep's JAX code, whose matrices are [in, out].
+    """The rules for the names of InstaDeep's JAX code, for a model of the sizes of `c`.
 
     Args:
-        module: the module's name and '/', which files differ in.
+        c: config of the model.
+        module: the name of the module and '/'; '' where `OLD_NAMES` removed it.
     """
-    w = encoder.ways(c, transposed=False)
+    w = encoder.layouts(c, transposed=False)
     layer, block = f'{module}attention_layer_{{n}}/~', encoder.BLOCK
     head = f'{module}~/roberta_lm_head/~'
 
-    def linear(source: str, target: str, way=rules.SAME, bias=rules.SAME) -> list[rules.Rule]:
-        found = [rules.Rule(f'{source}/w', f'{target}/kernel', way)]
-        return found + ([rules.Rule(f'{source}/b', f'{target}/bias', bias)] if bias else [])
-
-    def norm(source: str, target: str) -> list[rules.Rule]:
-        pairs = (('scale', 'scale'), ('offset', 'bias'))
-        return [rules.Rule(f'{source}/{theirs}', f'{target}/{ours}') for theirs, ours in pairs]
-
-    found = [
+    rows = [
         rules.Rule(f'{module}~/embed/embeddings', 'params/words/embedding', w.words),
-        *linear(f'{layer}/self_attention/mha_output', f'{block}/attention', w.from_heads),
-        *norm(f'{layer}/self_attention_layer_norm', f'{block}/attention_norm'),
-        *norm(f'{layer}/final_layer_norm', f'{block}/mlp_norm'),
-        *norm(f'{head}/emb_layer_norm_after', 'params/final_norm'),
-        *linear(f'{head}/lm_head_fc_1', 'params/head'),
-        *norm(f'{head}/lm_head_layer_norm', 'params/head_norm'),
+        *_linear(f'{layer}/self_attention/mha_output', f'{block}/attention', w.from_heads),
+        *_norm(f'{layer}/self_attention_layer_norm', f'{block}/attention_norm'),
+        *_norm(f'{layer}/final_layer_norm', f'{block}/mlp_norm'),
+        *_norm(f'{head}/emb_layer_norm_after', 'params/final_norm'),
+        *_linear(f'{head}/lm_head_fc_1', 'params/head'),
+        *_norm(f'{head}/lm_head_layer_norm', 'params/head_norm'),
         rules.Rule(f'{head}/lm_final_fc/w', 'params/decoder/kernel', w.decoder),
         rules.Rule(f'{head}/lm_final_fc/b', 'params/head_bias', w.words),
     ]
     for name in ('query', 'key', 'value'):
         source, target = f'{layer}/self_attention/{name}', f'{block}/attention/{name}'
-        found += linear(source, target, w.to_heads, w.heads)
+        rows += _linear(source, target, w.to_heads, w.heads)
     if c.positions == 'counted':
-        place = f'{module}~/esm_learned_positional_embeddings/~/embed/embeddings'
-        found.append(rules.Rule(place, 'params/positions/embedding'))
+        positions = f'{module}~/esm_learned_positional_embeddings/~/embed/embeddings'
+        rows.append(rules.Rule(positions, 'params/positions/embedding'))
     if c.embed_norm:
-        found += norm(f'{module}~/emb_layer_norm_before', 'params/embed_norm')
+        rows += _norm(f'{module}~/emb_layer_norm_before', 'params/embed_norm')
     if c.feed_forward == 'gelu':
-        found += linear(f'{layer}/fc1', f'{block}/mlp/up')
-        return found + linear(f'{layer}/fc2', f'{block}/mlp/down')
+        rows += _linear(f'{layer}/fc1', f'{block}/mlp/up')
+        return rows + _linear(f'{layer}/fc2', f'{block}/mlp/down')
     for i, name in enumerate(('gate', 'up')):
         target = f'{block}/mlp/{name}/kernel'
-        found.append(rules.Rule(f'{layer}/fc1/w', target, part=(i, 2), axis=1))
-    return found + linear(f'{layer}/fc2', f'{block}/mlp/down', bias=None)
+        rows.append(rules.Rule(f'{layer}/fc1/w', target, part=(i, 2), axis=1))
+    return rows + _linear(f'{layer}/fc2', f'{block}/mlp/down', bias=None)

@@ -1,8 +1,8 @@
-"""Tables of rules between a source's tensors and a parameter tree, each complete or refused.
+"""Tables of rules between the tensors of a source and a parameter tree.
 
-A rule says which tensor becomes which parameter and how its layout changes, in both directions, so that one table both
-reads and writes. Nothing is skipped in silence: every tensor must be consumed or named as ignored, every parameter must
-be filled, and shapes must be equal; all that is wrong is told in one error.
+A rule names the tensor that becomes a parameter and how its layout changes, in both directions, so one
+table both reads and writes. A table must be complete: every tensor is used or listed as ignored, every
+parameter is filled, and shapes are equal. Everything that does not match is reported in one error.
 """
 
 import dataclasses
@@ -15,59 +15,65 @@ import numpy as np
 
 from genojax import errors
 
-LAYER = '{n}'  # in a rule's source: the number of a layer, 0, 1, ...; such parameters are stacked on axis 0
+# In the source name of a rule: the index of a layer, 0, 1, ... Such parameters are stacked on axis 0.
+LAYER = '{n}'
 
 
 @dataclasses.dataclass(frozen=True)
-class Way:
-    """How a tensor's layout changes; `write` is the inverse of `read`, exactly."""
+class LayoutTransform:
+    """How the layout of a tensor changes; `write` is the exact inverse of `read`."""
 
     read: Callable[[np.ndarray], np.ndarray]
     write: Callable[[np.ndarray], np.ndarray]
 
 
-def _same(x: np.ndarray) -> np.ndarray:
+def _identity(x: np.ndarray) -> np.ndarray:
     return x
 
 
-SAME = Way(_same, _same)
-TRANSPOSED = Way(np.transpose, np.transpose)  # torch's [out, in] to [in, out]; reverses all axes
+IDENTITY = LayoutTransform(_identity, _identity)
+TRANSPOSE = LayoutTransform(np.transpose, np.transpose)  # reverses all axes: torch's [out, in]
 
 
-def reshaped(read: Sequence[int], write: Sequence[int], transposed: bool = True) -> Way:
-    """A matrix whose axes are split or joined: the source transposed (torch's [out, in]), then in the shape `read`.
+def reshape(read: Sequence[int], write: Sequence[int], transposed: bool = True) -> LayoutTransform:
+    """Splits or joins the axes of a matrix; a transposed source (torch's [out, in]) is reversed first.
 
     Args:
-        read: the parameter's shape; one -1 is worked out.
-        write: the shape before transposing back; one -1 is worked out.
+        read: shape of the parameter; one size may be -1.
+        write: shape of the source before it is transposed back; one size may be -1.
+        transposed: whether the axes of the source are reversed.
     """
-    turn = np.transpose if transposed else _same
-    return Way(lambda x: turn(x).reshape(read), lambda x: turn(x.reshape(write)))
+    reverse = np.transpose if transposed else _identity
+    return LayoutTransform(lambda x: reverse(x).reshape(read), lambda x: reverse(x.reshape(write)))
 
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """One parameter and the tensor it is read from.
+    """One parameter and the tensor that it is read from.
 
     Attributes:
-        source: the tensor's name; with `{n}` one tensor a layer.
-        target: the parameter's path, its collection first: 'params/layers/block/mlp/up/kernel'. With `{n}` in the
-            source the layers are stacked on axis 0.
-        part: (i, of): this parameter is the i-th of `of` equal slices of the tensor along `axis`; the other slices
-            have rules of their own. (0, 1) is the whole tensor.
-        axis: of the source tensor, before `way`.
+        source: name of the tensor; with `{n}` there is one tensor per layer.
+        target: path of the parameter, its collection first: 'params/layers/block/mlp/up/kernel'. With
+            `{n}` in the source, the layers are stacked on axis 0.
+        transform: change of layout from the tensor to the parameter.
+        part: (i, count): the parameter is the i-th of `count` equal slices of the tensor along `axis`;
+            other rules read the other slices. (0, 1) is the whole tensor.
+        axis: axis of the source tensor, before `transform`.
     """
 
     source: str
     target: str
-    way: Way = SAME
+    transform: LayoutTransform = IDENTITY
     part: tuple[int, int] = (0, 1)
     axis: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Tie:
-    """A second name for a tensor that the model holds once: it may be absent, and must be equal where it is not."""
+    """A second name of a tensor that the model holds once.
+
+    The source may omit it; where it is present, it must be equal to the tensor named `equals`.
+    """
 
     source: str
     equals: str
@@ -81,127 +87,142 @@ def read(
     ties: Sequence[Tie] = (),
     path: Any = None,
 ) -> dict[str, Any]:
-    """The variables (collection -> nested parameters, numpy, in the dtypes of `abstract`) that the tensors hold.
+    """Fills a tree of variables from the tensors of a source.
 
     Args:
-        tensors: by name; one is fetched at a time, so a lazy mapping needs no second copy of the model.
-        abstract: nested dictionaries of anything with a shape and a dtype: the tree to fill.
-        ignored: names (fnmatch patterns: *, ?) of tensors that carry nothing we use.
-        path: of the source, for the message.
+        rules: one per parameter.
+        tensors: by name. One is fetched at a time, so a lazy mapping needs no second copy in memory.
+        abstract: the tree to fill: nested dictionaries of anything with a shape and a dtype.
+        ignored: names of tensors without a use here, as fnmatch patterns (*, ?).
+        ties: second names of tensors.
+        path: of the source, for error messages.
+
+    Returns:
+        Collection -> nested numpy parameters, in the dtypes of `abstract`.
 
     Raises:
-        InputError: CV01, naming everything that is missing, left over or of another shape.
+        InputError: CV01, listing everything that is missing, left over or of another shape.
     """
     goals = flatten(abstract)
-    wrong = _mistakes_of_names(rules, tensors, goals, ignored, ties)
+    problems = _name_problems(rules, tensors, goals, ignored, ties)
     filled: dict[str, np.ndarray] = {}
     for rule in rules:
-        goal = goals.get(rule.target)
-        if goal is None:
-            continue
-        filled[rule.target] = np.empty(goal.shape, goal.dtype)
-        for name, layer in _names(rule, goal.shape):
-            if name not in tensors:
-                continue
-            found = tensors[name]
-            room = filled[rule.target] if layer is None else filled[rule.target][layer]
-            problem = _fill(room, found, rule)
-            if problem:
-                wrong.append(f'{name}: {problem}')
-    wrong += [
+        if rule.target in goals:
+            goal = goals[rule.target]
+            filled[rule.target] = np.empty(goal.shape, goal.dtype)
+            problems += _fill_parameter(filled[rule.target], rule, tensors)
+    problems += [
         f'{tie.source} is not equal to {tie.equals}, with which it is tied'
         for tie in ties
         if tie.source in tensors
         and tie.equals in tensors
         and not np.array_equal(tensors[tie.source], tensors[tie.equals])
     ]
-    if wrong:
-        raise errors.InputError('CV01', '; '.join(wrong), path=path)
+    if problems:
+        raise errors.InputError('CV01', '; '.join(problems), path=path)
     return unflatten(filled)
 
 
-def _fill(room: np.ndarray, tensor: np.ndarray, rule: Rule) -> str:
-    """Puts a tensor in its place; what is wrong with it, if something is."""
+def _fill_parameter(
+    parameter: np.ndarray, rule: Rule, tensors: Mapping[str, np.ndarray]
+) -> list[str]:
+    """Copies the tensors of a rule into its parameter; returns what does not fit. Skips absent ones."""
+    problems = []
+    for name, layer in _source_names(rule, parameter.shape):
+        if name in tensors:
+            target = parameter if layer is None else parameter[layer]
+            problem = _fill(target, tensors[name], rule)
+            if problem:
+                problems.append(f'{name}: {problem}')
+    return problems
+
+
+def _fill(target: np.ndarray, tensor: np.ndarray, rule: Rule) -> str:
+    """Copies a tensor into `target`; returns the problem if it does not fit, else ''."""
     index, count = rule.part
-    whole = count == 1 or (rule.axis < tensor.ndim and not tensor.shape[rule.axis] % count)
-    if not whole:
-        return f'shape {tensor.shape} cannot be cut into {count} along axis {rule.axis}'
+    divides = count == 1 or (rule.axis < tensor.ndim and not tensor.shape[rule.axis] % count)
+    if not divides:
+        return f'shape {tensor.shape} cannot be split into {count} along axis {rule.axis}'
+    part = np.split(tensor, count, rule.axis)[index] if count > 1 else tensor
     try:
-        value = rule.way.read(np.split(tensor, count, rule.axis)[index] if count > 1 else tensor)
+        value = rule.transform.read(part)
     except ValueError:
-        return f'shape {tensor.shape} does not fit {rule.target} {room.shape}'
-    if value.shape != room.shape:
-        return f'shape {tensor.shape} gives {value.shape}, but {rule.target} is {room.shape}'
-    room[...] = value
+        return f'shape {tensor.shape} does not fit {rule.target} {target.shape}'
+    if value.shape != target.shape:
+        return f'shape {tensor.shape} gives {value.shape}, but {rule.target} is {target.shape}'
+    target[...] = value
     return ''
 
 
-def _mistakes_of_names(rules, tensors, goals, ignored, ties) -> list[str]:
-    """What is missing or left over, judged by names alone; the layers of one rule share a line."""
-    wrong = []
+def _name_problems(rules, tensors, goals, ignored, ties) -> list[str]:
+    """What is missing or left over, by names alone; the layers of one rule share a line."""
+    problems = []
     known = {tie.source for tie in ties}
     for rule in rules:
-        goal = goals.get(rule.target)
-        if goal is None:
-            wrong.append(f'the model has no {rule.target}, which {rule.source} would fill')
+        if rule.target not in goals:
+            problems.append(f'the model has no {rule.target}, which {rule.source} would fill')
             continue
-        names = list(_names(rule, goal.shape))
+        names = list(_source_names(rule, goals[rule.target].shape))
         known.update(name for name, _ in names)
-        missing = [(name, layer) for name, layer in names if name not in tensors]
-        if missing and missing[0][1] is None:
-            wrong.append(f'{rule.source} is missing')
-        elif missing:
-            layers = ','.join(str(layer) for _, layer in missing)
-            wrong.append(f'{rule.source} is missing for n={layers}')
+        missing = [layer for name, layer in names if name not in tensors]
+        if missing:
+            layers = '' if missing[0] is None else f' for n={",".join(map(str, missing))}'
+            problems.append(f'{rule.source} is missing{layers}')
     filled = {rule.target for rule in rules}
-    wrong += [f'nothing fills {target}' for target in goals if target not in filled]
+    problems += [f'no tensor fills {target}' for target in goals if target not in filled]
     for name in tensors:
         if name not in known and not is_ignored(name, ignored):
-            wrong.append(f'{name} is left over')
-    return sorted(set(wrong), key=wrong.index)
+            problems.append(f'{name} is left over')
+    return list(dict.fromkeys(problems))
 
 
 def write(rules: Sequence[Rule], variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The source's tensors by their names: the inverse of `read`, without ignored and tied names.
+    """The tensors of the source by name: the inverse of `read`, without ignored and tied names.
 
     Raises:
-        InputError: CV01, a rule's parameter is absent or a parameter has no rule.
+        InputError: CV01, the parameter of a rule is absent, or a parameter has no rule.
     """
     values = flatten(variables)
     targets = {rule.target for rule in rules}
-    wrong = [f'there is no {target}' for target in sorted(targets - values.keys())]
-    wrong += [f'no rule writes {target}' for target in sorted(values.keys() - targets)]
-    if wrong:
-        raise errors.InputError('CV01', '; '.join(wrong))
+    problems = [f'there is no {target}' for target in sorted(targets - values.keys())]
+    problems += [f'no rule writes {target}' for target in sorted(values.keys() - targets)]
+    if problems:
+        raise errors.InputError('CV01', '; '.join(problems))
     parts: dict[str, list[tuple[int, int, np.ndarray]]] = {}
     for rule in rules:
         value = np.asarray(values[rule.target])
-        for name, layer in _names(rule, value.shape):
-            one = rule.way.write(value if layer is None else value[layer])
-            parts.setdefault(name, []).append((rule.part[0], rule.axis, one))
-    return {name: _join(found) for name, found in parts.items()}
+        for name, layer in _source_names(rule, value.shape):
+            part = rule.transform.write(value if layer is None else value[layer])
+            parts.setdefault(name, []).append((rule.part[0], rule.axis, part))
+    return {name: _join(parts_of_one) for name, parts_of_one in parts.items()}
 
 
 def _join(parts: list[tuple[int, int, np.ndarray]]) -> np.ndarray:
+    """Concatenates parts, each (index, axis, array), in the order of their indices."""
     if len(parts) == 1:
         return np.asarray(parts[0][2], order='C')
     ordered = sorted(parts, key=lambda part: part[0])
     return np.ascontiguousarray(np.concatenate([x for _, _, x in ordered], axis=ordered[0][1]))
 
 
-def _names(rule: Rule, shape: Sequence[int]) -> Iterable[tuple[str, int | None]]:
-    """The source names of a rule, with the place on axis 0 of the parameter that each fills."""
+def _source_names(rule: Rule, shape: Sequence[int]) -> Iterable[tuple[str, int | None]]:
+    """The tensors of a rule, each with the index on axis 0 of the parameter that it fills."""
     if LAYER not in rule.source:
         return [(rule.source, None)]
     return [(rule.source.replace(LAYER, str(n)), n) for n in range(shape[0])]
 
 
 def is_ignored(name: str, ignored: Sequence[str]) -> bool:
+    """Whether one of the patterns matches the name."""
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in ignored)
 
 
-def renamed(tensors: Mapping[str, Any], changes: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
-    """The same tensors under new names: each (pattern, replacement) is a regular expression, applied in order.
+def rename(tensors: Mapping[str, Any], changes: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
+    """The same tensors under new names.
+
+    Args:
+        tensors: by name.
+        changes: regular expressions and their replacements, applied in order.
 
     Raises:
         InputError: CV01, two tensors would have the same name.
@@ -214,11 +235,16 @@ def renamed(tensors: Mapping[str, Any], changes: Sequence[tuple[str, str]]) -> M
         if new in names:
             raise errors.InputError('CV01', f'{old} and {names[new]} are both {new}')
         names[new] = old
-    return Renamed(tensors, names)
+    return RenamedTensors(tensors, names)
 
 
-class Renamed(Mapping):
-    """A mapping seen under other names; values are fetched when asked for."""
+class RenamedTensors(Mapping):
+    """A lazy view of a mapping under other names.
+
+    Args:
+        tensors: by their own names.
+        names: new name -> own name.
+    """
 
     def __init__(self, tensors: Mapping[str, Any], names: Mapping[str, str]):
         self._tensors, self._names = tensors, names
@@ -227,7 +253,7 @@ class Renamed(Mapping):
         return self._tensors[self._names[name]]
 
     def __contains__(self, name):
-        return name in self._names  # without fetching it
+        return name in self._names  # without fetching the value
 
     def __iter__(self):
         return iter(self._names)
@@ -237,11 +263,11 @@ class Renamed(Mapping):
 
 
 def flatten(tree: Mapping[str, Any], path: str = '') -> dict[str, Any]:
-    """'a/b/c' -> leaf."""
+    """Nested dictionaries as one of 'a/b/c' -> leaf."""
     flat = {}
     for key, value in tree.items():
-        where = f'{path}{key}'
-        flat |= flatten(value, f'{where}/') if isinstance(value, Mapping) else {where: value}
+        name = f'{path}{key}'
+        flat |= flatten(value, f'{name}/') if isinstance(value, Mapping) else {name: value}
     return flat
 
 

@@ -1,7 +1,8 @@
-"""A converted model: in memory, and as a directory of its own.
+"""A converted model in memory, and as a directory.
 
-The directory holds `model.json` (the model's config, its tokenizer, licence and provenance), `checkpoints/0` (the parameters,
-with hashes) and, where the tokenizer is a file, that file. A run starts from it (`init_from`) as from a workdir.
+The directory holds `model.json` (model config, tokenizer, licence and provenance), `checkpoints/0` (the
+parameters, with hashes) and, if the tokenizer needs one, its file. A run can start from such a directory
+(`init_from`) as from the workdir of another run.
 """
 
 import dataclasses
@@ -21,13 +22,14 @@ VERSION = 1  # of model.json
 
 
 @dataclasses.dataclass(frozen=True)
-class Kind:
-    """A family of published models.
+class ModelKind:
+    """A kind of published models.
 
     Attributes:
+        title: name for users.
         license: of the published weights, as their authors state it.
         origin: where they are published.
-        formats: that `save` writes, the first by default.
+        formats: formats that `save` can write, the default first.
         note: what a user must know before using the weights.
     """
 
@@ -39,12 +41,14 @@ class Kind:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Found:
-    """What a family read from a source.
+class SourceModel:
+    """What a family reads from a source.
 
     Attributes:
+        config: of the model here.
         variables: collection -> parameters, numpy.
-        ignored: names of tensors that the model has no use for.
+        tokenizer: whose ids the model was trained with.
+        ignored: names of tensors that the model does not use.
     """
 
     config: models.ModelConfig
@@ -54,12 +58,16 @@ class Found:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Loaded:
-    """A model with everything that must travel with it.
+class ConvertedModel:
+    """A model with its tokenizer, licence and provenance.
 
     Attributes:
+        config: of the model here.
+        params: nested numpy parameters.
         extra: the untrained collections (batch statistics).
-        provenance: kind, source, SHA-256 of its files, what was ignored; JSON.
+        tokenizer: whose ids the model was trained with.
+        license: of the weights.
+        provenance: kind, source, SHA-256 of its files, ignored tensors; JSON.
     """
 
     config: models.ModelConfig
@@ -70,13 +78,13 @@ class Loaded:
     provenance: dict[str, Any]
 
     def count(self) -> int:
-        """Parameters, without the untrained collections."""
+        """Number of parameters, without the untrained collections."""
         return sum(np.size(leaf) for leaf in jax.tree.leaves(self.params))
 
 
 @dataclasses.dataclass(frozen=True)
-class _Described:
-    """model.json, as far as a dataclass can say it."""
+class _StoredConfigs:
+    """The fields of model.json that are configs."""
 
     model: models.ModelConfig
     tokenizer: tokenizers.TokenizerConfig
@@ -86,6 +94,7 @@ def abstract(config: models.ModelConfig, example: Any = None) -> dict[str, Any]:
     """Collection -> nested shapes and dtypes of a model's variables; nothing is computed.
 
     Args:
+        config: of the model.
         example: an input; by default one row of eight tokens.
     """
     example = jax.ShapeDtypeStruct((1, 8), jnp.int32) if example is None else example
@@ -94,64 +103,62 @@ def abstract(config: models.ModelConfig, example: Any = None) -> dict[str, Any]:
 
 
 def is_converted(path: pathlib.Path) -> bool:
+    """Whether `path` is the directory of a converted model."""
     return (pathlib.Path(path) / 'model.json').is_file()
 
 
-def write(loaded: Loaded, directory: pathlib.Path) -> None:
-    """Make the directory of a converted model; it is whole when its model.json is there.
+def write(model: ConvertedModel, directory: pathlib.Path) -> None:
+    """Writes the directory of a converted model; model.json comes last and marks it complete.
 
     Raises:
-        UsageError: the directory holds something already.
+        UsageError: the directory is not empty.
     """
-    directory = pathlib.Path(directory)
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise errors.UsageError(f'{directory} is not empty; name a new directory')
-    directory.mkdir(parents=True, exist_ok=True)
-    tokenizer = tokenizers.copy_file(loaded.tokenizer, directory)
+    directory = files.new_directory(directory)
+    tokenizer = tokenizers.copy_file(model.tokenizer, directory)
     checkpoints = checkpoint.Checkpoints(directory / 'checkpoints', keep=1)
-    checkpoints.save(0, {'params': loaded.params, 'extra': loaded.extra}, {})
+    checkpoints.save(0, {'params': model.params, 'extra': model.extra}, {})
     checkpoints.close()
-    described = {
+    values = {
         'version': VERSION,
-        'model': configs.to_dict(loaded.config),
+        'model': configs.to_dict(model.config),
         'tokenizer': tokenizers.with_relative_file(configs.to_dict(tokenizer)),
-        'license': loaded.license,
-        'provenance': loaded.provenance,
+        'license': model.license,
+        'provenance': model.provenance,
     }
-    files.write_json(directory / 'model.json', described)
+    files.write_json(directory / 'model.json', values)
 
 
-def describe(directory: pathlib.Path) -> Loaded:
-    """A converted directory without its parameters, which are left empty.
+def describe(directory: pathlib.Path) -> ConvertedModel:
+    """Reads a converted directory without its parameters, which are left empty.
 
     Raises:
-        UsageError: it is no converted directory.
-        DamageError: its model.json is not what was written.
+        UsageError: the directory has no model.json.
+        DamageError: its model.json is damaged or of another version.
     """
     path = pathlib.Path(directory) / 'model.json'
     if not path.is_file():
-        raise errors.UsageError(f'{directory} is no converted model: it has no model.json')
-    found = files.read_json(path)
-    missing = sorted({'version', 'model', 'tokenizer', 'license', 'provenance'} - found.keys())
-    if missing or found['version'] != VERSION:
-        what = f'lacks {missing[0]}' if missing else f'is of version {found["version"]}'
-        raise errors.DamageError(f'{path} {what}. Fix: convert the source again')
-    tokenizer = tokenizers.with_absolute_file(found['tokenizer'], path.parent)
-    described = configs.from_dict(_Described, {'model': found['model'], 'tokenizer': tokenizer})
-    return Loaded(
-        described.model, {}, {}, described.tokenizer, found['license'], found['provenance']
+        raise errors.UsageError(f'{directory} is not a converted model: it has no model.json')
+    values = files.read_json(path)
+    missing = sorted({'version', 'model', 'tokenizer', 'license', 'provenance'} - values.keys())
+    if missing or values['version'] != VERSION:
+        problem = f'lacks {missing[0]}' if missing else f'is of version {values["version"]}'
+        raise errors.DamageError(f'{path} {problem}. Fix: convert the source again')
+    tokenizer = tokenizers.with_absolute_file(values['tokenizer'], path.parent)
+    stored = configs.from_dict(_StoredConfigs, {'model': values['model'], 'tokenizer': tokenizer})
+    return ConvertedModel(
+        stored.model, {}, {}, stored.tokenizer, values['license'], values['provenance']
     )
 
 
-def read(directory: pathlib.Path) -> Loaded:
-    """A converted directory, its parameters checked against their hashes.
+def read(directory: pathlib.Path) -> ConvertedModel:
+    """Reads a converted directory and compares its parameters with their hashes.
 
     Raises:
-        UsageError: it is no converted directory.
-        DamageError: a file is not what was written.
+        UsageError: the directory has no model.json.
+        DamageError: a file is damaged.
     """
-    loaded = describe(directory)
+    model = describe(directory)
     checkpoints = checkpoint.Checkpoints(pathlib.Path(directory) / 'checkpoints', read_only=True)
     state = checkpoints.restore_raw(0)
     checkpoints.close()
-    return dataclasses.replace(loaded, params=state['params'], extra=state.get('extra') or {})
+    return dataclasses.replace(model, params=state['params'], extra=state.get('extra') or {})

@@ -1,10 +1,12 @@
-"""Sorted tables in LevelDB's format, and the two ways of writing numbers that they and protocol buffers share.
+"""Sorted tables in LevelDB's format, and the encoding of numbers shared with protocol buffers.
 
-A table is a row of blocks, each followed by a byte for its compression and a masked CRC-32C of all that; a block is a
-row of entries (how many bytes the key shares with the one before, how many follow, how many the value has; then these)
-and the list of places where nothing is shared. The last block maps each other block's last key, or one between it and
-the next block's first, to the block's place, and a footer of 48 bytes says where it is. Nothing is believed before its
-checksum fits.
+A table is a sequence of blocks. Each block is followed by a byte that names its compression and by a
+masked CRC-32C of block and byte. A block is a list of entries and an array of restarts: the offsets of
+entries whose keys are stored in full. An entry holds the number of bytes that its key shares with the
+key before it, the number of further bytes of the key, the number of bytes of the value, then these
+bytes. The last block is the index: it maps a key, not less than any in a block and less than any in the
+next one, to the handle (offset and size) of that block. A footer of 48 bytes holds the handle of the
+index. Bytes are used only after their checksum was compared.
 """
 
 import pathlib
@@ -14,137 +16,175 @@ from genojax import errors
 from genojax.convert import crc32c
 
 MAGIC = 0xDB4775248B80FB57  # the last eight bytes of a table
-FOOTER = 48  # two block handles, zeros up to byte 40, the magic number
-TRAILER = 5  # after each block: the kind of compression and the checksum
-BLOCK = 1 << 18  # bytes at which a block is closed; TensorFlow's
-RESTART = 16  # entries after which one shares nothing, where a binary search can begin
+FOOTER_SIZE = 48  # two block handles, zeros up to byte 40, the magic number
+TRAILER_SIZE = 5  # after each block: the kind of compression and the checksum
+BLOCK_SIZE = 1 << 18  # bytes after which TensorFlow ends a block
+RESTART_INTERVAL = 16  # entries between two whose keys are stored in full
+
+Entries = Iterator[tuple[bytes, tuple[bytes, int]]]  # key, (value, offset of the value in the file)
 
 
 def damage(path: pathlib.Path, offset: int, problem: str) -> errors.DamageError:
-    return errors.DamageError(f'{path}: byte {offset}: {problem}; get the file again')
+    """The error for bytes that no writer produces. `offset` is that of the first wrong byte."""
+    return errors.DamageError(f'{path}: byte {offset}: {problem}. Fix: get the file again')
 
 
-class Reader:
-    """Bytes read in order; `at` is where the first of them lies in the file."""
+class ByteReader:
+    """Reads bytes in order.
 
-    def __init__(self, path: pathlib.Path, data: bytes, at: int):
-        self.path, self.data, self.at, self.place = path, data, at, 0
+    Args:
+        path: of the file, for error messages.
+        data: the bytes to read.
+        start: offset in the file of their first byte.
+    """
+
+    def __init__(self, path: pathlib.Path, data: bytes, start: int):
+        self.path, self.data, self.start, self.position = path, data, start, 0
 
     def __bool__(self) -> bool:
-        return self.place < len(self.data)
+        """Whether bytes are left."""
+        return self.position < len(self.data)
+
+    @property
+    def offset(self) -> int:
+        """Offset in the file of the next byte."""
+        return self.start + self.position
 
     def damage(self, problem: str) -> errors.DamageError:
-        return damage(self.path, self.at + self.place, problem)
+        return damage(self.path, self.offset, problem)
 
     def take(self, count: int) -> bytes:
-        if count > len(self.data) - self.place:
-            raise self.damage(f'{count} bytes are wanted, {len(self.data) - self.place} are left')
-        self.place += count
-        return self.data[self.place - count : self.place]
+        """The next `count` bytes."""
+        left = len(self.data) - self.position
+        if count > left:
+            raise self.damage(f'{count} bytes are needed, {left} are left')
+        self.position += count
+        return self.data[self.position - count : self.position]
 
     def fixed(self, size: int) -> int:
-        """A little-endian number of so many bytes."""
+        """A little-endian unsigned number of `size` bytes."""
         return int.from_bytes(self.take(size), 'little')
 
     def varint(self, bits: int = 63) -> int:
-        """A number in groups of seven bits, the lowest first; negative ones (bit 63) mean nothing in these files."""
+        """A number of at most `bits` bits in groups of seven, the lowest first.
+
+        Negative numbers set bit 63; the fields used here have none.
+        """
         value = 0
         for shift in range(0, 70, 7):
             byte = self.fixed(1)
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
-                # A zero last group says nothing; in the footer, where no checksum is, it would be a flipped bit.
+                # Writers never add a zero group. In the footer, which has no checksum, it is damage.
                 if shift and not byte:
-                    raise self.damage('a number with an empty last group')
+                    raise self.damage('a number ends with an empty group of bits')
                 if value >> bits:
-                    raise self.damage(f'{value} is too large a number')
+                    raise self.damage(f'the number {value} is too large')
                 return value
-        raise self.damage('a number of more than ten bytes')
+        raise self.damage('a number has more than ten bytes')
 
-    def fields(self) -> Iterator[tuple[int, 'int | Reader']]:
-        """Field numbers and values of a protocol-buffer message; a nested message or text is a reader."""
+    def fields(self) -> Iterator[tuple[int, 'int | ByteReader']]:
+        """The fields of a protocol-buffer message: number and value.
+
+        The value of a nested message or a text is a reader of its bytes.
+        """
         while self:
             tag = self.varint()
-            field, wire = tag >> 3, tag & 7
-            if wire == 0:
-                yield field, self.varint(64)
-            elif wire == 2:
+            number, wire_type = tag >> 3, tag & 7
+            if wire_type == 0:
+                yield number, self.varint(64)
+            elif wire_type == 2:
                 length = self.varint()
-                at = self.at + self.place
-                yield field, Reader(self.path, self.take(length), at)
-            elif wire in (1, 5):
-                yield field, self.fixed(8 if wire == 1 else 4)
+                start = self.offset
+                yield number, ByteReader(self.path, self.take(length), start)
+            elif wire_type in (1, 5):
+                yield number, self.fixed(8 if wire_type == 1 else 4)
             else:
-                raise self.damage(f'field {field} is of unknown wire type {wire}')
+                raise self.damage(f'field {number} has the unknown wire type {wire_type}')
 
     def numbers(self, names: Mapping[int, str]) -> dict[str, int]:
-        """The named numeric fields of a message, 0 where absent; the others are passed over."""
-        found = dict.fromkeys(names.values(), 0)
-        for field, value in self.fields():
-            if field in names:
-                if isinstance(value, Reader):
-                    raise self.damage(f'{names[field]} should be a number')
-                found[names[field]] = value
-        return found
+        """Numeric fields of a message by name; 0 where absent.
+
+        Args:
+            names: field number -> name. Other fields are skipped.
+        """
+        values = dict.fromkeys(names.values(), 0)
+        for number, value in self.fields():
+            if number in names:
+                if isinstance(value, ByteReader):
+                    raise self.damage(f'{names[number]} is not a number')
+                values[names[number]] = value
+        return values
 
 
-def read(path: pathlib.Path) -> Iterator[tuple[bytes, tuple[bytes, int]]]:
-    """Keys of a sorted table with their values and the bytes of the file where these begin."""
+def read(path: pathlib.Path) -> Entries:
+    """The entries of a table, in the order of their keys.
+
+    Raises:
+        DamageError: a checksum does not match or a structure is invalid.
+        InputError: CV05, a block is compressed.
+    """
     data = path.read_bytes()
-    if len(data) < FOOTER or int.from_bytes(data[-8:], 'little') != MAGIC:
-        problem = 'this is no TensorFlow checkpoint index, or its end is cut off'
+    if len(data) < FOOTER_SIZE or int.from_bytes(data[-8:], 'little') != MAGIC:
+        problem = 'not the index of a TensorFlow checkpoint, or its end is cut off'
         raise damage(path, max(0, len(data) - 8), problem)
-    footer = Reader(path, data[-FOOTER:-8], len(data) - FOOTER)
+    footer = ByteReader(path, data[-FOOTER_SIZE:-8], len(data) - FOOTER_SIZE)
     meta, index = [(footer.varint(), footer.varint()) for _ in range(2)]
-    if any(footer.take(len(footer.data) - footer.place)):
-        raise footer.damage('there should be zeros here')
-    end = 0  # blocks follow one another without gaps, so that every byte is under some checksum
-    last = None
-    for key, (value, at) in _block(path, data, *index):
-        handle = Reader(path, value, at)
+    if any(footer.take(len(footer.data) - footer.position)):
+        raise footer.damage('padding that is not zero')
+    # Blocks must be adjacent, so that every byte is covered by a checksum.
+    end = 0
+    last_key = None
+    for block_key, (value, start) in _read_block(path, data, *index):
+        handle = ByteReader(path, value, start)
         offset, size = handle.varint(), handle.varint()
         if offset != end or handle:
-            raise handle.damage(f'the block of {key!r} does not follow the one before it')
-        for name, found in _block(path, data, offset, size):
-            if last is not None and name <= last:
-                raise damage(path, found[1], f'the names {last!r} and {name!r} are out of order')
-            last = name
-            yield name, found
-        end = offset + size + TRAILER
-    for offset, size in (meta, index):
+            raise handle.damage(f'the block of {block_key!r} does not follow the one before it')
+        for key, entry in _read_block(path, data, offset, size):
+            if last_key is not None and key <= last_key:
+                raise damage(path, entry[1], f'keys {last_key!r} and {key!r} are out of order')
+            last_key = key
+            yield key, entry
+        end = offset + size + TRAILER_SIZE
+    _check_last_blocks(path, data, end, (meta, index))
+
+
+def _check_last_blocks(path, data, end, handles) -> None:
+    """Checks that the meta block and the index follow byte `end` and that the footer follows them."""
+    for offset, size in handles:
         if offset != end:
-            raise damage(path, len(data) - FOOTER, f'a block at {offset} should be at {end}')
-        end = offset + size + TRAILER
-    list(_block(path, data, *meta))
-    if end != len(data) - FOOTER:
-        raise damage(path, end, 'there are bytes that belong to no block')
+            problem = f'a block is at {offset}, not at {end}'
+            raise damage(path, len(data) - FOOTER_SIZE, problem)
+        end = offset + size + TRAILER_SIZE
+    for _ in _read_block(path, data, *handles[0]):
+        pass  # only for its checksum
+    if end != len(data) - FOOTER_SIZE:
+        raise damage(path, end, 'bytes before the footer belong to no block')
 
 
-def _block(
-    path: pathlib.Path, data: bytes, offset: int, size: int
-) -> Iterator[tuple[bytes, tuple[bytes, int]]]:
-    """Keys and values of one block: each key tells how many of its first bytes it shares with the one before it."""
-    whole = data[offset : offset + size + TRAILER]
-    if len(whole) < size + TRAILER or size < 4:
+def _read_block(path: pathlib.Path, data: bytes, offset: int, size: int) -> Entries:
+    """The entries of the block at a handle."""
+    block = data[offset : offset + size + TRAILER_SIZE]
+    if len(block) < size + TRAILER_SIZE or size < 4:
         raise damage(path, offset, f'a block of {size} bytes does not fit into the file')
-    if crc32c.mask(crc32c.crc32c(whole[:-4])) != int.from_bytes(whole[-4:], 'little'):
-        raise damage(path, offset, f'the checksum of the block of {size} bytes does not fit')
-    if whole[size]:
-        # TensorFlow never compresses an index; its table format could.
+    if crc32c.mask(crc32c.crc32c(block[:-4])) != int.from_bytes(block[-4:], 'little'):
+        raise damage(path, offset, f'the checksum of the block of {size} bytes does not match')
+    if block[size]:
+        # TensorFlow never compresses an index, but the format allows it.
         raise errors.InputError('CV05', f'block at byte {offset} is compressed', path=path)
-    # After the entries: where those begin that share nothing, for binary search, and how many they are.
-    restarts = int.from_bytes(whole[size - 4 : size], 'little')
+    # The restarts, and their number, are at the end of the block.
+    restarts = int.from_bytes(block[size - 4 : size], 'little')
     if 4 * (restarts + 1) > size:
         raise damage(path, offset + size - 4, f'{restarts} restarts do not fit into the block')
-    reader = Reader(path, whole[: size - 4 * (restarts + 1)], offset)
+    reader = ByteReader(path, block[: size - 4 * (restarts + 1)], offset)
     key = b''
     while reader:
         shared, rest, length = reader.varint(), reader.varint(), reader.varint()
         if shared > len(key):
-            raise reader.damage(f'a key shares {shared} bytes with one of {len(key)}')
+            raise reader.damage(f'a key shares {shared} bytes with a key of {len(key)}')
         key = key[:shared] + reader.take(rest)
-        at = offset + reader.place
-        yield key, (reader.take(length), at)
+        start = reader.offset
+        yield key, (reader.take(length), start)
 
 
 def varint(value: int) -> bytes:
@@ -157,7 +197,13 @@ def varint(value: int) -> bytes:
 
 
 def field(number: int, value: int | bytes, size: int = 0) -> bytes:
-    """A field of a protocol-buffer message: a nested message or text, a varint, or a number of `size` = 4 or 8 bytes."""
+    """A field of a protocol-buffer message.
+
+    Args:
+        number: of the field.
+        value: bytes of a nested message or a text, or a number.
+        size: 4 or 8 for a number of so many bytes, 0 for a varint.
+    """
     if isinstance(value, bytes):
         return varint(number << 3 | 2) + varint(len(value)) + value
     if size:
@@ -165,38 +211,38 @@ def field(number: int, value: int | bytes, size: int = 0) -> bytes:
     return varint(number << 3) + varint(value)
 
 
-def write(items: Mapping[bytes, bytes], block: int = BLOCK) -> bytes:
-    """A table of the items, with blocks of about so many bytes."""
-    out, places, waiting, room = bytearray(), {}, {}, 0
+def write(items: Mapping[bytes, bytes], block_size: int = BLOCK_SIZE) -> bytes:
+    """The bytes of a table; a block ends after `block_size` bytes of keys and values."""
+    out, handles, pending, pending_size = bytearray(), {}, {}, 0
     keys = sorted(items)
     for key in keys:
-        waiting[key] = items[key]
-        room += len(key) + len(items[key])
-        if room >= block or key == keys[-1]:
-            places[key] = _append(out, waiting)
-            waiting, room = {}, 0
-    meta = _append(out, {})
-    footer = meta + _append(out, places)
-    return bytes(out + footer.ljust(FOOTER - 8, bytes(1)) + MAGIC.to_bytes(8, 'little'))
+        pending[key] = items[key]
+        pending_size += len(key) + len(items[key])
+        if pending_size >= block_size or key == keys[-1]:
+            handles[key] = _append_block(out, pending)
+            pending, pending_size = {}, 0
+    meta = _append_block(out, {})
+    footer = meta + _append_block(out, handles)
+    return bytes(out + footer.ljust(FOOTER_SIZE - 8, bytes(1)) + MAGIC.to_bytes(8, 'little'))
 
 
-def _append(out: bytearray, items: Mapping[bytes, bytes]) -> bytes:
-    """Puts a block at the end; its handle."""
-    body, restarts, last = bytearray(), [0], b''
+def _append_block(out: bytearray, items: Mapping[bytes, bytes]) -> bytes:
+    """Appends a block; returns its handle."""
+    block, restarts, last = bytearray(), [0], b''
     for number, (key, value) in enumerate(items.items()):
         shared = 0
-        if number % RESTART:
+        if number % RESTART_INTERVAL:
             while shared < min(len(last), len(key)) and last[shared] == key[shared]:
                 shared += 1
         elif number:
-            restarts.append(len(body))
+            restarts.append(len(block))
         for size in (shared, len(key) - shared, len(value)):
-            body += varint(size)
-        body += key[shared:] + value
+            block += varint(size)
+        block += key[shared:] + value
         last = key
     for number in (*restarts, len(restarts)):
-        body += number.to_bytes(4, 'little')
-    handle = varint(len(out)) + varint(len(body))
-    whole = bytes(body) + bytes(1)
-    out += whole + crc32c.mask(crc32c.crc32c(whole)).to_bytes(4, 'little')
+        block += number.to_bytes(4, 'little')
+    handle = varint(len(out)) + varint(len(block))
+    uncompressed = bytes(block) + bytes(1)
+    out += uncompressed + crc32c.mask(crc32c.crc32c(uncompressed)).to_bytes(4, 'little')
     return handle

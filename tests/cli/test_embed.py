@@ -31,7 +31,7 @@ def files(tmp_path_factory):
     tokenizer = tokenizers.TokenizerConfig('kmer', 3)
     params = variables(network)['params']
     told = {'kind': 'tiny', 'source': 'here'}
-    store.write(store.Loaded(network, params, {}, tokenizer, 'MIT', told), folder / 'model')
+    store.write(store.ConvertedModel(network, params, {}, tokenizer, 'MIT', told), folder / 'model')
     minus = dna.decode(dna.reverse_complement(dna.encode(CONTIG[10:30])))
     records = {'one': CONTIG[10:30], 'two': minus, 'three': CONTIG[:7]}
     (folder / 'short.fa').write_text(''.join(f'>{n} of it\n{s}\n' for n, s in records.items()))
@@ -167,7 +167,7 @@ def test_bins_inside_a_stretch_are_embedded_and_their_places_told(files):
     tokenizer = tokenizers.TokenizerConfig('nucleotide', 1)
     extra = {'batch_stats': found['batch_stats']}
     told = {'kind': 'tiny', 'source': 'here'}
-    loaded = store.Loaded(network, found['params'], extra, tokenizer, 'none', told)
+    loaded = store.ConvertedModel(network, found['params'], extra, tokenizer, 'none', told)
     store.write(loaded, files / 'bins')
     rows = ['c1\t10\t20\ta\t0\t+', 'c1\t10\t20\tb\t0\t-', 'c1\t3\t35\tall']
     (files / 'bins.bed').write_text('\n'.join(rows) + '\n')

@@ -138,14 +138,14 @@ def test_a_padded_vocabulary_goes_out_without_its_padding(name, loaded, tmp_path
 
 
 @pytest.mark.parametrize('name', published.NAMES)
-def test_ways_pad_what_they_read_to_the_tables_of_a_pod_config(name, loaded):
+def test_layouts_pad_what_they_read_to_the_tables_of_a_pod_config(name, loaded):
     wide = dataclasses.replace(loaded[name].config, vocab_multiple=128)
-    ways = encoder.ways(wide)
+    layouts = encoder.layouts(wide)
     table = np.arange(wide.vocab * wide.width, dtype=np.float32).reshape(wide.vocab, wide.width)
-    assert ways.words.read(table).shape == (128, wide.width)
-    assert ways.decoder.read(table).shape == (wide.width, 128)
-    np.testing.assert_array_equal(ways.words.write(ways.words.read(table)), table)
-    np.testing.assert_array_equal(ways.decoder.write(ways.decoder.read(table)), table)
+    assert layouts.words.read(table).shape == (128, wide.width)
+    assert layouts.decoder.read(table).shape == (wide.width, 128)
+    np.testing.assert_array_equal(layouts.words.write(layouts.words.read(table)), table)
+    np.testing.assert_array_equal(layouts.decoder.write(layouts.decoder.read(table)), table)
 
 
 @pytest.mark.parametrize(

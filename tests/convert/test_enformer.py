@@ -181,10 +181,10 @@ def test_there_and_back(loaded, tmp_path, format):
 @DEEPMIND_S
 def test_a_checkpoint_for_tensorflow_holds_what_deepmind_s_does(oracle, source, loaded, tmp_path):
     convert.save(loaded, tmp_path / 'out', 'tf')
-    theirs, ours = tf_bundle.Bundle(source), tf_bundle.Bundle(tmp_path / 'out')
+    theirs, ours = tf_bundle.TensorBundle(source), tf_bundle.TensorBundle(tmp_path / 'out')
     assert set(theirs) == set(ours)
     sums = 0
-    for name in set(theirs) - {tf_bundle.GRAPH}:
+    for name in set(theirs) - {tf_bundle.OBJECT_GRAPH}:
         assert (theirs[name].dtype, theirs[name].shape) == (ours[name].dtype, ours[name].shape)
         if '/_hidden/' in name:  # which is not read, but made again from average and counter
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-6)
@@ -237,7 +237,10 @@ def deepmind_shapes(width, depth, tower):
     for organism, tracks in {'human': 5313, 'mouse': 1643}.items():
         found[f'module/_heads/{organism}/_layers/0/w'] = (2 * width, tracks)
         found[f'module/_heads/{organism}/_layers/0/b'] = (tracks,)
-    return {tf_bundle.GRAPH: (), **{f'{k}{tf_bundle.VALUE}': v for k, v in found.items()}}
+    return {
+        tf_bundle.OBJECT_GRAPH: (),
+        **{f'{k}{tf_bundle.VARIABLE_SUFFIX}': v for k, v in found.items()},
+    }
 
 
 TOWERS = {768: (384, 384, 512, 640, 640, 768), 1536: (768, 896, 1024, 1152, 1280, 1536)}
@@ -249,7 +252,7 @@ def test_every_name_of_a_full_size_checkpoint_maps_onto_the_model(width, depth, 
     shapes = deepmind_shapes(width, depth, TOWERS[width])
     assert len(shapes) == names
     tensors = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes.items()}
-    config = enformer.configured(tensors, enformer_names.DEEPMIND, {}, HERE)
+    config = enformer.config_from_tensors(tensors, enformer_names.DEEPMIND, {}, HERE)
     assert config == network.EnformerConfig(width=width, depth=depth, basis=width // 8)
     assert enformer.kind_of(config) == 'enformer'
     goals = rules.flatten(enformer.abstract(config))
@@ -260,10 +263,10 @@ def test_every_name_of_a_full_size_checkpoint_maps_onto_the_model(width, depth, 
         for n in range(depth if stacked else 1):
             name = rule.source.replace(rules.LAYER, str(n))
             left.remove(name)
-            assert rule.way.read(tensors[name]).shape == (goal[1:] if stacked else goal), name
+            assert rule.transform.read(tensors[name]).shape == (goal[1:] if stacked else goal), name
     assert not goals
     # What carries nothing of its own: three a batch norm, and two of the file.
-    assert left - {tf_bundle.GRAPH, f'save_counter{tf_bundle.VALUE}'} == {
+    assert left - {tf_bundle.OBJECT_GRAPH, f'save_counter{tf_bundle.VARIABLE_SUFFIX}'} == {
         name for name in shapes if '/_hidden/' in name or '/moving_variance/_counter/' in name
     }
 
@@ -293,8 +296,8 @@ def spoil(source, folder, change):
     opened = files.open_source(source)
     tensors = {name: opened.tensors[name] for name in opened.tensors}
     change(tensors)
-    if isinstance(opened.tensors, tf_bundle.Bundle):
-        tensors.pop(tf_bundle.GRAPH, None)
+    if isinstance(opened.tensors, tf_bundle.TensorBundle):
+        tensors.pop(tf_bundle.OBJECT_GRAPH, None)
         tf_bundle.write(folder / 'model', tensors)
     else:
         files.write_tensors(folder / 'model.safetensors', tensors)
@@ -373,7 +376,7 @@ def test_a_config_that_is_no_enformer_s(source, oracle, told, problem):
     if oracle['source'] == 'enformer_deepmind':
         dialect = enformer_names.DEEPMIND
     with pytest.raises(errors.InputError, match=f'GX-CV02.*{problem}'):
-        enformer.configured(opened.tensors, dialect, told, source)
+        enformer.config_from_tensors(opened.tensors, dialect, told, source)
 
 
 @DEEPMIND_S

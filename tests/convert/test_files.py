@@ -70,14 +70,14 @@ def test_shards_are_one_model(tmp_path):
     )
     assert len(found.provenance['sha256']) == 3
     (source / 'model-00002-of-00002.safetensors').unlink()
-    assert 'model-00002-of-00002.safetensors, which is not there' in str(
+    assert 'model-00002-of-00002.safetensors, which does not exist' in str(
         refused(source, errors.DamageError)
     )
     files.write_json(
         source / 'model.safetensors.index.json',
         {'weight_map': {'a': '../../etc/model.safetensors'}},
     )
-    assert 'is not beside its index' in str(refused(source))
+    assert 'is not in the directory of its index' in str(refused(source))
 
 
 @pytest.mark.parametrize('suffix', ['joblib', 'pkl', 'pickle'])
@@ -220,7 +220,7 @@ def test_weights_without_their_tokenizer_are_refused(tmp_path):
     (source / 'tokenizer.json').unlink()
     assert refused(source).code == 'CV06'
     published.write_bpe(source / 'tokenizer.json', published.SPECIAL['dnabert2'], 50)
-    assert '50 words' in str(refused(source))
+    assert 'the tokenizer has 50 tokens' in str(refused(source))
 
 
 def test_a_directory_of_nothing_and_a_path_of_nothing(tmp_path):

@@ -7,7 +7,7 @@ from genojax import errors
 from genojax.convert import rules
 
 D, H, K, N = 4, 2, 3, 3
-SPLIT = rules.reshaped((D, H, K), (D, H * K))
+SPLIT = rules.reshape((D, H, K), (D, H * K))
 TABLE = [
     rules.Rule('layer.{n}.qkv', 'params/layers/query', SPLIT, (0, 3)),
     rules.Rule('layer.{n}.qkv', 'params/layers/key', SPLIT, (1, 3)),
@@ -97,9 +97,9 @@ def test_everything_that_is_wrong_is_told_at_once():
         'classifier.weight is left over',
         'layer.3.qkv is left over',
         'words: shape (7, 2) gives (7, 2), but params/words is (7, 4)',
-        'gated: shape (4, 9) cannot be cut into 2 along axis 1',
+        'gated: shape (4, 9) cannot be split into 2 along axis 1',
         'decoder is not equal to words, with which it is tied',
-        'nothing fills params/novel',
+        'no tensor fills params/novel',
         'the model has no params/odd, which odd would fill',
     ):
         assert problem in text, problem
@@ -137,7 +137,7 @@ def test_what_cannot_be_written_is_told():
 
 def test_two_tensors_of_one_name_are_refused():
     with pytest.raises(errors.InputError, match='are both a.weight'):
-        rules.renamed({'a.weight': 1, 'a.gamma': 2}, [('gamma$', 'weight')])
+        rules.rename({'a.weight': 1, 'a.gamma': 2}, [('gamma$', 'weight')])
 
 
 def test_names_are_looked_up_without_reading():
@@ -145,5 +145,5 @@ def test_names_are_looked_up_without_reading():
         def __getitem__(self, name):
             raise AssertionError(name)
 
-    seen = rules.Renamed(Unread({'a.gamma': 1}), {'a.weight': 'a.gamma'})
+    seen = rules.RenamedTensors(Unread({'a.gamma': 1}), {'a.weight': 'a.gamma'})
     assert 'a.weight' in seen and 'a.gamma' not in seen and len(seen) == 1

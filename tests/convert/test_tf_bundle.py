@@ -32,7 +32,7 @@ def written(tmp_path_factory):
 
 
 def everything(prefix):
-    bundle = tf_bundle.Bundle(prefix)
+    bundle = tf_bundle.TensorBundle(prefix)
     return {name: bundle[name] for name in bundle}
 
 
@@ -73,22 +73,22 @@ def test_a_checksum_by_lanes_is_the_checksum_by_bits_and_continues(length):
 def test_a_buffer_of_several_pieces(monkeypatch):
     data = np.random.default_rng(0).integers(0, 256, 10_000, np.uint8)
     whole = crc32c.crc32c(data)
-    monkeypatch.setattr(crc32c, 'PIECE', 1000)
+    monkeypatch.setattr(crc32c, 'CHUNK', 1000)
     assert crc32c.crc32c(data) == whole
 
 
 def test_every_type_is_read_as_tensorflow_wrote_it(written):
     found = everything(written / 'variety')
     for name, kind in TYPES.items():
-        value = found.pop(f'of/{name}{tf_bundle.VALUE}')
+        value = found.pop(f'of/{name}{tf_bundle.VARIABLE_SUFFIX}')
         assert value.dtype == kind
         np.testing.assert_array_equal(value, np.arange(6).reshape(2, 3).astype(kind))
-    assert found.pop(f'of/strings{tf_bundle.VALUE}').tolist() == [b'A', b'', b'ACGT' * 50]
-    scalar = found.pop(f'of/scalar{tf_bundle.VALUE}')
+    assert found.pop(f'of/strings{tf_bundle.VARIABLE_SUFFIX}').tolist() == [b'A', b'', b'ACGT' * 50]
+    scalar = found.pop(f'of/scalar{tf_bundle.VARIABLE_SUFFIX}')
     assert (scalar.shape, scalar.item()) == ((), 3.5)
-    assert found.pop(f'of/negative{tf_bundle.VALUE}') == -1
-    assert found.pop(f'of/empty{tf_bundle.VALUE}').shape == (0, 4)
-    assert b'VARIABLE_VALUE' in found.pop(tf_bundle.GRAPH).item()
+    assert found.pop(f'of/negative{tf_bundle.VARIABLE_SUFFIX}') == -1
+    assert found.pop(f'of/empty{tf_bundle.VARIABLE_SUFFIX}').shape == (0, 4)
+    assert b'VARIABLE_VALUE' in found.pop(tf_bundle.OBJECT_GRAPH).item()
     assert not found
 
 
@@ -97,14 +97,16 @@ def test_two_shards(written):
     assert list(found) == ['a', 'b', 'c', 'd']
     for name, value in found.items():
         assert value.tolist() == [ord(name)] * 2
-    assert {entry.shard for entry in tf_bundle.Bundle(written / 'merged').entries.values()} == {
+    assert {
+        entry.shard for entry in tf_bundle.TensorBundle(written / 'merged').entries.values()
+    } == {
         0,
         1,
     }
 
 
 def test_an_index_of_several_blocks(written):
-    bundle = tf_bundle.Bundle(written / 'blocks.index')
+    bundle = tf_bundle.TensorBundle(written / 'blocks.index')
     assert len(bundle) == 600
     for name in bundle:
         assert name == name[:3] + 'x' * 997
@@ -116,15 +118,15 @@ def test_only_what_is_asked_for_is_read(written, tmp_path):
     """So a tensor that is passed over needs no memory, and damage to it is no obstacle."""
     for file in written.glob('variety*'):
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    bundle = tf_bundle.Bundle(tmp_path)
-    entry = bundle.entries[f'of/int64{tf_bundle.VALUE}']
+    bundle = tf_bundle.TensorBundle(tmp_path)
+    entry = bundle.entries[f'of/int64{tf_bundle.VARIABLE_SUFFIX}']
     shard = bytearray(bundle.shards[0].read_bytes())
     shard[entry.offset + 1] ^= 1
     bundle.shards[0].write_bytes(shard)
-    assert f'of/int64{tf_bundle.VALUE}' in bundle
-    assert bundle[f'of/float32{tf_bundle.VALUE}'][1, 2] == 5
+    assert f'of/int64{tf_bundle.VARIABLE_SUFFIX}' in bundle
+    assert bundle[f'of/float32{tf_bundle.VARIABLE_SUFFIX}'][1, 2] == 5
     with pytest.raises(errors.DamageError, match=f'byte {entry.offset}.*of/int64'):
-        bundle[f'of/int64{tf_bundle.VALUE}']
+        bundle[f'of/int64{tf_bundle.VARIABLE_SUFFIX}']
 
 
 @pytest.mark.parametrize(
@@ -133,14 +135,14 @@ def test_only_what_is_asked_for_is_read(written, tmp_path):
 def test_no_byte_can_be_wrong_unnoticed(written, tmp_path, name, flip):
     for file in written.glob(f'{name}.*'):
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    bundle = tf_bundle.Bundle(tmp_path / name)
+    bundle = tf_bundle.TensorBundle(tmp_path / name)
     whole = bundle.index.read_bytes()
     # The longer index is more of the same: one byte in three, and all of its end, which no checksum covers.
     step = 3 if name == 'variety' else 1
     for place in {*range(0, len(whole), step), *range(len(whole) - 60, len(whole))}:
         bundle.index.write_bytes(flipped(whole, place, flip))
         with pytest.raises(errors.DamageError, match=f'{name}.index: byte [0-9]+: '):
-            tf_bundle.Bundle(tmp_path / name)
+            tf_bundle.TensorBundle(tmp_path / name)
     bundle.index.write_bytes(whole)
     covered = set()
     for tensor, entry in bundle.entries.items():
@@ -148,7 +150,7 @@ def test_no_byte_can_be_wrong_unnoticed(written, tmp_path, name, flip):
         whole = shard.read_bytes()
         for place in range(entry.offset, entry.offset + entry.size):
             covered.add((entry.shard, place))
-            if tensor == tf_bundle.GRAPH and place % 29:
+            if tensor == tf_bundle.OBJECT_GRAPH and place % 29:
                 continue  # most of the bytes, all alike
             shard.write_bytes(flipped(whole, place, flip))
             with pytest.raises(errors.DamageError, match=f'{shard.name}: byte [0-9]+: '):
@@ -180,13 +182,13 @@ def test_no_file_can_be_cut_off_or_missing(written, tmp_path):
 
 def test_what_is_not_read_is_said(written, tmp_path):
     with pytest.raises(errors.InputError, match='GX-CV05.*halves.*is a slice'):
-        tf_bundle.Bundle(written / 'sliced')
+        tf_bundle.TensorBundle(written / 'sliced')
     with pytest.raises(errors.InputError, match='GX-CV05.*found: blocks.index, merged.index'):
-        tf_bundle.Bundle(written)
+        tf_bundle.TensorBundle(written)
     with pytest.raises(errors.InputError, match='GX-CV05.*found: none'):
-        tf_bundle.Bundle(tmp_path)
-    with pytest.raises(errors.InputError, match='GX-CV05.*there is no such checkpoint'):
-        tf_bundle.Bundle(tmp_path / 'model')
+        tf_bundle.TensorBundle(tmp_path)
+    with pytest.raises(errors.InputError, match='GX-CV05.*no such checkpoint'):
+        tf_bundle.TensorBundle(tmp_path / 'model')
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_what_is_not_read_is_said(written, tmp_path):
 def test_what_the_header_forbids(tmp_path, header, problem):
     (tmp_path / 'x.index').write_bytes(tf_table.write({b'': header}))
     with pytest.raises(errors.InputError, match=f'GX-CV05.*{problem}'):
-        tf_bundle.Bundle(tmp_path / 'x')
+        tf_bundle.TensorBundle(tmp_path / 'x')
 
 
 def test_the_latest_checkpoint_and_a_saved_model_are_found(written, tmp_path):
@@ -209,22 +211,22 @@ def test_the_latest_checkpoint_and_a_saved_model_are_found(written, tmp_path):
         tf_bundle.write(folder / name, {'x': np.full(2, int(name[-1]))})
     text = 'model_checkpoint_path: "/elsewhere/model-2"\nall_model_checkpoint_paths: "model-1"\n'
     (folder / 'checkpoint').write_text(text)
-    assert tf_bundle.Bundle(folder)['x'].tolist() == [2, 2]
+    assert tf_bundle.TensorBundle(folder)['x'].tolist() == [2, 2]
     (tmp_path / 'saved_model.pb').touch()
-    assert tf_bundle.Bundle(tmp_path)['x'].tolist() == [2, 2]
+    assert tf_bundle.TensorBundle(tmp_path)['x'].tolist() == [2, 2]
 
 
 def test_what_is_written_is_read_back(written, tmp_path):
     before = everything(written / 'variety')
-    del before[tf_bundle.GRAPH]
+    del before[tf_bundle.OBJECT_GRAPH]
     tf_bundle.write(tmp_path / 'again', before)
     after = everything(tmp_path / 'again')
-    del after[tf_bundle.GRAPH]
+    del after[tf_bundle.OBJECT_GRAPH]
     assert after.keys() == before.keys()
     for name, value in before.items():
         assert after[name].dtype == value.dtype
         np.testing.assert_array_equal(after[name], value)
-    with pytest.raises(ValueError, match='is of type <U1'):
+    with pytest.raises(ValueError, match='has the type <U1'):
         tf_bundle.write(tmp_path / 'text', {'x': np.array(['A'])})
 
 
