@@ -1,108 +1,132 @@
-"""The ancestor's chromosomes: genes and enhancers in site-strewn background, then repeats dropped in between."""
+"""The ancestor's chromosomes: genes and enhancers in background with decoy sites, then repeats."""
 
 import numpy as np
 
-from genojax.simulate import background, config, genes, motifs, repeats, stretch
+from genojax.simulate import background, genes, motifs, repeats, segments
 from genojax.simulate import grammar as grammars
-from genojax.simulate.stretch import Label
 
-MARGIN = 1.02  # the ancestor is this much longer than asked, so that no species comes out shorter
-_DECOY_ROW = 1_000  # bases of one row of background laid with decoys at a time
-_MIN_GAP = 60  # bases of background between neighbours
-_ENHANCED = 0.8  # share of genes that have an enhancer
+CONTIG_FRACTIONS = (0.35, 0.30, 0.22, 0.13)  # of the genome's length, chromosomes 1 to 4
+LENGTH_MARGIN = 1.02  # of the ancestor, so that deletions leave no species shorter than required
+_DECOY_ROW = 1_000  # bases of background per row in which decoys are placed
+_MIN_GAP = 60  # bases of background between adjacent elements
+_ENHANCED_FRACTION = 0.8  # of the genes that have an enhancer
 
 
 def chromosomes(
     rng: np.random.Generator,
-    settings: config.SimulationConfig,
     grammar: grammars.Grammar,
-    library: tuple[repeats.Family, ...],
+    library: tuple[repeats.RepeatFamily, ...],
+    *,
+    length: int,
+    num_genes: int,
     repeat_fraction: float,
-) -> dict[str, stretch.Stretch]:
-    """name -> chromosome. Gene numbers run along the chromosomes.
+) -> dict[str, segments.Segment]:
+    """Chromosomes by name. Genes are numbered along the chromosomes.
 
     Args:
-        repeat_fraction: the ancestor's own; its descendants gain a little more.
+        grammar: of the promoters.
+        library: the repeat families.
+        length: bases of the genome, without the margin.
+        num_genes: of the genome.
+        repeat_fraction: of the ancestor; its descendants gain more repeats.
+
+    Raises:
+        ValueError: the genes and repeats do not fit into the length.
     """
-    counts = _apportion(settings.genes, config.CONTIG_SHARES)
+    counts = _apportion(num_genes, CONTIG_FRACTIONS)
     result, first = {}, 0
-    for number, (share, count) in enumerate(zip(config.CONTIG_SHARES, counts, strict=True), 1):
-        length = int(np.ceil(settings.length * share * MARGIN))
-        indices = range(first, first + count)
-        result[f'chr{number}'] = _chromosome(
-            rng, grammar, library, length, indices, repeat_fraction
-        )
+    for number, (fraction, count) in enumerate(zip(CONTIG_FRACTIONS, counts, strict=True), 1):
+        size = int(np.ceil(length * fraction * LENGTH_MARGIN))
+        elements = _elements(rng, grammar, range(first, first + count))
+        repeat_bases = round(size * repeat_fraction)
+        chromosome = _in_background(rng, grammar, elements, size - repeat_bases)
+        copies = repeats.copies(rng, library, repeat_bases)
+        result[f'chr{number}'] = insert_repeats(rng, chromosome, copies)
         first += count
     return result
 
 
-def _apportion(total: int, shares: tuple[float, ...]) -> list[int]:
-    """Whole numbers near total * share that add up to total; the largest remainders are rounded up."""
-    exact = np.array(shares) * total
+def _apportion(total: int, fractions: tuple[float, ...]) -> list[int]:
+    """Integers near total * fraction with sum `total` (largest remainders are rounded up)."""
+    exact = np.array(fractions) * total
     counts = np.floor(exact).astype(int)
     counts[np.argsort(counts - exact, kind='stable')[: total - counts.sum()]] += 1
     return counts.tolist()
 
 
-def _chromosome(rng, grammar, library, length, indices, repeat_fraction) -> stretch.Stretch:
-    repeat_bases = round(length * repeat_fraction)
-    elements = _elements(rng, grammar, indices)
-    free = length - repeat_bases - sum(map(len, elements))
+def _in_background(rng, grammar, elements: list[segments.Segment], length: int) -> segments.Segment:
+    """The elements in order, with background around them, `length` bases in total."""
+    free = length - sum(map(len, elements))
     gaps = len(elements) + 1
     if free < gaps * _MIN_GAP:
         raise ValueError(
-            f'{length} bases are too few for {len(indices)} genes and {repeat_bases} bases of repeats;'
-            ' ask for fewer genes or a longer genome'
+            f'{length} bases besides repeats are too few for {len(elements)} genes and enhancers; '
+            'use fewer genes or a longer genome'
         )
-    pool = _background(rng, grammar, free)
+    codes = _background(rng, grammar, free)
     sizes = _MIN_GAP + rng.multinomial(free - gaps * _MIN_GAP, rng.dirichlet(np.full(gaps, 2.0)))
     parts, done = [], 0
     for size, element in zip(sizes.tolist(), [*elements, None], strict=True):
-        parts.append(stretch.plain(pool[done : done + size]))
+        parts.append(segments.plain(codes[done : done + size]))
         done += size
         if element is not None:
             parts.append(element)
-    return scatter(rng, stretch.join(parts), repeats.copies(rng, library, repeat_bases))
+    return segments.join(parts)
 
 
-def _elements(rng, grammar, indices) -> list[stretch.Stretch]:
-    """Genes on either strand in order, with enhancers among them up to two genes away from the one they act on."""
+def _elements(rng, grammar, indices: range) -> list[segments.Segment]:
+    """Genes on either strand in order, and enhancers up to two genes away from their target gene."""
     placed = [(float(index), genes.gene(rng, grammar, index)) for index in indices]
     for index in indices:
-        if rng.random() < _ENHANCED:
-            away = float(rng.choice((-1.5, -0.5, 0.5, 1.5), p=(0.2, 0.3, 0.3, 0.2)))
-            placed.append((index + away + rng.uniform(-0.1, 0.1), genes.enhancer(rng, index)))
+        if rng.random() < _ENHANCED_FRACTION:
+            offset = float(rng.choice((-1.5, -0.5, 0.5, 1.5), p=(0.2, 0.3, 0.3, 0.2)))
+            rank = index + offset + rng.uniform(-0.1, 0.1)
+            placed.append((rank, genes.enhancer(rng, index)))
     placed.sort(key=lambda item: item[0])
-    return [stretch.flip(element) if rng.random() < 0.5 else element for _, element in placed]
+    return [
+        segments.reverse_complement(element) if rng.random() < 0.5 else element
+        for _, element in placed
+    ]
 
 
 def _background(rng, grammar, length: int) -> np.ndarray:
+    """Background with decoy sites, base codes [length]."""
     codes = background.GENOME.sample(rng, length)
-    rows = grammars.strew(grammar, rng, -(-length // _DECOY_ROW), _DECOY_ROW).reshape(-1)[:length]
-    places = np.flatnonzero(rows >= 0)
-    codes[places] = background.draw(rng, motifs.stacked(grammar.library)[rows[places]])
+    count = -(-length // _DECOY_ROW)
+    rows = grammars.sample_decoys(grammar, rng, count, _DECOY_ROW).reshape(-1)[:length]
+    decoys = np.flatnonzero(rows >= 0)
+    codes[decoys] = background.sample_bases(rng, motifs.stacked(grammar.library)[rows[decoys]])
     return codes
 
 
-def scatter(
+def insert_repeats(
     rng: np.random.Generator,
-    where: stretch.Stretch,
-    what: tuple[list[np.ndarray], list[str], list[str]],
-) -> stretch.Stretch:
-    """Insert repeat copies at random places between the rigid elements, each as a feature."""
-    codes, names, strands = what
+    segment: segments.Segment,
+    copies: tuple[list[np.ndarray], list[str], list[str]],
+) -> segments.Segment:
+    """The segment with repeat copies at random positions outside rigid elements, as features.
+
+    Args:
+        copies: see `repeats.copies`.
+
+    Raises:
+        ValueError: there are fewer positions than copies.
+    """
+    codes, names, strands = copies
     if not codes:
-        return where
-    places = stretch.open_sites(where)
-    if len(places) < len(codes):
-        raise ValueError(f'{len(places)} places for {len(codes)} repeats: the genes leave no room')
-    at = np.sort(rng.choice(places, len(codes), replace=False))
+        return segment
+    sites = segments.insertion_sites(segment)
+    if len(sites) < len(codes):
+        raise ValueError(
+            f'{len(codes)} repeats do not fit into {len(sites)} positions between the genes'
+        )
+    at = np.sort(rng.choice(sites, len(codes), replace=False))
     labels = [
-        Label('repeat_region', strand, -1, name)
+        segments.FeatureLabel('repeat_region', strand, -1, name)
         for name, strand in zip(names, strands, strict=True)
     ]
-    return stretch.edit(
-        where,
+    return segments.edit(
+        segment,
         at=at,
         inserted=np.concatenate(codes),
         lengths=np.array([len(copy) for copy in codes]),

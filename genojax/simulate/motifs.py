@@ -1,8 +1,9 @@
-"""Transcription-factor sites of the simulated clade: names known from biology, weight matrices of our own.
+"""Transcription-factor binding sites of the simulated clade, as position weight matrices.
 
-A site is a row of independent columns; a column gives its consensus letters `fidelity` of the probability in equal
-parts and the other letters the rest. All matrices lie stacked in one table, so a base inside a site needs one integer
-to say what it is under selection to be.
+The names are of known motifs; the matrices are this project's own. The columns of a site are
+independent; the consensus letters of a column share the probability `fidelity` equally, and the
+other letters share the rest. `stacked` puts all matrices into one table, so that one integer per
+base says which column applies to it.
 """
 
 import dataclasses
@@ -18,32 +19,41 @@ _LETTERS = {
 
 @dataclasses.dataclass(frozen=True)
 class Motif:
+    """A motif of W columns.
+
+    Raises:
+        ValueError: the consensus is not IUPAC, or `fidelity` is not between 0.25 and 1.
+    """
+
     name: str
     consensus: str  # IUPAC, 5' to 3' on the gene's strand
-    fidelity: float = 0.85  # probability of the consensus letters of a column, together
+    fidelity: float = 0.85  # total probability of the consensus letters of a column
 
     def __post_init__(self):
         if not self.consensus or set(self.consensus) - set(_LETTERS):
-            raise ValueError(f'{self.consensus=} is not an IUPAC word')
+            raise ValueError(f'{self.consensus=} must be a word of IUPAC letters')
         if not 0.25 < self.fidelity < 1:
             raise ValueError(
-                f'{self.fidelity=} must lie between 0.25 and 1, so that no base is impossible'
+                f'{self.fidelity=} must be between 0.25 and 1, so that no base has probability 0'
             )
 
     @property
     def width(self) -> int:
+        """Number of bases of a site."""
         return len(self.consensus)
 
     @functools.cached_property
     def matrix_W4(self) -> np.ndarray:
+        """P(A, C, G, T) per column."""
         rows = np.empty((self.width, 4))
         for row, letter in zip(rows, self.consensus, strict=True):
-            chosen = np.array([base in _LETTERS[letter] for base in 'ACGT'])
-            count = chosen.sum()
+            in_consensus = np.array([base in _LETTERS[letter] for base in 'ACGT'])
+            count = in_consensus.sum()
             if count == 4:
                 row[:] = 0.25
             else:
-                row[:] = np.where(chosen, self.fidelity / count, (1 - self.fidelity) / (4 - count))
+                others = (1 - self.fidelity) / (4 - count)
+                row[:] = np.where(in_consensus, self.fidelity / count, others)
         return rows
 
 
@@ -58,7 +68,7 @@ MOTIFS = (
     Motif('CRE', 'TGACGTCA'),
     Motif('Ebox', 'RCACGTGY'),
 )
-# Ends of an intron, on the gene's strand. Their GT and AG never change (genes.py).
+# The ends of an intron, on the gene's strand. Their GT and AG never change (genes.py).
 SPLICE = (Motif('donor', 'GTRAGT'), Motif('acceptor', 'YYYYYYYYYYNYAG'))
 
 
@@ -69,12 +79,12 @@ def first_rows(motifs: tuple[Motif, ...] = MOTIFS) -> dict[str, int]:
 
 
 def stacked(motifs: tuple[Motif, ...] = MOTIFS) -> np.ndarray:
-    """Every column of every motif, [sum of widths, 4]."""
+    """The columns of all motifs as rows, [sum of widths, 4]."""
     return np.concatenate([motif.matrix_W4 for motif in motifs])
 
 
 def log_scores(codes_NL: np.ndarray, motif: Motif) -> np.ndarray:
-    """log P(the bases at i .. i+W-1 | a site that starts at i), [N, L - W + 1]."""
+    """log P(bases i .. i + W - 1 | a site starts at i), float64 [N, L - W + 1]."""
     log_W4 = np.log(motif.matrix_W4)
     count = codes_NL.shape[1] - motif.width + 1
     total = np.zeros((len(codes_NL), count))

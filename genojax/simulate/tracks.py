@@ -1,8 +1,9 @@
-"""Small simulated coverage tracks in the form that `data/formats/track_windows.py` reads, for those who have none and for tests.
+"""Small simulated coverage tracks in the format that `data/formats/track_windows.py` reads.
 
-Random sequence holds two kinds of sites. Where a site lies, chromatin is open (DNase-like coverage, mean statistic, in two
-samples that each prefer one kind) and reads start on the site's own strand (CAGE-like coverage, sum_sqrt, a pair of
-strands). Reads are Poisson draws; the rates behind them are written too, so the best possible correlation is known.
+Random sequence contains two kinds of sites. Around a site, chromatin is open (DNase-like coverage,
+statistic `mean`, two samples that each prefer one kind), and reads start on the strand of the site
+(CAGE-like coverage, statistic `sum_sqrt`, a pair of strands). Read counts are Poisson; their rates
+are written as well, so the best possible correlation is known.
 """
 
 import json
@@ -13,7 +14,7 @@ import numpy as np
 from genojax import dna
 from genojax.data.formats import coverage
 
-SITES = ('TGACTCAT', 'GGCGGAAC')  # read 5' to 3' on the site's strand
+SITES = ('TGACTCAT', 'GGCGGAAC')  # 5' to 3' on the strand of the site
 _DESCRIPTIONS = (
     ('reads+', 'CAGE:sample one', 'sum_sqrt', 1),
     ('reads-', 'CAGE:sample one', 'sum_sqrt', 0),
@@ -32,15 +33,24 @@ def write_tracks(
     pool_width: int = 32,
     seed: int = 0,
 ) -> None:
-    """Write one organism NAME: `windows` training and held-out windows, with coverage of all but `crop` bp at the ends.
+    """Writes one organism NAME, byte-identical for equal arguments.
 
-    Each .npz also holds `rate`, the expected scaled sums behind `target`.
+    Each .npz file also contains `rate`, the expected sums of which `target` is the transform.
+
+    Args:
+        folder: created if it does not exist.
+        name: prefix of the files.
+        windows: number of windows of parts `train` and `valid`.
+        length: bases per window.
+        crop: bases at either end of a window without coverage.
+        pool_width: bases per bin.
+        seed: of the sequences and read counts.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, length, crop])
     tracks = table()
-    places = []
+    bed_rows = []
     for part, count in zip(('train', 'valid'), windows, strict=True):
         codes_NL = rng.integers(0, 4, (count, length)).astype(np.uint8)
         rate_NPC = np.stack([_plant(codes, pool_width, rng) for codes in codes_NL])
@@ -53,9 +63,9 @@ def write_tracks(
         rate = np.where(mean_C, rate_NPC / pool_width * 2, rate_NPC).astype(np.float32)
         np.savez_compressed(folder / f'{name}_{part}.npz', seq=codes_NL, target=stored, rate=rate)
         for _ in range(count):
-            start = 100_000 * (len(places) + 1)
-            places.append(f'chr1\t{start}\t{start + length - 2 * crop}\t{part}\n')
-    (folder / f'{name}_sequences.bed').write_text(''.join(places))
+            start = 100_000 * (len(bed_rows) + 1)
+            bed_rows.append(f'chr1\t{start}\t{start + length - 2 * crop}\t{part}\n')
+    (folder / f'{name}_sequences.bed').write_text(''.join(bed_rows))
     rows = ['\tidentifier\tfile\tclip\tclip_soft\tscale\tsum_stat\tstrand_pair\tdescription\n']
     for number, (identifier, description, stat, pair) in enumerate(_DESCRIPTIONS):
         scale = 2.0 if stat == 'mean' else 1.0
@@ -78,15 +88,15 @@ def table() -> tuple[coverage.Track, ...]:
 
 
 def _plant(codes: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Put sites into one window, in place; the expected reads of every bin and track, [bins, 4]."""
+    """Puts sites into one window, in place, and returns the expected reads, float64 [bins, 4]."""
     rate_PC = np.full((len(codes) // width, len(_DESCRIPTIONS)), 0.05)
     for _ in range(len(codes) // 256):
         kind, strand = rng.integers(2), rng.integers(2)
         site = dna.encode(SITES[kind])
         start = int(rng.integers(0, len(codes) - len(site)))
         codes[start : start + len(site)] = dna.reverse_complement(site) if strand else site
-        place = start // width
-        rate_PC[place, strand] += 12.0
-        for near in range(max(place - 1, 0), min(place + 2, len(rate_PC))):
-            rate_PC[near, 2:] += 30.0 * _PREFERENCE[:, kind]
+        position = start // width
+        rate_PC[position, strand] += 12.0
+        for open_bin in range(max(position - 1, 0), min(position + 2, len(rate_PC))):
+            rate_PC[open_bin, 2:] += 30.0 * _PREFERENCE[:, kind]
     return rate_PC

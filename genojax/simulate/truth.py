@@ -1,24 +1,24 @@
-"""What is known about a simulated clade: annotation rows, orthologues, repeat masks, and the model they came from."""
+"""The truth of a simulated clade: annotation, orthologues, repeat masks and model parameters."""
 
 import dataclasses
 
 import numpy as np
 
 from genojax import dna
-from genojax.simulate import config, evolve, motifs, phylogeny, repeats, stretch
+from genojax.simulate import evolve, motifs, phylogeny, repeats, segments
 from genojax.simulate import grammar as grammars
 
 _SOURCE = 'genojax_simulate'
-_DECOYS_TEXT = 'left to right, at each free base a decoy of motif m starts with its rate if it fits'
+_DECOYS_RULE = 'left to right, at each free base a decoy of motif m starts with its rate if it fits'
 
 
 def gene_name(index: int) -> str:
-    """The name orthologues share."""
+    """The name that orthologues share."""
     return f'gene{index + 1:04d}'
 
 
-def repeat_mask(chromosome: stretch.Stretch) -> np.ndarray:
-    """Bases inside any repeat, bool [L]."""
+def repeat_mask(chromosome: segments.Segment) -> np.ndarray:
+    """Whether each base is in a repeat, bool [L]."""
     spans = _spans(chromosome, 'repeat_region')
     depth = np.zeros(len(chromosome) + 1, np.int64)
     np.add.at(depth, spans[:, 0], 1)
@@ -26,35 +26,27 @@ def repeat_mask(chromosome: stretch.Stretch) -> np.ndarray:
     return np.cumsum(depth)[:-1] > 0
 
 
-def _spans(chromosome: stretch.Stretch, kind: str) -> np.ndarray:
+def _spans(chromosome: segments.Segment, kind: str) -> np.ndarray:
+    """Spans of the features of one kind, [F, 2]."""
     return chromosome.spans[[label.kind == kind for label in chromosome.labels]]
 
 
-def orthologues(clade: dict[str, dict[str, stretch.Stretch]]) -> list[tuple]:
-    """Rows (gene, species, contig, start, end, strand), 0-based half-open, by gene, then in the order of the species."""
+def orthologues(clade: dict[str, dict[str, segments.Segment]]) -> list[tuple]:
+    """Rows (gene, species, contig, start, end, strand), 0-based half-open, by gene, then species."""
     rows = []
     for order, (species, chromosomes) in enumerate(clade.items()):
         for contig, chromosome in chromosomes.items():
-            for (start, end), label in zip(
-                chromosome.spans.tolist(), chromosome.labels, strict=True
-            ):
+            spans = chromosome.spans.tolist()
+            for (start, end), label in zip(spans, chromosome.labels, strict=True):
                 if label.kind == 'gene':
-                    rows.append(
-                        (
-                            label.gene,
-                            order,
-                            gene_name(label.gene),
-                            species,
-                            contig,
-                            start,
-                            end,
-                            label.strand,
-                        )
-                    )
-    return [row[2:] for row in sorted(rows)]
+                    name = gene_name(label.gene)
+                    row = (name, species, contig, start, end, label.strand)
+                    rows.append(((label.gene, order), row))
+    return [row for _, row in sorted(rows)]
 
 
-def gff_lines(species: str, chromosomes: dict[str, stretch.Stretch]) -> list[str]:
+def gff_lines(species: str, chromosomes: dict[str, segments.Segment]) -> list[str]:
+    """The features of a species as lines of GFF3."""
     lines = ['##gff-version 3']
     lines += [
         f'##sequence-region {name} 1 {len(chromosome)}' for name, chromosome in chromosomes.items()
@@ -65,32 +57,28 @@ def gff_lines(species: str, chromosomes: dict[str, stretch.Stretch]) -> list[str
         phases = _phases(ordered)
         for number, ((start, end), label) in enumerate(ordered, 1):
             phase = phases.get((label.gene, start), '.') if label.kind == 'CDS' else '.'
+            # GFF3 is 1-based and includes the end.
             columns = (contig, _SOURCE, label.kind, start + 1, end, '.', label.strand, phase)
             attributes = _attributes(f'{species}_{contig}_{number}', species, label)
             lines.append('\t'.join(map(str, columns)) + '\t' + attributes)
     return lines
 
 
-_RANK = {
-    kind: rank
-    for rank, kind in enumerate(
-        (
-            'CpG_island',
-            'promoter',
-            'gene',
-            'mRNA',
-            'exon',
-            'CDS',
-            'enhancer',
-            'TF_binding_site',
-            'repeat_region',
-        )
-    )
-}
+# Order of features that start and end together.
+_KINDS = (
+    'CpG_island', 'promoter', 'gene', 'mRNA', 'exon', 'CDS', 'enhancer', 'TF_binding_site',
+    'repeat_region',
+)  # fmt: skip
+_RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
+# Constants of `evolve` in truth.json, in lower case.
+_EVOLUTION = (
+    'TRANSITION_BIAS', 'CPG_DECAY', 'EQUILIBRIUM', 'ISLAND_EQUILIBRIUM', 'ACCEPT_SLOW',
+    'ACCEPT_SITE', 'ACCEPT_REPLACEMENT', 'INDELS', 'INDEL_MEAN', 'INDEL_MAX', 'REPEAT_GROWTH',
+)  # fmt: skip
 
 
 def _phases(rows: list) -> dict[tuple[int, int], int]:
-    """(gene, start of a CDS row) -> bases to skip to the next codon, as GFF3 counts."""
+    """GFF3 phase, the bases before the next codon, per (gene, start of a CDS row)."""
     parts: dict[int, list] = {}
     for (start, end), label in rows:
         if label.kind == 'CDS':
@@ -104,7 +92,8 @@ def _phases(rows: list) -> dict[tuple[int, int], int]:
     return phases
 
 
-def _attributes(row_id: str, species: str, label: stretch.Label) -> str:
+def _attributes(row_id: str, species: str, label: segments.FeatureLabel) -> str:
+    """Column 9 of a row."""
     if label.kind == 'repeat_region':
         return f'ID={row_id};Name={label.name}'
     gene = gene_name(label.gene)
@@ -127,14 +116,12 @@ def _attributes(row_id: str, species: str, label: stretch.Label) -> str:
 
 
 def describe(
-    settings: config.SimulationConfig,
+    root: phylogeny.TreeNode,
     grammar: grammars.Grammar,
-    library: tuple[repeats.Family, ...],
-    clade: dict[str, dict[str, stretch.Stretch]],
-    task: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
+    library: tuple[repeats.RepeatFamily, ...],
+    clade: dict[str, dict[str, segments.Segment]],
 ) -> dict:
-    """Everything truth.json holds, as plain JSON values."""
-    root = settings.root
+    """The model behind a clade and statistics of its species, as JSON values for truth.json."""
     first = next(iter(clade.values()))
     classes = {
         gene_name(label.gene): label.name
@@ -142,29 +129,25 @@ def describe(
         for label in chromosome.labels
         if label.kind == 'promoter'
     }
+    distances = phylogeny.distances(root).items()
     return {
-        'simulated': True,
-        'settings': dataclasses.asdict(settings),
         'tree': phylogeny.newick(root),
-        'distances': {f'{a} {b}': round(d, 6) for (a, b), d in phylogeny.distances(root).items() if a < b},
+        'distances': {f'{a} {b}': round(d, 6) for (a, b), d in distances if a < b},
         'species': {name: _measure(chromosomes) for name, chromosomes in clade.items()},
         'genes': dict(sorted(classes.items())),
         'grammar': _grammar(grammar),
         'evolution': {
-            name.lower(): np.asarray(getattr(evolve, name)).tolist()
-            for name in (
-                'TRANSITION_BIAS', 'CPG_DECAY', 'EQUILIBRIUM', 'ISLAND_EQUILIBRIUM', 'ACCEPT_SLOW', 'ACCEPT_SITE',
-                'ACCEPT_REPLACEMENT', 'INDELS', 'INDEL_MEAN', 'INDEL_MAX', 'REPEAT_GROWTH',
-            )
+            name.lower(): np.asarray(getattr(evolve, name)).tolist() for name in _EVOLUTION
         },
         'repeat_families': [
-            dataclasses.asdict(family) | {'consensus': dna.decode(family.consensus)} for family in library
+            dataclasses.asdict(family) | {'consensus': dna.decode(family.consensus)}
+            for family in library
         ],
-        'task': None if task is None else {'rows': len(task[1]), 'positives': int(task[1].sum())},
-    }  # fmt: skip
+    }
 
 
-def _measure(chromosomes: dict[str, stretch.Stretch]) -> dict:
+def _measure(chromosomes: dict[str, segments.Segment]) -> dict:
+    """Statistics of one species."""
     counts = sum(np.bincount(chromosome.codes, minlength=4) for chromosome in chromosomes.values())
     masked = sum(int(repeat_mask(chromosome).sum()) for chromosome in chromosomes.values())
     labels = [label.kind for chromosome in chromosomes.values() for label in chromosome.labels]
@@ -207,6 +190,6 @@ def _grammar(grammar: grammars.Grammar) -> dict:
             }
             for c in grammar.classes
         ],
-        'negatives': {chain.name: share for chain, share in grammar.negatives},
-        'decoys': {'rule': _DECOYS_TEXT, 'rates': dict(grammar.decoys)},
+        'negatives': {chain.name: fraction for chain, fraction in grammar.negatives},
+        'decoys': {'rule': _DECOYS_RULE, 'rates': dict(grammar.decoys)},
     }

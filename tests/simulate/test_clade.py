@@ -1,4 +1,4 @@
-"""The simulated clade, read back from its files through the readers that any genome goes through."""
+"""The simulated clade, read back from its files by the readers of any genome."""
 
 import csv
 import hashlib
@@ -23,9 +23,9 @@ class Species:
 
     def __init__(self, folder, name):
         self.records = {record.name: record for record in fasta.read(folder / f'{name}.fa')}
-        read = annotation.read(folder / f'{name}.gff3')
-        self.features = [feature for contig in read.contigs for feature in read.on(contig)]
-        self.lengths = read.lengths
+        rows = annotation.read(folder / f'{name}.gff3')
+        self.features = [feature for contig in rows.contigs for feature in rows.on(contig)]
+        self.lengths = rows.lengths
         lines = (folder / f'{name}.gff3').read_text().splitlines()
         self.site_names = {
             number: re.search(r'Name=([^;]+)', line)[1]
@@ -41,7 +41,7 @@ class Species:
         return dna.reverse_complement(codes) if place.strand == '-' else codes
 
     def coding(self):
-        """Gene name -> coding sequence, in reading order."""
+        """Coding sequence in reading order per gene name."""
         parts = {}
         for feature in self.kind('CDS'):
             parts.setdefault(feature.gene, []).append(feature.place)
@@ -117,7 +117,7 @@ def test_islands_are_rich_in_cpg(clade):
         assert ((joined[:-1] == 1) & (joined[1:] == 2)).mean() / (share[1] * share[2]) > 0.6
 
 
-def test_introns_begin_gt_and_end_ag(clade):
+def test_introns_start_with_gt_and_end_with_ag(clade):
     for species in clade.values():
         count = 0
         for contig in species.records:
@@ -130,7 +130,7 @@ def test_introns_begin_gt_and_end_ag(clade):
         assert all(exons.count(transcript) >= 2 for transcript in set(exons))
 
 
-def test_coding_sequence_is_open(clade):
+def test_coding_sequence_has_no_stop_inside(clade):
     place = np.array([16, 4, 1])
     for species in clade.values():
         coding = species.coding()
@@ -143,7 +143,7 @@ def test_coding_sequence_is_open(clade):
             assert '*' not in protein[:-1], gene
         third = np.concatenate([codes[3:-3].reshape(-1, 3) for codes in coding.values()])
         gc = ((third == 1) | (third == 2)).mean(axis=0)
-        assert gc[2] > gc[1] + 0.08, 'no period of three'
+        assert gc[2] > gc[1] + 0.08, 'no period of three bases'
 
 
 def test_phase_counts_the_bases_to_the_next_codon(folder, clade):
@@ -158,7 +158,7 @@ def test_phase_counts_the_bases_to_the_next_codon(folder, clade):
             done[row[8]] = before + int(row[4]) - int(row[3]) + 1
 
 
-def test_promoters_lie_at_the_starts_of_their_genes(clade):
+def test_promoters_are_at_the_starts_of_their_genes(clade):
     window = grammar.DEFAULT
     for species in clade.values():
         gene_at = {feature.gene: feature.place for feature in species.kind('gene')}
@@ -176,30 +176,30 @@ def _log_odds(codes, motif):
     return motifs.log_scores(codes[None], motif)[0, 0] - motif.width * np.log(0.25)
 
 
-def test_sites_are_what_they_claim(clade):
-    """A site's weight matrix recognises it in every species, and not the same span moved away."""
+def test_sites_match_their_motifs(clade):
+    """The log odds of a site are positive in every species, and negative 300 bases away."""
     by_name = {motif.name: motif for motif in motifs.MOTIFS}
     for species in clade.values():
         sites = species.kind('TF_binding_site')
         assert len(sites) > 200
         names = {'TATA': 0, 'Inr': 0, 'AP1': 0}
-        here, away = [], []
+        at_site, elsewhere = [], []
         for feature in sites:
             name = species.site_names[feature.line]
             place = feature.place
             moved = genome.Interval(place.contig, place.start + 300, place.end + 300, place.strand)
-            here.append(_log_odds(species.bases(place), by_name[name]))
+            at_site.append(_log_odds(species.bases(place), by_name[name]))
             if moved.end <= len(species.records[place.contig].codes):
-                away.append(_log_odds(species.bases(moved), by_name[name]))
+                elsewhere.append(_log_odds(species.bases(moved), by_name[name]))
             if name in names:
                 names[name] += 1
         assert min(names.values()) >= 8, names
-        assert np.mean(np.array(here) > 0) > 0.93
-        assert np.mean(here) > 3 > 0 > np.mean(away)
+        assert np.mean(np.array(at_site) > 0) > 0.93
+        assert np.mean(at_site) > 3 > 0 > np.mean(elsewhere)
 
 
 def test_genome_promoters_score_as_promoters(clade, truth):
-    """The generator's likelihood ratio tells the genomes' own promoters from their background after all the evolution."""
+    """The likelihood ratio still recognises promoters after evolution."""
     for species in clade.values():
         windows = np.stack([species.bases(f.place) for f in species.kind('promoter')])
         classified = [truth['genes'][f.gene] != 'unclassified' for f in species.kind('promoter')]
@@ -207,7 +207,7 @@ def test_genome_promoters_score_as_promoters(clade, truth):
         assert np.mean(ratio[classified] > 0) > 0.85
 
 
-def test_enhancers_act_at_a_distance(clade):
+def test_enhancers_are_far_from_their_genes(clade):
     for species in clade.values():
         gene_at = {feature.gene: feature.place for feature in species.kind('gene')}
         enhancers = species.kind('enhancer')
@@ -239,7 +239,7 @@ def test_every_region_kind_is_read(clade):
             assert (bits & region).any(), region
 
 
-def test_orthologues_point_at_the_genes(folder, clade):
+def test_orthologues_have_the_coordinates_of_their_genes(folder, clade):
     rows = _rows(folder / 'orthologues.tsv')
     assert len(rows) == len({(row['gene'], row['species']) for row in rows})
     assert len(rows) == sum(len(species.kind('gene')) for species in clade.values())
@@ -249,7 +249,7 @@ def test_orthologues_point_at_the_genes(folder, clade):
         assert genes_here == [row['gene']]
 
 
-def test_identity_of_orthologues_falls_with_distance(clade, truth):
+def test_identity_of_orthologues_decreases_with_distance(clade, truth):
     coding = {name: species.coding() for name, species in clade.items()}
     distance = phylogeny.distances(phylogeny.parse(truth['tree']))
     identity = {}
@@ -260,11 +260,11 @@ def test_identity_of_orthologues_falls_with_distance(clade, truth):
                 for gene in coding[one]
             ]
         ).mean(axis=0)
-        assert same[2] < min(same[0], same[1]), 'replacements are not rarer than silent changes'
+        assert same[2] < min(same[0], same[1]), 'replacements are not rarer than synonymous changes'
         identity[one, other] = same[2]
-    for near, far in itertools.permutations(identity, 2):
-        if distance[far] > distance[near] + 0.03:
-            assert identity[near] > identity[far], (near, far)
+    for pair, other in itertools.permutations(identity, 2):
+        if distance[other] > distance[pair] + 0.03:
+            assert identity[pair] > identity[other], (pair, other)
     assert 0.7 < min(identity.values()) < 0.93
 
 
@@ -274,16 +274,16 @@ def test_species_differ_in_length_and_coordinates(clade):
 
 
 def _kmers(codes, k=30):
-    """Both strands' 30-mers as numbers: two 15-mers side by side."""
+    """30-mers of both strands as numbers, two 15-mers each."""
     half = k // 2
-    found = []
+    result = []
     for strand in (codes, dna.reverse_complement(codes)):
         index = dna.kmer_indices(strand, half).astype(np.int64)
-        found.append(index[..., :-half] << 30 | index[..., half:])
-    return found
+        result.append(index[..., :-half] << 30 | index[..., half:])
+    return result
 
 
-def test_task_shares_nothing_with_the_genomes_or_within_itself(folder, clade):
+def test_task_shares_no_30_mer_with_the_genomes_or_within_itself(folder, clade):
     rows = _rows(folder / 'promoters' / 'promoters.tsv')
     codes_NL = np.stack([dna.encode(row['sequence']) for row in rows])
     forward, reverse = _kmers(codes_NL)
@@ -310,11 +310,11 @@ def test_task_is_balanced_and_carries_the_exact_ratio(folder):
 def test_genome_table_names_every_contig_once(folder, clade):
     rows = _rows(folder / 'genomes.tsv')
     for name, species in clade.items():
-        mine = [row for row in rows if row['species'] == name]
-        contigs = [contig for row in mine for contig in row['contigs'].split(',')]
+        table_rows = [row for row in rows if row['species'] == name]
+        contigs = [contig for row in table_rows for contig in row['contigs'].split(',')]
         assert contigs == list(species.records)
-        assert {row['split'] for row in mine} == {'train', 'held_out'}
-        assert all(row['softmasked'] == 'yes' and row['circular'] == 'no' for row in mine)
+        assert {row['split'] for row in table_rows} == {'train', 'held_out'}
+        assert all(row['softmasked'] == 'yes' and row['circular'] == 'no' for row in table_rows)
 
 
 def _digests(folder):
@@ -349,29 +349,21 @@ def test_task_size_does_not_change_the_genomes(tmp_path):
     ('fields', 'message'),
     [
         ({'species': 1}, 'self.species=1'),
-        ({'length': 10_000}, 'bases a gene'),
+        ({'length': 10_000}, 'bases per gene'),
         ({'genes': 3}, 'self.genes=3'),
         ({'repeat_fraction': 0.9}, 'self.repeat_fraction=0.9'),
         ({'task_rows': 5}, 'self.task_rows=5'),
         ({'species': 2, 'tree': '(a:0.1,b:0.1,c:0.1);'}, '3 tips'),
         ({'species': 2, 'tree': '(a:0.1,a:0.1);'}, 'names a tip twice'),
         ({'species': 2, 'tree': '(a:0.1,b);'}, 'lacks a branch length'),
-        ({'species': 2, 'tree': '(a:0.1,b:0.1'}, 'end in ;'),
+        ({'species': 2, 'tree': '(a:0.1,b:0.1'}, 'end with ;'),
         ({'species': 2, 'tree': '(a:0.1,b:-1);'}, "'-1'"),
         ({'species': 2, 'tree': '(a:0.1,../b:0.1);'}, 'tip name'),
     ],
 )
-def test_settings_that_cannot_be_meant(fields, message):
+def test_invalid_settings_are_refused(fields, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         simulate.SimulationConfig(**fields)
-
-
-def test_tree_survives_its_text():
-    for species in (2, 5, 7):
-        root = phylogeny.default(species)
-        assert phylogeny.distances(phylogeny.parse(phylogeny.newick(root))) == pytest.approx(
-            phylogeny.distances(root)
-        )
 
 
 def test_command_line(tmp_path, capsys):
