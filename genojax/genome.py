@@ -144,7 +144,7 @@ class Contig:
     length: int
     circular: bool = False
     softmasked: bool = False  # does lower case mean repeat? if not, repeats are unknown, not absent
-    split: str = ''  # 'train', 'held_out', or '' where blocks decide
+    split: str = ''  # 'train', 'test', or '' where blocks decide
     digest: str = ''
 
 

@@ -18,7 +18,6 @@ import numpy as np
 from genojax import experiment, metrics
 from genojax.data.formats import fasta
 from genojax.data.formats import genome_table as table_
-from genojax.data.splits import blocks
 from genojax.inference import trained
 from genojax.tasks.masked_lm import evaluate as held_out
 from genojax.train import runs
@@ -44,9 +43,9 @@ def score_initial(folder: pathlib.Path) -> None:
         'limits': report['limits'],
         'bases': {
             name: sum(one[name] for one in report['species'].values())
-            for name in ('bases', 'train', 'held_out', 'gap')
+            for name in ('bases', 'train', 'test', 'gap')
         },
-        'rule': blocks.__doc__.splitlines()[0],
+        'rule': report['rule'],
     }
     (folder / 'split.json').write_text(json.dumps(told, indent=1))
     run.close()

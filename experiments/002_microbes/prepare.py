@@ -68,7 +68,7 @@ def clusters(sampled: list[np.ndarray], link: float) -> np.ndarray:
     size = np.array([len(v) for v in sampled])
     fewer = np.minimum(size[shared.row], size[shared.col])
     linked = (shared.data >= link * fewer) & (shared.row < shared.col)
-    return kmers.connected(len(sampled), shared.row[linked], shared.col[linked])
+    return kmers.connected_components(len(sampled), shared.row[linked], shared.col[linked])
 
 
 def choose(cluster: np.ndarray, lengths: np.ndarray, seed: int) -> np.ndarray:
@@ -106,7 +106,7 @@ def starved(folder: pathlib.Path) -> list[str]:
         corpus = loading.open_shards(shards)
         axis = interval_sets.Axis(corpus)
         relation = homology.find(corpus, axis)
-    held = axis.whole(np.flatnonzero([contig.split == 'held_out' for contig in axis.contigs]))
+    held = axis.whole(np.flatnonzero([contig.split == 'test' for contig in axis.contigs]))
     lost = interval_sets.union(held, relation.of(held))
     everything = axis.whole(np.arange(len(axis.contigs)))
     runs = axis.runs(interval_sets.subtract(everything, lost))
@@ -119,7 +119,7 @@ def starved(folder: pathlib.Path) -> list[str]:
 def write_table(folder: pathlib.Path, replicons: pathlib.Path, rows, complete) -> None:
     lines = ['\t'.join([*genome_table.COLUMNS, 'split'])]
     for species, name, held in rows:
-        split = 'held_out' if held else 'train'
+        split = 'test' if held else 'train'
         lines.append('\t'.join([species, str(replicons), name, '', 'no', 'no', split]))
     for species, sequence, annotation in complete:
         lines.append('\t'.join([species, str(sequence), '*', str(annotation), 'yes', 'no', '']))

@@ -123,14 +123,14 @@ EXPLANATIONS: dict[str, str] = {
     'SP01': (
         'A species is too small for a held-out block: it must hold eight windows, one window of '
         'gap on either side, and training windows. Use shorter windows, add sequence, or set the '
-        'split column of the genome table to train or held_out.'
+        'split column of the genome table to train or test.'
     ),
     'SP02': (
         'A species has no training windows besides those held out and those homologous to them. '
         'Use shorter windows, hold out less, or set the split column of the genome table.'
     ),
     'SP03': (
-        'A cell in the split column of the genome table is not train, held_out or empty. Correct '
+        'A cell in the split column of the genome table is not train, test or empty. Correct '
         'the cell.'
     ),
     # Mixture weights
@@ -297,7 +297,7 @@ EXPLANATIONS: dict[str, str] = {
         'digits, _ . and -, starting with a letter or digit.'
     ),
     'GT09': (
-        "The column split must be 'train', 'held_out' or empty. Where it is empty, blocks of the "
+        "The column split must be 'train', 'test' or empty. Where it is empty, blocks of the "
         'species are held out automatically.'
     ),
     'GT10': (

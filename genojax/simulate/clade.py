@@ -1,6 +1,6 @@
 """Simulates a clade and writes it: the same kinds of files as for real genomes, and the truth.
 
-genomes.tsv              the genome table; chromosome 4 of every species is marked held_out
+genomes.tsv              the genome table; chromosome 4 of every species is marked test
 SPECIES.fa               soft-masked sequence
 SPECIES.gff3             genes, promoters, enhancers, binding sites and repeats
 orthologues.tsv          gene, species, contig, start, end, strand (0-based, half-open, as in BED)
@@ -203,7 +203,7 @@ def _table(settings, clade: Clade):
         names = list(chromosomes)
         groups = [(names, '')]
         if settings.hold_out:
-            groups = [(names[:-1], 'train'), (names[-1:], 'held_out')]
+            groups = [(names[:-1], 'train'), (names[-1:], 'test')]
         for group, split in groups:
             yield (species, f'{species}.fa', ','.join(group), f'{species}.gff3', 'no', 'yes', split)
 

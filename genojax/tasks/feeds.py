@@ -19,7 +19,7 @@ from genojax.data.datasets import labels, order
 from genojax.data.datasets import mixture as mixtures
 from genojax.data.formats import coverage, labelled_table, track_windows
 from genojax.data.genomes import loading
-from genojax.data.splits import blocks, track_overlap
+from genojax.data.splits import genome_windows, track_overlap
 from genojax.data.store import ingest
 from genojax.tasks.coverage import batches
 from genojax.tokenizers import base
@@ -137,7 +137,7 @@ class GenomesFeed:
         if not pathlib.Path(shards).is_dir():
             raise errors.UsageError(f'data.shards={shards}: no such folder')
         self.corpus = loading.open_shards(shards)
-        self.windows, self.split_report = blocks.held_out_split(
+        self.windows, self.split_report = genome_windows.split_windows(
             self.corpus,
             config.mixture.length,
             fraction=config.held_out,
@@ -158,7 +158,7 @@ class GenomesFeed:
         return [
             member.name
             for member in self.corpus
-            if member.name not in told and {c.split for c in member.contigs} == {'held_out'}
+            if member.name not in told and {c.split for c in member.contigs} == {'test'}
         ]
 
     def describe(self) -> list[str]:
@@ -187,7 +187,7 @@ class GenomesFeed:
                 :: -(-len(chosen) // limit)
             ]  # more species than windows: every n-th
             share = limit // len(names)
-            chosen = {name: chosen[name].thinned(share) for name in names}
+            chosen = {name: chosen[name].subsample(share) for name in names}
         return mixtures.eval_batches(self.corpus, chosen, self.config.mixture, self.tokenizer)
 
 
@@ -321,7 +321,9 @@ class TracksFeed:
         chosen = [self.windows(number, name) for number in range(len(self.sources))]
         return self._in_order(chosen, flip)
 
-    def windows(self, number: int, name: str, limit: int | None = None) -> track_windows.Windows:
+    def windows(
+        self, number: int, name: str, limit: int | None = None
+    ) -> track_windows.TrackWindows:
         """One organism's windows of a part."""
         parts = self.sources[number].organism.parts
         if name == 'valid':

@@ -313,7 +313,7 @@ def test_genome_table_names_every_contig_once(folder, clade):
         table_rows = [row for row in rows if row['species'] == name]
         contigs = [contig for row in table_rows for contig in row['contigs'].split(',')]
         assert contigs == list(species.records)
-        assert {row['split'] for row in table_rows} == {'train', 'held_out'}
+        assert {row['split'] for row in table_rows} == {'train', 'test'}
         assert all(row['softmasked'] == 'yes' and row['circular'] == 'no' for row in table_rows)
 
 

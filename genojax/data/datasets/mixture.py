@@ -318,7 +318,7 @@ def assemble(
     """
     bases_BL = np.empty((len(species_B), length), np.uint8)
     regions_BL = np.empty((len(species_B), length), np.uint8)
-    start_B = corpus.around(species_B, contig_B, start_B)
+    start_B = corpus.wrap(species_B, contig_B, start_B)
     rows = max(1, _PIECE // length)
     for first in range(0, len(species_B), rows):
         some = slice(first, first + rows)

@@ -17,7 +17,8 @@ from genojax.data.formats import fasta, source
 NAME = 'genomes.tsv'
 COLUMNS = ('species', 'fasta', 'contigs', 'annotation', 'circular', 'softmasked')
 OPTIONAL_COLUMNS = ('split',)
-SPLITS = ('train', 'held_out', '')
+SPLITS = ('train', 'test', '')
+_SPLIT_OF_WORD = {word: word for word in SPLITS} | {'held_out': 'test'}
 # A species names a folder of shards, so its name must be safe as one.
 _SPECIES = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.-]{0,99}')
 _FASTA_ENDS = ('.fa', '.fasta', '.fna', '.fas')
@@ -35,7 +36,7 @@ class Row:
         annotation: None where the genome has none.
         circular: of every contig of the row.
         softmasked: lower case means repeat. If not, repeats are unknown.
-        split: 'train', 'held_out' or '', where blocks decide.
+        split: 'train', 'test' or '', where blocks decide.
         line: in the table, 1-based.
     """
 
@@ -223,10 +224,8 @@ def _row(path: pathlib.Path, number: int, columns: list[str], cells: list[str]) 
         fix = 'use letters, digits, _ . and -, as in Homo_sapiens'
         raise _error('GT08', path, number, f'species name {species!r}', fix)
     split = cell.get('split', '')
-    if split not in SPLITS:
-        raise _error(
-            'GT09', path, number, f'split {split!r}', "write 'train', 'held_out' or nothing"
-        )
+    if split not in _SPLIT_OF_WORD:
+        raise _error('GT09', path, number, f'split {split!r}', "write 'train', 'test' or nothing")
     contigs = tuple(name.strip() for name in cell['contigs'].split(','))
     if '' in contigs:
         raise _error('GT10', path, number, 'an empty contig name', "list names, or '*' for all")
@@ -242,7 +241,7 @@ def _row(path: pathlib.Path, number: int, columns: list[str], cells: list[str]) 
         else None,
         circular=_yes(path, number, 'circular', cell['circular']),
         softmasked=_yes(path, number, 'softmasked', cell['softmasked']),
-        split=split,
+        split=_SPLIT_OF_WORD[split],
         line=number,
     )
 

@@ -35,7 +35,7 @@ _ACCESSIBLE = ('DNASE', 'ATAC', 'FAIRE')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Windows:
+class TrackWindows:
     """The windows of one part, in the order of the BED file."""
 
     codes_NL: np.ndarray  # uint8
@@ -45,10 +45,10 @@ class Windows:
     def __len__(self) -> int:
         return len(self.codes_NL)
 
-    def take(self, rows: np.ndarray) -> 'Windows':
+    def take(self, rows: np.ndarray) -> 'TrackWindows':
         rows = np.asarray(rows, np.int64)
         places = tuple(self.places[row] for row in rows.tolist())
-        return Windows(self.codes_NL[rows], self.target_NPC[rows], places)
+        return TrackWindows(self.codes_NL[rows], self.target_NPC[rows], places)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Organism:
 
     name: str
     tracks: tuple[coverage.Track, ...]
-    parts: dict[str, Windows]
+    parts: dict[str, TrackWindows]
     bin: int  # bp
     crop: int  # bp of unknown coverage at either end
     digest: str  # of the files
@@ -119,7 +119,7 @@ def read(
         target_NPC = coverage.pool(coverage.unsquash(stored_NPC, tracks, recipe), tracks, factor)
         if soft_clip:
             target_NPC = coverage.bend(target_NPC, tracks)
-        parts[part] = Windows(codes_NL, target_NPC.astype(np.float32), tuple(places[part]))
+        parts[part] = TrackWindows(codes_NL, target_NPC.astype(np.float32), tuple(places[part]))
     _refuse_overlap(parts, bed)
     digest.update(repr((tracks, places, sizes)).encode())
     return Organism(name, tracks, parts, bin, sizes['crop_bp'], digest.hexdigest())
@@ -222,7 +222,7 @@ def choose_inputs(organism: Organism, rule: str) -> tuple[np.ndarray, np.ndarray
     return np.array(inputs, np.int64), target_C
 
 
-def _refuse_overlap(parts: dict[str, Windows], bed: pathlib.Path) -> None:
+def _refuse_overlap(parts: dict[str, TrackWindows], bed: pathlib.Path) -> None:
     for held in parts['valid'].places:
         for place in parts['train'].places:
             if held.overlaps(place):

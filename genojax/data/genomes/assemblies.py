@@ -1,8 +1,8 @@
 """Genomes in memory: contigs, bases, region labels and genes, read as windows.
 
-Every later step (splits, mixture, evaluation) sees genomes only through `Corpus`, whether the arrays behind it are a
-file mapped into memory (`ingest.open`) or were made by hand in a test (`Genome.from_arrays`). Two bytes a base: one for
-the base code with the soft-mask bit, one for the region bits.
+Every later step (splits, mixture, evaluation) reads genomes only through `Corpus`, whether its arrays
+are files mapped into memory (`loading.open_shards`) or were built in a test (`Genome.from_arrays`).
+There are two bytes per base: the base code with the soft-mask bit, and the region bits.
 """
 
 import dataclasses
@@ -38,7 +38,8 @@ class Genome:
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])
         self.total = int(self.offsets[-1])
         self._circular = np.array([contig.circular for contig in self.contigs], bool)
-        # A view: indexing numpy.memmap itself costs several times as much as indexing an array over the same memory.
+        # A view: indexing numpy.memmap itself takes several times as long as indexing an array over
+        # the same memory.
         self._bases, self._regions = np.asarray(bases), np.asarray(regions)
         for array, label in ((self._bases, 'bases'), (self._regions, 'regions')):
             if array.shape != (self.total,) or array.dtype != np.uint8:
@@ -56,9 +57,12 @@ class Genome:
         soft: Sequence[np.ndarray] | None = None,
         genes: Sequence[genome.Gene | tuple] = (),
     ) -> 'Genome':
-        """A genome from one array per contig; a contig given by name only is linear and of the array's length.
+        """A genome from one array per contig. A contig named by a string is linear.
 
-        Soft-masked bases get the REPEAT bit, as they do on the way through ingest.
+        Soft-masked bases get the REPEAT bit, as ingest does.
+
+        Raises:
+            ValueError: arrays that differ in number or length, or codes above 4.
         """
         regions = regions if regions is not None else [np.zeros(len(c), np.uint8) for c in codes]
         soft_arrays = soft if soft is not None else [np.zeros(len(c), bool) for c in codes]
@@ -84,13 +88,6 @@ class Genome:
             name, described, np.concatenate(bases or empty), np.concatenate(labels or empty), genes
         )
 
-    def contig_index(self, name: str) -> int:
-        """The number of the contig of this name; KeyError if there is none."""
-        for index, contig in enumerate(self.contigs):
-            if contig.name == name:
-                return index
-        raise KeyError(f'{self.name} has no contig {name!r}')
-
     def codes(self, contig: int) -> np.ndarray:
         """All base codes of one contig, uint8 [length] (a copy)."""
         return self._bases[self.offsets[contig] : self.offsets[contig + 1]] & genome.CODE_BITS
@@ -114,12 +111,12 @@ class Genome:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Windows of `length` bases: codes uint8 [B, L], regions uint8 [B, L], soft mask bool [B, L].
 
-        A window on a circular contig wraps; a linear contig's windows end at its end at the latest. A contig shorter
-        than the window gives each of its bases once and then code 4 with no region: the caller masks what lies beyond
-        `valid`.
+        A window on a circular contig wraps; on a linear contig it must end at the contig's end at the
+        latest. A contig shorter than the window yields each of its bases once and then code 4 with no
+        region; `valid` counts the real bases.
 
         Raises:
-            IndexError: a contig that is not there, a start outside it, or a window over a linear contig's end.
+            IndexError: no such contig, a start outside it, or a window past a linear contig's end.
         """
         contig = np.asarray(contig, np.int64).reshape(-1)
         start = np.asarray(start, np.int64).reshape(-1)
@@ -129,11 +126,11 @@ class Genome:
         size = self.valid(contig, length)
         first = self.offsets[contig] + start
         head = np.minimum(size, self.lengths[contig] - start)
-        # Rows are copied as slices, about a microsecond each: a gather by index costs 5 ns a base instead.
+        # Rows are copied as slices, about 1 us each; a gather by index takes 5 ns per base.
         for row, (a, n) in enumerate(zip(first.tolist(), head.tolist(), strict=True)):
             bases[row, :n] = self._bases[a : a + n]
             regions[row, :n] = self._regions[a : a + n]
-        for row in np.flatnonzero(head < size).tolist():  # over the origin of a circular contig
+        for row in np.flatnonzero(head < size).tolist():  # across the origin of a circular contig
             n, rest = int(head[row]), int(size[row] - head[row])
             a = int(self.offsets[contig[row]])
             bases[row, n : n + rest] = self._bases[a : a + rest]
@@ -149,33 +146,33 @@ class Genome:
         if missing.any():
             raise IndexError(f'{self.name} has no contig number {contig[missing][0]}')
         size = self.lengths[contig]
-        over = (start > 0) & (start + length > size) & ~self._circular[contig]
-        wrong = (start < 0) | (start >= size) | over
+        past_end = (start > 0) & (start + length > size) & ~self._circular[contig]
+        wrong = (start < 0) | (start >= size) | past_end
         if wrong.any():
             row = int(np.argmax(wrong))
-            where = self.contigs[contig[row]]
+            outside = self.contigs[contig[row]]
             raise IndexError(
-                f'{self.name}: a window of {length} at {start[row]} does not lie in '
-                f'{where.name!r} ({where.length} bases)'
+                f'{self.name}: a window of {length} bases at {start[row]} is not inside '
+                f'{outside.name!r} ({outside.length} bases)'
             )
 
-    def _hash(self, into) -> None:
-        into.update(repr((self.name, self.contigs, self.genes)).encode())
-        into.update(np.ascontiguousarray(self._bases))
-        into.update(np.ascontiguousarray(self._regions))
+    def _hash(self, sha256) -> None:
+        sha256.update(repr((self.name, self.contigs, self.genes)).encode())
+        sha256.update(np.ascontiguousarray(self._bases))
+        sha256.update(np.ascontiguousarray(self._regions))
 
 
 class Corpus:
     """The genomes of a dataset, by species, in table order.
 
     Args:
-        fingerprint: what the data is, as a hash; computed from the arrays when it is not given.
+        fingerprint: a hash that identifies the data; by default computed from the arrays.
     """
 
     def __init__(self, genomes: Sequence[Genome], fingerprint: str | None = None):
         self.species = tuple(member.name for member in genomes)
         if len(set(self.species)) != len(self.species):
-            raise ValueError(f'a species is there twice: {self.species}')
+            raise ValueError(f'a species occurs twice: {self.species}')
         self._genomes = {member.name: member for member in genomes}
         self._fingerprint = fingerprint
 
@@ -188,10 +185,8 @@ class Corpus:
             member._hash(sha256)
         return sha256.hexdigest()
 
-    def around(
-        self, species_B: np.ndarray, contig_B: np.ndarray, start_B: np.ndarray
-    ) -> np.ndarray:
-        """Starts brought back onto their contigs: a shift may lead over a circular origin."""
+    def wrap(self, species_B: np.ndarray, contig_B: np.ndarray, start_B: np.ndarray) -> np.ndarray:
+        """Starts modulo the length of their contigs: a shift may cross a circular origin."""
         _, first_S, lengths, _ = self._contigs
         return start_B % lengths[first_S[species_B] + contig_B]
 
@@ -203,9 +198,13 @@ class Corpus:
         contig_B: np.ndarray,
         start_B: np.ndarray,
     ) -> None:
-        """Windows of several species (numbers in `species`) into two uint8 arrays [B, L]: codes and region bits.
+        """Write windows of several species into two uint8 arrays [B, L]: codes and region bits.
 
-        What `Genome.read` gives, row by row, at a microsecond a row: one check for the whole batch, and no array made.
+        The rows are those of `Genome.read`. This takes about 1 us per row: one check for the whole
+        batch, and no new array.
+
+        Args:
+            species_B: numbers in `species`.
 
         Raises:
             IndexError: as `Genome.read`.
@@ -223,7 +222,7 @@ class Corpus:
                 bases, regions = arrays[s]
                 bases_BL[row] = bases[begin : begin + length]
                 regions_BL[row] = regions[begin : begin + length]
-            else:  # over an origin, on a short contig, or an error
+            else:  # across an origin, on a short contig, or an error
                 member = self[self.species[s]]
                 one = member.read(contig_B[row : row + 1], start_B[row : row + 1], length)
                 bases_BL[row], regions_BL[row] = one[0][0], one[1][0]
@@ -231,7 +230,7 @@ class Corpus:
 
     @functools.cached_property
     def _contigs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Contigs of each species, the first one's number among all, and the length and offset of all, int64."""
+        """Contigs per species, the number of its first, and the length and offset of all, int64."""
         count_S = np.array([len(member.contigs) for member in self], np.int64)
         lengths = np.concatenate([member.lengths for member in self])
         offsets = np.concatenate([member.offsets[:-1] for member in self])

@@ -1,8 +1,8 @@
 """Sets of bases on the contigs of a corpus, as sorted intervals on one axis.
 
-All contigs lie one after another on the axis with one position between neighbours that belongs to
-none, so a set is one int64 array [n, 2] of disjoint [start, end) and no interval can reach over a
-contig's end.
+All contigs lie one after another on the axis, with one position between neighbours that belongs to
+none. So a set is one int64 array [n, 2] of disjoint, sorted [start, end), and no interval crosses the
+end of a contig.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ EMPTY = np.zeros((0, 2), np.int64)
 
 
 def merge(spans: np.ndarray) -> np.ndarray:
-    """Intervals in any order, overlapping or not, as a set; those that touch become one."""
+    """Intervals [n, 2] in any order, overlapping or not, as a set; those that touch become one."""
     spans = np.asarray(spans, np.int64).reshape(-1, 2)
     spans = spans[spans[:, 0] < spans[:, 1]]
     if not len(spans):
@@ -26,6 +26,7 @@ def merge(spans: np.ndarray) -> np.ndarray:
 
 
 def union(*sets: np.ndarray) -> np.ndarray:
+    """The bases of any of these sets."""
     return merge(np.concatenate([EMPTY, *sets]))
 
 
@@ -40,6 +41,7 @@ def intersect(these: np.ndarray, those: np.ndarray) -> np.ndarray:
 
 
 def size(spans: np.ndarray) -> int:
+    """Number of bases."""
     return int((spans[:, 1] - spans[:, 0]).sum())
 
 
@@ -54,21 +56,28 @@ def _combine(these: np.ndarray, those: np.ndarray, both: bool) -> np.ndarray:
 def _inside(spans: np.ndarray, points: np.ndarray) -> np.ndarray:
     if not len(spans):
         return np.zeros(points.shape, bool)
-    which = np.searchsorted(spans[:, 0], points, side='right') - 1
-    return (which >= 0) & (points < spans[np.maximum(which, 0), 1])
+    last = np.searchsorted(spans[:, 0], points, side='right') - 1  # the last span to start
+    return (last >= 0) & (points < spans[np.maximum(last, 0), 1])
 
 
 class Axis:
-    """Where every contig of a corpus lies. Contigs are numbered through all species, in corpus order."""
+    """The position of every contig of a corpus. Contigs are numbered over all species, in corpus order.
+
+    Attributes:
+        names: the species [S].
+        species: the species number of each contig, int64 [n].
+        local: each contig's number in its genome, int64 [n].
+        contigs, lengths, circular: of each contig.
+        starts: first position of each contig on the axis, int64 [n].
+        first: number of each species' first contig, int64 [S].
+    """
 
     def __init__(self, corpus: assemblies.Corpus):
         self.corpus = corpus
         self.names = corpus.species
         contigs = [(s, i, c) for s, g in enumerate(corpus) for i, c in enumerate(g.contigs)]
         self.species = np.array([s for s, _, _ in contigs], np.int64)
-        self.local = np.array(
-            [i for _, i, _ in contigs], np.int64
-        )  # the contig's number in its genome
+        self.local = np.array([i for _, i, _ in contigs], np.int64)
         self.contigs = [contig for _, _, contig in contigs]
         self.lengths = np.array([c.length for c in self.contigs], np.int64)
         self.circular = np.array([c.circular for c in self.contigs], bool)
@@ -82,28 +91,29 @@ class Axis:
             np.stack([self.starts[contigs], self.starts[contigs] + self.lengths[contigs]], 1)
         )
 
-    def place(
+    def spans(
         self, contigs: np.ndarray | list, start: np.ndarray | list, end: np.ndarray | list
     ) -> np.ndarray:
-        """Bases start .. end-1 of these contigs as a set: clipped at the ends, wrapped where circular."""
+        """Bases start .. end-1 of contigs as a set: clipped at the ends, wrapped where circular."""
         contigs, start, end = (np.asarray(x, np.int64).reshape(-1) for x in (contigs, start, end))
         length, base, circular = self.lengths[contigs], self.starts[contigs], self.circular[contigs]
-        around = circular & (end - start >= length)
-        start, end = np.where(around, 0, start), np.where(around, length, end)
+        whole = circular & (end - start >= length)
+        start, end = np.where(whole, 0, start), np.where(whole, length, end)
         parts = [np.stack([base + np.maximum(start, 0), base + np.minimum(end, length)], 1)]
-        for turn in (-1, 1):  # what lies before base 0 or past the last base
-            low = np.maximum(start + turn * length, 0)
-            high = np.minimum(end + turn * length, length)
+        for side in (-1, 1):  # what lies before base 0 or past the last base
+            low = np.maximum(start + side * length, 0)
+            high = np.minimum(end + side * length, length)
             parts.append(np.stack([base + low, base + np.maximum(low, high)], 1)[circular])
         return merge(np.concatenate(parts))
 
     def widen(self, spans: np.ndarray, by: int) -> np.ndarray:
-        """A set with `by` more bases at either side of each interval, around the origin of a circular contig too."""
+        """A set with `by` more bases at either side of each interval, also across a circular origin."""
         contig = self.contig_of(spans[:, 0])
         offset = self.starts[contig]
-        return self.place(contig, spans[:, 0] - offset - by, spans[:, 1] - offset + by)
+        return self.spans(contig, spans[:, 0] - offset - by, spans[:, 1] - offset + by)
 
     def contig_of(self, points: np.ndarray) -> np.ndarray:
+        """Number of the contig of each position, int64."""
         return np.searchsorted(self.starts, points, side='right') - 1
 
     def per_species(self, spans: np.ndarray) -> np.ndarray:
@@ -113,7 +123,10 @@ class Axis:
         return np.bincount(species, sizes, len(self.names)).astype(np.int64)
 
     def runs(self, spans: np.ndarray) -> np.ndarray:
-        """Stretches of a set as rows (contig, start, bases); one over the origin of a circular contig is one row."""
+        """The runs of a set as rows (contig, start, bases), int64 [n, 3].
+
+        A run across the origin of a circular contig is one row.
+        """
         contig = self.contig_of(spans[:, 0])
         start = spans[:, 0] - self.starts[contig]
         end = spans[:, 1] - self.starts[contig]
@@ -129,7 +142,7 @@ class Axis:
         return rows[~drop]
 
     def describe(self, run: np.ndarray) -> dict[str, str | int]:
-        """One row of `runs` as people name it: 0-based, half-open; `end` passes the length over a circular origin."""
+        """One row of `runs` by names, 0-based and half-open; across an origin `end` passes the length."""
         contig, start, bases = (int(x) for x in run)
         return {
             'species': self.names[int(self.species[contig])],

@@ -1,24 +1,30 @@
-"""k-mers as 64-bit numbers, the same for both strands: what tells whether two sequences share a stretch."""
+"""k-mers as 64-bit numbers, the same on both strands, which tell whether sequences share bases."""
 
 import numpy as np
 
 from genojax import dna
 
 NONE = np.uint64(2**64 - 1)  # a k-mer with an unknown base
-MAX_K = 31  # two bits a base, and NONE stays free
+MAX_K = 31  # two bits per base, and NONE stays free
+_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth, TAOCP vol. 3, 6.4)
 
 
 def pack(codes: np.ndarray, k: int) -> np.ndarray:
-    """The k-mer that starts at each base of [L] codes as a number, uint64 [L - k + 1]; NONE with an unknown base."""
+    """The k-mer that starts at each base as a number, first base most significant.
+
+    Args:
+        codes: base codes [L].
+
+    Returns:
+        uint64 [L - k + 1], NONE where a base is unknown; length 0 if L < k.
+    """
     if not 1 <= k <= MAX_K:
         raise ValueError(f'{k=} is not in 1..{MAX_K}')
     count = len(codes) - k + 1
     if count <= 0:
         return np.zeros(0, np.uint64)
-    piece, width = (
-        (codes & 3).astype(np.uint64),
-        1,
-    )  # k-mers of a power of two, doubled until k is made of them
+    # `piece` holds k-mers of a power of two (`width`), doubled until `packed` is made of them.
+    piece, width = (codes & 3).astype(np.uint64), 1
     packed, done = np.zeros(len(codes), np.uint64), 0
     while done < k:
         if k & width:  # the bases already packed go in front of this piece
@@ -30,21 +36,30 @@ def pack(codes: np.ndarray, k: int) -> np.ndarray:
     packed = packed[:count]
     unknown = codes == dna.UNKNOWN
     if unknown.any():
-        seen = np.concatenate([[0], np.cumsum(unknown)])
-        packed[seen[k:] != seen[:count]] = NONE
+        before = np.concatenate([[0], np.cumsum(unknown)])
+        packed[before[k:] != before[:count]] = NONE
     return packed
 
 
 def canonical(codes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The smaller of each k-mer and its reverse complement, uint64 [L - k + 1], and whether that is the latter."""
+    """The smaller of each k-mer and its reverse complement, uint64 [L - k + 1], and which is the latter."""
     forward = pack(codes, k)
     backward = pack(dna.reverse_complement(codes), k)[::-1]
     flipped = backward < forward
     return np.where(flipped, backward, forward), flipped
 
 
-class Members:
-    """A set of packed k-mers that answers `find` for arrays; a table of bits first, since most answers are no."""
+def scramble(values: np.ndarray) -> np.ndarray:
+    """A hash of packed k-mers whose high bits depend on all bases, uint64."""
+    with np.errstate(over='ignore'):
+        return values * _HASH_FACTOR
+
+
+class KmerSet:
+    """A set of packed k-mers that is searched for many at once.
+
+    A table of bits answers first, because most k-mers that are looked for are not in the set.
+    """
 
     _BITS = 25
 
@@ -59,20 +74,19 @@ class Members:
         return len(self.values)
 
     def find(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which of `values` are members, as positions in it, and the number of each among the sorted members."""
-        where = np.flatnonzero(self._maybe[self._slot(values)])
-        number = np.searchsorted(self.values, values[where])
+        """Positions in `values` of those in the set, and the number of each among the sorted members."""
+        index = np.flatnonzero(self._maybe[self._slot(values)])
+        number = np.searchsorted(self.values, values[index])
         number[number == len(self.values)] = 0
-        same = self.values[number] == values[where] if len(self.values) else np.zeros(0, bool)
-        return where[same], number[same]
+        same = self.values[number] == values[index] if len(self.values) else np.zeros(0, bool)
+        return index[same], number[same]
 
     def _slot(self, values: np.ndarray) -> np.ndarray:
-        with np.errstate(over='ignore'):
-            return (values * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - self._BITS)
+        return scramble(values) >> np.uint64(64 - self._BITS)
 
 
-def connected(size: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The group of each of `size` items when a[i] and b[i] belong together, int64: the smallest item in the group."""
+def connected_components(size: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The component of each of `size` nodes with edges a[i] - b[i], int64: its smallest node."""
     group = np.arange(size)
     while True:
         low = np.minimum(group[a], group[b])

@@ -9,17 +9,17 @@ from genojax.data.store import cache, manifest, shard_files
 
 
 def open_shards(directory: str | os.PathLike, verify: bool = True) -> assemblies.Corpus:
-    """The genomes of a folder of shards, mapped into memory.
+    """The genomes of a directory of shards, mapped into memory.
 
-    The shards are unpacked once into a cache beside them, two bytes a base, which belongs to one manifest and is made
-    anew for another.
+    The shards are unpacked once into a cache beside them, two bytes per base. The cache belongs to one
+    manifest and is rebuilt for another.
 
     Args:
-        verify: compare every shard and the cache with their hashes, about a second for 1.5 GB; without it the shards
-            are only read if the cache has to be made.
+        verify: compare every shard and the cache with their hashes, about one second for 1.5 GB;
+            otherwise the shards are read only if the cache has to be built.
 
     Raises:
-        errors.DamageError: AR01.. naming the shard and, if it can be told, the record.
+        errors.DamageError: AR01 to AR03, naming the shard and, where possible, the record.
     """
     folder = pathlib.Path(directory)
     value, fingerprint = manifest.load(folder)

@@ -1,4 +1,4 @@
-"""Windows of a genome as columns of numbers, and how they are laid over stretches of sequence."""
+"""Windows of a genome as columns of numbers, and how they tile a set of bases."""
 
 import dataclasses
 
@@ -7,15 +7,18 @@ import numpy as np
 from genojax import dna
 from genojax.data.genomes import assemblies, interval_sets
 
-_MOST_UNKNOWN = 0.5  # share of N above which a window teaches nothing
+_MAX_UNKNOWN = 0.5  # share of unknown bases above which a window is not used
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Windows:
-    """Windows of one species as columns; window i is bases start .. start+length-1 of a contig, wrapping where circular.
+    """Windows of one species as columns.
 
-    `valid` counts its real bases: fewer than the window's length only on a contig that is shorter.
-    `before` and `after` say how far its start may move and stay in its training block.
+    Window i is bases start .. start+length-1 of a contig, across the origin of a circular one.
+
+    Attributes:
+        valid: real bases; fewer than the window's length only on a contig that is shorter.
+        before, after: how far the start may move to either side within the run that was tiled.
     """
 
     contig: np.ndarray  # int32 [n]
@@ -33,17 +36,24 @@ class Windows:
         return int(self.valid.sum(dtype=np.int64))
 
     def take(self, rows: np.ndarray) -> 'Windows':
+        """These windows, in this order."""
         return Windows(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
 
-    def thinned(self, count: int) -> 'Windows':
+    def subsample(self, count: int) -> 'Windows':
         """At most `count` windows, spread evenly."""
         if count >= len(self):
             return self
         return self.take((np.arange(count) * len(self) + len(self) // 2) // max(count, 1))
 
 
-def tile(axis, s: int, spans: np.ndarray, length: int, stride: int) -> Windows:
-    """Windows over every stretch of a set of one species: the last of a stretch ends at its end."""
+def tile(axis: interval_sets.Axis, s: int, spans: np.ndarray, length: int, stride: int) -> Windows:
+    """Windows over every run of a set of one species; the last window of a run ends at its end.
+
+    Args:
+        s: number of the species, whose bases `spans` are.
+        length: bases per window.
+        stride: bases between starts of neighbouring windows.
+    """
     columns = [np.zeros((5, 0), np.int64)]
     for contig, first, bases in axis.runs(spans).tolist():
         size = int(axis.lengths[contig])
@@ -52,12 +62,12 @@ def tile(axis, s: int, spans: np.ndarray, length: int, stride: int) -> Windows:
             if bases == size:  # a contig shorter than a window: one padded window
                 columns.append(np.array([[local], [0], [size], [0], [0]], np.int64))
             continue
-        around = bool(axis.circular[contig]) and bases == size
-        offset = np.arange(0, bases if around else bases - length + 1, stride)
-        if not around and len(offset) and offset[-1] + length < bases:
+        whole_circle = bool(axis.circular[contig]) and bases == size
+        offset = np.arange(0, bases if whole_circle else bases - length + 1, stride)
+        if not whole_circle and len(offset) and offset[-1] + length < bases:
             offset = np.append(offset, bases - length)
-        before = np.full(len(offset), size) if around else offset
-        after = before if around else bases - length - offset
+        before = np.full(len(offset), size) if whole_circle else offset
+        after = before if whole_circle else bases - length - offset
         rows = np.full(len(offset), local), (first + offset) % size, np.full(len(offset), length)
         columns.append(np.stack([*rows, before, after]).astype(np.int64))
     contig, start, valid, before, after = np.concatenate(columns, axis=1)
@@ -65,16 +75,16 @@ def tile(axis, s: int, spans: np.ndarray, length: int, stride: int) -> Windows:
     return Windows(short[0], start, *short[1:])
 
 
-def known(member: assemblies.Genome, part: Windows, length: int) -> np.ndarray:
-    """Which windows hold enough known bases, bool [n]."""
+def mostly_sequenced(member: assemblies.Genome, part: Windows, length: int) -> np.ndarray:
+    """Which windows have at most half of their bases unknown, bool [n]."""
     enough = np.zeros(len(part), bool)
     for contig in np.unique(part.contig).tolist():
         codes = member.codes(contig) == dna.UNKNOWN
-        codes = np.concatenate([codes, codes[: length - 1]])  # around the origin
+        codes = np.concatenate([codes, codes[: length - 1]])  # across the origin
         unknown = np.concatenate([[0], np.cumsum(codes)])
         rows = np.flatnonzero(part.contig == contig)
         start, valid = part.start[rows], part.valid[rows]
-        enough[rows] = unknown[start + valid] - unknown[start] <= _MOST_UNKNOWN * valid
+        enough[rows] = unknown[start + valid] - unknown[start] <= _MAX_UNKNOWN * valid
     return enough
 
 
@@ -85,5 +95,5 @@ def covered(axis: interval_sets.Axis, parts: dict[str, Windows]) -> np.ndarray:
         if name in parts:
             w = parts[name]
             start = w.start.astype(np.int64)
-            spans.append(axis.place(axis.first[s] + w.contig, start, start + w.valid))
+            spans.append(axis.spans(axis.first[s] + w.contig, start, start + w.valid))
     return interval_sets.union(*spans)

@@ -1,50 +1,62 @@
-"""How much of the held-out sequence the training windows contain, whatever the split meant to do."""
+"""Measured leak of a split: how much of the test windows the training windows contain."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from genojax import dna
 from genojax.data.genomes import assemblies, interval_sets, kmers, windows
 
-_WINDOWS = 16_384  # held-out windows audited; more are sampled, evenly
+_MAX_WINDOWS = 16_384  # test windows audited; more are sampled, evenly
+_PIECE = 4_000_000  # bases indexed at a time
+_OVERLAP = 30  # bases that neighbouring pieces share, at least k - 1
 
 
 def measure(
     corpus: assemblies.Corpus,
-    parts: dict[str, tuple[windows.Windows, windows.Windows]],
+    splits: dict[str, tuple[windows.Windows, windows.Windows]],
     length: int,
     k: int = 24,
 ) -> dict:
-    """How much of the held-out sequence training contains: k-mers found there, on either strand.
+    """How many k-mers of test windows occur in training windows, on either strand.
 
-    Random sequence shares no 24-mer with a genome of laptop size; what is found are repeats, recent
-    copies and conserved stretches.
+    Random sequence shares no 24-mer with a genome of laptop size; what is counted are repeats, recent
+    copies and conserved sequence.
+
+    Args:
+        splits: (training, test) windows per species.
+        length: bases per window.
     """
     axis = interval_sets.Axis(corpus)
-    share = max(1, _WINDOWS // max(len(parts), 1))
-    held = {name: pair[1].thinned(share) for name, pair in parts.items()}
-    values = {name: _window_kmers(corpus[name], part, length, k) for name, part in held.items()}
+    share = max(1, _MAX_WINDOWS // max(len(splits), 1))
+    test = {name: part.subsample(share) for name, (_, part) in splits.items()}
+    values = {name: _window_kmers(corpus[name], part, length, k) for name, part in test.items()}
     rows = [v.reshape(-1) for v in values.values()]
-    members = kmers.Members(np.concatenate(rows) if rows else np.zeros(0, np.uint64))
-    seen = np.zeros(len(members), bool)
-    for codes in _training_codes(axis, parts):
-        seen[members.find(kmers.canonical(codes, k)[0])[1]] = True
+    members = kmers.KmerSet(np.concatenate(rows) if rows else np.zeros(0, np.uint64))
+    in_training = np.zeros(len(members), bool)
+    for codes in _training_codes(axis, splits):
+        in_training[members.find(kmers.canonical(codes, k)[0])[1]] = True
     species, total = {}, np.zeros(4, np.int64)
     for name, value in values.items():
-        where, number = members.find(value.reshape(-1))
-        leaked = np.zeros(value.size, bool)
-        leaked[where] = seen[number]
-        real = value != kmers.NONE
-        touched = leaked.reshape(value.shape).any(axis=1)
-        counts = np.array([len(value), touched.sum(), real.sum(), leaked.sum()])
+        counts = _counts(value, members, in_training)
         total += counts
         species[name] = _shares(counts)
     return {
         'k': k,
         'strands': 2,
-        'held_out_windows': sum(len(pair[1]) for pair in parts.values()),
+        'test_windows': sum(len(part) for _, part in splits.values()),
         **_shares(total),
         'species': species,
     }
+
+
+def _counts(value: np.ndarray, members: kmers.KmerSet, in_training: np.ndarray) -> np.ndarray:
+    """Windows, windows with a k-mer in training, k-mers, k-mers in training; int64 [4]."""
+    index, number = members.find(value.reshape(-1))
+    leaked = np.zeros(value.size, bool)
+    leaked[index] = in_training[number]
+    touched = leaked.reshape(value.shape).any(axis=1)
+    return np.array([len(value), touched.sum(), (value != kmers.NONE).sum(), leaked.sum()])
 
 
 def _shares(counts: np.ndarray) -> dict:
@@ -59,7 +71,9 @@ def _shares(counts: np.ndarray) -> dict:
     }
 
 
-def _window_kmers(member, part: windows.Windows, length: int, k: int) -> np.ndarray:
+def _window_kmers(
+    member: assemblies.Genome, part: windows.Windows, length: int, k: int
+) -> np.ndarray:
     """Canonical k-mers of each window, uint64 [n, length - k + 1]."""
     codes = member.read(part.contig, part.start, length)[0]
     if not len(codes) or length < k:
@@ -72,15 +86,14 @@ def _window_kmers(member, part: windows.Windows, length: int, k: int) -> np.ndar
     return value.reshape(len(codes), length + 1)[:, : length - k + 1]
 
 
-def _training_codes(axis, parts):
-    """Base codes of every stretch that training windows cover, in pieces that overlap by a k-mer's length."""
-    piece = 4_000_000
-    trained = windows.covered(axis, {name: pair[0] for name, pair in parts.items()})
-    for contig, start, bases in axis.runs(trained).tolist():
+def _training_codes(axis: interval_sets.Axis, splits) -> Iterator[np.ndarray]:
+    """Base codes of every run that training windows cover, in pieces that overlap by `_OVERLAP`."""
+    train = windows.covered(axis, {name: part for name, (part, _) in splits.items()})
+    for contig, start, bases in axis.runs(train).tolist():
         member = axis.corpus[axis.names[axis.species[contig]]]
         codes = member.codes(int(axis.local[contig]))
-        stretch = np.concatenate([codes, codes])[start : start + bases]
+        run = np.concatenate([codes, codes])[start : start + bases]
         if bases == len(codes) and axis.circular[contig]:
-            stretch = np.concatenate([codes, codes[:30]])
-        for first in range(0, max(len(stretch), 1), piece):
-            yield stretch[first : first + piece + 30]
+            run = np.concatenate([codes, codes[:_OVERLAP]])
+        for first in range(0, max(len(run), 1), _PIECE):
+            yield run[first : first + _PIECE + _OVERLAP]

@@ -35,12 +35,12 @@ def groups(sequences: list[np.ndarray], k: int = K) -> np.ndarray:
         key = min(codes.tobytes(), dna.reverse_complement(codes).tobytes())
         a.append(np.array([first.setdefault(key, number)]))
         b.append(np.array([number]))
-    return kmers.connected(len(sequences), np.concatenate(a), np.concatenate(b))
+    return kmers.connected_components(len(sequences), np.concatenate(a), np.concatenate(b))
 
 
 def shared(these: list[np.ndarray], those: list[np.ndarray], k: int = K) -> np.ndarray:
     """Which of `these` rows share a k-mer, on either strand, with any of `those`, bool [N]."""
-    members = kmers.Members(kmers.canonical(_joined(those, k)[0], k)[0])
+    members = kmers.KmerSet(kmers.canonical(_joined(those, k)[0], k)[0])
     joined, row = _joined(these, k)
     found = np.zeros(len(these), bool)
     found[row[members.find(kmers.canonical(joined, k)[0])[0]]] = True
@@ -137,7 +137,7 @@ def occurrences(
     values = np.array([value for _, value in seed_of.values()], np.uint64)
     by_value = np.argsort(values, kind='stable')
     rows, values = rows[by_value], values[by_value]
-    members = kmers.Members(values)
+    members = kmers.KmerSet(values)
     places: dict[int, dict] = {}
     for member in corpus:
         for number, contig in enumerate(member.contigs):
@@ -153,7 +153,7 @@ def occurrences(
     return [places[row] for row in sorted(places)], skipped
 
 
-def _hits(member, contig: int, members: kmers.Members, k: int):
+def _hits(member, contig: int, members: kmers.KmerSet, k: int):
     """(place, k-mer) of every member k-mer on a contig, around the origin of a circular one."""
     codes = member.codes(contig)
     if member.contigs[contig].circular:

@@ -132,7 +132,7 @@ def _genes(corpus, axis, limits) -> tuple[np.ndarray, np.ndarray]:
                 )
                 continue
             contigs = [axis.first[species] + gene.contig for gene in genes]
-            placed = axis.place(contigs, [g.start for g in genes], [g.end for g in genes])
+            placed = axis.spans(contigs, [g.start for g in genes], [g.end for g in genes])
             spans.append(placed)
             names += [numbers.setdefault(name, len(numbers))] * len(placed)
     return np.concatenate(spans), np.array(names, np.int64)

@@ -9,7 +9,7 @@ from genojax.data.genomes import kmers
 LEAK_K = 30  # bases; chance does not repeat 30 bases
 
 
-def overlap_groups(windows: track_windows.Windows, flank: int) -> np.ndarray:
+def overlap_groups(windows: track_windows.TrackWindows, flank: int) -> np.ndarray:
     """The group of each window, int64 [N]: windows whose sequences, `flank` bp beyond the centres, share bases."""
     order = sorted(
         range(len(windows)), key=lambda n: (windows.places[n].contig, windows.places[n].start)
@@ -19,7 +19,7 @@ def overlap_groups(windows: track_windows.Windows, flank: int) -> np.ndarray:
         one, two = windows.places[left], windows.places[right]
         if one.contig == two.contig and two.start - flank < one.end + flank:
             a.append(left), b.append(right)
-    return kmers.connected(len(windows), np.array(a, np.int64), np.array(b, np.int64))
+    return kmers.connected_components(len(windows), np.array(a, np.int64), np.array(b, np.int64))
 
 
 def leaks(organism: track_windows.Organism, k: int = LEAK_K) -> dict:
@@ -29,7 +29,7 @@ def leaks(organism: track_windows.Organism, k: int = LEAK_K) -> dict:
     """
     train, held = organism.parts['train'], organism.parts['valid']
     flank = organism.crop
-    members = kmers.Members(_sampled(_canonical(train.codes_NL, k)))
+    members = kmers.KmerSet(_sampled(_canonical(train.codes_NL, k)))
     shares, found, total = [], 0, 0
     for codes in held.codes_NL:
         values = _sampled(kmers.canonical(codes, k)[0])

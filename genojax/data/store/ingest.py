@@ -97,7 +97,7 @@ def _plan(genomes: genome_table.GenomeTable, promoter_span: tuple[int, int]) -> 
             'annotation': genomes.shown(row.annotation) if row.annotation else '',
             'circular': row.circular,
             'softmasked': row.softmasked,
-            'split': row.split,
+            'split': manifest.SPLIT_WORD[row.split],
         }
         for row in genomes.rows
     ]
@@ -233,7 +233,7 @@ def _build_species(job) -> dict:
                 'length': contig.length,
                 'circular': contig.circular,
                 'softmasked': parts_row.softmasked,
-                'split': parts_row.split,
+                'split': manifest.SPLIT_WORD[parts_row.split],
                 'digest': contig.digest,
                 'counts': dict(zip('ACGTN', contig.counts, strict=True)),
                 'soft_masked': contig.soft_masked,

@@ -19,6 +19,9 @@ HASH = 'manifest.sha256'  # as sha256sum writes it
 GENES = 'genes.json'
 FORMAT = 'genojax shards'
 VERSION = 1
+# The word of a split in manifests of this version; the words of the code are train and test.
+SPLIT_WORD = {'': '', 'train': 'train', 'test': 'held_out'}
+_SPLIT_OF_WORD = {word: split for split, word in SPLIT_WORD.items()}
 
 
 def sha256_of(path: pathlib.Path) -> str:
@@ -110,7 +113,7 @@ def contigs_of(species: dict) -> tuple[genome.Contig, ...]:
             length=contig['length'],
             circular=contig['circular'],
             softmasked=contig['softmasked'],
-            split=contig['split'],
+            split=_SPLIT_OF_WORD[contig['split']],
             digest=contig['digest'],
         )
         for contig in species['contigs']

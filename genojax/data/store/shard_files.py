@@ -32,6 +32,9 @@ class _StableWriter(tfds_writer.ExampleWriter):
 class GenojaxShards(tfds.core.GeneratorBasedBuilder):
     """One species as chunks of packed bases with their region bits, in contig order."""
 
+    # TFDS writes this name into dataset_info.json. It stays what it was in version 1.0.0, so that the
+    # bytes of shards do not depend on where the class is defined.
+    __module__ = 'genojax.data.ingest'
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'The first.'}  # noqa: RUF012
     pkg_dir_path = pathlib.Path(__file__).parent  # this class lies outside a TFDS package

@@ -45,7 +45,10 @@ class Baseline:
 
 
 def fit_all(
-    source: batches.Source, held: track_windows.Windows, train: track_windows.Windows, seed: int = 0
+    source: batches.Source,
+    held: track_windows.TrackWindows,
+    train: track_windows.TrackWindows,
+    seed: int = 0,
 ) -> dict[str, Baseline]:
     """Every baseline by name; those with accessibility only where the source has inputs.
 

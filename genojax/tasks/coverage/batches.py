@@ -70,7 +70,7 @@ class Source:
 
     def rows(
         self,
-        windows: track_windows.Windows,
+        windows: track_windows.TrackWindows,
         flip_B: np.ndarray,
         shift_B: np.ndarray,
         piece_B: np.ndarray | int = 0,
@@ -96,7 +96,7 @@ class Source:
         return codes_BL, target_BPC, target_BPC[..., self.inputs]
 
     def inputs_along(
-        self, windows: track_windows.Windows, flip_B: np.ndarray, piece_B: np.ndarray
+        self, windows: track_windows.TrackWindows, flip_B: np.ndarray, piece_B: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Inputs [B, L/bin, A] in every bin of a row, 0 where they are not known, and whether they are [B, L/bin]."""
         width = self.organism.bin
@@ -196,7 +196,7 @@ def train(
 
 def in_order(
     sources: list[Source],
-    parts: list[track_windows.Windows],
+    parts: list[track_windows.TrackWindows],
     tokenizer,
     batch_size: int,
     flip: bool = False,

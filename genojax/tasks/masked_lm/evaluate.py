@@ -76,7 +76,7 @@ def _fit(run: runs.Run, names: list[str]) -> dict[str, markov.Markov]:
     most = _MOST_TRAINING_BASES // (length * len(names))
     pieces = []
     for name in names:
-        train = run.feed.windows[name][0].thinned(max(1, most))
+        train = run.feed.windows[name][0].subsample(max(1, most))
         codes_BL = run.feed.corpus[name].read(train.contig, train.start, length)[0]
         past_BL = np.arange(length) >= train.valid[:, None]
         pieces.append(np.where(past_BL, np.uint8(dna.UNKNOWN), codes_BL))

@@ -142,7 +142,7 @@ def test_shift_stays_in_the_training_block():
     corpus = _corpus()
     axis = interval_sets.Axis(corpus)
     parts = _parts(corpus)
-    parts['dog'] = windows.tile(axis, 3, axis.place([6], [1_000], [1_130]), LENGTH, LENGTH)
+    parts['dog'] = windows.tile(axis, 3, axis.spans([6], [1_000], [1_130]), LENGTH, LENGTH)
     mix = _mixture(corpus=corpus, parts=parts, shift=40, reverse_complement=False)
     allowed = dna.decode(corpus['dog'].codes(0)[1_000:1_130])
     places = set()

@@ -40,11 +40,19 @@ def test_a_table_is_read(folder):
     x, y, x2 = found.rows
     assert (x.fasta, x.contigs, x.annotation) == (folder / 'a.fa', ('chr1',), folder / 'a.gff3')
     assert (x.circular, x.softmasked, x.split, x.line) == (True, False, '', 3)
-    assert (y.contigs, y.annotation, y.softmasked, y.split) == ((), None, True, 'held_out')
+    assert (y.contigs, y.annotation, y.softmasked, y.split) == ((), None, True, 'test')
     assert (x2.split, x2.line) == ('train', 6)
     found.check_contigs(_names(found))
     assert found.contigs_of(y, ('chr1',)) == ('chr1',)
     assert genome_table.read(folder / 'genomes.tsv') == found
+
+
+@pytest.mark.parametrize(
+    ('word', 'split'), [('train', 'train'), ('test', 'test'), ('held_out', 'test'), ('', '')]
+)
+def test_each_word_of_the_split_column_means_one_part(folder, word, split):
+    _write(folder, f'x\ta.fa\tchr1\t\tno\tno\t{word}', header=HEADER + '\tsplit')
+    assert genome_table.read(folder).rows[0].split == split
 
 
 X = 'x\ta.fa\tchr1\t\tno\tno'
@@ -68,7 +76,7 @@ BAD = {
     'species name': ([X.replace('x', 'Homo sapiens', 1)], HEADER, 'GT08', 2, 'Homo_sapiens'),
     'species as path': ([X.replace('x', '../x', 1)], HEADER, 'GT08', 2, ''),
     'no species': ([X.replace('x', '', 1)], HEADER, 'GT08', 2, ''),
-    'split': ([X + '\ttest'], HEADER + '\tsplit', 'GT09', 2, "'test'"),
+    'split': ([X + '\tholdout'], HEADER + '\tsplit', 'GT09', 2, "'holdout'"),
     'empty contig': ([X.replace('chr1', 'chr1,')], HEADER, 'GT10', 2, 'empty contig'),
     'no FASTA': ([X.replace('a.fa', '')], HEADER, 'GT10', 2, 'fasta cell'),
     'two species': ([X, X.replace('x', 'y', 1)], HEADER, 'FA22', 3, "'x' (line 2) and 'y'"),

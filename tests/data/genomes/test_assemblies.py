@@ -64,15 +64,13 @@ def test_a_window_outside_its_contig_is_refused(contig, start, length):
 
 def test_whole_contigs_and_names():
     made, codes, regions, soft = _genome([7, 11], [False, False])
-    assert made.total == 18 and made.contig_index('c1') == 1
+    assert made.total == 18
     np.testing.assert_array_equal(made.codes(1), codes[1])
     np.testing.assert_array_equal(made.soft(1), soft[1])
     np.testing.assert_array_equal(
         made.regions(1), regions[1] | soft[1] * np.uint8(genome.Region.REPEAT)
     )
     assert made.genes == [('g', 0, 1, 3)] and made.genes[0].name == 'g'
-    with pytest.raises(KeyError):
-        made.contig_index('nothing')
 
 
 def test_the_fingerprint_follows_every_array():

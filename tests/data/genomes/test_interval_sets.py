@@ -40,11 +40,11 @@ def axis():
 
 
 def test_place_wraps_rings_and_clips_lines(axis):
-    assert axis.place([0], [90], [110]).tolist() == [[0, 10], [90, 100]]
-    assert axis.place([0], [-5], [3]).tolist() == [[0, 3], [95, 100]]
-    assert axis.place([0], [30], [130]).tolist() == [[0, 100]]
-    assert axis.place([1], [40], [60]).tolist() == [[141, 151]]
-    assert axis.place([2], [-4], [3]).tolist() == [[152, 155]]
+    assert axis.spans([0], [90], [110]).tolist() == [[0, 10], [90, 100]]
+    assert axis.spans([0], [-5], [3]).tolist() == [[0, 3], [95, 100]]
+    assert axis.spans([0], [30], [130]).tolist() == [[0, 100]]
+    assert axis.spans([1], [40], [60]).tolist() == [[141, 151]]
+    assert axis.spans([2], [-4], [3]).tolist() == [[152, 155]]
 
 
 def test_contigs_never_merge(axis):
@@ -55,10 +55,10 @@ def test_contigs_never_merge(axis):
 
 
 def test_runs_join_over_the_origin(axis):
-    spans = axis.place([0], [90], [110])
+    spans = axis.spans([0], [90], [110])
     assert axis.runs(spans).tolist() == [[0, 90, 20]]
     assert axis.describe(axis.runs(spans)[0]) == {
         'species': 'a', 'contig': 'ring', 'start': 90, 'end': 110
     }  # fmt: skip
     assert axis.runs(axis.whole(np.array([0]))).tolist() == [[0, 0, 100]]
-    assert axis.runs(axis.widen(axis.place([0], [98], [99]), 5)).tolist() == [[0, 93, 11]]
+    assert axis.runs(axis.widen(axis.spans([0], [98], [99]), 5)).tolist() == [[0, 93, 11]]

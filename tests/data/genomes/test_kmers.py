@@ -31,11 +31,11 @@ def test_canonical_is_the_same_on_both_strands(k):
 def test_members_finds_what_is_there_and_nothing_else():
     random = np.random.default_rng(0)
     values = random.integers(0, 2**62, 5000).astype(np.uint64)
-    members = kmers.Members(np.concatenate([values[:2000], [kmers.NONE]]))
+    members = kmers.KmerSet(np.concatenate([values[:2000], [kmers.NONE]]))
     where, number = members.find(np.concatenate([values, [kmers.NONE]]))
     assert np.array_equal(where, np.arange(2000))
     assert np.array_equal(members.values[number], values[:2000])
-    assert len(kmers.Members(values[:0]).find(values)[0]) == 0
+    assert len(kmers.KmerSet(values[:0]).find(values)[0]) == 0
 
 
 def test_connected_joins_chains():
@@ -45,9 +45,9 @@ def test_connected_joins_chains():
     for x, y in zip(a.tolist(), b.tolist(), strict=True):  # the slow way
         low, high = sorted((group[x], group[y]))
         group = [low if g == high else g for g in group]
-    assert kmers.connected(300, a, b).tolist() == group
+    assert kmers.connected_components(300, a, b).tolist() == group
     chain = np.arange(9_999)
-    assert (kmers.connected(10_000, chain, chain + 1) == 0).all()
+    assert (kmers.connected_components(10_000, chain, chain + 1) == 0).all()
 
 
 def test_k_out_of_range_is_refused():

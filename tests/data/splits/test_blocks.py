@@ -7,7 +7,7 @@ import pytest
 
 from genojax import dna, errors, genome
 from genojax.data.genomes import assemblies, interval_sets, loading, windows
-from genojax.data.splits import audit, blocks
+from genojax.data.splits import audit, genome_windows
 
 
 def _random(seed, bases):
@@ -47,7 +47,7 @@ def _bases(corpus, parts, side, length):
 @pytest.mark.parametrize('circular', [False, True])
 def test_a_gap_of_one_window_separates_the_sides(circular):
     corpus = assemblies.Corpus([_genome('x', 100_000, 1, circular=circular)])
-    parts, report = blocks.held_out_split(corpus, 100, fraction=0.2, seed=3)
+    parts, report = genome_windows.split_windows(corpus, 100, fraction=0.2, seed=3)
     train = _bases(corpus, parts, 0, 100)['x'][0]
     held = _bases(corpus, parts, 1, 100)['x'][0]
     near = held.copy()
@@ -67,7 +67,7 @@ def test_a_gap_of_one_window_separates_the_sides(circular):
 
 def test_homologous_blocks_are_held_out_together():
     corpus = _clade()
-    parts, report = blocks.held_out_split(corpus, 128, seed=1)
+    parts, report = genome_windows.split_windows(corpus, 128, seed=1)
     train, held = (_bases(corpus, parts, side, 128) for side in (0, 1))
     anywhere = np.any([held[name][0] for name in corpus.species], axis=0)
     for name in corpus.species:
@@ -80,8 +80,8 @@ def test_homologous_blocks_are_held_out_together():
 
 def test_without_the_search_homologues_leak_and_the_audit_sees_it():
     corpus = _clade(rate=0.01)
-    with_search = blocks.held_out_split(corpus, 128, seed=1)[1]
-    without = blocks.held_out_split(corpus, 128, seed=1, homology=False)[1]
+    with_search = genome_windows.split_windows(corpus, 128, seed=1)[1]
+    without = genome_windows.split_windows(corpus, 128, seed=1, homology=False)[1]
     assert with_search['audit']['kmers_in_training'] == 0
     assert without['audit']['window_fraction'] > 0.5
     assert without['limits'] == ['homology was not searched']
@@ -93,8 +93,8 @@ def test_the_audit_counts_kmers_on_both_strands():
     codes[2_999], codes[3_100] = codes[200], codes[99]  # not the complements: the copy ends here
     corpus = assemblies.Corpus([assemblies.Genome.from_arrays('x', ['c'], [codes])])
     axis = interval_sets.Axis(corpus)
-    train = windows.tile(axis, 0, axis.place([0], [0], [1_000]), 500, 500)
-    held = windows.tile(axis, 0, axis.place([0], [2_500], [3_500]), 500, 500)
+    train = windows.tile(axis, 0, axis.spans([0], [0], [1_000]), 500, 500)
+    held = windows.tile(axis, 0, axis.spans([0], [2_500], [3_500]), 500, 500)
     found = audit.measure(corpus, {'x': (train, held)}, 500)
     assert found['kmers_in_training'] == 100 - 23
     assert found['windows_with_a_training_kmer'] == 1 and found['window_fraction'] == 0.5
@@ -104,13 +104,13 @@ def test_the_audit_counts_kmers_on_both_strands():
 def test_the_table_decides_where_it_speaks():
     contigs = [
         genome.Contig('a', 20_000, split='train'),
-        genome.Contig('b', 9_050, split='held_out'),
+        genome.Contig('b', 9_050, split='test'),
     ]
     member = assemblies.Genome.from_arrays('x', contigs, [_random(6, 20_000), _random(7, 9_050)])
-    parts, report = blocks.held_out_split(assemblies.Corpus([member]), 100)
+    parts, report = genome_windows.split_windows(assemblies.Corpus([member]), 100)
     train, held = parts['x']
     assert set(train.contig.tolist()) == {0} and train.bases == 20_000
-    assert set(held.contig.tolist()) == {1} and report['species']['x']['held_out'] == 9_050
+    assert set(held.contig.tolist()) == {1} and report['species']['x']['test'] == 9_050
     assert held.start[-1] == 8_950  # the last window ends at the contig's end
 
 
@@ -119,11 +119,11 @@ def test_a_training_contig_loses_what_matches_a_held_out_one():
     b[5_000:8_000] = a[5_000:8_000]
     corpus = assemblies.Corpus(
         [
-            assemblies.Genome.from_arrays('x', [genome.Contig('a', 20_000, split='held_out')], [a]),
+            assemblies.Genome.from_arrays('x', [genome.Contig('a', 20_000, split='test')], [a]),
             assemblies.Genome.from_arrays('y', [genome.Contig('b', 20_000, split='train')], [b]),
         ]
     )
-    parts, report = blocks.held_out_split(corpus, 100)
+    parts, report = genome_windows.split_windows(corpus, 100)
     assert len(parts['x'][0]) == 0 and len(parts['y'][1]) == 0
     train = _bases(corpus, parts, 0, 100)['y'][0]
     assert not train[5_000:8_000].any() and train[:4_500].all() and train[8_500:].all()
@@ -137,11 +137,11 @@ def test_short_contigs_unknown_bases_and_rings():
         genome.Contig('ring', 1_050, circular=True, split='train'),
         genome.Contig('tiny', 40, split='train'),
         genome.Contig('n', 2_000, split='train'),
-        genome.Contig('h', 3_000, split='held_out'),
+        genome.Contig('h', 3_000, split='test'),
     ]
     codes = [ring, _random(11, 40), unknown, _random(12, 3_000)]
     member = assemblies.Genome.from_arrays('x', contigs, codes)
-    parts, report = blocks.held_out_split(assemblies.Corpus([member]), 100)
+    parts, report = genome_windows.split_windows(assemblies.Corpus([member]), 100)
     train = parts['x'][0]
     rows = list(zip(train.contig.tolist(), train.start.tolist(), train.valid.tolist(), strict=True))
     assert rows == [(0, start, 100) for start in range(0, 1_050, 100)] + [(1, 0, 40)]
@@ -151,7 +151,7 @@ def test_short_contigs_unknown_bases_and_rings():
 
 def test_windows_may_move_inside_their_block_only():
     corpus = assemblies.Corpus([_genome('x', 50_000, 13)])
-    parts, _ = blocks.held_out_split(corpus, 100, seed=2)
+    parts, _ = genome_windows.split_windows(corpus, 100, seed=2)
     train = parts['x'][0]
     covered = _bases(corpus, parts, 0, 100)['x'][0]
     for row in range(len(train)):
@@ -165,33 +165,33 @@ def test_windows_may_move_inside_their_block_only():
 def test_too_small_is_an_error_that_names_the_species():
     corpus = assemblies.Corpus([_genome('big', 50_000, 14), _genome('small', 900, 15)])
     with pytest.raises(errors.InputError, match='GX-SP01: small is too small') as caught:
-        blocks.held_out_split(corpus, 100)
+        genome_windows.split_windows(corpus, 100)
     assert 'split column' in caught.value.fix
-    split = [genome.Contig('c', 20_000, split='test')]
+    split = [genome.Contig('c', 20_000, split='holdout')]
     odd = assemblies.Corpus([assemblies.Genome.from_arrays('x', split, [_random(16, 20_000)])])
     with pytest.raises(errors.InputError, match='SP03'):
-        blocks.held_out_split(odd, 100)
+        genome_windows.split_windows(odd, 100)
     with pytest.raises(ValueError, match='fraction'):
-        blocks.held_out_split(corpus, 100, fraction=1.0)
+        genome_windows.split_windows(corpus, 100, fraction=1.0)
 
 
 def test_a_split_is_a_function_of_its_seed_and_its_report_is_json():
     corpus = _clade(2, 30_000)
-    reports = [blocks.held_out_split(corpus, 128, seed=seed)[1] for seed in (0, 0, 1)]
+    reports = [genome_windows.split_windows(corpus, 128, seed=seed)[1] for seed in (0, 0, 1)]
     texts = [json.dumps(report, allow_nan=False) for report in reports]
     assert texts[0] == texts[1] != texts[2]
     for entry in reports[0]['species'].values():
-        assert entry['train'] + entry['held_out'] + entry['gap'] == entry['bases']
+        assert entry['train'] + entry['test'] + entry['gap'] == entry['bases']
 
 
-def test_thinned_windows_are_spread_evenly():
+def test_subsampled_windows_are_spread_evenly():
     corpus = assemblies.Corpus([_genome('x', 50_000, 17)])
-    train = blocks.held_out_split(corpus, 100)[0]['x'][0]
-    few = train.thinned(10)
+    train = genome_windows.split_windows(corpus, 100)[0]['x'][0]
+    few = train.subsample(10)
     assert len(few) == 10 and len(set(few.start.tolist())) == 10
     gaps = np.diff(np.searchsorted(train.start, few.start))
     assert gaps.max() - gaps.min() <= 1
-    assert train.thinned(10**6) is train
+    assert train.subsample(10**6) is train
 
 
 @pytest.fixture(scope='module')
@@ -209,7 +209,7 @@ MITO_GENES = {'nd1', 'nd2', 'nd3', 'nd4', 'nd4l', 'nd6', 'co1', 'co2', 'co3', 'a
 @pytest.mark.real
 @pytest.mark.parametrize('length', [256, 512])
 def test_no_training_base_lies_in_a_gene_whose_namesake_is_held_out(real_corpus, length):
-    parts, report = blocks.held_out_split(real_corpus, length)
+    parts, report = genome_windows.split_windows(real_corpus, length)
     train, held = (_bases(real_corpus, parts, side, length) for side in (0, 1))
     inside, touched = {}, {}
     for member in real_corpus:
@@ -222,7 +222,7 @@ def test_no_training_base_lies_in_a_gene_whose_namesake_is_held_out(real_corpus,
     mito = {name.removeprefix('mt-') for name in touched if name.startswith('mt-')}
     assert mito == MITO_GENES  # the law was tested on names, not on an empty list
     assert 0 < sum(touched[f'mt-{gene}'] for gene in MITO_GENES) < len(MITO_GENES)
-    shares = {name: entry['held_out_share'] for name, entry in report['species'].items()}
+    shares = {name: entry['test_share'] for name, entry in report['species'].items()}
     for name in ('human', 'worm', 'arabidopsis', 'mycoplasma'):
         assert 0.09 < shares[name] < 0.13
     assert min(shares.values()) > 0.09 and max(shares.values()) < 0.35

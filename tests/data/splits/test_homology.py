@@ -32,7 +32,7 @@ def _image(corpus, start, end):
     """What [start, end) of species a matches in species b, as runs on b's contig."""
     axis = interval_sets.Axis(corpus)
     relation = homology.find(corpus, axis)
-    found = relation.of(axis.place([0], [start], [end]))
+    found = relation.of(axis.spans([0], [start], [end]))
     return [run[1:] for run in axis.runs(found).tolist() if run[0] == 1], relation
 
 
@@ -55,10 +55,10 @@ def test_the_relation_holds_in_both_directions():
     corpus = _corpus(a, b)
     axis = interval_sets.Axis(corpus)
     relation = homology.find(corpus, axis)
-    there = relation.of(axis.place([0], [11_000], [12_000]))
+    there = relation.of(axis.spans([0], [11_000], [12_000]))
     back = relation.of(there)
     assert (
-        interval_sets.size(interval_sets.subtract(axis.place([0], [11_000], [12_000]), back)) == 0
+        interval_sets.size(interval_sets.subtract(axis.spans([0], [11_000], [12_000]), back)) == 0
     )
     assert interval_sets.size(back) <= 1_000 + 4 * 64 + 8
 
