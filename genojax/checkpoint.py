@@ -1,4 +1,4 @@
-"""Checkpoints by Orbax, with a SHA-256 manifest, because Orbax restores corrupt files without error.
+"""Checkpoints by Orbax with a SHA-256 manifest, because Orbax restores corrupt files silently.
 
 Orbax writes `checkpoints/STEP`. When a step is complete, `checkpoints/integrity/STEP.json` lists
 its files and their hashes; a step without this file is incomplete and ignored. The newest steps and
@@ -145,7 +145,7 @@ class Checkpoints:
         except (ValueError, KeyError) as error:
             reason = ' '.join(str(error).split())[:400]
             raise errors.DamageError(
-                f'{self.directory}/{step} does not hold the state that the config describes: {reason}'
+                f'{self.directory}/{step} does not match the state of the config: {reason}'
             ) from error
         return restored['state'], restored['data']
 

@@ -1,6 +1,7 @@
-"""Positions on a genome: intervals, variants and region kinds.
+"""Genomes: contigs, genes, intervals, variants and region kinds.
 
-Coordinates are 0-based and half-open, as in BED. Readers of 1-based formats (GFF, VCF) convert once.
+Coordinates are 0-based and half-open, as in BED. Readers of 1-based formats (GFF, VCF) convert
+once.
 """
 
 import base64
@@ -90,8 +91,8 @@ class Variant:
             allele = getattr(self, name)
             if not allele or not _VARIANT_LETTERS.issuperset(allele):
                 raise ValueError(
-                    f'{name} allele {allele!r} at {self.contig}:{self.position} is not a sequence of '
-                    'A, C, G, T and N'
+                    f'{name} allele {allele!r} at {self.contig}:{self.position} is not a sequence '
+                    'of A, C, G, T and N'
                 )
         if self.reference == self.alternate:
             raise ValueError(
@@ -123,36 +124,37 @@ class Variant:
         return len(self.reference) == len(self.alternate) == 1
 
 
-CODE_BITS = np.uint8(7)  # the base code; bit 3 above it says that the base is soft-masked
+# A base with its soft mask in one byte: bits 0 to 2 are the base code, bit 3 the mask.
+CODE_BITS = np.uint8(7)
 SOFT_SHIFT = 3
 
 
 class Gene(NamedTuple):
-    """A named gene: bases start .. end-1 of contig number `contig`. On a circular contig `end` may pass the length."""
+    """A gene: bases start .. end - 1 of a contig; on a circular contig, `end` may exceed its length."""
 
     name: str
-    contig: int
+    contig: int  # index of the contig
     start: int
     end: int
 
 
 @dataclasses.dataclass(frozen=True)
 class Contig:
-    """One sequence of a genome as the genome table describes it; the digest names its letters (GA4GH refget)."""
+    """One sequence of a genome, as the genome table describes it."""
 
     name: str
-    length: int
+    length: int  # bases
     circular: bool = False
-    softmasked: bool = False  # does lower case mean repeat? if not, repeats are unknown, not absent
-    split: str = ''  # 'train', 'test', or '' where blocks decide
-    digest: str = ''
+    softmasked: bool = False  # whether lower case marks repeats; if not, repeats are unknown
+    split: str = ''  # 'train', 'test', or '' where blocks are assigned
+    digest: str = ''  # GA4GH refget digest of its bases
 
 
 def refget_digest(upper_case: bytes) -> str:
-    """The GA4GH refget digest of a sequence in upper-case letters: SQ. and 24 bytes of SHA-512 in base64url."""
+    """The GA4GH refget digest of upper-case bases: SQ. and 24 bytes of SHA-512 in base64url."""
     return refget_from_sha512(hashlib.sha512(upper_case))
 
 
 def refget_from_sha512(sha512) -> str:
-    """The refget digest from a SHA-512 object that has been fed the upper-case letters."""
+    """The refget digest of the upper-case bases with which a SHA-512 object was updated."""
     return 'SQ.' + base64.urlsafe_b64encode(sha512.digest()[:24]).decode('ascii')

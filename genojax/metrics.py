@@ -1,7 +1,7 @@
 """Scores with bootstrap intervals: exact with ties, vectorised over resamples, numpy only.
 
-Every score takes `weights`, non-negative [..., N], one row per resample; None counts every row once.
-A bootstrap is one call with a matrix of counts instead of a thousand calls. An undefined score (one
+Every score takes `weights`, non-negative [..., N], one row per resample; None counts every row
+once. A bootstrap is one call with a matrix of counts instead of a thousand calls. An undefined score (one
 class only, NaN among the scores) raises ValueError, because any number would look like a result.
 """
 
@@ -145,7 +145,7 @@ def bootstrap_interval(
         level: coverage of the interval, between 0 and 1.
         stratified: resample within each class, so that every resample has the class proportions of
             the data, which keeps scores of a small test set defined. Needs discrete labels.
-        clusters: [N] ids; whole clusters are resampled, without stratification. For rows that are
+        clusters: [N] ids; clusters are resampled instead of rows, without stratification. For rows that are
             not independent.
 
     Raises:
@@ -204,7 +204,7 @@ def ratio_interval(
     numerator_N, denominator_N = np.asarray(numerators, float), np.asarray(denominators, float)
     if numerator_N.shape != denominator_N.shape or numerator_N.ndim != 1:
         raise ValueError(
-            f'shapes {numerator_N.shape} and {denominator_N.shape} are not those of two equally long vectors'
+            f'{numerator_N.shape=} and {denominator_N.shape=} must be of vectors of equal length'
         )
     if (
         not np.isfinite(numerator_N).all()
@@ -218,7 +218,7 @@ def ratio_interval(
 
 
 def _resamples(labels, n, seed, stratified, clusters) -> Iterator[np.ndarray]:
-    """How often each row is drawn in each resample, [W, N], in parts that fit in memory; W sums to n."""
+    """How often each row is drawn in each resample: parts [W, N] that fit in memory, n rows in all."""
     labels = np.asarray(labels)
     rng = np.random.default_rng(seed)
     if clusters is not None:
@@ -260,7 +260,7 @@ def _percentiles(values_W: np.ndarray, level: float) -> tuple[float, float]:
 
 
 def _by_threshold(labels, scores, weights) -> tuple[np.ndarray, np.ndarray]:
-    """Weight of the positives and of the negatives at each distinct score, highest first, [..., T]."""
+    """Weights of positives and of negatives at each distinct score, highest first, [..., T]."""
     label_N = _binary(labels, 'labels')
     score_N = np.asarray(scores, float)
     if score_N.shape != label_N.shape:

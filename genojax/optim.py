@@ -9,10 +9,14 @@ import optax
 
 @dataclasses.dataclass(frozen=True)
 class OptimConfig:
-    """The learning rate rises linearly from `start * peak` to `peak` over `warmup` steps, then decays.
+    """AdamW and its learning rate: a linear rise from `start * peak` to `peak`, then a decay.
 
-    'cosine' and 'linear' reach `floor * peak` at the last step. 'inverse_sqrt' is
-    peak * sqrt(warmup / step) (Vaswani et al. 2017, section 5.3), independent of the number of steps.
+    The rise takes `warmup` steps. 'cosine' and 'linear' reach `floor * peak` at the last step.
+    'inverse_sqrt' is peak * sqrt(warmup / step) (Vaswani et al. 2017, section 5.3), independent of
+    the number of steps.
+
+    Raises:
+        ValueError: a field is out of range.
     """
 
     peak: float = 1e-3

@@ -9,7 +9,7 @@ LOG_SECONDS = 30.0
 
 
 class _LogProgress:
-    """Progress as plain lines, at most one per `LOG_SECONDS`, where there is no terminal."""
+    """Progress as plain lines, at most one per `LOG_SECONDS`, for stderr without a terminal."""
 
     def __init__(self, label: str, total: int | float | None):
         self.label, self.total, self.done = label, total, 0.0
@@ -47,7 +47,7 @@ def bar(label: str, total: int | float | None = None) -> Iterator[_LogProgress |
     if not sys.stderr.isatty():
         yield _LogProgress(label, total)
         return
-    from rich import console, progress  # 0.1 s, which --help should not take
+    from rich import console, progress  # an import of 0.1 s, too slow for --help
 
     columns = (
         progress.TextColumn('{task.description}'),

@@ -37,7 +37,11 @@ RULES = {
 
 @dataclasses.dataclass(frozen=True)
 class MeshConfig:
-    """Number of devices along each mesh axis; `data=-1` uses all devices the other axes leave."""
+    """Number of devices along each mesh axis; `data=-1` uses all devices the other axes leave.
+
+    Raises:
+        ValueError: a size is below 1.
+    """
 
     data: int = -1
     fsdp: int = 1
@@ -72,6 +76,7 @@ def make_mesh(config: MeshConfig, devices: list | None = None) -> Mesh:
 def _spec(
     names: tuple[str | None, ...], shape: tuple[int, ...], mesh: Mesh | AbstractMesh
 ) -> PartitionSpec:
+    """The partition of an array by the logical names of its axes; each mesh axis is used once."""
     used: set[str] = set()
     axes = []
     for name, size in zip(names, shape, strict=True):
@@ -108,9 +113,12 @@ def variable_shardings(boxed, mesh: Mesh):
 
 
 def with_logical_constraint(x: jax.Array, *names: str | None) -> jax.Array:
-    """`x` with a sharding constraint by the logical names of its axes, one per axis; None: replicated.
+    """`x` with a sharding constraint, by one logical axis name per axis; None: not sharded.
 
     Without a current mesh, `x` unchanged.
+
+    Raises:
+        ValueError: a name has no entry in `RULES`.
     """
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty:
@@ -138,5 +146,5 @@ def shard_batch(batch: typing.Batch, mesh: Mesh) -> typing.Batch:
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """Sharding of an array of which every device holds a whole copy."""
+    """Sharding of an array that is copied to every device."""
     return NamedSharding(mesh, PartitionSpec())

@@ -99,7 +99,7 @@ def test_a_state_of_another_structure_is_refused(written, change):
     else:
         expected['d'] = expected['a']
     store = checkpoint.Checkpoints(written)
-    with pytest.raises(errors.DamageError, match='does not hold the state'):
+    with pytest.raises(errors.DamageError, match='does not match the state'):
         store.restore(5, expected)
 
 

@@ -47,7 +47,7 @@ def chromosomes(
 
 
 def _apportion(total: int, fractions: tuple[float, ...]) -> list[int]:
-    """Integers near total * fraction with sum `total` (largest remainders are rounded up)."""
+    """total * fraction as integers of sum `total`; the largest remainders are rounded up."""
     exact = np.array(fractions) * total
     counts = np.floor(exact).astype(int)
     counts[np.argsort(counts - exact, kind='stable')[: total - counts.sum()]] += 1
@@ -75,7 +75,7 @@ def _in_background(rng, grammar, elements: list[segments.Segment], length: int) 
 
 
 def _elements(rng, grammar, indices: range) -> list[segments.Segment]:
-    """Genes on either strand in order, and enhancers up to two genes away from their target gene."""
+    """Genes in order and on either strand, and enhancers up to two genes from their target."""
     placed = [(float(index), genes.gene(rng, grammar, index)) for index in indices]
     for index in indices:
         if rng.random() < _ENHANCED_FRACTION:

@@ -2,9 +2,9 @@
 
 Each chain is a Gibbs measure: the weight of a sequence is a product of one factor per G or C, one
 per dinucleotide and one per trinucleotide, each equal to that of its reverse complement. Doob's
-h-transform turns the measure into a Markov chain, so sampling and the exact probability of a
-sequence each take one pass. The factors are chosen to resemble a vertebrate genome: CpG at a fifth
-of its expectation, TpG and CpA in excess, TpA rare, poly-A common.
+h-transform of the measure is a Markov chain, so sampling and the exact probability of a sequence
+each need one pass. The factors are chosen to resemble a vertebrate genome: CpG at a fifth of its
+expectation, TpG and CpA in excess, TpA rare, poly-A common.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ class MarkovBackground:
     third: np.ndarray
 
     def conditionals(self, codes_NL: np.ndarray) -> np.ndarray:
-        """log P(base | the two bases before it) of every base of known sequences, float64 [N, L]."""
+        """log P(base | two bases before it) of every base of known sequences, float64 [N, L]."""
         codes = codes_NL.astype(np.intp)
         log_NL = np.empty(codes.shape)
         log_NL[:, 0] = np.log(self.first)[codes[:, 0]]
@@ -50,7 +50,7 @@ class MarkovBackground:
         return self.third[prefix_NL[:, -2], prefix_NL[:, -1]]
 
     def sample(self, rng: np.random.Generator, length: int) -> np.ndarray:
-        """One sequence of base codes [length], made of independent stationary chains of 2,048 bases."""
+        """Base codes [length]: consecutive independent, stationary chains of 2,048 bases."""
         chains = max(1, -(-length // _CHAIN_LENGTH))
         steps = -(-length // chains)
         codes_LN = np.empty((steps, chains), np.uint8)

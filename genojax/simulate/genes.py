@@ -18,8 +18,8 @@ from genojax.simulate import grammar as grammars
 # Standard genetic code, codons in the order of base codes ACGT, third base fastest.
 AMINO_ACIDS = 'KNKNTTTTRSRSIIMIQHQHPPPPRRRRLLLLEDEDAAAAGGGGVVVV*Y*YSSSS*CWCLFLF'
 _PROTEIN = {
-    'A': 7.0, 'R': 5.5, 'N': 4.0, 'D': 5.0, 'C': 2.2, 'Q': 4.5, 'E': 7.0, 'G': 6.5, 'H': 2.5, 'I': 4.5, 'L': 10.0,
-    'K': 6.0, 'M': 2.2, 'F': 3.8, 'P': 6.0, 'S': 8.0, 'T': 5.4, 'W': 1.3, 'Y': 2.8, 'V': 6.0,
+    'A': 7.0, 'R': 5.5, 'N': 4.0, 'D': 5.0, 'C': 2.2, 'Q': 4.5, 'E': 7.0, 'G': 6.5, 'H': 2.5,
+    'I': 4.5, 'L': 10.0, 'K': 6.0, 'M': 2.2, 'F': 3.8, 'P': 6.0, 'S': 8.0, 'T': 5.4, 'W': 1.3, 'Y': 2.8, 'V': 6.0,
 }  # fmt: skip
 _THIRD_BASE = np.array([0.7, 1.4, 1.3, 0.8])  # relative weight of A, C, G, T in synonymous codons
 _CPG_WEIGHT = 0.4  # of codons that contain or complete a CpG, which is rare in vertebrates
@@ -143,7 +143,7 @@ def _intron(rng) -> segments.Segment:
 
 
 def enhancer(rng: np.random.Generator, gene_index: int) -> segments.Segment:
-    """A cluster of four to seven sites, at least two of them AP1, on either strand, without indels."""
+    """Four to seven sites on either strand, at least two of them AP1, in DNA without indels."""
     count = int(rng.integers(4, 8))
     names = ['AP1', 'AP1', *rng.choice(('AP1', *ENHANCER_SITES), count - 2).tolist()]
     parts, features, done = [], [], 0

@@ -192,8 +192,8 @@ def _around(centre: int, adjacent: float) -> tuple[tuple[int, float], ...]:
 
 
 # AUROC on 5,500 windows, 65 % of them for training: the ceiling is 0.955 (0.951 to 0.962 over 12
-# seeds), GC content reaches 0.68, k-mer counts 0.78 to 0.80, a linear model of (position, base) 0.92
-# to 0.93. Unclassified promoters have no sites, so no classifier can find them; the ceiling
+# seeds), GC content reaches 0.68, k-mer counts 0.78 to 0.80, a linear model of (position, base)
+# 0.92 to 0.93. Unclassified promoters have no sites, so no classifier can find them; the ceiling
 # accounts for that.
 DEFAULT = Grammar(
     upstream=60,

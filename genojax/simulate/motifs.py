@@ -3,7 +3,7 @@
 The names are of known motifs; the matrices are this project's own. The columns of a site are
 independent; the consensus letters of a column share the probability `fidelity` equally, and the
 other letters share the rest. `stacked` puts all matrices into one table, so that one integer per
-base says which column applies to it.
+base identifies its column.
 """
 
 import dataclasses
@@ -12,8 +12,8 @@ import functools
 import numpy as np
 
 _LETTERS = {
-    'A': 'A', 'C': 'C', 'G': 'G', 'T': 'T', 'R': 'AG', 'Y': 'CT', 'S': 'CG', 'W': 'AT', 'K': 'GT', 'M': 'AC',
-    'B': 'CGT', 'D': 'AGT', 'H': 'ACT', 'V': 'ACG', 'N': 'ACGT',
+    'A': 'A', 'C': 'C', 'G': 'G', 'T': 'T', 'R': 'AG', 'Y': 'CT', 'S': 'CG', 'W': 'AT', 'K': 'GT',
+    'M': 'AC', 'B': 'CGT', 'D': 'AGT', 'H': 'ACT', 'V': 'ACG', 'N': 'ACGT',
 }  # fmt: skip
 
 

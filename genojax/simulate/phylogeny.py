@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator
 
 GREEK = (
-    'alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta', 'iota', 'kappa', 'lambda', 'mu',
-    'nu', 'xi', 'omicron', 'pi', 'rho', 'sigma', 'tau', 'upsilon', 'phi', 'chi', 'psi', 'omega',
+    'alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta', 'iota', 'kappa',
+    'lambda', 'mu', 'nu', 'xi', 'omicron', 'pi', 'rho', 'sigma', 'tau', 'upsilon', 'phi', 'chi', 'psi', 'omega',
 )  # fmt: skip
 
-FIVE_SPECIES = '(((sim_alpha:0.02,sim_beta:0.025):0.05,sim_gamma:0.075):0.04,(sim_delta:0.06,sim_epsilon:0.065):0.05);'
+FIVE_SPECIES = (
+    '(((sim_alpha:0.02,sim_beta:0.025):0.05,sim_gamma:0.075):0.04,'
+    '(sim_delta:0.06,sim_epsilon:0.065):0.05);'
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """DNA segments annotated base by base with selective constraint, and with features and codons.
 
-Genes, enhancers and whole chromosomes are segments. Joining, reverse-complementing and editing keep
+Genes, enhancers and chromosomes are segments. Joining, reverse-complementing and editing keep
 sequence, constraint, features and reading frames consistent, so coordinates cannot drift apart.
 """
 
@@ -82,14 +82,14 @@ def plain(
 ) -> Segment:
     """A segment of base codes [L] with one constraint throughout and no features."""
     return Segment(
-        codes,
-        np.full(len(codes), constraint, np.uint8),
-        np.full(len(codes), rigid),
-        np.full(len(codes), -1, np.int16),
-        np.zeros((0, 2), np.int64),
-        (),
-        np.zeros((0, 3), np.int64),
-        np.zeros(0, bool),
+        codes=codes,
+        constraint=np.full(len(codes), constraint, np.uint8),
+        rigid=np.full(len(codes), rigid),
+        matrix_rows=np.full(len(codes), -1, np.int16),
+        spans=np.zeros((0, 2), np.int64),
+        labels=(),
+        codons=np.zeros((0, 3), np.int64),
+        on_minus=np.zeros(0, bool),
     )
 
 
@@ -115,9 +115,13 @@ def join(parts: list[Segment]) -> Segment:
             [getattr(part, name) + offset for part, offset in zip(parts, offsets, strict=True)]
         )
 
-    labels = tuple(label for part in parts for label in part.labels)
-    bases = (concatenate(name) for name in ('codes', 'constraint', 'rigid', 'matrix_rows'))
-    return Segment(*bases, shift('spans'), labels, shift('codons'), concatenate('on_minus'))
+    per_item = ('codes', 'constraint', 'rigid', 'matrix_rows', 'on_minus')
+    return Segment(
+        spans=shift('spans'),
+        labels=tuple(label for part in parts for label in part.labels),
+        codons=shift('codons'),
+        **{name: concatenate(name) for name in per_item},
+    )
 
 
 def reverse_complement(segment: Segment) -> Segment:
@@ -126,16 +130,16 @@ def reverse_complement(segment: Segment) -> Segment:
     rows = segment.matrix_rows[::-1]
     opposite = {'+': '-', '-': '+', '.': '.'}
     return Segment(
-        dna.reverse_complement(segment.codes),
-        segment.constraint[::-1],
-        segment.rigid[::-1],
-        np.where(rows >= 0, (rows + half) % (2 * half), -1).astype(np.int16),
-        len(segment) - segment.spans[:, ::-1],
-        tuple(
+        codes=dna.reverse_complement(segment.codes),
+        constraint=segment.constraint[::-1],
+        rigid=segment.rigid[::-1],
+        matrix_rows=np.where(rows >= 0, (rows + half) % (2 * half), -1).astype(np.int16),
+        spans=len(segment) - segment.spans[:, ::-1],
+        labels=tuple(
             dataclasses.replace(label, strand=opposite[label.strand]) for label in segment.labels
         ),
-        len(segment) - 1 - segment.codons,
-        ~segment.on_minus,
+        codons=len(segment) - 1 - segment.codons,
+        on_minus=~segment.on_minus,
     )
 
 
@@ -161,40 +165,55 @@ def edit(
         lengths: number of bases of each insertion, int [I].
         inserted_labels: if passed, each insertion becomes a feature.
     """
-    kept = np.ones(len(segment), bool) if deleted is None else ~deleted
+    remain = np.ones(len(segment), bool) if deleted is None else ~deleted
     added = np.zeros(len(segment), np.int64)
     added[at] = lengths
-    position = np.cumsum(kept) - kept + np.cumsum(added)  # new position of each old base
-    size = int(kept.sum() + added.sum())
+    position = np.cumsum(remain) - remain + np.cumsum(added)  # new position of each old base
+    size = int(remain.sum() + added.sum())
     starts = position[at] - lengths
     insertions = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
     insertions += np.arange(len(inserted))
 
     def rebuild(values, new):
         result = np.empty(size, values.dtype)
-        result[position[kept]] = values[kept]
+        result[position[remain]] = values[remain]
         result[insertions] = new
         return result
 
-    first, last = segment.spans[:, 0], segment.spans[:, 1] - 1
-    spans = np.stack([position[first], position[last] + kept[last]], axis=1)
-    count = np.cumsum(kept)
-    remains = count[last] - count[first] + kept[first] > 0
+    spans, labels = _remaining_features(segment, remain, position)
     result = Segment(
-        rebuild(segment.codes, inserted),
-        rebuild(segment.constraint, Constraint.FREE),
-        rebuild(segment.rigid, False),
-        rebuild(segment.matrix_rows, -1),
-        spans[remains],
-        tuple(label for label, remain in zip(segment.labels, remains, strict=True) if remain),
-        position[segment.codons],
-        segment.on_minus,
+        codes=rebuild(segment.codes, inserted),
+        constraint=rebuild(segment.constraint, Constraint.FREE),
+        rigid=rebuild(segment.rigid, False),
+        matrix_rows=rebuild(segment.matrix_rows, -1),
+        spans=spans,
+        labels=labels,
+        codons=position[segment.codons],
+        on_minus=segment.on_minus,
     )
     if inserted_labels is None:
         return result
     ends = starts + lengths
     features = list(zip(starts.tolist(), ends.tolist(), inserted_labels, strict=True))
     return add_features(result, features)
+
+
+def _remaining_features(
+    segment: Segment, remain: np.ndarray, position: np.ndarray
+) -> tuple[np.ndarray, tuple[FeatureLabel, ...]]:
+    """Spans and labels of the features with at least one base that remains.
+
+    Args:
+        segment: before the edit.
+        remain: whether each base remains, bool [L].
+        position: new position of each base, int [L].
+    """
+    first, last = segment.spans[:, 0], segment.spans[:, 1] - 1
+    spans = np.stack([position[first], position[last] + remain[last]], axis=1)
+    count = np.cumsum(remain)
+    selected = count[last] - count[first] + remain[first] > 0
+    labels = (label for label, select in zip(segment.labels, selected, strict=True) if select)
+    return spans[selected], tuple(labels)
 
 
 def insertion_sites(segment: Segment) -> np.ndarray:

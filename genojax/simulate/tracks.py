@@ -49,40 +49,67 @@ def write_tracks(
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, length, crop])
-    tracks = table()
     bed_rows = []
     for part, count in zip(('train', 'valid'), windows, strict=True):
         codes_NL = rng.integers(0, 4, (count, length)).astype(np.uint8)
         rate_NPC = np.stack([_plant(codes, pool_width, rng) for codes in codes_NL])
-        inside = slice(crop // pool_width, (length - crop) // pool_width)
-        rate_NPC = rate_NPC[:, inside]
-        reads_NPC = rng.poisson(rate_NPC).astype(np.float64)
-        mean_C = np.array([track.sum_stat == 'mean' for track in tracks])
-        summed = np.where(mean_C, reads_NPC / pool_width * 2, reads_NPC)
-        stored = np.round(coverage.squash(summed, tracks), 2).astype(np.float16)
-        rate = np.where(mean_C, rate_NPC / pool_width * 2, rate_NPC).astype(np.float32)
-        np.savez_compressed(folder / f'{name}_{part}.npz', seq=codes_NL, target=stored, rate=rate)
+        rate_NPC = rate_NPC[:, crop // pool_width : (length - crop) // pool_width]
+        target_NPC, rate_NPC = _coverage(rng, rate_NPC, pool_width)
+        np.savez_compressed(
+            folder / f'{name}_{part}.npz', seq=codes_NL, target=target_NPC, rate=rate_NPC
+        )
         for _ in range(count):
             start = 100_000 * (len(bed_rows) + 1)
             bed_rows.append(f'chr1\t{start}\t{start + length - 2 * crop}\t{part}\n')
     (folder / f'{name}_sequences.bed').write_text(''.join(bed_rows))
+    (folder / f'{name}_targets.tsv').write_text(_targets_table())
+    sizes = {
+        'num_targets': len(_DESCRIPTIONS),
+        'seq_length': length,
+        'pool_width': pool_width,
+        'crop_bp': crop,
+        'target_length': (length - 2 * crop) // pool_width,
+        'train_seqs': windows[0],
+        'valid_seqs': windows[1],
+    }
+    (folder / f'{name}_statistics.json').write_text(json.dumps(sizes, indent=1))
+
+
+def _coverage(
+    rng: np.random.Generator, rate_NPC: np.ndarray, pool_width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Targets as stored (float16) and scaled rates (float32) of expected reads, both [N, P, C]."""
+    tracks = table()
+    reads_NPC = rng.poisson(rate_NPC).astype(np.float64)
+    mean_C = np.array([track.sum_stat == 'mean' for track in tracks])
+    summed_NPC = np.where(mean_C, reads_NPC / pool_width * 2, reads_NPC)
+    target_NPC = np.round(coverage.squash(summed_NPC, tracks), 2).astype(np.float16)
+    rate_NPC = np.where(mean_C, rate_NPC / pool_width * 2, rate_NPC).astype(np.float32)
+    return target_NPC, rate_NPC
+
+
+def _targets_table() -> str:
+    """The targets table of the simulated tracks, one row per track."""
     rows = ['\tidentifier\tfile\tclip\tclip_soft\tscale\tsum_stat\tstrand_pair\tdescription\n']
     for number, (identifier, description, stat, pair) in enumerate(_DESCRIPTIONS):
         scale = 2.0 if stat == 'mean' else 1.0
         cells = (number, identifier, '-', 384, 64, scale, stat, pair, description)
         rows.append('\t'.join(map(str, cells)) + '\n')
-    (folder / f'{name}_targets.tsv').write_text(''.join(rows))
-    sizes = {
-        'num_targets': len(tracks), 'seq_length': length, 'pool_width': pool_width, 'crop_bp': crop,
-        'target_length': (length - 2 * crop) // pool_width, 'train_seqs': windows[0], 'valid_seqs': windows[1],
-    }  # fmt: skip
-    (folder / f'{name}_statistics.json').write_text(json.dumps(sizes, indent=1))
+    return ''.join(rows)
 
 
 def table() -> tuple[coverage.Track, ...]:
     """The four simulated tracks."""
     return tuple(
-        coverage.Track(identifier, text, stat, 2.0 if stat == 'mean' else 1.0, 384.0, 64.0, pair)
+        coverage.Track(
+            identifier=identifier,
+            description=text,
+            sum_stat=stat,
+            scale=2.0 if stat == 'mean' else 1.0,
+            clip=384.0,
+            clip_soft=64.0,
+            pair=pair,
+        )
         for identifier, text, stat, pair in _DESCRIPTIONS
     )
 

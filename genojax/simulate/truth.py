@@ -32,7 +32,7 @@ def _spans(chromosome: segments.Segment, kind: str) -> np.ndarray:
 
 
 def orthologues(clade: dict[str, dict[str, segments.Segment]]) -> list[tuple]:
-    """Rows (gene, species, contig, start, end, strand), 0-based half-open, by gene, then species."""
+    """Rows (gene, species, contig, start, end, strand), 0-based half-open, by gene and species."""
     rows = []
     for order, (species, chromosomes) in enumerate(clade.items()):
         for contig, chromosome in chromosomes.items():
