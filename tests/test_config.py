@@ -56,7 +56,7 @@ class Drawing:
 
 
 @dataclasses.dataclass(frozen=True)
-class Whole:
+class Settings:
     steps: int
     part: Red | Blue = Red()
     name: str = ''
@@ -65,19 +65,21 @@ class Whole:
     flag: bool = False
 
 
-def refusal(values, cls=Whole):
+def refusal(values, cls=Settings):
     with pytest.raises(errors.UsageError) as caught:
         config.from_dict(cls, values)
     return str(caught.value)
 
 
 def test_a_tree_survives_a_round_trip_through_plain_values():
-    whole = Whole(3, Blue(rate=0.25), 'x', {'a': 1.0}, (1, 2), True)
-    assert config.from_dict(Whole, config.to_dict(whole)) == whole
+    settings = Settings(
+        steps=3, part=Blue(rate=0.25), name='x', weights={'a': 1.0}, sizes=(1, 2), flag=True
+    )
+    assert config.from_dict(Settings, config.to_dict(settings)) == settings
 
 
 def test_kind_selects_the_class():
-    assert config.from_dict(Whole, {'steps': 1, 'part': {'kind': 'blue'}}).part == Blue()
+    assert config.from_dict(Settings, {'steps': 1, 'part': {'kind': 'blue'}}).part == Blue()
     assert "'green' is not one of 'red', 'blue'" in refusal({'steps': 1, 'part': {'kind': 'green'}})
     assert "part.kind: required field is missing, one of 'red', 'blue'" in refusal(
         {'steps': 1, 'part': {}}
@@ -155,7 +157,7 @@ def test_numbers_must_be_finite(bad):
 
 
 def test_a_float_with_an_integer_value_is_accepted_as_an_integer():
-    assert config.from_dict(Whole, {'steps': 1e3}).steps == 1000
+    assert config.from_dict(Settings, {'steps': 1e3}).steps == 1000
     assert '1.5 is not an integer' in refusal({'steps': 1.5})
     assert 'True is not an integer' in refusal({'steps': True})
 

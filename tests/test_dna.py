@@ -1,4 +1,4 @@
-"""DNA in and out of codes."""
+"""Base codes: encoding, complements, one-hot and k-mers."""
 
 import itertools
 
@@ -15,7 +15,7 @@ def test_letters_become_codes_whatever_their_case():
 
 
 @pytest.mark.parametrize(('text', 'position'), [('AC-T', 3), ('ACGU', 4), ('é', 1), ('A C', 2)])
-def test_a_letter_that_is_not_dna_is_named_with_its_place(text, position):
+def test_a_letter_that_is_not_dna_is_named_with_its_position(text, position):
     with pytest.raises(ValueError, match=f'at base {position} '):
         dna.encode(text)
 

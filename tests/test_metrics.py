@@ -1,3 +1,5 @@
+"""Scores equal scikit-learn's, and bootstrap intervals have their coverage."""
+
 import warnings
 
 import numpy as np
@@ -34,15 +36,15 @@ def test_scores_equal_scikit_learn(case):
 @settings(max_examples=50, deadline=None)
 @given(labelled_scores(), st.integers(0, 2**31))
 def test_weights_count_rows_again(case, seed):
-    """A score with integer weights is the score of the rows written out that often: what a bootstrap relies on."""
+    """A score with integer weights is that of rows repeated so often, as a bootstrap assumes."""
     labels, scores = case
     weights = np.random.default_rng(seed).integers(0, 4, (3, labels.size))
     weights[:, :2] = np.maximum(weights[:, :2], 1)
     for metric in (metrics.auroc, metrics.auprc):
         many = metric(labels, scores, weights)
         for row, value in zip(weights, many, strict=True):
-            written = np.repeat(np.arange(labels.size), row)
-            assert value == pytest.approx(metric(labels[written], scores[written]), abs=1e-12)
+            repeated = np.repeat(np.arange(labels.size), row)
+            assert value == pytest.approx(metric(labels[repeated], scores[repeated]), abs=1e-12)
 
 
 def test_auroc_by_hand():
@@ -63,7 +65,7 @@ def test_large_scores_equal_scikit_learn():
 
 
 @pytest.mark.parametrize(
-    'labels, scores, says',
+    'labels, scores, message',
     [
         ([1, 1], [0.1, 0.2], 'one class'),
         ([0, 1], [0.1, np.nan], '1 of 2 scores are NaN'),
@@ -72,13 +74,13 @@ def test_large_scores_equal_scikit_learn():
         ([], [], 'at least one'),
     ],
 )
-def test_undefined_scores_are_refused(labels, scores, says):
+def test_undefined_scores_are_refused(labels, scores, message):
     for metric in (metrics.auroc, metrics.auprc):
-        with pytest.raises(ValueError, match=says):
+        with pytest.raises(ValueError, match=message):
             metric(np.array(labels), np.array(scores))
 
 
-def test_roc_curve_is_exact_when_short_and_close_when_thinned():
+def test_roc_curve_is_exact_when_short_and_close_when_subsampled():
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 2, 5_000)
     scores = np.round(rng.normal(size=5_000) + labels, 1)
@@ -96,7 +98,7 @@ def test_roc_curve_is_exact_when_short_and_close_when_thinned():
     assert np.trapezoid(tpr, fpr) == pytest.approx(metrics.auroc(labels, scores), abs=0.005)
 
 
-def test_interval_covers_the_truth_as_often_as_it_says():
+def test_interval_covers_the_true_value_at_its_level():
     """Normal scores one deviation apart: the true AUROC is Phi(1/sqrt 2) = 0.76025."""
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 100)
@@ -107,11 +109,11 @@ def test_interval_covers_the_truth_as_often_as_it_says():
         )
         assert interval.low <= interval.value <= interval.high
         hits += interval.low <= 0.760250 <= interval.high
-    # 190 expected, deviation 3.1; the percentile interval of a bounded score runs a little narrow.
+    # 190 expected, standard deviation 3.1; percentile intervals of bounded scores are a bit narrow.
     assert 180 <= hits <= 199
 
 
-def test_interval_is_a_function_of_the_seed_and_of_nothing_else(monkeypatch):
+def test_interval_is_a_function_of_the_seed_only():
     labels = np.random.default_rng(0).integers(0, 2, 300)
     scores = np.random.default_rng(1).normal(size=300) + labels
     first = metrics.bootstrap_interval(metrics.auroc, labels, scores, seed=3)
@@ -132,8 +134,8 @@ def test_paired_difference_is_narrower_than_the_separate_intervals():
     assert nothing == (0, 0, 0)
 
 
-def test_clusters_are_drawn_whole():
-    """Every row four times over says nothing new: the clustered interval is as wide as that of the rows once."""
+def test_clusters_are_resampled_as_a_unit():
+    """Repeating every row four times must not narrow the interval of the clusters."""
     rng = np.random.default_rng(0)
     labels = np.tile(rng.integers(0, 2, 200), 4)
     scores = np.tile(rng.normal(size=200), 4) + labels
@@ -143,13 +145,13 @@ def test_clusters_are_drawn_whole():
     clustered = metrics.bootstrap_interval(
         metrics.auroc, labels, scores, clusters=np.tile(np.arange(200), 4), n=2000
     )
-    fooled = metrics.bootstrap_interval(metrics.auroc, labels, scores, n=2000)
+    unclustered = metrics.bootstrap_interval(metrics.auroc, labels, scores, n=2000)
     width = once.high - once.low
     assert clustered.high - clustered.low == pytest.approx(width, rel=0.05)
-    assert fooled.high - fooled.low < 0.7 * width
+    assert unclustered.high - unclustered.low < 0.7 * width
 
 
-def test_ratio_interval_weighs_windows_by_their_bases():
+def test_ratio_interval_weights_windows_by_their_bases():
     bits, bases = np.array([10.0, 200.0]), np.array([10, 100])
     assert metrics.ratio_interval(bits, bases).value == pytest.approx(210 / 110)
     steady = metrics.ratio_interval(1.9 * np.arange(1, 50), np.arange(1, 50))

@@ -121,13 +121,13 @@ EXPLANATIONS: dict[str, str] = {
     ),
     # Splits
     'SP01': (
-        'A species is too small for a held-out block: it must hold eight windows, one window of '
-        'gap on either side, and training windows. Use shorter windows, add sequence, or set the '
+        'A species is too small for a test block: it needs eight windows, one window of gap on '
+        'either side, and training windows. Use shorter windows, add sequence, or set the '
         'split column of the genome table to train or test.'
     ),
     'SP02': (
-        'A species has no training windows besides those held out and those homologous to them. '
-        'Use shorter windows, hold out less, or set the split column of the genome table.'
+        'A species has no training windows besides the test windows and those homologous to them. '
+        'Use shorter windows, a smaller test part, or the split column of the genome table.'
     ),
     'SP03': (
         'A cell in the split column of the genome table is not train, test or empty. Correct '
@@ -145,7 +145,7 @@ EXPLANATIONS: dict[str, str] = {
         'the nearest name.'
     ),
     'MX05': (
-        'A species has a weight but no training windows: all of its sequence is held out, a gap '
+        'A species has a weight but no training windows: all of its sequence is test data, a gap '
         'or unknown. Name it in leave_out, or change the split.'
     ),
     'MX06': (
@@ -227,8 +227,8 @@ EXPLANATIONS: dict[str, str] = {
         'strand of a pair, leaves no target, or selects different numbers of inputs per organism.'
     ),
     'TK08': (
-        'A held-out window overlaps a training window, so its score would partly measure memory. '
-        'Remove one of the two.'
+        'A validation or test window overlaps a training window, so its score would partly measure '
+        'memory. Remove one of the two.'
     ),
     # Embeddings
     'EM01': (
@@ -298,7 +298,7 @@ EXPLANATIONS: dict[str, str] = {
     ),
     'GT09': (
         "The column split must be 'train', 'test' or empty. Where it is empty, blocks of the "
-        'species are held out automatically.'
+        'species are assigned to the test part automatically.'
     ),
     'GT10': (
         "A required cell is empty: fasta, or a name in contigs ('*' selects all contigs of the "

@@ -61,14 +61,14 @@ def gene(rng: np.random.Generator, grammar: grammars.Grammar, index: int) -> seg
     trailer = background.GENOME.sample(rng, int(rng.integers(80, 200)))
     leader = segments.plain(leader, constraint, rigid=True)
     trailer = segments.plain(trailer, segments.Constraint.SLOW, rigid=True)
-    whole = segments.join([*flank, promoter, leader, coding, trailer])
+    segment = segments.join([*flank, promoter, leader, coding, trailer])
     tss = sum(map(len, flank)) + grammar.upstream
-    coding_start = len(whole) - len(trailer) - len(coding)
-    features = _gene_features(index, tss, len(whole), coding_start, exon_spans)
+    coding_start = len(segment) - len(trailer) - len(coding)
+    features = _gene_features(index, tss, len(segment), coding_start, exon_spans)
     if island:
         label = segments.FeatureLabel('CpG_island', '+', index)
         features.append((0, coding_start, label))
-    return segments.add_features(whole, features)
+    return segments.add_features(segment, features)
 
 
 def _gene_features(index, tss, end, coding_start, exon_spans) -> list:
@@ -157,9 +157,9 @@ def enhancer(rng: np.random.Generator, gene_index: int) -> segments.Segment:
         label = segments.FeatureLabel('TF_binding_site', strand, gene_index, name)
         features.append((done - len(site), done, label))
     parts.append(segments.plain(background.GENOME.sample(rng, 15), rigid=True))
-    whole = segments.join(parts)
+    segment = segments.join(parts)
     label = segments.FeatureLabel('enhancer', '.', gene_index)
-    return segments.add_features(whole, [(0, len(whole), label), *features])
+    return segments.add_features(segment, [(0, len(segment), label), *features])
 
 
 def _site(rng, motif: motifs.Motif) -> segments.Segment:

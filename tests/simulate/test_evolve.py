@@ -12,10 +12,10 @@ def _gene(seed=0):
     return genes.gene(np.random.default_rng(seed), grammar.DEFAULT, seed)
 
 
-def _coding(whole):
+def _coding(segment):
     """Base codes of the codons in reading order on their strand, [C, 3]."""
-    codes = whole.codes[whole.codons]
-    return np.where(whole.on_minus[:, None], 3 - codes, codes)
+    codes = segment.codes[segment.codons]
+    return np.where(segment.on_minus[:, None], 3 - codes, codes)
 
 
 @pytest.mark.parametrize('name', ['TATA', 'AP1', 'GC_box'])
@@ -25,14 +25,14 @@ def test_sites_keep_their_matrix_on_a_long_branch(name, minus):
     copies = 8_000
     rng = np.random.default_rng(0)
     sampled = background.sample_bases(rng, np.tile(motif.matrix_W4, (copies, 1)))
-    whole = segments.plain(sampled, segments.Constraint.SITE, rigid=True)
-    whole.matrix_rows[:] = np.tile(segments.FIRST_ROW[name] + np.arange(motif.width), copies)
-    whole = segments.reverse_complement(whole) if minus else whole
-    after = evolve._substitute(rng, whole, 6.0)
-    assert (after.codes != whole.codes).mean() > 0.15, 'the test needs substitutions'
+    segment = segments.plain(sampled, segments.Constraint.SITE, rigid=True)
+    segment.matrix_rows[:] = np.tile(segments.FIRST_ROW[name] + np.arange(motif.width), copies)
+    segment = segments.reverse_complement(segment) if minus else segment
+    after = evolve._substitute(rng, segment, 6.0)
+    assert (after.codes != segment.codes).mean() > 0.15, 'the test needs substitutions'
     codes = segments.reverse_complement(after).codes if minus else after.codes
     counts = np.stack([np.bincount(column, minlength=4) for column in codes.reshape(copies, -1).T])
-    # 0.025 is over four standard errors of 8,000 draws; a wrong equilibrium differs far more.
+    # 0.025 is over four standard errors of 8,000 draws; a wrong equilibrium differs much more.
     np.testing.assert_allclose(counts / copies, motif.matrix_W4, rtol=0, atol=0.025)
 
 
@@ -41,14 +41,14 @@ def test_coding_sequence_follows_its_codon_usage_and_never_stops(minus):
     rng = np.random.default_rng(1)
     count = 6_000
     leucine = np.full(count, genes.AMINO_ACIDS.index('L'))
-    whole = segments.plain(
+    segment = segments.plain(
         genes.bases_of(leucine).reshape(-1), segments.Constraint.CODING, rigid=True
     )
     codons = np.arange(3 * count).reshape(-1, 3)
-    whole = dataclasses.replace(whole, codons=codons, on_minus=np.zeros(count, bool))
-    whole = segments.reverse_complement(whole) if minus else whole
-    whole = evolve._substitute(rng, whole, 12.0)
-    frequency = np.bincount(_coding(whole) @ np.array([16, 4, 1]), minlength=64) / count
+    segment = dataclasses.replace(segment, codons=codons, on_minus=np.zeros(count, bool))
+    segment = segments.reverse_complement(segment) if minus else segment
+    segment = evolve._substitute(rng, segment, 12.0)
+    frequency = np.bincount(_coding(segment) @ np.array([16, 4, 1]), minlength=64) / count
     usage = genes.codon_usage()
     assert frequency[usage == 0].sum() == 0
     # 12 substitutions per site at 12 % acceptance: synonymous ratios reach equilibrium long before
@@ -83,16 +83,16 @@ def test_neutral_rate_is_the_branch_length_and_transitions_dominate():
 
 
 def test_fixed_bases_do_not_change_and_rigid_bases_have_no_indels():
-    whole = segments.join([_gene(4), segments.plain(np.tile(np.arange(4, dtype=np.uint8), 500))])
+    segment = segments.join([_gene(4), segments.plain(np.tile(np.arange(4, dtype=np.uint8), 500))])
     library = repeats.families(np.random.default_rng(0))
-    after = evolve.evolve_branch(np.random.default_rng(1), whole, 0.3, library)
-    assert (whole.constraint == segments.Constraint.FIXED).sum() == (
+    after = evolve.evolve_branch(np.random.default_rng(1), segment, 0.3, library)
+    assert (segment.constraint == segments.Constraint.FIXED).sum() == (
         after.constraint == segments.Constraint.FIXED
     ).sum()
     np.testing.assert_array_equal(
-        whole.codes[whole.constraint == segments.Constraint.FIXED],
+        segment.codes[segment.constraint == segments.Constraint.FIXED],
         after.codes[after.constraint == segments.Constraint.FIXED],
     )
-    assert after.rigid.sum() == whole.rigid.sum()
-    assert len(after) > len(whole)
+    assert after.rigid.sum() == segment.rigid.sum()
+    assert len(after) > len(segment)
     assert 'repeat_region' in [label.kind for label in after.labels]

@@ -65,6 +65,6 @@ def test_the_mean_target_is_the_mean_rate(tmp_path):
     simulate.write_tracks(tmp_path, 'y', windows=(400, 2), length=1024, crop=0, seed=0)
     with np.load(tmp_path / 'y_train.npz') as arrays:
         target, rate = arrays['target'].astype(np.float64), arrays['rate']
-    # The `mean` statistic is stored untransformed below the clips, far above these rates.
+    # The `mean` statistic is stored untransformed below the clips, which these rates do not reach.
     mean = [number for number, track in enumerate(tracks.table()) if track.sum_stat == 'mean']
     assert target[..., mean].mean() == pytest.approx(rate[..., mean].mean(), rel=0.02)

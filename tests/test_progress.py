@@ -1,0 +1,48 @@
+"""Progress in a log: rare lines with a share of the total."""
+
+import pytest
+
+from genojax import progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds, to be advanced by a test."""
+    seconds = [100.0]
+    monkeypatch.setattr(progress.time, 'monotonic', lambda: seconds[0])
+    return seconds
+
+
+def test_a_log_gets_one_line_per_interval(clock, capsys):
+    with progress.bar('ingest', 40) as display:
+        for _ in range(4):
+            clock[0] += progress.LOG_SECONDS / 2
+            display.advance(10, 'chr1')
+    assert capsys.readouterr().err.splitlines() == [
+        'ingest: 20 of 40 (50%), 30 s chr1',
+        'ingest: 40 of 40 (100%), 60 s chr1',
+    ]
+
+
+def test_short_work_is_silent(clock, capsys):
+    assert list(progress.track('abc', 'letters')) == ['a', 'b', 'c']
+    assert capsys.readouterr().err == ''
+
+
+def test_items_without_a_length_are_counted_without_a_total(clock, capsys):
+    def items():
+        for item in range(3):
+            clock[0] += progress.LOG_SECONDS
+            yield item
+
+    assert list(progress.track(items(), 'items')) == [0, 1, 2]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == 'items: 1, 30 s' and len(lines) == 3
+
+
+def test_a_terminal_gets_a_bar(monkeypatch, capsys):
+    monkeypatch.setattr(progress.sys.stderr, 'isatty', lambda: True)
+    with progress.bar('ingest', 2) as display:
+        display.advance(1, 'chr1')
+        display.advance()
+    assert 'ingest' in capsys.readouterr().err
