@@ -1,8 +1,8 @@
 """Converts published weights: `load` reads a source, `save` writes it for its original class.
 
-Each module of `FAMILIES` lists its kinds of models, recognises a source by its config and the names of
-its tensors, and holds the table of rules between the source and the model here. `store` writes and reads
-the directory of a converted model.
+Each module of `FAMILIES` lists its kinds of models, recognises a source by its config and the names
+of its tensors, and holds the table of rules between the source and the model here. `store` writes
+and reads the directory of a converted model.
 """
 
 import difflib
@@ -30,7 +30,7 @@ def _family(kind: str):
 
 
 def _recognise(source: files.PublishedSource) -> str:
-    """The kind of a source by its config and tensor names; InputError CV02 if no family knows it."""
+    """The kind of a source by its config and tensor names; raises CV02 if there is none."""
     for family in FAMILIES:
         kind = family.recognise(source)
         if kind:
@@ -54,9 +54,9 @@ def load(path: str | pathlib.Path, kind: str | None = None) -> ConvertedModel:
         kind: the name of a kind, for a source whose files do not determine it.
 
     Raises:
-        InputError: CV01 tensors and model do not match, CV02 not a known architecture, CV03 a pickle,
-            CV04 no weights, CV05 unsupported content of a TensorFlow checkpoint, CV06 no tokenizer
-            with the vocabulary of the weights.
+        InputError: CV01 tensors and model do not match, CV02 not a known architecture, CV03 a
+            pickle, CV04 no weights, CV05 unsupported content of a TensorFlow checkpoint, CV06 no
+            tokenizer with the vocabulary of the weights.
         DamageError: a file is cut off or not of the format that its name indicates.
         UsageError: no such path or kind, or torch is needed and not installed.
     """
@@ -116,7 +116,8 @@ def save(
         The files that were written.
 
     Raises:
-        UsageError: no class computes this model, the format is unknown, or the directory is not empty.
+        UsageError: no class computes this model, the format is unknown, or the directory is not
+        empty.
     """
     computed_by = kind_of(model)
     if kind not in (None, computed_by):

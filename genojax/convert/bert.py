@@ -3,7 +3,7 @@
 | kind | original class | notes |
 |---|---|---|
 | dnabert | transformers' BertForMaskedLM | older files have LayerNorm.gamma and .beta |
-| dnabert2 | BertForMaskedLM in code beside the weights | query, key and value are one tensor; gate and up too |
+| dnabert2 | BertForMaskedLM in code beside the weights | fused query-key-value, fused gate-up |
 | gena_bigbird | transformers' BigBirdForPreTraining | pooler and next-sentence head are ignored |
 
 The code beside DNABERT-2's weights is never run here. The decoder of all three is the word table: a
@@ -233,8 +233,8 @@ def _tokenizer(
     """The config with the tokenizer's id of [PAD], and the tokenizer of the weights.
 
     Raises:
-        InputError: CV06, the vocabulary is not that of k-mers, or the tokenizer.json is missing or of
-            another size.
+        InputError: CV06, the vocabulary is not that of k-mers, or the tokenizer.json is missing or
+            of another size.
     """
     if kind == 'dnabert':
         for k in range(3, 9):

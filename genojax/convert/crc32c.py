@@ -1,9 +1,10 @@
 """CRC-32C (Castagnoli, RFC 3720 appendix B.4) of large buffers in numpy.
 
-TensorFlow's checkpoints use it; see `tf_bundle` for why genojax reads them without TensorFlow. A CRC is
-computed byte by byte, but it is linear: split the buffer into lanes, process all lanes at once, and join
-neighbouring lanes by advancing the state of the left one over the length of the right one. Leading zero
-bytes do not change a state that starts at zero, so the first lane may be padded with them.
+TensorFlow's checkpoints use it; see `tf_bundle` for why genojax reads them without TensorFlow. A
+CRC is computed byte by byte, but it is linear: split the buffer into lanes, process all lanes at
+once, and join neighbouring lanes by advancing the state of the left one over the length of the
+right one. Leading zero bytes do not change a state that starts at zero, so the first lane may be
+padded with them.
 """
 
 import functools

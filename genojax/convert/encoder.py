@@ -1,4 +1,4 @@
-"""Shared parts of the encoder families: layouts of their tensors, and configs of other libraries."""
+"""Shared parts of the encoder families: tensor layouts, and configs of other libraries."""
 
 import dataclasses
 import pathlib
@@ -20,9 +20,9 @@ BLOCK = 'params/layers/block'
 class EncoderLayouts:
     """Layouts of the tensors of one encoder.
 
-    D is the width, H the number of heads, K their width and V the vocabulary, which is rounded up to a
-    multiple of `vocab_multiple` here. For Haiku's sources, which are not transposed, all [out, in] are
-    [in, out].
+    D is the width, H the number of heads, K their width and V the vocabulary, which is rounded up
+    to a multiple of `vocab_multiple` here. For Haiku's sources, which are not transposed, all [out,
+    in] are [in, out].
     """
 
     matrix: rules.LayoutTransform  # [out, in] -> [in, out]
@@ -38,7 +38,8 @@ def layouts(c: bert.BertConfig, transposed: bool = True) -> EncoderLayouts:
 
     Args:
         c: config of the model.
-        transposed: the matrices of the source are [out, in], as torch's; else [in, out], as Haiku's.
+        transposed: the matrices of the source are [out, in], as torch's; else [in, out], as
+        Haiku's.
     """
     K = c.width // c.heads
     padding = -c.vocab % c.vocab_multiple
@@ -179,8 +180,8 @@ def bpe_tokenizer(
 ) -> tuple[bert.BertConfig, tokenizers.TokenizerConfig]:
     """The tokenizer.json beside the weights, and the config with its id of [PAD].
 
-    DNABERT-2's config.json says 0, which is [UNK] in its tokenizer; the original class takes padding
-    from the attention mask that the tokenizer makes.
+    DNABERT-2's config.json says 0, which is [UNK] in its tokenizer; the original class takes
+    padding from the attention mask that the tokenizer makes.
 
     Raises:
         InputError: CV06, the file is missing or its vocabulary has another size than the model's.

@@ -1,8 +1,8 @@
 """Enformer's published weights: DeepMind's TensorFlow checkpoint and the torch port's state dict.
 
-Their names and layouts are in `enformer_names`. The port divides the gamma basis by its maximum over
-features. DeepMind's code, which trained these weights, divides by the maximum over positions, and so does
-genojax. The port's `use_tf_gamma` gives it DeepMind's values, at 1,536 bins only.
+Their names and layouts are in `enformer_names`. The port divides the gamma basis by its maximum
+over features. DeepMind's code, which trained these weights, divides by the maximum over positions,
+and so does genojax. The port's `use_tf_gamma` gives it DeepMind's values, at 1,536 bins only.
 """
 
 import dataclasses
@@ -221,7 +221,7 @@ def config_from_tensors(
 
 
 def _crop(target: int) -> int:
-    """Bins cropped at each end of a window, for `target` predicted ones; -1 is the port's for all."""
+    """Bins cropped at each end of a window with `target` predicted bins; -1 crops none."""
     cropped = 0 if target == -1 else WINDOW - target
     if cropped % 2:
         raise ValueError(f'{target=} bins cannot be the centre of a window of {WINDOW} bins')

@@ -1,13 +1,13 @@
 """Names and layouts of Enformer's tensors in its two sources: DeepMind's code and its torch port.
 
-Both hold the same network, so each is a `SourceLayout` of one table of rules. DeepMind's names are paths
-through its objects (`module/_trunk/_layers/2/...`), the only unambiguous names in its checkpoint. There,
-a moving average is three variables: `_hidden` is the exponential sum, which starts at zero; `_counter` is
-the number n of its updates; `average` = `_hidden` / (1 - 0.9^n) is used in evaluation, and is `mean` and
-`variance` here.
+Both hold the same network, so each is a `SourceLayout` of one table of rules. DeepMind's names are
+paths through its objects (`module/_trunk/_layers/2/...`), the only unambiguous names in its
+checkpoint. There, a moving average is three variables: `_hidden` is the exponential sum, which
+starts at zero; `_counter` is the number n of its updates; `average` = `_hidden` / (1 - 0.9^n) is
+used in evaluation, and is `mean` and `variance` here.
 
-The port (PyPI `enformer-pytorch`) holds its trunk a second time, under `_trunk.N.`; its forward pass uses
-these names.
+The port (PyPI `enformer-pytorch`) holds its trunk a second time, under `_trunk.N.`; its forward
+pass uses these names.
 """
 
 import dataclasses
@@ -37,8 +37,8 @@ class SourceLayout:
     The name of a tensor is its module's prefix, its parameter's name and `suffix`.
 
     Attributes:
-        modules: our name of a module -> its prefix. `{i}` is the index of a tower block, `{n}` that of
-            a transformer block, `{o}` an organism.
+        modules: our name of a module -> its prefix. `{i}` is the index of a tower block, `{n}` that
+            of a transformer block, `{o}` an organism.
         parameters: our name of a parameter -> its name.
         suffix: end of every name.
         transposed: whether the axes are in reverse order (torch: out first).

@@ -1,7 +1,7 @@
 """ESM under the names of transformers' EsmForMaskedLM: Nucleotide Transformer v1 and v2.
 
-The class of v2 is in code beside its weights. Its `intermediate.dense` is gate and up in one matrix, and
-its feed-forward part has no biases.
+The class of v2 is in code beside its weights. Its `intermediate.dense` is gate and up in one
+matrix, and its feed-forward part has no biases.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
-"""Files of published checkpoints: named tensors, read without running anything that comes with them.
+"""Files of published checkpoints: named tensors, read without running any code beside them.
 
-safetensors and .npz hold arrays only. A torch .bin is a pickle; torch reads it in its weights-only mode,
-which refuses everything that is not a tensor. Other pickles, and code that a config.json names by
-`auto_map`, are never opened: our own tables recognise a family (see `bert.recognise`).
+safetensors and .npz hold arrays only. A torch .bin is a pickle; torch reads it in its weights-only
+mode, which refuses everything that is not a tensor. Other pickles, and code that a config.json
+names by `auto_map`, are never opened: our own tables recognise a family (see `bert.recognise`).
 """
 
 import dataclasses

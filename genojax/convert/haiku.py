@@ -1,4 +1,4 @@
-"""Nucleotide Transformer under the names of the authors' JAX code (Haiku), with its hyperparams.json.
+"""Nucleotide Transformer under the names of the authors' JAX code, which uses Haiku.
 
 The authors publish a pickle, which is refused. An .npz of the same arrays is read: names such as
 MODULE/attention_layer_0/~/fc1/w, with any name of the module. Matrices are [in, out].
@@ -86,8 +86,8 @@ def to_source(c: bert.BertConfig, kind: str) -> dict[str, Any]:
     """
     if c.epsilon != 1e-5 or c.head != 'untied' or c.embed_norm:
         raise errors.UsageError(
-            f"--format=npz: the authors' JAX code has norms of epsilon 1e-5, not {c.epsilon}, an untied "
-            'head and no norm before the blocks. Fix: use --format=safetensors'
+            f"--format=npz: the authors' JAX code has norms of epsilon 1e-5, not {c.epsilon}, "
+            'an untied head and no norm before the blocks. Fix: use --format=safetensors'
         )
     v2 = kind == 'nt_v2'
     return {

@@ -7,8 +7,8 @@
 | both | hyperparams.json | nucleotide_transformer/attention_layer_N/~/... (`haiku`) |
 
 The epsilon of the norms is 1e-12 in the config of transformers and 1e-5 in the authors' JAX code. A
-converted model has that of its source, so the two differ slightly (1e-3 of the logits of a small random
-model), as the originals do.
+converted model has that of its source, so the two differ slightly (1e-3 of the logits of a small
+random model), as the originals do.
 """
 
 import itertools
@@ -22,8 +22,8 @@ from genojax.models import bert
 
 _LICENSE = 'CC-BY-NC-SA-4.0'
 _NOTE = (
-    'NON-COMMERCIAL: the authors allow no commercial use, and work derived from the weights must be '
-    'shared under the same licence'
+    'NON-COMMERCIAL: the authors allow no commercial use, and work derived from the weights '
+    'must be shared under the same licence'
 )
 KINDS = {
     'nt_v1': store.ModelKind(
@@ -60,8 +60,8 @@ def load(source: files.PublishedSource, kind: str) -> store.SourceModel:
     """Reads the model of a source.
 
     Raises:
-        InputError: CV01 tensors and model do not match, CV02 unsupported config, CV06 the vocabulary
-            is not the published one.
+        InputError: CV01 tensors and model do not match, CV02 unsupported config, CV06 the
+            vocabulary is not the published one.
     """
     tensors = source.tensors
     if any(haiku.is_haiku_name(name) for name in tensors):
@@ -85,7 +85,8 @@ def _tokenizer(c: bert.BertConfig, kind: str, path: Any) -> tokenizers.Tokenizer
     if words != 4**k or k < 2:
         raise errors.InputError(
             'CV06',
-            f"a vocabulary of {c.vocab} is not {kind}'s special tokens, 4^k k-mers and A, T, C, G, N",
+            f"a vocabulary of {c.vocab} is not {kind}'s special tokens, "
+            '4^k k-mers and A, T, C, G, N',
             path=path,
         )
     return tokenizers.TokenizerConfig('nonoverlapping', k=k, variant=kind.removeprefix('nt_'))

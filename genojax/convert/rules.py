@@ -1,8 +1,9 @@
 """Tables of rules between the tensors of a source and a parameter tree.
 
-A rule names the tensor that becomes a parameter and how its layout changes, in both directions, so one
-table both reads and writes. A table must be complete: every tensor is used or listed as ignored, every
-parameter is filled, and shapes are equal. Everything that does not match is reported in one error.
+A rule names the tensor that becomes a parameter and how its layout changes, in both directions, so
+one table both reads and writes. A table must be complete: every tensor is used or listed as
+ignored, every parameter is filled, and shapes are equal. Everything that does not match is reported
+in one error.
 """
 
 import dataclasses
@@ -15,7 +16,8 @@ import numpy as np
 
 from genojax import errors
 
-# In the source name of a rule: the index of a layer, 0, 1, ... Such parameters are stacked on axis 0.
+# In the source name of a rule: the index of a layer, 0, 1, ... Such parameters are stacked on axis
+# 0.
 LAYER = '{n}'
 
 
@@ -36,12 +38,12 @@ TRANSPOSE = LayoutTransform(np.transpose, np.transpose)  # reverses all axes: to
 
 
 def reshape(read: Sequence[int], write: Sequence[int], transposed: bool = True) -> LayoutTransform:
-    """Splits or joins the axes of a matrix; a transposed source (torch's [out, in]) is reversed first.
+    """Splits or joins the axes of a matrix, after reversing those of a transposed source.
 
     Args:
         read: shape of the parameter; one size may be -1.
         write: shape of the source before it is transposed back; one size may be -1.
-        transposed: whether the axes of the source are reversed.
+        transposed: whether the source is [out, in], as torch's, rather than [in, out].
     """
     reverse = np.transpose if transposed else _identity
     return LayoutTransform(lambda x: reverse(x).reshape(read), lambda x: reverse(x.reshape(write)))
@@ -53,11 +55,11 @@ class Rule:
 
     Attributes:
         source: name of the tensor; with `{n}` there is one tensor per layer.
-        target: path of the parameter, its collection first: 'params/layers/block/mlp/up/kernel'. With
-            `{n}` in the source, the layers are stacked on axis 0.
+        target: path of the parameter, its collection first: 'params/layers/block/mlp/up/kernel'.
+            With `{n}` in the source, the layers are stacked on axis 0.
         transform: change of layout from the tensor to the parameter.
-        part: (i, count): the parameter is the i-th of `count` equal slices of the tensor along `axis`;
-            other rules read the other slices. (0, 1) is the whole tensor.
+        part: (i, count): the parameter is the i-th of `count` equal slices of the tensor along
+            `axis`; other rules read the other slices. (0, 1) is the whole tensor.
         axis: axis of the source tensor, before `transform`.
     """
 
@@ -91,7 +93,8 @@ def read(
 
     Args:
         rules: one per parameter.
-        tensors: by name. One is fetched at a time, so a lazy mapping needs no second copy in memory.
+        tensors: by name. One is fetched at a time, so a lazy mapping needs no second copy in
+        memory.
         abstract: the tree to fill: nested dictionaries of anything with a shape and a dtype.
         ignored: names of tensors without a use here, as fnmatch patterns (*, ?).
         ties: second names of tensors.
@@ -126,7 +129,7 @@ def read(
 def _fill_parameter(
     parameter: np.ndarray, rule: Rule, tensors: Mapping[str, np.ndarray]
 ) -> list[str]:
-    """Copies the tensors of a rule into its parameter; returns what does not fit. Skips absent ones."""
+    """Copies the tensors of a rule that are present into its parameter; returns the problems."""
     problems = []
     for name, layer in _source_names(rule, parameter.shape):
         if name in tensors:

@@ -1,8 +1,8 @@
 """A converted model in memory, and as a directory.
 
-The directory holds `model.json` (model config, tokenizer, licence and provenance), `checkpoints/0` (the
-parameters, with hashes) and, if the tokenizer needs one, its file. A run can start from such a directory
-(`init_from`) as from the workdir of another run.
+The directory holds `model.json` (model config, tokenizer, licence and provenance), `checkpoints/0`
+(the parameters, with hashes) and, if the tokenizer needs one, its file. A run can start from such a
+directory (`init_from`) as from the workdir of another run.
 """
 
 import dataclasses

@@ -1,15 +1,16 @@
 """TensorFlow's checkpoint files ('tensor bundles', version 2), read and written without TensorFlow.
 
 A checkpoint PREFIX consists of `PREFIX.index`, a sorted table of names (`tf_table`), and of
-`PREFIX.data-00000-of-00001` and so on with the bytes of the tensors. The empty key of the table holds a
-BundleHeaderProto, each other key a BundleEntryProto (tensorflow/core/protobuf/tensor_bundle.proto) with
-the position and the checksum of a tensor.
+`PREFIX.data-00000-of-00001` and so on with the bytes of the tensors. The empty key of the table
+holds a BundleHeaderProto, each other key a BundleEntryProto
+(tensorflow/core/protobuf/tensor_bundle.proto) with the position and the checksum of a tensor.
 
 Why not `tf.train.load_checkpoint`: Enformer's weights are published by their authors in this format
 only, so everyone who starts from them would need TensorFlow, which no other part of genojax does.
-It would also leave the tests of reading to machines that have TensorFlow. Here every byte is checked
-before it is used, nothing in a file is executed, and an error names the file and the byte. The writer
-adds the graph of objects, so that `tf.train.Checkpoint.restore` in DeepMind's code accepts the result.
+It would also leave the tests of reading to machines that have TensorFlow. Here every byte is
+checked before it is used, nothing in a file is executed, and an error names the file and the byte.
+The writer adds the graph of objects, so that `tf.train.Checkpoint.restore` in DeepMind's code
+accepts the result.
 """
 
 import dataclasses
@@ -58,8 +59,8 @@ class TensorBundle(Mapping):
     """The tensors of a checkpoint by name; each is read, and its checksum compared, on access.
 
     Args:
-        path: PREFIX, PREFIX.index, or a directory: one with a single checkpoint, one with TensorFlow's
-            file `checkpoint`, which names the latest, or a SavedModel.
+        path: PREFIX, PREFIX.index, or a directory: one with a single checkpoint, one with
+            TensorFlow's file `checkpoint`, which names the latest, or a SavedModel.
 
     Raises:
         InputError: CV05, no checkpoint, several, or one with unsupported content.
@@ -141,7 +142,8 @@ def find(path: str | os.PathLike) -> pathlib.Path:
         indices = sorted(folder.glob('*.index'))
         latest = folder / 'checkpoint'
         if len(indices) > 1 and latest.exists():
-            # A line such as model_checkpoint_path: "model.ckpt-7"; the path may be another machine's.
+            # A line such as model_checkpoint_path: "model.ckpt-7"; the path may be another
+            # machine's.
             text = latest.read_text(errors='replace')
             match = re.search(r'^model_checkpoint_path: "(?:[^"]*/)?([^"]*)"', text, re.M)
             indices = [folder / f'{match[1]}.index'] if match else indices
@@ -231,12 +233,12 @@ def _unpack_strings(shard: pathlib.Path, name: str, entry: TensorEntry, data: by
 
 
 def write(prefix: str | os.PathLike, tensors: Mapping[str, np.ndarray]) -> list[pathlib.Path]:
-    """Writes a checkpoint of one shard, with the graph of objects for `tf.train.Checkpoint.restore`.
+    """Writes a checkpoint of one shard, with the object graph that TensorFlow restores from.
 
     Args:
         prefix: PREFIX of its files.
-        tensors: by name. Names that end in `VARIABLE_SUFFIX` are variables of the objects whose path
-            is before it.
+        tensors: by name. Names that end in `VARIABLE_SUFFIX` are variables of the objects whose
+            path is before it.
 
     Returns:
         The files written.
@@ -293,8 +295,8 @@ def _pack_strings(strings: np.ndarray) -> tuple[bytes, int]:
 def _object_graph(names: Sequence[str]) -> bytes:
     """The TrackableObjectGraph of variables: a tree of objects, named by the parts of their paths.
 
-    The first object is the root. Field 1 of an object lists its children (index of the object, name),
-    field 2 its tensors (kind, name of the variable, name in the checkpoint).
+    The first object is the root. Field 1 of an object lists its children (index of the object,
+    name), field 2 its tensors (kind, name of the variable, name in the checkpoint).
     """
     indices = {'': 0}
     children: list[list[bytes]] = [[]]

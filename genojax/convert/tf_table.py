@@ -1,12 +1,12 @@
 """Sorted tables in LevelDB's format, and the encoding of numbers shared with protocol buffers.
 
-A table is a sequence of blocks. Each block is followed by a byte that names its compression and by a
-masked CRC-32C of block and byte. A block is a list of entries and an array of restarts: the offsets of
-entries whose keys are stored in full. An entry holds the number of bytes that its key shares with the
-key before it, the number of further bytes of the key, the number of bytes of the value, then these
-bytes. The last block is the index: it maps a key, not less than any in a block and less than any in the
-next one, to the handle (offset and size) of that block. A footer of 48 bytes holds the handle of the
-index. Bytes are used only after their checksum was compared.
+A table is a sequence of blocks. Each block is followed by a byte that names its compression and by
+a masked CRC-32C of block and byte. A block is a list of entries and an array of restarts: the
+offsets of entries whose keys are stored in full. An entry holds the number of bytes that its key
+shares with the key before it, the number of further bytes of the key, the number of bytes of the
+value, then these bytes. The last block is the index: it maps a key, not less than any in a block
+and less than any in the next one, to the handle (offset and size) of that block. A footer of 48
+bytes holds the handle of the index. Bytes are used only after their checksum was compared.
 """
 
 import pathlib
@@ -75,7 +75,8 @@ class ByteReader:
             byte = self.fixed(1)
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
-                # Writers never add a zero group. In the footer, which has no checksum, it is damage.
+                # Writers never add a zero group. In the footer, which has no checksum, it is
+                # damage.
                 if shift and not byte:
                     raise self.damage('a number ends with an empty group of bits')
                 if value >> bits:
@@ -150,7 +151,7 @@ def read(path: pathlib.Path) -> Entries:
 
 
 def _check_last_blocks(path, data, end, handles) -> None:
-    """Checks that the meta block and the index follow byte `end` and that the footer follows them."""
+    """Checks that the meta block starts at `end`, and that index and footer follow it."""
     for offset, size in handles:
         if offset != end:
             problem = f'a block is at {offset}, not at {end}'

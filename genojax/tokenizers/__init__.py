@@ -32,8 +32,9 @@ class TokenizerConfig:
     file: str = ''  # path of a tokenizer.json: bpe
     # SHA-256 of that file, recorded when a run starts; a file with another one is refused.
     sha256: str = ''
-    # Tokens per row, special ones included: nonoverlapping, bpe. 0: what a row of known bases needs,
-    # for bpe a quarter of the bases. Bases beyond them are dropped and counted (`base.TokenRows`).
+    # Tokens per row, special ones included: nonoverlapping, bpe. 0: what a row of known bases
+    # needs, for bpe a quarter of the bases. Bases beyond them are dropped and counted
+    # (`base.TokenRows`).
     tokens: int = 0
 
     def __post_init__(self):
@@ -70,8 +71,9 @@ def make(config: TokenizerConfig) -> base.Tokenizer:
             digest = file_sha256(config.file)
             if config.sha256 not in ('', digest):
                 raise errors.DamageError(
-                    f'{config.file} is not the tokenizer of this run: its SHA-256 is {digest[:16]}, '
-                    f'not {config.sha256[:16]}. Fix: restore the file, or start a new workdir'
+                    f'{config.file} is not the tokenizer of this run: its SHA-256 is '
+                    f'{digest[:16]}, not {config.sha256[:16]}. Fix: restore the file, or start a '
+                    'new workdir'
                 )
             return bpe.BpeTokenizer(config.file, config.tokens)
 

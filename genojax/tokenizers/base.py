@@ -11,7 +11,7 @@ from genojax import dna
 
 @dataclasses.dataclass(frozen=True)
 class SpecialIds:
-    """Ids of the tokens that stand for no bases; DNABERT's by default. None: there is no such token."""
+    """Ids of the tokens that stand for no bases, DNABERT's by default; None: no such token."""
 
     pad: int = 0
     unk: int = 1
@@ -23,8 +23,8 @@ class SpecialIds:
 class TokenRows(NamedTuple):
     """A batch of sequences as rows of tokens of one width.
 
-    A row whose bases need more tokens than the width drops its last bases. `covered_B` is the number
-    of bases that remain, so that a caller can count the dropped ones.
+    A row whose bases need more tokens than the width drops its last bases. `covered_B` is the
+    number of bases that remain, so that a caller can count the dropped ones.
     """
 
     tokens_BT: np.ndarray  # int32, special tokens and [PAD] included
@@ -37,8 +37,9 @@ class Tokenizer(abc.ABC):
 
     Attributes:
         bases_per_token: bases of a full token; 0 where it depends on the sequence (BPE).
-        overlapping: a token starts at every base, so the spans of a row follow from its length alone
-            (k-mers with stride 1, and single nucleotides). Otherwise every base is in one token.
+        overlapping: a token starts at every base, so the spans of a row follow from its length
+            alone (k-mers with stride 1, and single nucleotides). Otherwise every base is in one
+            token.
         vocab_size: number of ids.
         special: ids of the special tokens.
         special_front: ids that `encode(..., special=True)` adds before the tokens of bases.
@@ -78,7 +79,7 @@ class Tokenizer(abc.ABC):
 
     @abc.abstractmethod
     def spans(self, ids: np.ndarray) -> np.ndarray:
-        """First base and one past the last base of each token, [T, 2]; (-1, -1) for special ones."""
+        """First base and one past the last of each token, [T, 2]; (-1, -1) for special ones."""
 
     @abc.abstractmethod
     def decode(self, ids: np.ndarray) -> str:
@@ -97,8 +98,8 @@ class Tokenizer(abc.ABC):
         """The arrays that a tokenizer adds to a batch, all int32.
 
         `tokens` [B, T] with special tokens, and `valid` [B], the bases that they cover. Tokenizers
-        that do not overlap add `spans` [B, T, 2] and `left_out` [B], the bases for which the row had
-        no room; the codes of those become unknown in `codes_BL`, in place.
+        that do not overlap add `spans` [B, T, 2] and `left_out` [B], the bases for which the row
+        had no room; the codes of those become unknown in `codes_BL`, in place.
 
         Args:
             codes_BL: base codes, uint8.

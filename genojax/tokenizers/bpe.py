@@ -1,9 +1,9 @@
-"""Byte-pair encoding by the `tokenizers` library, from a file in its own format (DNABERT-2, GENA-LM).
+"""Byte-pair encoding by the `tokenizers` library, from a file in its format (DNABERT-2, GENA-LM).
 
-Special tokens, the tokens at both ends of a row, normalisers and merges are read from the file, and the
-ids of a text are the library's. Text is not changed before it is encoded: in both published families a
-lower-case letter is [UNK], and N and other ambiguous codes are [UNK] (DNABERT-2) or letters (GENA-LM).
-Base codes are encoded as upper-case A, C, G, T and N.
+Special tokens, the tokens at both ends of a row, normalisers and merges are read from the file, and
+the ids of a text are the library's. Text is not changed before it is encoded: in both published
+families a lower-case letter is [UNK], and N and other ambiguous codes are [UNK] (DNABERT-2) or
+letters (GENA-LM). Base codes are encoded as upper-case A, C, G, T and N.
 """
 
 import functools

@@ -55,7 +55,7 @@ class KmerTokenizer(base.Tokenizer):
         special: bool = False,
         valid: np.ndarray | None = None,
     ) -> np.ndarray:
-        """See `base.Tokenizer.encode`; [..., L] bases give [..., L - k + 1 (+ 2 if special)] ids."""
+        """See `base.Tokenizer.encode`; L bases give L - k + 1 ids, and two special ones."""
         codes = base.to_codes(sequence)
         length = max(codes.shape[-1] - self.k + 1, 0)
         framed = np.empty(codes.shape[:-1] + (length + 2 * special,), np.int32)
@@ -72,7 +72,8 @@ class KmerTokenizer(base.Tokenizer):
     def _fill(self, ids: np.ndarray, codes: np.ndarray) -> None:
         """Writes the id of each k-mer."""
         packed, unknown = dna.packed_kmers(codes, self.k, self.base_order)
-        # In the narrow type as long as possible: a pass over int32 costs as much as two over uint16.
+        # In the narrow type as long as possible: a pass over int32 costs as much as two over
+        # uint16.
         narrow = packed.astype(np.uint32 if self.k > 7 else np.uint16)
         narrow += self.first_kmer
         if unknown is not None:

@@ -1,10 +1,10 @@
 """Consecutive k-mers with Nucleotide Transformer's rules and ids.
 
 Dalla-Torre et al. 2024, Nat. Methods 22:287. From left to right, k bases per token. N is always a
-token of its own and ends a run of known bases; the last bases of a run whose length k does not divide
-are single nucleotides. Rows start with [CLS] and have no token after the last base. The published
-tokenizer accepts no other letter; here every ambiguous IUPAC code is read as N, as everywhere in
-genojax, and lower case is read as upper case.
+token of its own and ends a run of known bases; the last bases of a run whose length k does not
+divide are single nucleotides. Rows start with [CLS] and have no token after the last base. The
+published tokenizer accepts no other letter; here every ambiguous IUPAC code is read as N, as
+everywhere in genojax, and lower case is read as upper case.
 """
 
 import itertools

@@ -15,7 +15,7 @@ from genojax.tokenizers import base
 
 
 class Pieces(NamedTuple):
-    """The tokens of all rows of a batch, concatenated, without special tokens. N is their number."""
+    """The N tokens of all rows of a batch, concatenated, without special tokens."""
 
     ids_N: np.ndarray  # int32
     end_N: np.ndarray  # int32, one past the last base of each, counted from the row's first base
@@ -132,8 +132,8 @@ class PieceTokenizer(base.Tokenizer):
         if len(over):
             raise ValueError(
                 f'row {over[0]} needs more than the {rows.tokens_BT.shape[1]} tokens of a row of '
-                f'{codes_BL.shape[1]} bases. Fix: raise `tokens`, or call `encode_rows`, which drops '
-                'the last bases of such a row and counts them'
+                f'{codes_BL.shape[1]} bases. Fix: raise `tokens`, or call `encode_rows`, '
+                'which drops the last bases of such a row and counts them'
             )
         if special:
             return rows.tokens_BT

@@ -1,4 +1,4 @@
-"""Oracles as published checkpoints: the tensors of an original with its config and, for BPE families, a small tokenizer.
+"""Oracles as published checkpoints: tensors and config of an original, and a BPE tokenizer.
 
 The oracles are written by `python experiments/oracles/write.py NAME ...`.
 """
@@ -27,7 +27,7 @@ SPECIAL = {
 
 @dataclasses.dataclass(frozen=True)
 class Oracle:
-    """What an original gave; `tensors` in float32, as it ran with them."""
+    """The tensors of an original, in float32 as it ran with them, and its outputs."""
 
     name: str
     config: dict
@@ -37,37 +37,39 @@ class Oracle:
 
 @functools.cache
 def oracle(name: str) -> Oracle:
-    with np.load(HERE / f'{name}.npz') as found:
-        return unpack(name, dict(found))
+    """The oracle of a kind."""
+    with np.load(HERE / f'{name}.npz') as arrays:
+        return unpack(name, dict(arrays))
 
 
-def unpack(name: str, found: dict[str, np.ndarray]) -> Oracle:
+def unpack(name: str, arrays: dict[str, np.ndarray]) -> Oracle:
+    """An oracle from the arrays of its file."""
     tensors = {
         key.removeprefix('tensor/'): x.astype(np.float32)
-        for key, x in found.items()
+        for key, x in arrays.items()
         if key.startswith('tensor/')
     }
-    outputs = {key: x for key, x in found.items() if not key.startswith(('tensor/', 'config'))}
-    return Oracle(name, json.loads(str(found['config'])), tensors, outputs)
+    outputs = {key: x for key, x in arrays.items() if not key.startswith(('tensor/', 'config'))}
+    return Oracle(name, json.loads(str(arrays['config'])), tensors, outputs)
 
 
 def write(name: str, folder: pathlib.Path) -> pathlib.Path:
-    """The oracle's checkpoint as its authors publish it."""
+    """Writes the oracle's checkpoint in the format in which the authors publish theirs."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = oracle(name)
+    original = oracle(name)
     if name == 'nt_v2':
-        files.write_json(folder / 'hyperparams.json', found.config)
-        files.write_tensors(folder / 'weights.npz', found.tensors)
+        files.write_json(folder / 'hyperparams.json', original.config)
+        files.write_tensors(folder / 'weights.npz', original.tensors)
         return folder
-    files.write_json(folder / 'config.json', found.config)
-    files.write_tensors(folder / 'model.safetensors', found.tensors)
+    files.write_json(folder / 'config.json', original.config)
+    files.write_tensors(folder / 'model.safetensors', original.tensors)
     if name in SPECIAL:
-        write_bpe(folder / 'tokenizer.json', SPECIAL[name], found.config['vocab_size'])
+        write_bpe(folder / 'tokenizer.json', SPECIAL[name], original.config['vocab_size'])
     return folder
 
 
 def write_bpe(path: pathlib.Path, special: tuple[str, ...], size: int) -> None:
-    """A byte-pair tokenizer of so many words, with [CLS] in front and [SEP] behind."""
+    """Writes a byte-pair tokenizer of `size` tokens that adds [CLS] and [SEP] to a row."""
     letters = 'ACGTN'
     pairs = [''.join(word) for word in itertools.product('ACGT', repeat=2)]
     triples = [f'{pair}{letter}' for pair in pairs for letter in 'ACGT']
@@ -109,38 +111,45 @@ def write_bpe(path: pathlib.Path, special: tuple[str, ...], size: int) -> None:
 
 
 def run(config, params, tokens: np.ndarray) -> dict[str, np.ndarray]:
-    """A model's activations by the oracles' names: embedded, layer_0, ..., final, logits; [B, T, ...] each."""
+    """The activations of a model by the oracles' names, [B, T, ...] each.
+
+    The names are embedded, layer_0, ..., final, logits.
+    """
     module = models.build(config)
 
     @jax.jit
     def apply(params, tokens):
         return module.apply({'params': params}, tokens, mutable=['intermediates'])
 
-    features, kept = apply(params, jnp.asarray(tokens))
-    kept = kept['intermediates']
+    features, variables = apply(params, jnp.asarray(tokens))
+    intermediates = variables['intermediates']
     length = tokens.shape[1]
-    layers = np.asarray(kept['layers']['layer'][0], np.float32)
+    layers = np.asarray(intermediates['layers']['layer'][0], np.float32)
     return {
-        'embedded': np.asarray(kept['embedded'][0], np.float32)[:, :length],
+        'embedded': np.asarray(intermediates['embedded'][0], np.float32)[:, :length],
         **{f'layer_{n}': layer[:, :length] for n, layer in enumerate(layers)},
         'final': np.asarray(features.hidden_BTD, np.float32),
         'logits': np.asarray(features.logits_BTV),
     }
 
 
-def differences(mine: dict, theirs: dict, prefix: str = '', rms: bool = False) -> dict[str, float]:
-    """Difference over real tokens of each activation that both have, in its standard deviations.
+def differences(
+    outputs: dict, expected: dict, prefix: str = '', rms: bool = False
+) -> dict[str, float]:
+    """Largest difference of each activation in both, over real tokens, in its standard deviations.
 
     Args:
+        outputs: of a model.
+        expected: outputs of the oracle.
         prefix: of the oracle's names.
-        rms: the root of the mean square of the differences, not the largest.
+        rms: the root of the mean square of the differences instead of the largest.
     """
-    real = theirs[f'{prefix}real']
-    found = {}
-    for name, x in mine.items():
-        if f'{prefix}{name}' in theirs:
-            reference = theirs[f'{prefix}{name}'][real]
-            apart = np.abs(x[real] - reference)
-            size = np.sqrt(np.square(apart).mean()) if rms else apart.max()
-            found[name] = float(size / reference.std())
-    return found
+    real = expected[f'{prefix}real']
+    result = {}
+    for name, x in outputs.items():
+        if f'{prefix}{name}' in expected:
+            reference = expected[f'{prefix}{name}'][real]
+            difference = np.abs(x[real] - reference)
+            size = np.sqrt(np.square(difference).mean()) if rms else difference.max()
+            result[name] = float(size / reference.std())
+    return result

@@ -1,4 +1,4 @@
-"""Sources as files: what is read, and what is refused before anything in it could run."""
+"""Files of sources: which are read, and which are refused before anything in them could run."""
 
 import json
 import pickle
@@ -7,16 +7,16 @@ import types
 
 import ml_dtypes
 import numpy as np
-import published
 import pytest
 
 from genojax import convert, errors
 from genojax.convert import files
+from tests.convert import published
 
 
-def refused(path, kind=errors.InputError, **told):
+def refused(path, kind=errors.InputError):
     with pytest.raises(kind) as caught:
-        convert.load(path, **told)
+        convert.load(path)
     return caught.value
 
 
@@ -31,10 +31,10 @@ def test_bfloat16_and_float16_tensors_are_read(tmp_path):
     x = np.arange(6, dtype=np.float32).reshape(2, 3) / 8
     stored = {'b': x.astype(ml_dtypes.bfloat16), 'h': x.astype(np.float16), 'i': np.arange(3)}
     files.write_tensors(tmp_path / 'model.safetensors', stored)
-    found = files.open_source(tmp_path).tensors
-    assert found['b'].dtype == ml_dtypes.bfloat16
+    tensors = files.open_source(tmp_path).tensors
+    assert tensors['b'].dtype == ml_dtypes.bfloat16
     for name in ('b', 'h'):
-        np.testing.assert_array_equal(found[name].astype(np.float32), x)
+        np.testing.assert_array_equal(tensors[name].astype(np.float32), x)
 
 
 def test_a_bfloat16_checkpoint_is_the_rounded_model(tmp_path):
@@ -44,10 +44,10 @@ def test_a_bfloat16_checkpoint_is_the_rounded_model(tmp_path):
         for name, x in published.oracle('dnabert').tensors.items()
     }
     files.write_tensors(source / 'model.safetensors', rounded)
-    found = convert.load(source)
+    model = convert.load(source)
     name = 'bert.encoder.layer.1.intermediate.dense.weight'
     np.testing.assert_array_equal(
-        found.params['layers']['block']['mlp']['up']['kernel'][1],
+        model.params['layers']['block']['mlp']['up']['kernel'][1],
         rounded[name].astype(np.float32).T,
     )
 
@@ -63,12 +63,12 @@ def test_shards_are_one_model(tmp_path):
         files.write_tensors(source / shard, {name: tensors[name] for name in part})
         index |= dict.fromkeys(part, shard)
     files.write_json(source / 'model.safetensors.index.json', {'weight_map': index})
-    found = convert.load(source)
+    model = convert.load(source)
     np.testing.assert_array_equal(
-        found.params['layers']['block']['attention']['query']['kernel'],
+        model.params['layers']['block']['attention']['query']['kernel'],
         whole.params['layers']['block']['attention']['query']['kernel'],
     )
-    assert len(found.provenance['sha256']) == 3
+    assert len(model.provenance['sha256']) == 3
     (source / 'model-00002-of-00002.safetensors').unlink()
     assert 'model-00002-of-00002.safetensors, which does not exist' in str(
         refused(source, errors.DamageError)
@@ -110,18 +110,18 @@ def test_without_torch_a_torch_file_is_one_clear_line(tmp_path, monkeypatch):
 
 
 def test_torch_reads_weights_only(tmp_path, monkeypatch):
-    """What torch is asked for, by a stand-in: the real one is in test_originals."""
-    asked = {}
+    """The arguments of torch.load, which is replaced; test_originals runs the real one."""
+    arguments = {}
 
     def load(path, **options):
-        asked.update(options)
+        arguments.update(options)
         raise pickle.UnpicklingError('Weights only load failed')
 
     monkeypatch.setitem(sys.modules, 'torch', types.SimpleNamespace(load=load))
     path = tmp_path / 'model.ckpt'
     path.write_bytes(b'PK')
     assert refused(path).code == 'CV03'
-    assert asked['weights_only'] is True
+    assert arguments['weights_only'] is True
 
 
 @pytest.mark.parametrize('name', ['dnabert', 'nt_v2'])
@@ -145,7 +145,7 @@ def test_code_beside_the_weights_is_never_run(tmp_path):
     assert not ran.exists()
 
 
-def test_unknown_architectures_are_refused_with_what_was_seen(tmp_path):
+def test_unknown_architectures_are_refused_and_described(tmp_path):
     files.write_json(tmp_path / 'config.json', {'model_type': 'llama'})
     files.write_tensors(tmp_path / 'model.safetensors', {'model.embed.weight': np.zeros((2, 2))})
     error = refused(tmp_path)
@@ -153,7 +153,7 @@ def test_unknown_architectures_are_refused_with_what_was_seen(tmp_path):
     assert 'dnabert' in str(error)  # what --kind may be
 
 
-def test_a_kind_can_be_told_and_is_held_to_its_table(tmp_path):
+def test_a_kind_can_be_named_and_must_match_its_table(tmp_path):
     source = published.write('dnabert', tmp_path / 'source')
     values = json.loads((source / 'config.json').read_text())
     files.write_json(source / 'config.json', {**values, 'model_type': 'roberta'})
@@ -179,7 +179,7 @@ def test_a_kind_can_be_told_and_is_held_to_its_table(tmp_path):
         ('nt_v2', {'ffn_activation_name': 'gelu'}, "ffn_activation_name is 'gelu'"),
     ],
 )
-def test_configs_that_mean_another_model_are_refused(tmp_path, name, change, words):
+def test_configs_of_other_models_are_refused(tmp_path, name, change, words):
     source = published.write(name, tmp_path / 'source')
     path = source / ('hyperparams.json' if name == 'nt_v2' else 'config.json')
     files.write_json(path, {**json.loads(path.read_text()), **change})
@@ -202,7 +202,7 @@ def test_weights_alone_say_that_their_config_is_missing(tmp_path):
         convert.load(source, 'dnabert')
 
 
-def test_a_vocabulary_that_is_no_dna_is_refused(tmp_path):
+def test_a_vocabulary_that_is_not_of_dna_is_refused(tmp_path):
     """An English BERT has the same tensors."""
     source = published.write('dnabert', tmp_path / 'source')
     tensors = dict(published.oracle('dnabert').tensors)
@@ -223,7 +223,7 @@ def test_weights_without_their_tokenizer_are_refused(tmp_path):
     assert 'the tokenizer has 50 tokens' in str(refused(source))
 
 
-def test_a_directory_of_nothing_and_a_path_of_nothing(tmp_path):
+def test_an_empty_directory_and_an_absent_path(tmp_path):
     assert refused(tmp_path).code == 'CV04'
     assert refused(tmp_path / 'absent', errors.UsageError).exit_code == 2
     for name in ('a.safetensors', 'b.safetensors'):

@@ -1,7 +1,8 @@
-"""The originals themselves: they still give what the oracles hold, and they load what we write.
+"""The original classes: they reproduce the oracles, and they load the files that genojax writes.
 
-Needs torch, transformers and Haiku (`make bench` installs them); GENOJAX_ORIGINALS names the folder with the code that is on
-no package index: dnabert2/ (the files beside DNABERT-2's weights) and nt/nucleotide_transformer/ (InstaDeep's JAX code).
+Needs torch, transformers and Haiku (`make bench` installs them). GENOJAX_ORIGINALS names a folder
+with the code that is on no package index: dnabert2/ (the files beside DNABERT-2's weights) and
+nt/nucleotide_transformer/ (InstaDeep's JAX code).
 """
 
 import dataclasses
@@ -14,23 +15,24 @@ import sys
 
 import jax
 import numpy as np
-import published
 import pytest
 
 from genojax import convert, errors, tokenizers
+from tests.convert import published
 
 pytestmark = [
     pytest.mark.torch,
-    # The originals warn of their own affairs.
+    # The originals use deprecated functions of their dependencies.
     pytest.mark.filterwarnings('ignore'),
 ]
 
-F32 = 1e-4  # of an activation's standard deviation: summation order only
+F32 = 1e-4  # of an activation's standard deviation: only the order of summation differs
 CLONED = ('dnabert2', 'nt_v2')
 SEQUENCE = 'ACGTGTACGTGCACGGACGACTAGTCAGCATTTNACGGATN'
 
 
 def originals(name: str) -> pathlib.Path | None:
+    """The folder of cloned originals; skips a test that needs it where there is none."""
     folder = os.environ.get('GENOJAX_ORIGINALS')
     if folder is None and name in CLONED:
         pytest.skip('GENOJAX_ORIGINALS names no folder of cloned originals')
@@ -51,27 +53,21 @@ def writers():
     sys.path.pop(0)
 
 
-@pytest.fixture(scope='module')
-def loaded(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('published')
-    return {name: convert.load(published.write(name, folder / name)) for name in published.NAMES}
-
-
 @pytest.mark.parametrize('name', published.NAMES)
-def test_the_oracle_is_what_the_original_gives(name, writers):
+def test_the_original_reproduces_the_oracle(name, writers):
     again = published.unpack(name, writers(name).make(originals(name)))
-    kept = published.oracle(name)
-    assert again.tensors.keys() == kept.tensors.keys()
+    oracle = published.oracle(name)
+    assert again.tensors.keys() == oracle.tensors.keys()
     for key, x in again.tensors.items():
-        np.testing.assert_array_equal(x, kept.tensors[key], err_msg=key)
-    assert again.outputs.keys() == kept.outputs.keys()
+        np.testing.assert_array_equal(x, oracle.tensors[key], err_msg=key)
+    assert again.outputs.keys() == oracle.outputs.keys()
     for key, x in again.outputs.items():
-        scale = max(float(np.abs(kept.outputs[key]).max()), 1)
-        np.testing.assert_allclose(x, kept.outputs[key], rtol=0, atol=1e-5 * scale, err_msg=key)
+        scale = max(float(np.abs(oracle.outputs[key]).max()), 1)
+        np.testing.assert_allclose(x, oracle.outputs[key], rtol=0, atol=1e-5 * scale, err_msg=key)
 
 
 def logits(model, tokens, real, alone=False, output='logits'):
-    """An original's logits; `alone`: row by row, without padding."""
+    """The logits of an original; with `alone`, row by row without padding."""
     import torch
 
     model.eval()
@@ -81,14 +77,14 @@ def logits(model, tokens, real, alone=False, output='logits'):
             ids = torch.from_numpy(tokens).long()
             mask = torch.from_numpy(real).long()
             return getattr(model(ids, attention_mask=mask), output).numpy()
-        for row, kept in zip(tokens, real, strict=True):
-            ids = torch.from_numpy(row[kept]).long()[None]
+        for row, real_T in zip(tokens, real, strict=True):
+            ids = torch.from_numpy(row[real_T]).long()[None]
             rows.append(getattr(model(ids), output).numpy()[0])
     return np.concatenate(rows)
 
 
 def assert_loads(info, absent=()):
-    """Everything in the file has a place, and nothing was missing but what we have no use for."""
+    """Every tensor of the file was used, and only those under `absent` were missing."""
     assert not info['unexpected_keys'] and not info['mismatched_keys']
     assert not [key for key in info['missing_keys'] if not key.startswith(tuple(absent))]
 
@@ -103,25 +99,25 @@ def assert_loads(info, absent=()):
         ('nt_v1', 'EsmForMaskedLM', ('esm.contact_head',)),
     ],
 )
-def test_transformers_loads_what_we_write(name, cls, absent, format, loaded, tmp_path):
+def test_transformers_loads_our_files(name, cls, absent, format, loaded, tmp_path):
     import transformers
 
     convert.save(loaded[name], tmp_path / 'out', format)
-    kept = published.oracle(name).outputs
+    expected = published.oracle(name).outputs
     model, info = getattr(transformers, cls).from_pretrained(
         tmp_path / 'out', output_loading_info=True
     )
     assert_loads(info, absent)
     alone = name == 'nt_v1'
     output = 'prediction_logits' if cls.endswith('PreTraining') else 'logits'
-    found = logits(model, kept['tokens'], kept['real'], alone, output)
-    reference = kept['logits'][kept['real']]
-    found = found if alone else found[kept['real']]
-    assert np.abs(found - reference).max() <= F32 * reference.std()
+    outputs = logits(model, expected['tokens'], expected['real'], alone, output)
+    reference = expected['logits'][expected['real']]
+    outputs = outputs if alone else outputs[expected['real']]
+    assert np.abs(outputs - reference).max() <= F32 * reference.std()
     assert convert.load(tmp_path / 'out').config == loaded[name].config
 
 
-def test_dnabert2s_own_code_loads_what_we_write(writers, loaded, tmp_path):
+def test_dnabert2s_code_loads_our_files(writers, loaded, tmp_path):
     code, config_class = writers('dnabert2').load_class(originals('dnabert2'))
     convert.save(loaded['dnabert2'], tmp_path / 'out')
     config = config_class.from_pretrained(tmp_path / 'out')
@@ -129,62 +125,63 @@ def test_dnabert2s_own_code_loads_what_we_write(writers, loaded, tmp_path):
         tmp_path / 'out', config=config, output_loading_info=True
     )
     assert_loads(info)
-    kept = published.oracle('dnabert2').outputs
-    found = logits(model, kept['tokens'], kept['real'])[kept['real']]
-    reference = kept['logits'][kept['real']]
-    assert np.abs(found - reference).max() <= F32 * reference.std()
+    expected = published.oracle('dnabert2').outputs
+    outputs = logits(model, expected['tokens'], expected['real'])[expected['real']]
+    reference = expected['logits'][expected['real']]
+    assert np.abs(outputs - reference).max() <= F32 * reference.std()
 
 
 def haiku_params(folder: pathlib.Path) -> dict:
-    """What Haiku calls parameters, of the .npz that we wrote."""
+    """The .npz that genojax wrote as Haiku's nested parameters."""
     params: dict = {}
-    with np.load(folder / 'model.npz') as found:
-        for name in found:
+    with np.load(folder / 'model.npz') as arrays:
+        for name in arrays:
             module, leaf = name.rsplit('/', 1)
-            params.setdefault(module, {})[leaf] = found[name]
+            params.setdefault(module, {})[leaf] = arrays[name]
     return params
 
 
-def test_instadeeps_own_code_loads_what_we_write(writers, loaded, tmp_path):
+def test_instadeeps_code_loads_our_files(writers, loaded, tmp_path):
     import haiku as hk
 
     writer = writers('nt_v2')
     original = writer.load_module(originals('nt_v2'))
     convert.save(loaded['nt_v2'], tmp_path / 'out', 'npz')
     forward = hk.transform(original.build_nucleotide_transformer_fn(writer.configured(original)))
-    kept = published.oracle('nt_v2').outputs
-    out = forward.apply(haiku_params(tmp_path / 'out'), None, kept['tokens'])
-    real, reference = kept['real'], kept['logits'][kept['real']]
+    expected = published.oracle('nt_v2').outputs
+    out = forward.apply(haiku_params(tmp_path / 'out'), None, expected['tokens'])
+    real, reference = expected['real'], expected['logits'][expected['real']]
     assert np.abs(np.asarray(out['logits'])[real] - reference).max() <= F32 * reference.std()
 
 
 def test_token_dropout_in_a_padded_batch_is_instadeeps(writers, loaded, tmp_path):
-    """Their own code counts real tokens in a padded batch, where transformers counts all: NT v1's weights in both."""
+    """Their code counts real tokens, transformers all; the weights of NT v1 in both."""
     import haiku as hk
 
     original = writers('nt_v2').load_module(originals('nt_v2'))
     model = loaded['nt_v1']
-    config = dataclasses.replace(model.config, epsilon=1e-5)  # what their code has
+    config = dataclasses.replace(model.config, epsilon=1e-5)  # fixed in their code
     convert.save(dataclasses.replace(model, config=config), tmp_path / 'out', 'npz')
-    told = json.loads((tmp_path / 'out' / 'hyperparams.json').read_text())
-    told = {name: x for name, x in told.items() if name not in ('k_for_kmers', 'key_dim')}
+    values = json.loads((tmp_path / 'out' / 'hyperparams.json').read_text())
+    values = {name: x for name, x in values.items() if name not in ('k_for_kmers', 'key_dim')}
     vocab = {'alphabet_size': 73, 'pad_token_id': 1, 'mask_token_id': 2}
-    asked = original.NucleotideTransformerConfig(**told, **vocab)
-    forward = hk.transform(original.build_nucleotide_transformer_fn(asked))
-    kept = published.oracle('nt_v1').outputs
-    tokens, real = kept['tokens'], kept['real']
-    theirs = np.asarray(forward.apply(haiku_params(tmp_path / 'out'), None, tokens)['logits'])[real]
-    mine = published.run(config, model.params, tokens)['logits'][real]
+    their_config = original.NucleotideTransformerConfig(**values, **vocab)
+    forward = hk.transform(original.build_nucleotide_transformer_fn(their_config))
+    oracle = published.oracle('nt_v1').outputs
+    tokens, real = oracle['tokens'], oracle['real']
+    params = haiku_params(tmp_path / 'out')
+    expected = np.asarray(forward.apply(params, None, tokens)['logits'])[real]
+    outputs = published.run(config, model.params, tokens)['logits'][real]
     assert not real.all()
-    assert np.abs(mine - theirs).max() <= F32 * theirs.std()
+    assert np.abs(outputs - expected).max() <= F32 * expected.std()
 
 
 def test_esm_with_a_gated_feed_forward_loads_nt_v2(loaded, tmp_path):
-    """A stand-in for the class beside the published torch weights, which is not here.
+    """A substitute for the class beside the published torch weights, which is not available here.
 
-    transformers' ESM with rotary positions, and its feed-forward part exchanged for what is known of that class:
-    one matrix of twice the width, no biases, SiLU of the first half times the second. The same weights through the
-    authors' JAX code are the reference.
+    It is transformers' ESM with rotary positions and the feed-forward part that is known of that
+    class: one matrix of twice the width, no biases, SiLU of the first half times the second. The
+    reference is the same weights in the authors' JAX code.
     """
     import torch
     import transformers
@@ -212,13 +209,13 @@ def test_esm_with_a_gated_feed_forward_loads_nt_v2(loaded, tmp_path):
     absent = model.load_state_dict(state, strict=False)
     assert not absent.unexpected_keys
     assert all('contact_head' in key or 'inv_freq' in key for key in absent.missing_keys)
-    kept = published.oracle('nt_v2').outputs
-    found = logits(model, kept['tokens'], kept['real'], alone=True)
-    reference = kept['logits'][kept['real']]
-    assert np.abs(found - reference).max() <= F32 * reference.std()
+    expected = published.oracle('nt_v2').outputs
+    outputs = logits(model, expected['tokens'], expected['real'], alone=True)
+    reference = expected['logits'][expected['real']]
+    assert np.abs(outputs - reference).max() <= F32 * reference.std()
 
 
-def test_torch_files_come_back_bit_for_bit(loaded, tmp_path):
+def test_torch_files_are_read_back_bit_for_bit(loaded, tmp_path):
     convert.save(loaded['dnabert'], tmp_path / 'out', 'bin')
     again = convert.load(tmp_path / 'out')
     jax.tree.map(np.testing.assert_array_equal, again.params, loaded['dnabert'].params)
@@ -231,9 +228,9 @@ def test_torch_files_in_bfloat16_and_one_level_down(loaded, tmp_path):
     path = tmp_path / 'out' / 'pytorch_model.bin'
     state = {name: x.bfloat16() for name, x in torch.load(path, weights_only=True).items()}
     torch.save({'state_dict': state, 'epoch': 3}, tmp_path / 'out' / 'pytorch_model.bin')
-    found = convert.load(tmp_path / 'out').params['words']['embedding']
+    embedding = convert.load(tmp_path / 'out').params['words']['embedding']
     words = state['bert.embeddings.word_embeddings.weight'].float().numpy()
-    np.testing.assert_array_equal(found, words)
+    np.testing.assert_array_equal(embedding, words)
 
 
 def test_a_torch_file_with_a_program_in_it_is_refused_and_not_run(tmp_path):
@@ -251,13 +248,13 @@ def test_a_torch_file_with_a_program_in_it_is_refused_and_not_run(tmp_path):
     torch.save({'weight': torch.zeros(1), 'program': Bomb()}, path)
     for write in (lambda: None, lambda: path.write_bytes(pickle.dumps(Bomb()))):
         write()
-        with pytest.raises(errors.InputError) as told:
+        with pytest.raises(errors.InputError) as caught:
             convert.load(tmp_path)
-        assert told.value.code == 'CV03'
+        assert caught.value.code == 'CV03'
     assert not ran.exists()
 
 
-def test_transformers_tokenizes_with_the_files_that_we_write(loaded, tmp_path):
+def test_transformers_tokenizes_with_our_files(loaded, tmp_path):
     import transformers
 
     known = SEQUENCE.replace('N', 'A')

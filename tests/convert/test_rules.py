@@ -1,4 +1,4 @@
-"""Rule tables: complete or refused, with everything that is wrong in one error."""
+"""Rule tables: complete or refused, with every problem in one error."""
 
 import numpy as np
 import pytest
@@ -23,11 +23,11 @@ TIES = [rules.Tie('decoder', 'words')]
 def tensors():
     rng = np.random.default_rng(0)
 
-    def made(*shape):
+    def normal(*shape):
         return rng.standard_normal(shape).astype(np.float32)
 
-    layers = {f'layer.{n}.qkv': made(3 * H * K, D) for n in range(N)}
-    return {**layers, 'gated': made(D, 10), 'words': made(7, D), 'mean': made(5)}
+    layers = {f'layer.{n}.qkv': normal(3 * H * K, D) for n in range(N)}
+    return {**layers, 'gated': normal(D, 10), 'words': normal(7, D), 'mean': normal(5)}
 
 
 def abstract():
@@ -42,18 +42,18 @@ def abstract():
     return {'params': params, 'batch_stats': {'mean': np.empty(5, np.float32)}}
 
 
-def test_values_arrive_in_their_places():
+def test_every_value_is_read_into_its_position():
     source = tensors()
-    found = rules.read(TABLE, source, abstract())
+    variables = rules.read(TABLE, source, abstract())
     for i, name in enumerate(('query', 'key', 'value')):
         for n in range(N):
             for h in range(H):
                 row = i * H * K + h * K + 1
                 np.testing.assert_array_equal(
-                    found['params']['layers'][name][n, :, h, 1], source[f'layer.{n}.qkv'][row]
+                    variables['params']['layers'][name][n, :, h, 1], source[f'layer.{n}.qkv'][row]
                 )
-    np.testing.assert_array_equal(found['params']['up'], source['gated'][:, 5:])
-    np.testing.assert_array_equal(found['batch_stats']['mean'], source['mean'])
+    np.testing.assert_array_equal(variables['params']['up'], source['gated'][:, 5:])
+    np.testing.assert_array_equal(variables['batch_stats']['mean'], source['mean'])
 
 
 def test_write_is_the_inverse():
@@ -67,12 +67,13 @@ def test_write_is_the_inverse():
 
 def test_low_precision_sources_fill_float32_exactly():
     source = {name: x.astype(np.float16) for name, x in tensors().items()}
-    found = rules.read(TABLE, source, abstract())
-    assert found['params']['words'].dtype == np.float32
-    np.testing.assert_array_equal(found['params']['words'], source['words'].astype(np.float32))
+    variables = rules.read(TABLE, source, abstract())
+    words = variables['params']['words']
+    assert words.dtype == np.float32
+    np.testing.assert_array_equal(words, source['words'].astype(np.float32))
 
 
-def test_everything_that_is_wrong_is_told_at_once():
+def test_every_problem_is_in_one_error():
     source = tensors()
     del source['layer.1.qkv'], source['layer.2.qkv'], source['mean']
     source['words'] = source['words'][:, :2]
@@ -86,10 +87,10 @@ def test_everything_that_is_wrong_is_told_at_once():
     target = abstract()
     target['params']['novel'] = np.zeros(2)
     table = [*TABLE, rules.Rule('odd', 'params/odd')]
-    with pytest.raises(errors.InputError) as told:
+    with pytest.raises(errors.InputError) as caught:
         rules.read(table, source, target, ['pooler.*'], TIES, 'model.safetensors')
-    assert told.value.code == 'CV01'
-    text = str(told.value)
+    assert caught.value.code == 'CV01'
+    text = str(caught.value)
     for problem in (
         'model.safetensors: ',
         'layer.{n}.qkv is missing for n=1,2',
@@ -106,7 +107,7 @@ def test_everything_that_is_wrong_is_told_at_once():
     assert 'pooler' not in text and text.count('layer.{n}.qkv is missing') == 1
 
 
-def test_a_scalar_or_a_vector_in_the_place_of_a_matrix_is_a_mistake_and_not_a_crash():
+def test_a_scalar_or_a_vector_instead_of_a_matrix_is_a_problem_and_not_a_crash():
     for wrong in (np.array(1, np.float32), np.zeros(3, np.float32)):
         source = {**tensors(), 'gated': wrong, 'layer.0.qkv': wrong, 'words': wrong}
         with pytest.raises(errors.InputError, match='gated: shape'):
@@ -125,7 +126,7 @@ def test_ties_may_be_absent_and_must_be_equal():
         rules.read(TABLE, {**source, 'decoder': other}, abstract(), ties=TIES)
 
 
-def test_what_cannot_be_written_is_told():
+def test_what_cannot_be_written_is_named():
     variables = rules.read(TABLE, tensors(), abstract())
     variables['params']['novel'] = np.zeros(2)
     del variables['params']['words']
@@ -145,5 +146,5 @@ def test_names_are_looked_up_without_reading():
         def __getitem__(self, name):
             raise AssertionError(name)
 
-    seen = rules.RenamedTensors(Unread({'a.gamma': 1}), {'a.weight': 'a.gamma'})
-    assert 'a.weight' in seen and 'a.gamma' not in seen and len(seen) == 1
+    view = rules.RenamedTensors(Unread({'a.gamma': 1}), {'a.weight': 'a.gamma'})
+    assert 'a.weight' in view and 'a.gamma' not in view and len(view) == 1

@@ -1,4 +1,4 @@
-"""Converted directories: the same model again, damage told, and a start for runs; and the verb that makes them."""
+"""Converted directories: read back, checked, the start of runs; and `genojax convert`."""
 
 import dataclasses
 import json
@@ -6,7 +6,6 @@ import shutil
 
 import jax
 import numpy as np
-import published
 import pytest
 
 from genojax import convert, errors, experiment
@@ -14,6 +13,7 @@ from genojax.cli import flags, main
 from genojax.convert import files, store
 from genojax.inference import trained
 from genojax.train import runs
+from tests.convert import published
 
 
 @pytest.fixture(scope='module')
@@ -23,7 +23,7 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def converted(source, tmp_path_factory):
-    """A directory as `genojax convert` makes it."""
+    """A directory written by `genojax convert`."""
     out = tmp_path_factory.mktemp('converted') / 'dnabert'
     main.main(['convert', str(source), str(out)])
     return out
@@ -39,11 +39,11 @@ def genojax(capsys, *arguments):
     return code, ''.join(capsys.readouterr())
 
 
-def equal(mine, theirs):
-    jax.tree.map(np.testing.assert_array_equal, mine, theirs)
+def assert_equal(params, expected):
+    jax.tree.map(np.testing.assert_array_equal, params, expected)
 
 
-def test_the_verb_says_what_it_did(source, tmp_path, capsys):
+def test_the_command_prints_a_summary(source, tmp_path, capsys):
     code, text = genojax(capsys, 'convert', source, tmp_path / 'out')
     assert code == 0
     count = sum(
@@ -62,30 +62,30 @@ def test_the_verb_says_what_it_did(source, tmp_path, capsys):
     assert 'NON-COMMERCIAL' not in text
 
 
-def test_non_commercial_weights_say_so_and_stay_so(tmp_path, capsys):
+def test_a_non_commercial_licence_is_printed_and_goes_along(tmp_path, capsys):
     source = published.write('nt_v1', tmp_path / 'source')
     code, text = genojax(capsys, 'convert', source, tmp_path / 'ours')
     assert code == 0 and 'CC-BY-NC-SA-4.0' in text and 'NON-COMMERCIAL' in text
     assert 'ignored: esm.contact_head.regression.bias, esm.contact_head.regression.weight' in text
     code, text = genojax(capsys, 'convert', tmp_path / 'ours', tmp_path / 'theirs')
     assert code == 0 and 'NON-COMMERCIAL' in text
-    told = json.loads((tmp_path / 'theirs' / 'provenance.json').read_text())
-    assert told['license'] == 'CC-BY-NC-SA-4.0' and told['kind'] == 'nt_v1'
+    values = json.loads((tmp_path / 'theirs' / 'provenance.json').read_text())
+    assert values['license'] == 'CC-BY-NC-SA-4.0' and values['kind'] == 'nt_v1'
     assert trained.open_model(tmp_path / 'ours').provenance['license'] == 'CC-BY-NC-SA-4.0'
 
 
-def test_licence_and_origin_can_be_told(source, tmp_path, capsys):
+def test_licence_and_origin_can_be_set(source, tmp_path, capsys):
     out = tmp_path / 'out'
-    told = ('--license=MIT', '--origin=our own weights')
-    assert genojax(capsys, 'convert', source, out, *told)[0] == 0
-    found = store.describe(out)
-    assert found.license == 'MIT' and found.provenance['origin'] == 'our own weights'
+    options = ('--license=MIT', '--origin=our own weights')
+    assert genojax(capsys, 'convert', source, out, *options)[0] == 0
+    model = store.describe(out)
+    assert model.license == 'MIT' and model.provenance['origin'] == 'our own weights'
 
 
 def test_a_converted_model_is_the_loaded_one(source, converted):
     loaded, opened = convert.load(source), trained.open_model(converted)
     assert opened.model == loaded.config and opened.tokenizer == loaded.tokenizer
-    equal(opened.params, loaded.params)
+    assert_equal(opened.params, loaded.params)
     assert opened.provenance['sha256'] == {
         path.name: files.sha256(path) for path in sorted(source.iterdir())
     }
@@ -143,7 +143,7 @@ def test_a_damaged_description_is_damage(converted, tmp_path, change, words):
 
 
 def test_exit_codes(source, converted, tmp_path, capsys):
-    """2 for what cannot be meant, 3 for a bad source, 4 for a damaged one; one line each."""
+    """2 for invalid arguments, 3 for a bad source, 4 for a damaged one; one line each."""
     broken = tmp_path / 'broken.safetensors'
     broken.write_bytes((source / 'model.safetensors').read_bytes()[:-9])
     (tmp_path / 'a.pkl').write_bytes(b'')
@@ -158,8 +158,8 @@ def test_exit_codes(source, converted, tmp_path, capsys):
         (3, (tmp_path / 'a.pkl', new)),
         (4, (broken, new)),
     ):
-        found, text = genojax(capsys, 'convert', *arguments)
-        assert found == code, text
+        exit_code, text = genojax(capsys, 'convert', *arguments)
+        assert exit_code == code, text
         assert text.startswith('genojax: error ') and text.count('\n') == 1
 
 
@@ -182,17 +182,17 @@ def test_a_run_starts_from_a_converted_model(converted, tmp_path, capsys):
     run = runs.Run(recipe(tmp_path, converted), tmp_path / 'run', jax.devices()[:1])
     state = run.start()
     opened = trained.open_model(converted)
-    equal(jax.device_get(state.params['model']), opened.params)
+    assert_equal(jax.device_get(state.params['model']), opened.params)
     assert 'head' in state.params
     run.save(state, 1.0)
     run.close()
-    # The run's own model goes out without the task's head, under the licence of what it began with.
+    # The run's model is written without the task's head, under the licence of its initial weights.
     code, text = genojax(capsys, 'convert', tmp_path / 'run', tmp_path / 'theirs')
     assert code == 0 and 'licence: Apache-2.0' in text
-    equal(convert.load(tmp_path / 'theirs').params, opened.params)
+    assert_equal(convert.load(tmp_path / 'theirs').params, opened.params)
 
 
-def test_a_licence_outlives_the_weights_that_it_came_with(converted, tmp_path, capsys):
+def test_a_licence_remains_when_its_weights_are_gone(converted, tmp_path, capsys):
     source = tmp_path / 'source'
     shutil.copytree(converted, source)
     run = runs.Run(recipe(tmp_path, source), tmp_path / 'run', jax.devices()[:1])
@@ -214,7 +214,7 @@ def test_a_licence_outlives_the_weights_that_it_came_with(converted, tmp_path, c
         ({'tokenizer.k': '4', 'model.vocab': '261'}, 'k: 3 -> 4'),
     ],
 )
-def test_what_no_shape_tells_is_refused_before_anything_is_read(converted, tmp_path, change, words):
+def test_fields_without_an_effect_on_shapes_are_compared_first(converted, tmp_path, change, words):
     nothing = experiment.TrainState(0, {}, {}, ())
     with pytest.raises(errors.UsageError, match=words):
         trained.adopt(converted, recipe(tmp_path, converted, **change), nothing)
@@ -228,7 +228,7 @@ def test_other_shapes_are_refused(converted, tmp_path):
     run.close()
 
 
-def test_nothing_is_written_over(source, converted):
+def test_nothing_is_overwritten(source, converted):
     with pytest.raises(errors.UsageError, match='is not empty'):
         store.write(convert.load(source), converted)
     with pytest.raises(errors.UsageError, match='is not empty'):

@@ -1,4 +1,4 @@
-"""Small tokenizer files in the shape of the published ones."""
+"""Small tokenizer files with the structure of the published ones."""
 
 import json
 import pathlib
@@ -8,15 +8,19 @@ MERGES = ['A C', 'G T', 'T A', 'AC GT', 'TA TA']
 
 
 def write(path: pathlib.Path, special: dict[str, int] | None = None, **changes) -> str:
-    """A BPE file; `special` gives ids to special tokens, `changes` replaces its sections.
+    """Writes a BPE file; returns its path.
 
-    By default special tokens have ids that no published model uses, so that an assumed id fails.
+    Args:
+        path: of the file.
+        special: special token -> id. The default ids are used by no published model, so that a test
+            fails where the code assumes published ones.
+        changes: sections of the file to replace.
     """
     special = special or {'[MASK]': 0, '[PAD]': 3, '[SEP]': 7, '[UNK]': 8, '[CLS]': 12}
     words = [*changes.pop('words', WORDS)]
     free = [i for i in range(len(words) + len(special) + 1) if i not in special.values()]
     vocab = {**special, **dict(zip(words, free, strict=False))}
-    framed = [{'SpecialToken': {'id': '[CLS]', 'type_id': 0}}, {'Sequence': {'id': 'A', 'type_id': 0}},
+    template = [{'SpecialToken': {'id': '[CLS]', 'type_id': 0}}, {'Sequence': {'id': 'A', 'type_id': 0}},
               {'SpecialToken': {'id': '[SEP]', 'type_id': 0}}]  # fmt: skip
     values = {
         'version': '1.0',
@@ -29,7 +33,7 @@ def write(path: pathlib.Path, special: dict[str, int] | None = None, **changes) 
         'normalizer': None,
         'pre_tokenizer': {'type': 'Whitespace'},
         'post_processor': {
-            'type': 'TemplateProcessing', 'single': framed, 'pair': framed,
+            'type': 'TemplateProcessing', 'single': template, 'pair': template,
             'special_tokens': {
                 name: {'id': name, 'ids': [special.get(name, 0)], 'tokens': [name]}
                 for name in ('[CLS]', '[SEP]')
@@ -48,7 +52,10 @@ def write(path: pathlib.Path, special: dict[str, int] | None = None, **changes) 
 
 
 def gena(path: pathlib.Path) -> str:
-    """GENA-LM's shape: ten or more N become one '-', ambiguous codes are letters (t2t_1000h_multi_32k)."""
+    """Writes a file like GENA-LM's (t2t_1000h_multi_32k).
+
+    Ten or more N become one '-', and ambiguous codes are letters.
+    """
     special = {'[UNK]': 0, '[CLS]': 1, '[SEP]': 2, '[PAD]': 3, '[MASK]': 4, '-': 5}
     return write(
         path,

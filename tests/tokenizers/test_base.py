@@ -1,4 +1,4 @@
-"""What every tokenizer promises: widths, shapes and special tokens known before any sequence is read."""
+"""Laws of every tokenizer: widths, shapes and special tokens do not depend on the sequences."""
 
 import numpy as np
 import pytest

@@ -1,13 +1,12 @@
-"""BPE: the library's ids, whatever the file says; spans of every token; files that change or are no use."""
+"""BPE: the library's ids for any file, spans of every token, and unusable files."""
 
-import dataclasses
 import gzip
 
 import numpy as np
 import pytest
 import tokenizers as library
 
-from genojax import config, dna, errors, tokenizers
+from genojax import dna, errors
 from genojax.tokenizers import base, bpe
 from tests.tokenizers import files
 
@@ -32,13 +31,13 @@ def check_equals_the_library(tokenizer, original, sequence):
 
 
 @pytest.mark.parametrize('sequence', UGLY)
-def test_ids_are_the_library_s(file, sequence):
+def test_ids_are_the_librarys(file, sequence):
     check_equals_the_library(bpe.BpeTokenizer(file), library.Tokenizer.from_file(file), sequence)
 
 
 @pytest.mark.real
-def test_ids_of_real_sequence_are_the_library_s(real_data):
-    """DNABERT-2's file on human sequence, with N, lower case, IUPAC codes and short tails put in."""
+def test_ids_of_real_sequence_are_the_librarys(real_data):
+    """DNABERT-2's file on human sequence, with N, lower case, IUPAC codes and short tails."""
     path = str(real_data / 'tokenizers' / 'dnabert2_117M_tokenizer.json')
     tokenizer, original = bpe.BpeTokenizer(path), library.Tokenizer.from_file(path)
     assert (tokenizer.special.unk, tokenizer.special_front, tokenizer.special_back) == (
@@ -76,7 +75,7 @@ def test_special_ids_are_read_from_the_file(tmp_path):
 
 
 @pytest.mark.parametrize('sequence', [s.upper() for s in UGLY])
-def test_spans_hold_the_letters_of_their_tokens_and_tile_the_row(file, sequence):
+def test_spans_cover_the_letters_of_their_tokens_and_tile_the_row(file, sequence):
     tokenizer = bpe.BpeTokenizer(file)
     codes = dna.encode(sequence)[None]
     rows = tokenizer.encode_rows(codes, width=40)
@@ -95,20 +94,20 @@ def test_spans_hold_the_letters_of_their_tokens_and_tile_the_row(file, sequence)
     assert end == len(sequence)
 
 
-def test_from_ids_alone_spans_are_known_or_refused(tmp_path):
+def test_spans_from_ids_alone_are_right_or_refused(tmp_path):
     tokenizer = bpe.BpeTokenizer(files.gena(tmp_path / 'a.json'))
     ids = tokenizer.encode('ACGTACNTATA', special=True)
     assert tokenizer.spans(ids).tolist() == [
         [-1, -1], [0, 4], [4, 6], [6, 7], [7, 11], [-1, -1]
     ]  # fmt: skip
     assert tokenizer.decode(ids) == 'ACGTACNTATA'
-    for hidden in (tokenizer.encode('N' * 12)[0], tokenizer.special.mask):
-        ids[1] = hidden
+    for token in (tokenizer.encode('N' * 12)[0], tokenizer.special.mask):
+        ids[1] = token
         with pytest.raises(ValueError, match='token 1 .* does not determine how many bases'):
             tokenizer.spans(ids)
 
 
-def test_a_row_without_room_covers_fewer_bases_and_keeps_its_frame(tmp_path):
+def test_a_row_that_needs_more_tokens_covers_fewer_bases_and_has_its_special_tokens(tmp_path):
     tokenizer = bpe.BpeTokenizer(files.write(tmp_path / 'a.json'))
     codes = np.stack([dna.encode('ACGTACGTTATA'), dna.encode('CCCCCCCCCCCC')])
     assert tokenizer.num_tokens(12) == 5
@@ -122,14 +121,14 @@ def test_a_row_without_room_covers_fewer_bases_and_keeps_its_frame(tmp_path):
     assert wide.encode_rows(codes).covered_B.tolist() == [12, 12]
 
 
-def test_a_file_that_asks_for_padding_or_cutting_does_not_get_it(tmp_path):
+def test_padding_and_truncation_of_the_file_are_off(tmp_path):
     cut = {'direction': 'Right', 'max_length': 4, 'strategy': 'LongestFirst', 'stride': 0}
     pad = {'strategy': {'Fixed': 64}, 'direction': 'Right', 'pad_to_multiple_of': None, 'pad_id': 3,
            'pad_type_id': 0, 'pad_token': '[PAD]'}  # fmt: skip
-    asked = bpe.BpeTokenizer(files.write(tmp_path / 'a.json', truncation=cut, padding=pad))
+    tokenizer = bpe.BpeTokenizer(files.write(tmp_path / 'a.json', truncation=cut, padding=pad))
     plain = bpe.BpeTokenizer(files.write(tmp_path / 'b.json'))
     for sequence in ('ACGT' * 9, 'A'):
-        assert np.array_equal(asked.encode(sequence, True), plain.encode(sequence, True))
+        assert np.array_equal(tokenizer.encode(sequence, True), plain.encode(sequence, True))
 
 
 @pytest.mark.parametrize(
@@ -143,45 +142,7 @@ def test_a_file_that_asks_for_padding_or_cutting_does_not_get_it(tmp_path):
                                          'merges': []}), 'not a tokenizer for DNA'),
     ],
 )  # fmt: skip
-def test_files_that_are_no_use_are_refused(tmp_path, make, problem):
+def test_unusable_files_are_refused(tmp_path, make, problem):
     make(tmp_path / 'a.json')
     with pytest.raises(errors.UsageError, match=problem):
         bpe.BpeTokenizer(str(tmp_path / 'a.json'))
-
-
-def test_a_kept_copy_outlives_the_file_and_a_changed_one_is_noticed(tmp_path):
-    original = tmp_path / 'mine.json'
-    asked = tokenizers.TokenizerConfig('bpe', file=files.write(original))
-    (tmp_path / 'run').mkdir()
-    kept = tokenizers.copy_file(asked, tmp_path / 'run')
-    stored = tokenizers.with_relative_file(config.to_dict(kept))
-    assert str(tmp_path) not in str(stored)  # a workdir may be moved
-    original.unlink()
-    moved = (tmp_path / 'run').rename(tmp_path / 'moved')
-    opened = config.from_dict(
-        tokenizers.TokenizerConfig, tokenizers.with_absolute_file(stored, moved)
-    )
-    ids = tokenizers.make(opened).encode('ACGTTATA')
-    files.write(original)
-    assert np.array_equal(tokenizers.make(asked).encode('ACGTTATA'), ids)
-    assert tokenizers.identity(asked) == tokenizers.identity(opened)
-    # Another file in the place of either: the first is another run's, the second is damage.
-    files.write(original, words=['T', 'G', 'C', 'A', 'AC', 'GT', 'TA', 'ACGT', 'TATA'])
-    assert tokenizers.identity(asked) != tokenizers.identity(opened)
-    with pytest.raises(errors.DamageError, match='is not the tokenizer of this run'):
-        tokenizers.make(dataclasses.replace(opened, file=str(original)))
-
-
-@pytest.mark.parametrize(
-    ('kind', 'fields'),
-    [('kmer', {'file': 'a.json'}), ('kmer', {'tokens': 9}), ('nucleotide', {'k': 6}),
-     ('nonoverlapping', {'tokens': -1})],
-)  # fmt: skip
-def test_configs_that_cannot_be_meant_are_refused(kind, fields):
-    with pytest.raises(ValueError, match='file|tokens|k='):
-        tokenizers.TokenizerConfig(kind, **fields)
-
-
-def test_without_a_file_the_way_to_name_one_is_told():
-    with pytest.raises(errors.UsageError, match='--config.tokenizer.file=FILE'):
-        tokenizers.make(tokenizers.TokenizerConfig('bpe'))

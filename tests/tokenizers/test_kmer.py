@@ -1,4 +1,4 @@
-"""Token ids, spans and texts of overlapping k-mers and single nucleotides."""
+"""Token ids, spans and texts of overlapping k-mers."""
 
 import gzip
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genojax import dna
-from genojax.tokenizers import kmer, nucleotide
+from genojax.tokenizers import kmer
 
 
 def words(tokenizer, ids):
@@ -14,14 +14,14 @@ def words(tokenizer, ids):
     return [dna.decode(table[i - tokenizer.first_kmer]) for i in ids]
 
 
-def test_the_described_example():
+def test_the_example_of_the_paper():
     tokenizer = kmer.KmerTokenizer(3)
     assert words(tokenizer, tokenizer.encode('ATGCTAG')) == ['ATG', 'TGC', 'GCT', 'CTA', 'TAG']
 
 
 @pytest.mark.real
 @pytest.mark.parametrize('k', [3, 4, 5, 6])
-def test_ids_are_the_published_vocabulary_s(k, real_data):
+def test_ids_are_those_of_the_published_vocabulary(k, real_data):
     published = (real_data / 'tokenizers' / f'dnabert_vocab_{k}.txt').read_text().split()
     tokenizer = kmer.KmerTokenizer(k)
     assert len(published) == tokenizer.vocab_size
@@ -33,8 +33,8 @@ def test_ids_are_the_published_vocabulary_s(k, real_data):
 
 
 @pytest.mark.real
-def test_real_rows_have_the_published_rows_tokens(real_data):
-    """DNABERT ships its fine-tuning rows as 6-mers; the ids of the joined sequence are those words' ids."""
+def test_real_rows_have_the_tokens_of_the_published_rows(real_data):
+    """DNABERT publishes fine-tuning rows as 6-mers: the words of our ids."""
     folder = real_data / 'promoters_dnabert_core'
     published = (real_data / 'tokenizers' / 'dnabert_vocab_6.txt').read_text().split()
     id_of = {word: i for i, word in enumerate(published)}
@@ -49,8 +49,8 @@ def test_real_rows_have_the_published_rows_tokens(real_data):
 
 @pytest.mark.real
 @pytest.mark.parametrize('k', [3, 4, 5, 6])
-def test_every_id_of_real_sequence_is_its_word_s_in_the_published_vocabulary(k, real_data):
-    """Human and bacterial sequence with N, lower case, IUPAC codes and short tails put in."""
+def test_every_id_of_real_sequence_is_that_of_its_word_in_the_published_vocabulary(k, real_data):
+    """Human and bacterial sequence with N, lower case, IUPAC codes and short tails."""
     published = (real_data / 'tokenizers' / f'dnabert_vocab_{k}.txt').read_text().split()
     id_of = {word: i for i, word in enumerate(published)}
     tokenizer, random = kmer.KmerTokenizer(k), np.random.default_rng(k)
@@ -73,7 +73,7 @@ def test_every_id_of_real_sequence_is_its_word_s_in_the_published_vocabulary(k, 
             assert framed.tolist() == [id_of['[CLS]'], *expected, id_of['[SEP]']]
 
 
-def test_lower_case_counts_as_upper_and_an_unknown_base_makes_unk():
+def test_lower_case_is_read_as_upper_case_and_an_unknown_base_makes_unk():
     tokenizer = kmer.KmerTokenizer(3)
     assert np.array_equal(tokenizer.encode('atgct'), tokenizer.encode('ATGCT'))
     unk = tokenizer.special.unk
@@ -87,7 +87,7 @@ def test_a_sequence_shorter_than_k_has_no_token():
     assert tokenizer.encode('ACGTA', special=True).tolist() == [2, 3]
 
 
-def test_special_tokens_frame_the_real_ones_and_padding_follows():
+def test_special_tokens_surround_the_others_and_padding_follows():
     tokenizer = kmer.KmerTokenizer(3)
     codes = np.stack([dna.encode('AAAAAA'), dna.encode('AAAANN'), dna.encode('ACNNNN')])
     ids = tokenizer.encode(codes, special=True, valid=np.array([6, 4, 2]))
@@ -95,7 +95,7 @@ def test_special_tokens_frame_the_real_ones_and_padding_follows():
 
 
 @pytest.mark.parametrize('k', [1, 3, 6])
-def test_decode_undoes_encode_and_spans_tell_the_bases(k):
+def test_decode_is_the_inverse_of_encode_and_spans_are_right(k):
     rng = np.random.default_rng(0)
     tokenizer = kmer.KmerTokenizer(k)
     sequence = dna.decode(rng.integers(0, 4, 40).astype(np.uint8))
@@ -107,18 +107,11 @@ def test_decode_undoes_encode_and_spans_tell_the_bases(k):
         assert sequence[start:end] == word
 
 
-def test_decode_reads_what_the_neighbours_of_a_mask_still_show():
+def test_decode_reads_masked_bases_from_overlapping_tokens():
     tokenizer = kmer.KmerTokenizer(3)
     ids = tokenizer.encode('ACGTACGT')
     ids[2:5] = tokenizer.special.mask  # covers bases 2 .. 6; only base 4 is in no other token
     assert tokenizer.decode(ids) == 'ACGTNCGT'
-
-
-def test_single_nucleotides_give_n_an_id_of_its_own():
-    tokenizer = nucleotide.NucleotideTokenizer()
-    assert tokenizer.encode('ACGTN', special=True).tolist() == [2, 5, 6, 7, 8, 9, 3]
-    assert tokenizer.decode(tokenizer.encode('acgtn')) == 'ACGTN'
-    assert tokenizer.vocab_size == 10
 
 
 def test_k_out_of_range_is_refused():

@@ -1,4 +1,4 @@
-"""Nucleotide Transformer's rules and ids; rows of one width that lose nothing unseen."""
+"""Nucleotide Transformer's rules and ids; rows of one width that count what they drop."""
 
 import numpy as np
 import pytest
@@ -10,16 +10,16 @@ LETTERS = list('ACGTACGTACGTNacgtnRYKM')
 
 
 def by_hand(sequence: str, k: int) -> list[str]:
-    """The rules read out one letter after the other."""
-    words, stretch = [], ''
+    """The rules, letter by letter."""
+    words, run = [], ''
     for letter in [*sequence.upper(), '']:
         if letter and letter in 'ACGT':
-            stretch += letter
+            run += letter
             continue
-        whole = len(stretch) // k * k
-        words += [stretch[i : i + k] for i in range(0, whole, k)] + list(stretch[whole:])
+        whole = len(run) // k * k
+        words += [run[i : i + k] for i in range(0, whole, k)] + list(run[whole:])
         words += ['N'] if letter else []
-        stretch = ''
+        run = ''
     return words
 
 
@@ -27,11 +27,12 @@ def words(tokenizer, ids):
     return [tokenizer.texts[i] for i in ids]
 
 
-def made_up(length, seed):
+def random_sequence(length, seed):
     return ''.join(np.random.default_rng(seed).choice(LETTERS, length))
 
 
-# Published with the original tokenizer: docs/nucleotide_transformer.md and docs/agro_nucleotide_transformer.md.
+# Published with the original tokenizer: docs/nucleotide_transformer.md and
+# docs/agro_nucleotide_transformer.md.
 PUBLISHED = {
     'ACGTGTACGTGCACGGACGACTAGTCAGCA': 'ACGTGT ACGTGC ACGGAC GACTAG TCAGCA',
     'ACGTGTACNTGCACGGANCGACTAGTCTGA': 'ACGTGT A C N TGCACG G A N CGACTA GTCTGA',
@@ -70,7 +71,7 @@ def test_the_published_ids(variant, size, known):
 def test_tokens_spans_and_text_of_any_sequence_follow_the_rules(k):
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(k)
     for length in range(60):
-        sequence = made_up(length, length)
+        sequence = random_sequence(length, length)
         ids = tokenizer.encode(sequence, special=True)
         expected = by_hand(sequence, k)
         assert words(tokenizer, ids[1:]) == expected
@@ -82,8 +83,8 @@ def test_tokens_spans_and_text_of_any_sequence_follow_the_rules(k):
 
 
 @pytest.mark.parametrize('share', [0.0, 0.05, 1.0])
-def test_a_batch_is_its_rows_one_by_one(share):
-    """Rows with and without unknown bases, short ones and empty ones beside each other."""
+def test_a_batch_equals_its_rows_one_by_one(share):
+    """Rows with and without unknown bases, short ones and empty ones in one batch."""
     random = np.random.default_rng(3)
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(6)
     codes = random.integers(0, 4, (40, 50)).astype(np.uint8)
@@ -101,12 +102,12 @@ def test_a_batch_is_its_rows_one_by_one(share):
         assert (rows.spans_BT2[row, count:] == -1).all()
 
 
-def test_a_row_that_needs_more_tokens_covers_fewer_bases_and_says_so():
+def test_a_row_that_needs_more_tokens_covers_fewer_bases():
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(3)
     codes = np.stack([dna.encode('ACGTACGTACGT'), dna.encode('ACGNNNGTACGT')])
     assert tokenizer.num_tokens(12) == 5
     rows = tokenizer.encode_rows(codes)
-    assert rows.covered_B.tolist() == [12, 6]  # ACG N N N, then there is no room
+    assert rows.covered_B.tolist() == [12, 6]  # ACG N N N are the five tokens
     assert words(tokenizer, rows.tokens_BT[1]) == ['', 'ACG', 'N', 'N', 'N']
     with pytest.raises(ValueError, match='row 1 needs more than the 5 tokens'):
         tokenizer.encode(codes)
@@ -115,15 +116,16 @@ def test_a_row_that_needs_more_tokens_covers_fewer_bases_and_says_so():
     assert wide.encode(codes, special=True).shape == (2, 8)
 
 
-def test_a_window_of_known_bases_fits_without_a_rest():
-    """The static width is what such a window needs, so nothing is padded and nothing left out."""
+def test_a_window_of_known_bases_fits_exactly():
+    """The default width is what such a window needs: no padding, no dropped bases."""
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(6)
     for length in (1, 5, 6, 512, 5_994):
         codes = np.random.default_rng(length).integers(0, 4, (3, length)).astype(np.uint8)
         rows = tokenizer.encode_rows(codes)
         assert (rows.covered_B == length).all()
         assert (rows.tokens_BT != tokenizer.special.pad).all()
-    # Nucleotide Transformer's own figures: 5,994 bases in 1,000 tokens, 12,282 in 2,048.
+    # Published by the authors of Nucleotide Transformer: 5,994 bases in 1,000 tokens, 12,282 in
+    # 2,048.
     assert tokenizer.num_tokens(5_994) == 1_000
     assert tokenizer.num_tokens(12_282) == 2_048
 
@@ -137,6 +139,6 @@ def test_a_mask_stands_for_k_bases():
 
 
 @pytest.mark.parametrize('bad', [{'k': 1}, {'k': 9}, {'tokens': 1}])
-def test_what_cannot_be_meant_is_refused(bad):
+def test_invalid_parameters_are_refused(bad):
     with pytest.raises(ValueError, match='k=|tokens='):
         nonoverlapping.NonOverlappingKmerTokenizer(**bad)
