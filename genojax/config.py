@@ -94,7 +94,8 @@ def _build(cls: type, values: Any, path: str, mistakes: list[str]) -> Any:
     try:
         return cls(**arguments)
     except ValueError as error:
-        mistakes.append(f'  {where}: {error}')
+        # Messages of the form f'{self.width=} must be even' name the field without 'self.'.
+        mistakes.append(f'  {where}: {str(error).replace("self.", "")}')
         return None
 
 
@@ -104,7 +105,9 @@ def _value(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
         return _union(parts, value, where, mistakes)
     if origin is typing.Literal:
         if value not in parts:
-            mistakes.append(f'  {where}: {value!r} is not one of {", ".join(map(repr, parts))}')
+            known = ', '.join(map(repr, parts))
+            hint = _suggestion(value, [part for part in parts if isinstance(part, str)])
+            mistakes.append(f'  {where}: {value!r} is not one of {known}{hint}')
         return value
     if inspect.isclass(hint) and hasattr(hint, 'config_kinds'):
         return _open_base(hint, value, where, mistakes)
@@ -189,4 +192,9 @@ def _plain(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
     return value
 
 
-_TYPE_NAMES = {int: 'an integer', float: 'a number', str: 'a string', bool: 'True or False'}
+_TYPE_NAMES = {
+    int: 'an integer',
+    float: 'a number',
+    str: 'a string',
+    bool: 'a boolean (True or False)',
+}

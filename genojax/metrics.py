@@ -1,8 +1,9 @@
 """Scores with bootstrap intervals: exact with ties, vectorised over resamples, numpy only.
 
 Every score takes `weights`, non-negative [..., N], one row per resample; None counts every row
-once. A bootstrap is one call with a matrix of counts instead of a thousand calls. An undefined score (one
-class only, NaN among the scores) raises ValueError, because any number would look like a result.
+once. A bootstrap is one call with a matrix of counts instead of a thousand calls. An undefined
+score (one class only, NaN among the scores) raises ValueError, because any number would look like a
+result.
 """
 
 from collections.abc import Callable, Iterator
@@ -145,8 +146,8 @@ def bootstrap_interval(
         level: coverage of the interval, between 0 and 1.
         stratified: resample within each class, so that every resample has the class proportions of
             the data, which keeps scores of a small test set defined. Needs discrete labels.
-        clusters: [N] ids; clusters are resampled instead of rows, without stratification. For rows that are
-            not independent.
+        clusters: [N] ids; clusters are resampled instead of rows, without stratification. For rows
+            that are not independent.
 
     Raises:
         ValueError: the score of the data or of a resample is undefined, `level` is out of range, or
@@ -218,7 +219,7 @@ def ratio_interval(
 
 
 def _resamples(labels, n, seed, stratified, clusters) -> Iterator[np.ndarray]:
-    """How often each row is drawn in each resample: parts [W, N] that fit in memory, n rows in all."""
+    """Draws of each row per resample: parts [W, N] that fit in memory, n resamples in all."""
     labels = np.asarray(labels)
     rng = np.random.default_rng(seed)
     if clusters is not None:

@@ -63,6 +63,7 @@ class Settings:
     weights: dict[str, float] = dataclasses.field(default_factory=dict)
     sizes: tuple[int, ...] = ()
     flag: bool = False
+    mode: Literal['fast', 'exact', 3] = 'fast'
 
 
 def refusal(values, cls=Settings):
@@ -137,16 +138,18 @@ def test_every_mistake_is_reported_in_one_error():
             'weights': {'a': 'heavy'},
             'sizes': [1, 'two'],
             'flag': 1,
+            'mode': 'exat',
         }
     )
     for expected in (
         "nmae: no such field; did you mean 'name'?",
         'invalid config:\n',
         'steps: required field is missing',
-        'part: self.width=3 must be even',
+        'part: width=3 must be even',
         "weights.a: 'heavy' is not a number",
         "sizes[1]: 'two' is not an integer",
-        'flag: 1 is not True or False',
+        'flag: 1 is not a boolean (True or False)',
+        "mode: 'exat' is not one of 'fast', 'exact', 3; did you mean 'exact'?",
     ):
         assert expected in message
 
