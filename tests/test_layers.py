@@ -57,7 +57,17 @@ MOVING = (
     'tasks/masked_lm/evaluate.py',
 )
 # No jax here: data workers import these modules, and a laptop may read a genome without an accelerator stack.
-WITHOUT_JAX = ('dna.py', 'genome.py', 'attention/patterns.py', 'tokenizers/', 'data/', 'simulate/')
+WITHOUT_JAX = (
+    'dna.py',
+    'genome.py',
+    'attention/patterns/',
+    'attention/xla/schedule.py',
+    'attention/sharded/exchange.py',
+    'attention/sharded/routes.py',
+    'tokenizers/',
+    'data/',
+    'simulate/',
+)
 
 
 def imports(source: str, module: str) -> list[str]:

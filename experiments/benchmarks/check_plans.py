@@ -11,7 +11,8 @@ import numpy as np
 from transformers import BigBirdConfig
 from transformers.models.big_bird import modeling_big_bird as hf
 
-from genojax.attention import patterns, plans
+from genojax.attention import patterns
+from genojax.attention.patterns import bigbird
 
 HEADS, BLOCK, RANDOM, SEED = 3, 64, 3, 7
 
@@ -45,10 +46,10 @@ def theirs(length: int) -> list[np.ndarray]:
 def main() -> None:
     """Compares all lengths."""
     for length in (768, 832, 1024, 1280, 3072, 4096, 8192):
-        tiles = patterns.bigbird(
-            length, BLOCK, random=RANDOM, seed=SEED, plan='google', per_head=HEADS
+        pattern = patterns.bigbird(
+            length, BLOCK, random_blocks=RANDOM, seed=SEED, plan='google', per_head=HEADS
         )
-        ours = plans.google_columns(tiles)
+        ours = bigbird.google_columns(pattern)
         for head, (one, two) in enumerate(zip(ours, theirs(length), strict=False)):
             if not np.array_equal(one, two):
                 rows = np.flatnonzero((one != two).any(1))

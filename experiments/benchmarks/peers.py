@@ -60,7 +60,7 @@ def _ours(n, spec, mode, make, implementation='auto'):
 def _bigbird(n, spec):
     from genojax.attention import patterns
 
-    return patterns.bigbird(n, spec['block'], random=spec['random'])
+    return patterns.bigbird(n, spec['block'], random_blocks=spec['random'])
 
 
 def _anchored(n, spec):
@@ -193,8 +193,8 @@ def _(n, spec, mode):
 
     if mode != 'forward':
         raise NotImplementedError('FlexAttention has no backward pass on CPU')
-    lists = _bigbird(n, spec).blocks(spec['block'])
-    seen = np.zeros((lists.tall, lists.wide), bool)
+    lists = _bigbird(n, spec).block_lists(spec['block'])
+    seen = np.zeros((lists.num_q_blocks, lists.num_kv_blocks), bool)
     seen[lists.row_of(), lists.column] = True
     seen = torch.from_numpy(seen)
     block = spec['block']
@@ -280,10 +280,10 @@ def _anchored_pairs(n: int, window: int = 64, period: int = 512) -> int:
 
 def model_flops(work: str, n: int, spec: dict, mode: str) -> float:
     """4 K per query-key pair forward, three times that with the backward pass; recomputation is not counted."""
-    from genojax.attention import blocks
+    from genojax.attention.patterns import block_lists
 
     if work == 'bigbird':
-        pairs = blocks.pairs(_bigbird(n, spec), spec['block'])
+        pairs = block_lists.pairs(_bigbird(n, spec), spec['block'])
     else:
         pairs = n * n if work == 'dense' else _anchored_pairs(n)
     return 4.0 * spec['D'] * spec['B'] * spec['H'] * pairs * (1 if mode == 'forward' else 3)

@@ -1,4 +1,4 @@
-"""What is added to scores or taken from probabilities, as small values that every implementation can make blockwise."""
+"""Linear bias of scores and dropout of probabilities, as small values that can be evaluated per tile."""
 
 import dataclasses
 from typing import Any
@@ -11,14 +11,14 @@ from genojax.typing import Array, Bool, Float
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Linear:
-    """Bias -slope * |q_coord - k_coord|: ALiBi with token numbers, CpG-aware with the CpG coordinate.
+class LinearBias:
+    """Bias -slope * |q_coord - k_coord|: ALiBi for token positions, CpG-aware for the CpG coordinate.
 
     ALiBi: Press, Smith, Lewis, "Train short, test long", ICLR 2022, in its symmetric form for encoders.
-    Coordinates may have a batch axis of 1. Slopes get gradients; coordinates come from data and get none.
+    Coordinates may have a batch axis of 1. Slopes have gradients; coordinates are data and have none.
     """
 
-    # Any: while JAX takes the tree apart, its leaves are not always arrays.
+    # Any: while JAX rebuilds a tree, its leaves are not always arrays.
     slopes_H: Any
     q_coord_BL: Any
     k_coord_BM: Any
@@ -33,10 +33,15 @@ class Linear:
 
 
 def slope_sums(ds: Array, p: Array, distance: Array, axis: int = -1) -> Array:
-    """Sums over a row's keys that `slope_gradient` needs, stacked on the last axis; they add up over blocks of keys.
+    """Sums over a row's keys that `slope_gradient` needs, stacked on the last axis.
+
+    They are additive over blocks of keys.
 
     Args:
-        ds: gradients of the scores. p: probabilities. distance: |q_coord - k_coord|. axis: the keys.
+        ds: gradients of the scores.
+        p: probabilities.
+        distance: |q_coord - k_coord|.
+        axis: the axis of the keys.
     """
     return jnp.stack([(ds * distance).sum(axis), ds.sum(axis), (p * distance).sum(axis)], axis=-1)
 
@@ -46,12 +51,14 @@ def slope_gradient(
 ) -> Float[Array, 'H']:
     """Gradient with respect to the slopes from `slope_sums` over all keys of each row.
 
-    The ds of a row must add up to the cotangent of its log-sum-exp. Made with an output that was rounded to bf16 they do
-    not quite, and what is over would be multiplied by distances, which grow with the sequence though their differences
-    within a row need not. So what is over is taken off at the row's mean distance.
+    The ds of a row must sum to the cotangent of its log-sum-exp. Computed with an output rounded to
+    bf16 they do so only approximately, and the excess would be multiplied by distances, which grow with
+    the sequence although their differences within a row need not. So the excess is subtracted at the
+    row's mean distance.
 
     Args:
-        dlse_BLH: cotangent of the log-sum-exp; None where the sums are over a part of the keys, which must then be exact.
+        dlse_BLH: cotangent of the log-sum-exp; None where the sums cover some of the keys only. The sums
+            must then be exact.
     """
     moment_BLH, total_BLH, mean_BLH = (sums_BLH3[..., i] for i in range(3))
     if dlse_BLH is not None:
@@ -64,8 +71,8 @@ def slope_gradient(
 class Dropout:
     """Each attention probability is dropped with probability `rate`, the others scaled by 1 / (1 - rate).
 
-    What is dropped is a function of (key, batch, head, query, key position) alone, so every implementation drops the
-    same pairs whatever its blocks.
+    The dropped pairs are a function of (key, batch, head, query, key position) alone, so every
+    implementation drops the same pairs whatever its block size.
     """
 
     rate: float = dataclasses.field(metadata={'static': True})
@@ -83,19 +90,19 @@ class Dropout:
         return data.reshape(-1)[0].astype(jnp.uint32), data.reshape(-1)[-1].astype(jnp.uint32)
 
     def keep(self, row: Array, i: Array, j: Array) -> Bool[Array, '...']:
-        """Whether pairs are kept; row = batch * heads + head. Integer arrays of one shape or that broadcast."""
+        """Whether pairs (i, j) are kept; row = batch * heads + head. Integer arrays that broadcast."""
         return keep_pairs(self.words(), self.rate, row, i, j)
 
 
 def _mix(x: Array) -> Array:
-    """The finaliser of MurmurHash3 (Appleby, public domain): every input bit flips every output bit half the time."""
+    """The finalizer of MurmurHash3 (Appleby, public domain): each input bit flips each output bit half the time."""
     x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
     x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
     return x ^ (x >> 16)
 
 
 def keep_pairs(words: tuple[Array, Array], rate: float, row: Array, i: Array, j: Array) -> Array:
-    """See `Dropout.keep`; apart, because a custom VJP carries the two words and not the key."""
+    """See `Dropout.keep`; a separate function because a custom VJP carries the two words, not the key."""
     row, i, j = (x.astype(jnp.uint32) for x in (row, i, j))
     query = _mix(_mix(row * jnp.uint32(0x9E3779B1) + words[0]) + i * jnp.uint32(0x85EBCA77))
     return _mix((query ^ words[1]) + j * jnp.uint32(0xC2B2AE3D)) >= jnp.uint32(round(rate * 2**32))

@@ -30,7 +30,8 @@ import numpy as np
 from flax import linen as nn
 
 from genojax import attention, sharding
-from genojax.attention import patterns, sequence_parallel
+from genojax.attention import patterns
+from genojax.attention.sharded import mesh as attention_mesh
 from genojax.models import base, diagram, features, input_spec
 from genojax.nn import blocks, remat, self_attention
 from genojax.typing import Array, Float, Int
@@ -373,7 +374,7 @@ def lay_out(c: HierarchicalConfig, length: int) -> Layout:
         raise ValueError(
             f'{length} tokens between the special ones, but the model reads 1 to {c.chunks} chunks of {c.chunk}'
         )
-    devices = sequence_parallel.mesh_axes().get(sequence_parallel.SEQUENCE_AXIS, 1)
+    devices = attention_mesh.axes().get(attention_mesh.SEQUENCE_AXIS, 1)
     if c.at_once % devices:
         raise ValueError(
             f'at_once={c.at_once} chunks cannot be split over {devices} devices of the sequence axis; '

@@ -1,7 +1,7 @@
 """Where a token stands: rotary, ALiBi, Enformer's bases, and a coordinate that runs by CpG density.
 
 All are pure functions of positions. A position is a number per token, [B, L] or [1, L], and need not be whole: that
-is what lets `cpg_coordinate` stand in for the token number in `rotary` and in `attention.Linear`, at linear cost and
+is what lets `cpg_coordinate` stand in for the token number in `rotary` and in `attention.LinearBias`, at linear cost and
 under every attention pattern. A learned table is an embedding indexed by token number (`Learned`).
 """
 
@@ -117,9 +117,11 @@ def alibi_slopes(heads: int) -> Float[np.ndarray, 'H']:
     return np.concatenate([slopes, between])[:heads].astype(np.float32)
 
 
-def alibi(heads: int, positions_BL: Float[Array, '#B L'] | Int[Array, '#B L']) -> attention.Linear:
+def alibi(
+    heads: int, positions_BL: Float[Array, '#B L'] | Int[Array, '#B L']
+) -> attention.LinearBias:
     """ALiBi, symmetric, along any coordinate: a bias for `attend`."""
-    return attention.Linear(jnp.asarray(alibi_slopes(heads)), positions_BL, positions_BL)
+    return attention.LinearBias(jnp.asarray(alibi_slopes(heads)), positions_BL, positions_BL)
 
 
 def enformer_basis(length: int, features: int = 192) -> Float[np.ndarray, 'P F']:

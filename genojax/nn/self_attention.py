@@ -93,7 +93,13 @@ class AttentionConfig:
                 return patterns.full(length)
             case 'bigbird':
                 return patterns.bigbird(
-                    length, self.block, self.near, self.ends, self.random, self.seed, self.plan
+                    length,
+                    self.block,
+                    window_blocks=self.near,
+                    global_blocks=self.ends,
+                    random_blocks=self.random,
+                    seed=self.seed,
+                    plan=self.plan,
                 )
 
 

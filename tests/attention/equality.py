@@ -99,7 +99,7 @@ def run(case, implementation, seed=0):
     def loss(arrays):
         bias = arrays.get('bias')
         if coordinates is not None:
-            bias = attention.Linear(arrays['slopes'], *coordinates)
+            bias = attention.LinearBias(arrays['slopes'], *coordinates)
         gives_lse = implementation != 'splash_tpu'
         values = attention.attend(
             arrays['q'],

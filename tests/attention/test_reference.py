@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genojax import attention
-from genojax.attention import patterns
+from genojax.attention import inputs, patterns
 
 
 def arrays(B=2, L=13, H=3, K=8, M=13, V=5, seed=0, dtype=jnp.float32):
@@ -66,7 +66,7 @@ def test_linear_bias_is_minus_slope_times_distance():
     q, k, v = arrays()
     position = jnp.arange(13)[None]
     slopes = jnp.asarray([0.5, 0.25, 0.125])
-    linear = attention.Linear(slopes, position, position)
+    linear = attention.LinearBias(slopes, position, position)
     dense = -slopes[None, :, None, None] * jnp.abs(position[0, :, None] - position)[None, None]
     pattern = patterns.full(13)
     got = attention.attend(q, k, v, pattern, bias=linear)
@@ -120,12 +120,12 @@ def test_what_does_not_fit_is_refused():
         ('key_segments_BM', {'key_segments_BM': jnp.ones((3, 13), jnp.int32)}),
         ('bias', {'bias': jnp.zeros((1, 1, 13, 12))}),
         ('bias', {'bias': jnp.zeros((3, 1, 13, 13))}),
-        ('slopes_H', {'bias': attention.Linear(jnp.ones(3), jnp.ones((1, 13)), jnp.ones((1, 13)))}),
-        ('k_coord_BM', {'bias': attention.Linear(jnp.ones(2), jnp.ones((1, 13)), jnp.ones((1, 12)))}),
+        ('slopes_H', {'bias': attention.LinearBias(jnp.ones(3), jnp.ones((1, 13)), jnp.ones((1, 13)))}),
+        ('k_coord_BM', {'bias': attention.LinearBias(jnp.ones(2), jnp.ones((1, 13)), jnp.ones((1, 12)))}),
     ],
 )  # fmt: skip
 def test_what_comes_with_the_arrays_must_fit_too(name, more):
     """Asked of the door's own check: while tests run, jaxtyping stands in front of it."""
     x = jnp.zeros((2, 13, 2, 4))
     with pytest.raises(ValueError, match=f'{name} has shape'):
-        attention.check_shapes(x, x, x, patterns.full(13), **more)
+        inputs.check_shapes(x, x, x, patterns.full(13), attention.Modifiers(**more))

@@ -1,0 +1,1 @@
+"""Attention on a mesh: batch, heads and sequence split over devices."""

@@ -1,0 +1,1 @@
+"""Block-sparse and anchored attention in plain XLA, for any device."""

@@ -1,0 +1,38 @@
+"""The anchored path means what the reference means, and refuses what it cannot do."""
+
+import jax.numpy as jnp
+import pytest
+
+from genojax import attention
+from genojax.attention import patterns
+from tests.attention import equality
+from tests.attention.equality import Case
+
+CASES = [
+    Case(patterns.anchored(523, 16, 64), segments='packed', value_width=5),
+    Case(patterns.anchored(523, 16, 64, 'columns'), bias='linear', lse=True),
+    Case(patterns.anchored(197, 64, 8), bias='linear', dropout=0.2, segments='padding'),
+    Case(patterns.anchored(301, 5, 40), bias='linear_negative'),
+    Case(patterns.anchored(301, 3, 40, keys=211), dtype='bfloat16', segments='keys'),
+    Case(patterns.anchored(211, 3, 41, 'columns', keys=301), segments='empty'),
+]
+
+
+@pytest.mark.parametrize('case', CASES, ids=str)
+def test_equals_the_reference(case):
+    equality.check(case, 'anchored')
+
+
+def test_what_it_cannot_do_is_refused():
+    x = jnp.zeros((1, 64, 1, 8))
+    with pytest.raises(NotImplementedError, match='window'):
+        attention.attend(x, x, x, patterns.full(64), implementation='anchored')
+    with pytest.raises(NotImplementedError, match='array'):
+        attention.attend(
+            x,
+            x,
+            x,
+            patterns.anchored(64, 4, 16),
+            implementation='anchored',
+            bias=jnp.zeros((1, 1, 64, 64)),
+        )
