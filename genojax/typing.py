@@ -5,8 +5,8 @@ L  query positions (bases, where there      M  key positions
    are no tokens)                           H  attention heads
 D  model width                              K  width of a key or query head
 F  width of the feed-forward layer          V  width of a value head; tokens in the vocabulary
-S  species                                  R  region kinds (exon, CDS, ...)
-C  classes
+S  species                                  R  region kinds (exon, CDS, ...); runs of bases
+C  classes                                  N  tokens, windows or other items of a list
 """
 
 from typing import Any

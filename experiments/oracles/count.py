@@ -1,10 +1,10 @@
-"""Parameters of the original classes, counted without allocating any: what our configs must have exactly.
+"""Counts the parameters of the original classes, which our configs must have exactly.
 
     python experiments/oracles/count.py
 
-Needs torch and transformers (`make .venv-bench/.installed` has both). A published model without a file of its sizes is
-built from the sizes that `configs/` names. Left out of a count are heads that no language model needs: BigBird's pooler
-and next-sentence head, ESM's contact head.
+Nothing is allocated. Needs torch and transformers (`make .venv-bench/.installed` installs both). A
+published model without a file of its sizes is built from the sizes in `configs/`. Heads that no
+language model needs are not counted: BigBird's pooler and next-sentence head, ESM's contact head.
 """
 
 import transformers
@@ -23,7 +23,7 @@ def dnabert(vocab: int) -> nn.Module:
 
 
 def nucleotide_transformer(**sizes) -> nn.Module:
-    """NT v1: its decoder is a table of its own, which transformers would tie by default."""
+    """NT v1, with an untied decoder; transformers would tie it by default."""
     config = transformers.EsmConfig(
         vocab_size=4105, num_attention_heads=20, max_position_embeddings=1002, pad_token_id=1,
         mask_token_id=2, token_dropout=True, emb_layer_norm_before=False, tie_word_embeddings=False,
@@ -42,7 +42,7 @@ def gena_bigbird() -> nn.Module:
 
 
 def count(module: nn.Module) -> int:
-    """Parameters, tied ones once."""
+    """The number of parameters; tied ones count once."""
     named = module.named_parameters()
     return sum(x.numel() for name, x in named if not name.startswith(IGNORED))
 

@@ -24,10 +24,10 @@ def make(originals: pathlib.Path | None) -> dict[str, np.ndarray]:
         architectures=['BertForMaskedLM'],
     )
     model = transformers.BertForMaskedLM(config)
-    tensors = tiny.fill(model)
+    tensors = tiny.randomise(model)
     tokens = tiny.rows(69, 5, pad=0, first=2, last=3, unknown=1, mask=4)
     layers = {f'layer_{n}': layer for n, layer in enumerate(model.bert.encoder.layer)}
-    seen = tiny.watch(embedded=model.bert.embeddings, **layers)
+    activations = tiny.record_outputs(embedded=model.bert.embeddings, **layers)
     with torch.no_grad():
         ids = torch.from_numpy(tokens).long()
         logits = model(ids, attention_mask=(ids != 0).long()).logits.numpy()
@@ -36,6 +36,6 @@ def make(originals: pathlib.Path | None) -> dict[str, np.ndarray]:
         'tokens': tokens,
         'real': tokens != 0,
         'logits': logits,
-        **{name: found[0] for name, found in seen.items()},
+        **{name: outputs[0] for name, outputs in activations.items()},
         **{f'tensor/{name}': x for name, x in tensors.items()},
     }

@@ -1,8 +1,8 @@
-"""DNABERT-2: the published code beside its weights (`dnabert2/` of the originals), with six heads: ALiBi's slopes for a
-number of heads that is no power of two.
+"""DNABERT-2: the code published beside its weights (`dnabert2/` of the originals).
 
-Its config.json says that padding is 0, its tokenizer that it is 3 and 0 is [UNK]. The original is told the padding by the
-tokenizer's mask, so 3 it is here, and a run of [UNK] is attended to.
+It has six heads here, because ALiBi's slopes differ where their number is not a power of two. Its
+config.json has 0 as the id of padding, its tokenizer 3, with 0 for [UNK]. The original takes
+padding from the tokenizer's mask, so padding is 3 here and a run of [UNK] is attended to.
 """
 
 import importlib
@@ -45,15 +45,15 @@ def make(originals: pathlib.Path | None) -> dict[str, np.ndarray]:
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         model = original.BertForMaskedLM(config)
-        tensors = tiny.fill(model)
+        tensors = tiny.randomise(model)
         tokens = tiny.rows(61, 5, pad=3, first=1, last=2, unknown=0, mask=4)
         real = tokens != 3
         layers = {f'layer_{n}': layer for n, layer in enumerate(model.bert.encoder.layer)}
-        seen = tiny.watch(embedded=model.bert.embeddings, **layers)
+        activations = tiny.record_outputs(embedded=model.bert.embeddings, **layers)
         with torch.no_grad():
             ids = torch.from_numpy(tokens).long()
             logits = model(ids, attention_mask=(ids != 3).long()).logits.numpy()
-    outputs = {name: repad(x[0], real) for name, x in seen.items()}
+    outputs = {name: to_rows(x[0], real) for name, x in activations.items()}
     return {
         'config': np.array(json.dumps(config.to_dict())),
         'tokens': tokens,
@@ -64,8 +64,8 @@ def make(originals: pathlib.Path | None) -> dict[str, np.ndarray]:
     }
 
 
-def repad(x: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Layers of the original see real tokens only, [N, D]; back in their rows, [B, T, D]."""
+def to_rows(x: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Activations of the original's layers, real tokens [N, D] only, as rows [B, T, D]."""
     if x.ndim == 3:
         return x
     out = np.zeros((*real.shape, x.shape[-1]), np.float32)

@@ -1,9 +1,9 @@
-"""enformer-pytorch (Apache-2.0 / MIT, PyPI `enformer-pytorch` 0.8.12), with its gamma basis as DeepMind defines it.
+"""enformer-pytorch (Apache-2.0 / MIT, PyPI, 0.8.12), with the gamma basis of DeepMind's code.
 
 python experiments/oracles/write.py enformer
 
-The port divides the gamma basis by its largest value among features; DeepMind's code divides by the largest among
-positions, and the published weights were trained with that. `fix_gamma` repairs the port before it runs.
+The port divides the gamma basis by its maximum over features. DeepMind's code, which trained the
+published weights, divides by the maximum over positions. `fix_gamma` changes the port accordingly.
 """
 
 import pathlib
@@ -15,7 +15,7 @@ KEY_WIDTH = 8
 
 
 def fix_gamma() -> None:
-    """Each feature's largest value over positions is 1, as in DeepMind's attention_module.py."""
+    """Divides each feature by its maximum over positions, as in DeepMind's attention_module.py."""
     from enformer_pytorch import modeling_enformer as original
 
     if getattr(original, 'gamma_is_fixed', False):
@@ -26,17 +26,17 @@ def fix_gamma() -> None:
 
         mean = torch.linspace(seq_len / features, seq_len, features)[None]
         stddev = seq_len / (2 * features)
-        found = eps + original.gamma_pdf(
+        density = eps + original.gamma_pdf(
             positions.to(torch.float).abs()[..., None], (mean / stddev) ** 2, mean / stddev**2
         )
-        return found / found.amax(dim=0, keepdim=True)
+        return density / density.amax(dim=0, keepdim=True)
 
     original.get_positional_features_gamma = gamma
     original.gamma_is_fixed = True
 
 
 def build():
-    """The original class with random weights and batch-norm statistics."""
+    """An instance of the original class with random weights and batch-norm statistics."""
     import enformer_pytorch
     import torch
 
@@ -72,24 +72,24 @@ def _fan_in(name: str, tensor) -> int:
 
 
 def run(model, one_hot: np.ndarray) -> dict[str, np.ndarray]:
-    """Every head's tracks, and what passed by: stem, tower, each transformer layer, the heads' input."""
+    """The tracks of every head, and outputs of stem, tower, transformer layers and last block."""
     import torch
 
-    seen = {}
+    activations = {}
 
-    def keep(name, transposed=False):
+    def record(name, transposed=False):
         def hook(module, args, output):
-            found = output.detach().numpy()
-            seen[name] = found.transpose(0, 2, 1) if transposed else found
+            x = output.detach().numpy()
+            activations[name] = x.transpose(0, 2, 1) if transposed else x
 
         return hook
 
     hooks = [
-        model.stem.register_forward_hook(keep('stem', True)),
-        model.conv_tower.register_forward_hook(keep('tower', True)),
-        model.final_pointwise.register_forward_hook(keep('final')),
+        model.stem.register_forward_hook(record('stem', True)),
+        model.conv_tower.register_forward_hook(record('tower', True)),
+        model.final_pointwise.register_forward_hook(record('final')),
         *(
-            block.register_forward_hook(keep(f'layer_{number}'))
+            block.register_forward_hook(record(f'layer_{number}'))
             for number, block in enumerate(model.transformer)
         ),
     ]
@@ -98,21 +98,23 @@ def run(model, one_hot: np.ndarray) -> dict[str, np.ndarray]:
         heads = model(torch.from_numpy(one_hot), target_length=bins - 2 * tiny.CROP)
     for hook in hooks:
         hook.remove()
-    return {**seen, **{f'tracks_{name}': found.numpy() for name, found in heads.items()}}
+    return {**activations, **{f'tracks_{name}': x.numpy() for name, x in heads.items()}}
 
 
 def make(originals: pathlib.Path | None) -> dict[str, np.ndarray]:
+    """The arrays of the oracle."""
     model = build()
-    found = {**tiny.sizes(), 'key_width': np.int32(KEY_WIDTH)}
+    oracle = {**tiny.sizes(), 'key_width': np.int32(KEY_WIDTH)}
     for name, tensor in model.state_dict().items():
         if not name.startswith('_trunk.'):
             array = tensor.numpy()
-            found[f'weights/{name}'] = (
+            oracle[f'weights/{name}'] = (
                 array if array.dtype == np.int64 else array.astype(np.float16)
             )
     for bins in tiny.BINS:
         codes = tiny.codes(bins)
-        seen = run(model, tiny.one_hot(codes))
-        seen['stem'] = seen['stem'][:, :: tiny.STEM_STEP]
-        found |= {f'{bins}/{name}': array for name, array in {'codes': codes, **seen}.items()}
-    return found
+        activations = run(model, tiny.one_hot(codes))
+        activations['stem'] = activations['stem'][:, :: tiny.STEM_STEP]
+        oracle[f'{bins}/codes'] = codes
+        oracle |= {f'{bins}/{name}': array for name, array in activations.items()}
+    return oracle

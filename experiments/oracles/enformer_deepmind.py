@@ -1,13 +1,14 @@
-"""DeepMind's own Enformer (Apache-2.0), run by TensorFlow and Sonnet, and the checkpoint that they write.
+"""DeepMind's Enformer (Apache-2.0), run by TensorFlow and Sonnet, and a checkpoint that they write.
 
 python experiments/oracles/write.py enformer_deepmind --originals=DIR
 python experiments/oracles/enformer_deepmind.py CHECKPOINT --originals=DIR
 
-The second command lets the original restore a checkpoint of the oracle's model that `genojax convert --format=tf` wrote,
-and says how far its outputs are from the oracle. DIR/dm/enformer is the folder `enformer` of github.com/google-deepmind/deepmind-research. Made with TensorFlow 2.21 and
-Sonnet 2.0.2. Three things are changed from outside, none of which touches the arithmetic: which layers take
-`is_training` (its own test looks at a signature that this Sonnet hides), the tower's widths (rounded to 1, not 128) and
-the number of tracks.
+The second command restores a checkpoint of the oracle's model, written by `genojax convert
+--format=tf`, in the original code, and prints how far its outputs are from the oracle.
+DIR/dm/enformer is the folder `enformer` of github.com/google-deepmind/deepmind-research. The oracle
+was made with TensorFlow 2.21 and Sonnet 2.0.2. Three things of the original are replaced, none of
+them arithmetic: which layers take `is_training` (its own test reads a signature that this Sonnet
+hides), the widths of the tower (rounded to 1, not to 128) and the number of tracks.
 """
 
 import argparse
@@ -23,11 +24,13 @@ DECAY = 0.9  # of its moving averages
 
 
 def build(originals: pathlib.Path):
-    """The original class with random weights and batch-norm statistics, called once so that it has variables."""
+    """An instance of the original class, called once so that its variables exist."""
     folder = originals / 'dm' / 'enformer'
     if not folder.is_dir():
-        raise SystemExit(f'{folder} is not there: --originals names the folder of cloned originals')
-    # This file has the name of the original's first module.
+        raise SystemExit(
+            f'{folder} does not exist. Fix: --originals=DIR, with clones of the originals'
+        )
+    # Another script of this folder has the name of a module of the original.
     sys.modules.pop('enformer', None)
     sys.path.insert(0, str(folder))
     import attention_module
@@ -54,8 +57,8 @@ def build(originals: pathlib.Path):
     return model
 
 
-def settle(model) -> None:
-    """Random values for every variable, by the names of the object graph."""
+def randomise(model) -> None:
+    """Assigns random values to every variable; they depend on its name in the object graph."""
     for name, variable in variables(model).items():
         shape = tuple(variable.shape)
         *path, last = name.split('/')
@@ -72,57 +75,57 @@ def settle(model) -> None:
             fan_in = 2
         variable.assign(tiny.value(name, shape, fan_in))
     for module in model.submodules:
-        if hasattr(
-            module, '_hidden'
-        ):  # a moving average: what is summed, before division by 1 - decay^n
+        if hasattr(module, '_hidden'):  # a moving average: its sum, before division by 1 - decay^n
             module._counter.assign(tiny.COUNT)
             module._hidden.assign(module.average * (1 - DECAY**tiny.COUNT))
 
 
 def variables(model) -> dict:
-    """Each variable by its path in the object graph, which is its name in a checkpoint."""
+    """The variables by their paths in the object graph, which are their names in a checkpoint."""
     from tensorflow.python.checkpoint import graph_view
 
     view = graph_view.ObjectGraphView(model)
     objects, paths = view.breadth_first_traversal()
     return {
-        '/'.join(step.name for step in paths[one]): one
-        for one in objects
-        if hasattr(one, 'assign') and hasattr(one, 'shape')
+        '/'.join(step.name for step in paths[variable]): variable
+        for variable in objects
+        if hasattr(variable, 'assign') and hasattr(variable, 'shape')
     }
 
 
 def run(model, one_hot: np.ndarray) -> dict[str, np.ndarray]:
-    """Every head's tracks, and what passed by: stem, tower, each transformer layer, the heads' input."""
-    seen = {}
+    """The tracks of every head, and outputs of stem, tower, transformer layers and last block."""
+    activations = {}
     stem, tower, transformer, crop, final = model.trunk._layers
     crop._target_length = one_hot.shape[1] // 128 - 2 * tiny.CROP
-    seen['stem'] = stem(one_hot, is_training=False)
-    seen['tower'] = x = tower(seen['stem'], is_training=False)
+    activations['stem'] = stem(one_hot, is_training=False)
+    activations['tower'] = x = tower(activations['stem'], is_training=False)
     for number, block in enumerate(transformer._layers):
-        seen[f'layer_{number}'] = x = block(x, is_training=False)
-    seen['final'] = final(crop(x), is_training=False)
-    for name, found in model(one_hot, is_training=False).items():
-        seen[f'tracks_{name}'] = found
-    return {name: found.numpy() for name, found in seen.items()}
+        activations[f'layer_{number}'] = x = block(x, is_training=False)
+    activations['final'] = final(crop(x), is_training=False)
+    for name, tracks in model(one_hot, is_training=False).items():
+        activations[f'tracks_{name}'] = tracks
+    return {name: x.numpy() for name, x in activations.items()}
 
 
 def make(originals: pathlib.Path | None) -> dict[str, np.ndarray]:
+    """The arrays of the oracle."""
     import tensorflow as tf
 
     model = build(originals or pathlib.Path('.'))
-    settle(model)
-    found = {**tiny.sizes(), 'key_width': np.int32(KEY_WIDTH)}
+    randomise(model)
+    oracle = {**tiny.sizes(), 'key_width': np.int32(KEY_WIDTH)}
     with tempfile.TemporaryDirectory() as scratch:
         tf.train.Checkpoint(module=model).save(f'{scratch}/model')
         for path in sorted(pathlib.Path(scratch).glob('model-1.*')):
-            found[f'files/{path.name}'] = np.frombuffer(path.read_bytes(), np.uint8)
+            oracle[f'files/{path.name}'] = np.frombuffer(path.read_bytes(), np.uint8)
     for bins in tiny.BINS:
         codes = tiny.codes(bins)
-        seen = run(model, tiny.one_hot(codes))
-        seen['stem'] = seen['stem'][:, :: tiny.STEM_STEP]
-        found |= {f'{bins}/{name}': array for name, array in {'codes': codes, **seen}.items()}
-    return found
+        activations = run(model, tiny.one_hot(codes))
+        activations['stem'] = activations['stem'][:, :: tiny.STEM_STEP]
+        oracle[f'{bins}/codes'] = codes
+        oracle |= {f'{bins}/{name}': array for name, array in activations.items()}
+    return oracle
 
 
 def main() -> None:
@@ -139,10 +142,10 @@ def main() -> None:
     status.assert_consumed()
     with np.load(arguments.oracle) as oracle:
         for bins in tiny.BINS:
-            found = run(model, tiny.one_hot(oracle[f'{bins}/codes']))
+            outputs = run(model, tiny.one_hot(oracle[f'{bins}/codes']))
             for name in ('layer_1', 'tracks_human', 'tracks_mouse'):
-                apart = np.abs(found[name] - oracle[f'{bins}/{name}']).max()
-                print(f'{bins} bins, {name}: at most {apart:.1e} apart')
+                difference = np.abs(outputs[name] - oracle[f'{bins}/{name}']).max()
+                print(f'{bins} bins, {name}: largest difference {difference:.1e}')
 
 
 if __name__ == '__main__':

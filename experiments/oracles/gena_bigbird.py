@@ -1,7 +1,8 @@
 """GENA-LM's BigBird: transformers' BigBirdForPreTraining in evaluation mode.
 
-Rows of 62 tokens are longer than (5 + 2 * random) * block = 44, so attention is block-sparse, and 62 is no multiple of
-the block. The rows named `short/` are at most 44 tokens, where the original switches to full attention.
+Rows of 62 tokens are longer than (5 + 2 * random) * block = 44, so attention is block-sparse, and
+62 is not a multiple of the block. The rows named `short/` have at most 44 tokens, for which the
+original uses full attention.
 """
 
 import json
@@ -35,30 +36,30 @@ def make(originals: pathlib.Path | None) -> dict[str, np.ndarray]:
         rescale_embeddings=False,
         architectures=['BigBirdForPreTraining'],
     )
-    tensors, found = run(config, (62, 47, 30))
+    tensors, outputs = run(config, (62, 47, 30))
     short = run(config, (37, 20, 9))[1]
     return {
         'config': np.array(json.dumps(config.to_dict())),
-        **found,
+        **outputs,
         **{f'short/{name}': x for name, x in short.items()},
         **{f'tensor/{name}': x for name, x in tensors.items()},
     }
 
 
 def run(config, lengths: tuple[int, ...]) -> tuple[dict, dict]:
-    """A fresh model's tensors and outputs: a short row changes the original's attention for good."""
+    """Tensors and outputs of a new model: a short row makes its attention full from then on."""
     import torch
     import transformers
 
     model = transformers.BigBirdForPreTraining(config)
-    tensors = tiny.fill(model)
+    tensors = tiny.randomise(model)
     tokens = tiny.rows(61, 6, pad=3, first=1, last=2, unknown=5, mask=4, lengths=lengths)
     layers = {f'layer_{n}': layer for n, layer in enumerate(model.bert.encoder.layer)}
-    seen = tiny.watch(embedded=model.bert.embeddings, **layers)
+    activations = tiny.record_outputs(embedded=model.bert.embeddings, **layers)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')
         ids = torch.from_numpy(tokens).long()
         logits = model(ids, attention_mask=(ids != 3).long()).prediction_logits.numpy()
     length = tokens.shape[1]  # the original pads to a multiple of the block inside
-    outputs = {name: x[0][:, :length] for name, x in seen.items()}
+    outputs = {name: x[0][:, :length] for name, x in activations.items()}
     return tensors, {'tokens': tokens, 'real': tokens != 3, 'logits': logits, **outputs}

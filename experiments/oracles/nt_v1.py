@@ -1,7 +1,7 @@
-"""Nucleotide Transformer v1: transformers' EsmForMaskedLM on 3-mers (73 ids), each row alone and unpadded.
+"""Nucleotide Transformer v1: transformers' EsmForMaskedLM on 3-mers (73 ids), row by row.
 
-The published JAX code counts real tokens only in token dropout's ratio; transformers counts [PAD] too, so a padded batch
-there is not the published model. Alone, both are the same.
+The ratio of token dropout counts real tokens only in the published JAX code, but [PAD] too in
+transformers, so a padded batch there is another model. For single rows both agree.
 """
 
 import json
@@ -32,11 +32,11 @@ def make(originals: pathlib.Path | None) -> dict[str, np.ndarray]:
         architectures=['EsmForMaskedLM'],
     )
     model = transformers.EsmForMaskedLM(config)
-    tensors = tiny.fill(model)
+    tensors = tiny.randomise(model)
     tokens = tiny.rows(73, 4, pad=1, first=3, last=None, unknown=72, mask=2)
     layers = {f'layer_{n}': layer for n, layer in enumerate(model.esm.encoder.layer)}
     after = model.esm.encoder.emb_layer_norm_after
-    seen = tiny.watch(embedded=model.esm.embeddings, final=after, **layers)
+    activations = tiny.record_outputs(embedded=model.esm.embeddings, final=after, **layers)
     logits = []
     with torch.no_grad():
         for row in tokens:
@@ -48,6 +48,6 @@ def make(originals: pathlib.Path | None) -> dict[str, np.ndarray]:
         'tokens': tokens,
         'real': tokens != 1,
         'logits': tiny.padded(logits, length),
-        **{name: tiny.padded(found, length) for name, found in seen.items()},
+        **{name: tiny.padded(rows, length) for name, rows in activations.items()},
         **{f'tensor/{name}': x for name, x in tensors.items()},
     }

@@ -1,7 +1,8 @@
-"""Nucleotide Transformer v2: the authors' JAX code (`nt/nucleotide_transformer` of the originals) on 3-mers (75 ids).
+"""Nucleotide Transformer v2: the authors' JAX code on 3-mers (75 ids).
 
-Rotary positions, gated SiLU without biases, no token dropout. The weights are random; the published ones are under
-CC BY-NC-SA 4.0 and not needed here.
+The code is `nt/nucleotide_transformer` of the originals. Rotary positions, gated SiLU without
+biases, no token dropout. The weights are random; the published ones are under CC BY-NC-SA 4.0 and
+not needed here.
 """
 
 import importlib
@@ -11,7 +12,7 @@ import pathlib
 import numpy as np
 import tiny
 
-# The fields of a published hyperparams.json, at sizes of a few words.
+# The fields of a published hyperparams.json, with small sizes.
 HYPERPARAMS = {
     'k_for_kmers': 3,
     'max_positions': 2048,
@@ -36,16 +37,16 @@ VOCAB = {'alphabet_size': 75, 'pad_token_id': 1, 'mask_token_id': 2}  # of its t
 
 
 def load_module(originals: pathlib.Path):
-    """The original's module `model`, without the package's own imports (pickle readers and plotting)."""
+    """The original's module `model`, without its package's imports (pickle readers, plotting)."""
     tiny.package('nucleotide_transformer', originals / 'nt' / 'nucleotide_transformer')
     return importlib.import_module('nucleotide_transformer.model')
 
 
 def configured(original):
-    """The original's config, asked to keep what every layer gives."""
-    told = {name: x for name, x in HYPERPARAMS.items() if name not in ('k_for_kmers', 'key_dim')}
+    """The original's config, with the outputs of every layer."""
+    values = {name: x for name, x in HYPERPARAMS.items() if name not in ('k_for_kmers', 'key_dim')}
     return original.NucleotideTransformerConfig(
-        **told,
+        **values,
         **VOCAB,
         key_size=HYPERPARAMS['key_dim'],
         embeddings_layers_to_save=tuple(range(1, HYPERPARAMS['num_layers'] + 1)),
@@ -70,18 +71,18 @@ def make(originals: pathlib.Path | None) -> dict[str, np.ndarray]:
         module: {name: tensors[f'{module}/{name}'].astype(np.float32) for name in leaves}
         for module, leaves in shapes.items()
     }
-    found = forward.apply(params, None, tokens)
-    taps = {f'layer_{n}': np.asarray(found[f'embeddings_{n + 1}']) for n in range(depth - 1)}
+    outputs = forward.apply(params, None, tokens)
+    layers = {f'layer_{n}': np.asarray(outputs[f'embeddings_{n + 1}']) for n in range(depth - 1)}
     embedded = params['nucleotide_transformer/~/embed']['embeddings'][tokens]
-    # Of the last layer the original keeps the vectors after the norm.
-    final = np.asarray(found[f'embeddings_{depth}'])
+    # Of the last layer the original returns the vectors after the norm.
+    final = np.asarray(outputs[f'embeddings_{depth}'])
     return {
         'config': np.array(json.dumps(HYPERPARAMS)),
         'tokens': tokens,
         'real': tokens != 1,
-        'logits': np.asarray(found['logits']),
+        'logits': np.asarray(outputs['logits']),
         'embedded': embedded,
         'final': final,
-        **taps,
+        **layers,
         **{f'tensor/{name}': x for name, x in tensors.items()},
     }

@@ -1,11 +1,11 @@
-"""Small checkpoints written by TensorFlow itself, for the tests of `genojax.convert.tf_bundle`.
+"""Small checkpoints written by TensorFlow, for the tests of `genojax.convert.tf_bundle`.
 
 python experiments/oracles/write.py tf_bundle    (needs tensorflow; the oracle was made with 2.21)
 
     variety   one variable of each type, a scalar, an empty tensor, strings
     merged    two checkpoints merged, so two shards
-    blocks    names so long that the index needs several blocks
-    sliced    half a tensor, which is to be refused
+    blocks    long names, so an index of several blocks
+    sliced    half a tensor, which the reader refuses
 """
 
 import pathlib

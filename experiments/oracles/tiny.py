@@ -1,4 +1,7 @@
-"""Small weights and batches that show differences: every norm and bias off its start, rows of unequal length, a run of N."""
+"""Small weights and batches that reveal differences.
+
+No norm and no bias has its initial value; rows have unequal lengths, a run of N and masked tokens.
+"""
 
 import pathlib
 import re
@@ -8,15 +11,12 @@ import zlib
 
 import numpy as np
 
-LENGTHS = (
-    29,
-    17,
-    6,
-)  # tokens of each row, special ones included; a prime, so that no block divides it
+# Tokens of each row, special ones included; the longest is a prime, so that no block divides it.
+LENGTHS = (29, 17, 6)
 
 
 def value(name: str, shape: tuple[int, ...], fan_in_axis: int = -1) -> np.ndarray:
-    """Random weights for a tensor, the same for the same name, in float16 (what the file holds is what ran)."""
+    """Random weights that depend on the name, in float16, so that the file holds what was run."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     x = rng.standard_normal(shape)
     if len(shape) == 1:
@@ -37,11 +37,17 @@ def rows(
     mask: int,
     lengths: tuple[int, ...] = LENGTHS,
 ) -> np.ndarray:
-    """Padded rows of ids [B, T]: `first`, random words, a run of `unknown`, some `mask`, `last`.
+    """Padded rows of ids [B, T]: `first`, random tokens, a run of `unknown`, some `mask`, `last`.
 
     Args:
-        specials: ids below it name no word.
-        last: None for families whose rows end without a token of their own.
+        vocab: number of ids.
+        specials: number of special ids, which come first.
+        pad: id of padding.
+        first: id at the start of a row.
+        last: id at its end; None for families without one.
+        unknown: id of unknown bases.
+        mask: id of masked tokens.
+        lengths: tokens of each row.
     """
     rng = np.random.default_rng(len(lengths) * 1000 + max(lengths))
     tokens = np.full((len(lengths), max(lengths)), pad, np.int32)
@@ -57,8 +63,8 @@ def rows(
     return tokens
 
 
-def fill(module) -> dict[str, np.ndarray]:
-    """Random values for every parameter of a torch module, in place; its state dict, in float16."""
+def randomise(module) -> dict[str, np.ndarray]:
+    """Sets every parameter of a torch module to random values; returns its state dict, float16."""
     import torch
 
     with torch.no_grad():
@@ -74,33 +80,35 @@ def fill(module) -> dict[str, np.ndarray]:
     }
 
 
-def watch(**modules) -> dict[str, list]:
-    """What each torch module gives back, call by call, under the name that it was given."""
-    seen: dict[str, list] = {name: [] for name in modules}
+def record_outputs(**modules) -> dict[str, list]:
+    """Records the outputs of torch modules from now on: name -> list of outputs, one per call."""
+    outputs: dict[str, list] = {name: [] for name in modules}
 
-    def keep(name):
+    def record(name):
         def hook(module, args, output):
             first = output[0] if isinstance(output, tuple) else output
-            seen[name].append(first.detach().numpy())
+            outputs[name].append(first.detach().numpy())
 
         return hook
 
     for name, module in modules.items():
-        module.register_forward_hook(keep(name))
-    return seen
+        module.register_forward_hook(record(name))
+    return outputs
 
 
-def padded(found: list[np.ndarray], length: int) -> np.ndarray:
-    """Rows of one [1, T_i, D] each, zero after their ends, [B, T, D]."""
+def padded(rows: list[np.ndarray], length: int) -> np.ndarray:
+    """Rows of [1, T_i, D] each as one array [B, T, D], zero after their ends."""
     return np.concatenate(
-        [np.pad(x, [(0, 0), (0, length - x.shape[1]), (0, 0)]) for x in found]
+        [np.pad(x, [(0, 0), (0, length - x.shape[1]), (0, 0)]) for x in rows]
     ).astype(np.float32)
 
 
 def package(name: str, folder: pathlib.Path) -> None:
-    """A folder of an original's code as the package `name`, without what its own __init__ would import."""
+    """Makes a folder of code importable as the package `name`, without its __init__."""
     if not folder.is_dir():
-        raise SystemExit(f'{folder} is not there: --originals names the folder of cloned originals')
-    made = types.ModuleType(name)
-    made.__path__ = [str(folder)]
-    sys.modules[name] = made
+        raise SystemExit(
+            f'{folder} does not exist. Fix: --originals=DIR, with clones of the originals'
+        )
+    module = types.ModuleType(name)
+    module.__path__ = [str(folder)]
+    sys.modules[name] = module

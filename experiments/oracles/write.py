@@ -1,4 +1,4 @@
-"""Writes an oracle: what an original implementation gives for random weights and a small batch.
+"""Writes an oracle: the outputs of an original implementation for random weights and a small batch.
 
 python experiments/oracles/write.py NAME ... [--originals=DIR] [--out=tests/convert/oracles]
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 HERE = pathlib.Path(__file__).parent
 NAMES = sorted(path.stem for path in HERE.glob('*.py') if '\ndef make(' in path.read_text())
-LIMIT = 300_000  # bytes of a file; oracles live in the tree
+MAX_BYTES = 300_000  # of a file, because oracles are part of the repository
 
 
 def main() -> None:
@@ -24,13 +24,13 @@ def main() -> None:
     arguments = parser.parse_args()
     originals = pathlib.Path(arguments.originals) if arguments.originals else None
     for name in NAMES if 'all' in arguments.names else arguments.names:
-        found = importlib.import_module(name).make(originals)
+        oracle = importlib.import_module(name).make(originals)
         path = arguments.out / f'{name}.npz'
-        np.savez_compressed(path, **found)
+        np.savez_compressed(path, **oracle)
         size = path.stat().st_size
-        print(f'{path}: {size:,} bytes, {len(found)} arrays')
-        if size > LIMIT:
-            sys.exit(f'{path} is larger than {LIMIT:,} bytes')
+        print(f'{path}: {size:,} bytes, {len(oracle)} arrays')
+        if size > MAX_BYTES:
+            sys.exit(f'{path} is larger than {MAX_BYTES:,} bytes')
 
 
 if __name__ == '__main__':

@@ -78,8 +78,14 @@ def load(path: str | pathlib.Path, kind: str | None = None) -> ConvertedModel:
         'ignored': sorted(model.ignored),
         'config': dict(source.config),
     }
-    license = family.KINDS[kind].license
-    return ConvertedModel(model.config, params, extra, model.tokenizer, license, provenance)
+    return ConvertedModel(
+        config=model.config,
+        params=params,
+        extra=extra,
+        tokenizer=model.tokenizer,
+        license=family.KINDS[kind].license,
+        provenance=provenance,
+    )
 
 
 def kind_of(model: ConvertedModel) -> str:

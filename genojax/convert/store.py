@@ -146,7 +146,12 @@ def describe(directory: pathlib.Path) -> ConvertedModel:
     tokenizer = tokenizers.with_absolute_file(values['tokenizer'], path.parent)
     stored = configs.from_dict(_StoredConfigs, {'model': values['model'], 'tokenizer': tokenizer})
     return ConvertedModel(
-        stored.model, {}, {}, stored.tokenizer, values['license'], values['provenance']
+        config=stored.model,
+        params={},
+        extra={},
+        tokenizer=stored.tokenizer,
+        license=values['license'],
+        provenance=values['provenance'],
     )
 
 

@@ -76,10 +76,10 @@ class NonOverlappingKmerTokenizer(pieces.PieceTokenizer):
     def _divide_known(self, codes_BL: np.ndarray) -> pieces.Pieces:
         B, L = codes_BL.shape
         whole = L // self.k
-        digits_BTk = dna.digits(codes_BL[:, : whole * self.k], self.base_order)
-        digits_BTk = digits_BTk.reshape(B, whole, self.k)
+        digits = dna.digits(codes_BL[:, : whole * self.k], self.base_order)
+        digits = digits.reshape(B, whole, self.k)
         ids_BT = np.empty((B, whole + L % self.k), np.int32)
-        ids_BT[:, :whole] = self._packed([digits_BTk[..., n] for n in range(self.k)])
+        ids_BT[:, :whole] = self._packed([digits[..., n] for n in range(self.k)])
         ids_BT[:, whole:] = self._base_id[codes_BL[:, whole * self.k :]]
         end_T = np.arange(1, ids_BT.shape[1] + 1, dtype=np.int32)
         end_T[:whole] *= self.k
@@ -109,14 +109,14 @@ class NonOverlappingKmerTokenizer(pieces.PieceTokenizer):
         unknown = flat == dna.UNKNOWN
         if (valid_B < L).any():
             unknown.reshape(B, L)[np.arange(L) >= valid_B[:, None]] = False
-        unknown_U = np.flatnonzero(unknown)
+        unknown_positions = np.flatnonzero(unknown)
         # Runs of known bases, between unknown ones and the ends of rows; some are empty.
-        first_S = np.sort(np.concatenate([row_B, unknown_U + 1]))
-        past_S = np.sort(np.concatenate([row_B + valid_B, unknown_U]))
-        kmers_S, rest_S = np.divmod(past_S - first_S, self.k)
+        first_R = np.sort(np.concatenate([row_B, unknown_positions + 1]))
+        past_R = np.sort(np.concatenate([row_B + valid_B, unknown_positions]))
+        kmers_R, rest_R = np.divmod(past_R - first_R, self.k)
         starts = unknown
-        starts[_ranges(first_S, kmers_S, self.k)] = True
-        starts[_ranges(past_S - rest_S, rest_S, 1)] = True
+        starts[_ranges(first_R, kmers_R, self.k)] = True
+        starts[_ranges(past_R - rest_R, rest_R, 1)] = True
         return np.flatnonzero(starts)
 
     def _packed(self, digits: list[np.ndarray]) -> np.ndarray:
@@ -129,8 +129,8 @@ class NonOverlappingKmerTokenizer(pieces.PieceTokenizer):
         return ids
 
 
-def _ranges(first_S: np.ndarray, count_S: np.ndarray, step: int) -> np.ndarray:
+def _ranges(first_R: np.ndarray, count_R: np.ndarray, step: int) -> np.ndarray:
     """Concatenates, for every entry, its `count` numbers first, first + step, ..."""
-    past_S = np.cumsum(count_S)
-    within = np.arange(past_S[-1] if len(past_S) else 0) - np.repeat(past_S - count_S, count_S)
-    return np.repeat(first_S, count_S) + within * step
+    past_R = np.cumsum(count_R)
+    within = np.arange(past_R[-1] if len(past_R) else 0) - np.repeat(past_R - count_R, count_R)
+    return np.repeat(first_R, count_R) + within * step
