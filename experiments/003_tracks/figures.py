@@ -146,8 +146,8 @@ def pair(folders: list[str]) -> str:
     lines = []
     for number, organism in enumerate(opened[0].feed.species):
         ours, theirs = (job.feed.sources[number].whole for job in opened)
-        still = np.zeros(len(ours.organism.parts['valid']), np.int64)
-        truth_NPC = ours.rows(ours.organism.parts['valid'], still.astype(bool), still)[1]
+        still = np.zeros(len(ours.organism.parts['test']), np.int64)
+        truth_NPC = ours.rows(ours.organism.parts['test'], still.astype(bool), still)[1]
         models = dict(zip(('model', 'other'), (one[organism] for one in predicted), strict=True))
         both_C = ours.target_C & theirs.target_C
         found = coverage.compare(truth_NPC, models, ours.organism.tracks, both_C)

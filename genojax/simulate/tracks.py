@@ -83,7 +83,7 @@ def _coverage(
     reads_NPC = rng.poisson(rate_NPC).astype(np.float64)
     mean_C = np.array([track.sum_stat == 'mean' for track in tracks])
     summed_NPC = np.where(mean_C, reads_NPC / pool_width * 2, reads_NPC)
-    target_NPC = np.round(coverage.squash(summed_NPC, tracks), 2).astype(np.float16)
+    target_NPC = np.round(coverage.transform(summed_NPC, tracks), 2).astype(np.float16)
     rate_NPC = np.where(mean_C, rate_NPC / pool_width * 2, rate_NPC).astype(np.float32)
     return target_NPC, rate_NPC
 

@@ -95,7 +95,7 @@ class TracksConfig:
     split_seed: int = 0
     reverse_complement: bool = True  # read half of the training rows from the other strand
     shift: int = 3  # bp by which a training row's DNA is moved at most, either way
-    squash: coverage.Recipe = 'root'  # how the stored targets were squashed
+    squash: coverage.Transform = 'root'  # how the stored targets were squashed
     soft_clip: bool = True  # bend sums above the table's clip_soft
     # Organism -> which tracks are given to the model in place of being predicted: a regular expression, searched for in
     # their descriptions ('DNASE:HepG2') and identifiers. All organisms need as many, or none at all.
@@ -292,7 +292,7 @@ class TracksFeed:
             given = ', '.join(source.organism.tracks[n].description for n in source.inputs)
             lines.append(
                 f'  {name}: {len(fit)} windows to train on, {len(tune)} to choose by, '
-                f'{len(source.organism.parts["valid"])} held out, each {source.pieces} rows of {source.length:,} bp; '
+                f'{len(source.organism.parts["test"])} held out, each {source.pieces} rows of {source.length:,} bp; '
                 f'{int(source.target_C.sum())} tracks' + (f', given {given}' if given else '')
             )
         return lines
@@ -327,7 +327,7 @@ class TracksFeed:
         """One organism's windows of a part."""
         parts = self.sources[number].organism.parts
         if name == 'valid':
-            return parts['valid']
+            return parts['test']
         return parts['train'].take(self.rows[name][number][:limit])
 
     def _in_order(self, chosen, flip: bool = False):

@@ -1,18 +1,17 @@
-"""Which bases of a corpus are homologous to which: what has to be held out together.
+"""Which bases of a corpus are homologous, so that none trains a model that is tested on another.
 
-Two kinds of evidence. Sequence: k-mers that two species share on either strand and that line up
-along one diagonal (an anchor alone happens by chance, several on a diagonal do not). Names: genes
-of the same name in the annotation, whatever their sequence. Repeats say nothing about descent at a
-place, so soft-masked, low-complexity and many-copy k-mers are no anchors; what repeats leak is
-measured by the audit in `splits`.
+There are two kinds of evidence. Sequence: k-mers that two species share on either strand and that lie
+on one diagonal (one such anchor happens by chance, several on a diagonal do not). Names: genes of the
+same name in the annotation, whatever their sequence. Repeats are no evidence of descent at a position,
+so soft-masked, low-complexity and many-copy k-mers are no anchors; `audit` measures what repeats leak.
 
-Work is bounded whatever the genomes' size. Small contigs are searched with every k-mer, k just long
-enough for the sequence searched; if some are left over, all contigs are searched once more with a
-sample of 25-mers, which finds close relatives only. `Homology.limits` says so, and the report
-repeats it.
+Time and memory are bounded for genomes of any size. Small contigs are searched with every k-mer, with
+k just long enough for the sequence searched; if some contigs are left, all are searched once more with
+a sample of 25-mers, which finds close relatives only. `Homology.limits` lists what was not searched.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,19 +19,18 @@ from genojax.data import counter_random
 from genojax.data.genomes import assemblies, interval_sets, kmers
 
 EXHAUSTIVE_CONTIG = 4_000_000  # bases; contigs up to here are searched with every k-mer ...
-EXHAUSTIVE_TOTAL = (
-    16_000_000  # ... the smallest first, up to this many bases together (25 bytes each in memory)
-)
+# ... the smallest first, up to this many bases together (25 bytes each in memory)
+EXHAUSTIVE_TOTAL = 16_000_000
 SAMPLED_K = 25
-_COPIES = 4  # a k-mer with more copies in one species is a repeat
-_OCCURRENCES = 64  # in all species together: pairs grow with the square
-_FEW = 8  # species
-_PAIRS = 20_000_000  # of anchors; where close relatives make more, their common k-mers are thinned
-_NAMESAKES = 50  # genes of one name in one species; more and the name is a word such as 'tRNA'
+_MAX_COPIES = 4  # of a k-mer in one species; more make it a repeat
+_MAX_OCCURRENCES = 64  # of a k-mer in all species together: pairs grow with the square
+_FEW_SPECIES = 8  # k-mers of more species are sampled where there are too many pairs
+_MAX_PAIRS = 20_000_000  # of anchors
+_MAX_NAMESAKES = 50  # genes of one name in one species; with more it is a word such as 'tRNA'
 _BAND = 64  # bases by which insertions may move a diagonal within one match
-_REACH = 1_000  # bases between neighbouring anchors of one match
-_COVER = 30  # bases under anchors that make a match
-_MARGIN = 100  # a match goes on for a while beyond its last anchor
+_MAX_GAP = 1_000  # bases between neighbouring anchors of one match
+_MIN_COVER = 30  # bases under the anchors of a match
+_MARGIN = 100  # bases by which a match continues beyond its last anchor
 _PIECE = 4_000_000  # bases indexed at a time
 
 
@@ -40,8 +38,13 @@ _PIECE = 4_000_000  # bases indexed at a time
 class Homology:
     """The relation: `of(bases)` is everything homologous to any of them.
 
-    Matches are stored in both directions, sorted by x0: bases x0 .. x1-1 match those at x + d (same
+    Matches are stored in both directions, sorted by x0. Bases x0 .. x1-1 match those at x + d (same
     strand) or at d - x (other strand), for d between low and high.
+
+    Attributes:
+        y0, y1: ends of the contig that the matching bases lie on.
+        gene_spans: named genes on the axis, int64 [n, 2], and `gene_names` the numbers of their names.
+        limits: sentences on what was not searched.
     """
 
     axis: interval_sets.Axis
@@ -50,18 +53,19 @@ class Homology:
     low: np.ndarray
     high: np.ndarray
     same: np.ndarray  # bool: same strand
-    y0: np.ndarray  # ends of the contig that y lies on
+    y0: np.ndarray
     y1: np.ndarray
-    gene_spans: np.ndarray  # [n, 2] on the axis
-    gene_names: np.ndarray  # [n] number of the name
-    limits: tuple[str, ...]  # what was not searched, in words
+    gene_spans: np.ndarray
+    gene_names: np.ndarray
+    limits: tuple[str, ...]
 
     @property
     def matches(self) -> int:
+        """Number of matches, each counted once."""
         return len(self.x0) // 2
 
     def of(self, spans: np.ndarray) -> np.ndarray:
-        """The set of bases that match these or lie in a gene named like one that these touch (itself included)."""
+        """The bases that match these, or lie in a gene of the same name as one that these overlap."""
         parts = [interval_sets.EMPTY]
         longest = int((self.x1 - self.x0).max()) if len(self.x0) else 0
         for start, end in spans.tolist():
@@ -81,15 +85,15 @@ class Homology:
         if not len(spans) or not len(self.gene_spans):
             return interval_sets.EMPTY
         starts, ends = self.gene_spans.T
-        nearest = (
+        last = (
             np.searchsorted(spans[:, 0], ends) - 1
-        )  # the last interval that begins before the gene ends
-        touched = (nearest >= 0) & (spans[np.maximum(nearest, 0), 1] > starts)
-        return self.gene_spans[np.isin(self.gene_names, self.gene_names[touched])]
+        )  # the last interval to start before the gene ends
+        overlaps = (last >= 0) & (spans[np.maximum(last, 0), 1] > starts)
+        return self.gene_spans[np.isin(self.gene_names, self.gene_names[overlaps])]
 
 
 def find(corpus: assemblies.Corpus, axis: interval_sets.Axis) -> Homology:
-    """Search a corpus for homology between its species; see the module for what is and is not found."""
+    """Search a corpus for homology between its species; the module says what is searched for."""
     limits: list[str] = []
     gene_spans, gene_names = _genes(corpus, axis, limits)
     by_length = np.argsort(axis.lengths, kind='stable')
@@ -101,23 +105,23 @@ def find(corpus: assemblies.Corpus, axis: interval_sets.Axis) -> Homology:
     # genome; odd, so that no k-mer is its own reverse complement. Below 13 even three in a row on a
     # diagonal happen by chance.
     k = max(13, int(np.ceil(np.log2(max(total, 2)) / 2)) + 2) | 1
-    found = [_matches(axis, small, k, 1, limits)]
+    matches = [_matches(axis, small, k, 1, limits)]
     if len(small) < len(axis.lengths):
         everything = int(axis.lengths.sum())
         one_in = -(-everything // EXHAUSTIVE_TOTAL)
         limits.append(
-            f'{len(axis.lengths) - len(small)} contigs ({everything - total:,} bases) did not fit into the full '
-            f'search: they were compared by one {SAMPLED_K}-mer in {one_in} and by gene names, so distant homology of '
-            'theirs is not found'
+            f'{len(axis.lengths) - len(small)} contigs ({everything - total:,} bases) did not fit into the '
+            f'full search: they were compared by one {SAMPLED_K}-mer in {one_in} and by gene names, which '
+            'does not find distant homology'
         )
-        found.append(_matches(axis, np.arange(len(axis.lengths)), SAMPLED_K, one_in, limits))
-    columns = [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        matches.append(_matches(axis, np.arange(len(axis.lengths)), SAMPLED_K, one_in, limits))
+    columns = [np.concatenate(parts) for parts in zip(*matches, strict=True)]
     by_start = np.argsort(columns[0], kind='stable')
     return Homology(axis, *(c[by_start] for c in columns), gene_spans, gene_names, tuple(limits))
 
 
 def _genes(corpus, axis, limits) -> tuple[np.ndarray, np.ndarray]:
-    """Gene intervals on the axis and the number of their name; upper and lower case are the same name."""
+    """Gene intervals on the axis and the numbers of their names; names are compared without case."""
     numbers: dict[str, int] = {}
     spans, names = [interval_sets.EMPTY], []
     for species, member in enumerate(corpus):
@@ -126,23 +130,43 @@ def _genes(corpus, axis, limits) -> tuple[np.ndarray, np.ndarray]:
             if gene.name.strip():
                 copies.setdefault(gene.name.strip().casefold(), []).append(gene)
         for name, genes in copies.items():
-            if len(genes) > _NAMESAKES:
+            if len(genes) > _MAX_NAMESAKES:
                 limits.append(
                     f'{len(genes)} genes of {member.name} are called {genes[0].name!r}: the name is not used'
                 )
                 continue
             contigs = [axis.first[species] + gene.contig for gene in genes]
-            placed = axis.spans(contigs, [g.start for g in genes], [g.end for g in genes])
-            spans.append(placed)
-            names += [numbers.setdefault(name, len(numbers))] * len(placed)
+            on_axis = axis.spans(contigs, [g.start for g in genes], [g.end for g in genes])
+            spans.append(on_axis)
+            names += [numbers.setdefault(name, len(numbers))] * len(on_axis)
     return np.concatenate(spans), np.array(names, np.int64)
+
+
+class _Anchors(NamedTuple):
+    """Canonical k-mers, where they start on the axis, and whether they are on the other strand."""
+
+    value: np.ndarray  # uint64
+    position: np.ndarray  # int64
+    flipped: np.ndarray  # bool
+
+    def take(self, rows: np.ndarray) -> '_Anchors':
+        return _Anchors(*(column[rows] for column in self))
+
+
+class _Pairs(NamedTuple):
+    """Positions x < y of one k-mer in two species, and whether it is on the same strand in both."""
+
+    x: np.ndarray
+    y: np.ndarray
+    same: np.ndarray
 
 
 def _matches(axis, contigs, k, one_in, limits) -> tuple[np.ndarray, ...]:
     """Columns x0 x1 low high same y0 y1 of the matches between these contigs, both directions."""
-    value, place, flipped = _anchors(axis, contigs, k, one_in)
-    x, y, same = _pairs(axis, value, place, flipped, limits)
-    rows = [_clusters(axis, x, y, same, k, one_in, phase) for phase in (0, _BAND // 2)]
+    pairs = _pairs(axis, _anchors(axis, contigs, k, one_in), limits)
+    # A sample has its anchors further apart.
+    max_gap = max(_MAX_GAP, 4 * k * one_in)
+    rows = [_clusters(axis, pairs, k, max_gap, phase) for phase in (0, _BAND // 2)]
     x0, x1, low, high, same, cx, cy = (np.concatenate(parts) for parts in zip(*rows, strict=True))
     start, end = axis.starts, axis.starts + axis.lengths
     # Read from the other side, y = x + d is x = y - d, and y = d - x is x = d - y.
@@ -160,13 +184,13 @@ def _matches(axis, contigs, k, one_in, limits) -> tuple[np.ndarray, ...]:
     )  # fmt: skip
 
 
-def _anchors(axis, contigs, k, one_in) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Canonical k-mers fit to be anchors, where they start on the axis, and whether they are on the other strand."""
-    found = [(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0, bool))]
+def _anchors(axis, contigs, k, one_in) -> _Anchors:
+    """The k-mers of these contigs that may be anchors, one in `one_in` of them."""
+    anchors = [(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0, bool))]
     for contig in contigs.tolist():
-        genome = axis.corpus[axis.names[axis.species[contig]]]
+        member = axis.corpus[axis.names[axis.species[contig]]]
         local = int(axis.local[contig])
-        codes, soft = genome.codes(local), genome.soft(local)
+        codes, soft = member.codes(local), member.soft(local)
         codes = np.where(soft, np.uint8(4), codes)
         if axis.circular[contig] and len(codes) >= k:
             codes = np.concatenate([codes, codes[: k - 1]])
@@ -176,9 +200,9 @@ def _anchors(axis, contigs, k, one_in) -> tuple[np.ndarray, np.ndarray, np.ndarr
             keep = (value != kmers.NONE) & ~_simple(piece, k)
             if one_in > 1:
                 keep &= counter_random.randint(one_in, value.view(np.int64)) == 0
-            where = np.flatnonzero(keep)
-            found.append((value[where], axis.starts[contig] + first + where, flipped[where]))
-    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+            at = np.flatnonzero(keep)
+            anchors.append((value[at], axis.starts[contig] + first + at, flipped[at]))
+    return _Anchors(*(np.concatenate(parts) for parts in zip(*anchors, strict=True)))
 
 
 def _simple(codes: np.ndarray, k: int) -> np.ndarray:
@@ -191,42 +215,43 @@ def _simple(codes: np.ndarray, k: int) -> np.ndarray:
     return simple
 
 
-def _pairs(axis, value, place, flipped, limits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places x < y of the same k-mer in two species, and whether it lies on the same strand in both."""
-    by_value = np.lexsort((place, value))
-    value, place, flipped = value[by_value], place[by_value], flipped[by_value]
-    species = axis.species[axis.contig_of(place)]
-    few = _run_sizes(value, species) <= _COPIES
-    value, place, flipped, species = value[few], place[few], flipped[few], species[few]
-    common = _run_sizes(value) > _OCCURRENCES
+def _pairs(axis, anchors: _Anchors, limits: list[str]) -> _Pairs:
+    """All pairs of equal k-mers in two species, for k-mers that are not repeats."""
+    anchors = anchors.take(np.lexsort((anchors.position, anchors.value)))
+    species = axis.species[axis.contig_of(anchors.position)]
+    few = _run_sizes(anchors.value, species) <= _MAX_COPIES
+    anchors, species = anchors.take(few), species[few]
+    common = _run_sizes(anchors.value) > _MAX_OCCURRENCES
     if common.any():
         limits.append(
-            f'{len(np.unique(value[common])):,} k-mers occur more than {_OCCURRENCES} times in all species together '
-            'and were not used as anchors'
+            f'{len(np.unique(anchors.value[common])):,} k-mers occur more than {_MAX_OCCURRENCES} times '
+            'in all species together and were not used as anchors'
         )
-        value, place, flipped, species = (a[~common] for a in (value, place, flipped, species))
-    size = _run_sizes(value)
-    one_in = -(-int((size - 1).sum() // 2) // _PAIRS)
+        anchors, species = anchors.take(~common), species[~common]
+    size = _run_sizes(anchors.value)
+    one_in = -(-int((size - 1).sum() // 2) // _MAX_PAIRS)
     if one_in > 1:
-        # Only k-mers of many species: those of few are what distant homology is found by.
-        keep = (size <= _FEW) | (counter_random.randint(one_in, value.view(np.int64)) == 0)
-        value, place, flipped, species = (a[keep] for a in (value, place, flipped, species))
+        # Only k-mers of many species are sampled: those of few are the evidence of distant homology.
+        sampled = counter_random.randint(one_in, anchors.value.view(np.int64)) == 0
+        keep = (size <= _FEW_SPECIES) | sampled
+        anchors, species = anchors.take(keep), species[keep]
         limits.append(
-            f'of k-mers in more than {_FEW} species one in {one_in} was used as an anchor'
+            f'of k-mers in more than {_FEW_SPECIES} species one in {one_in} was used as an anchor'
         )
+    value, position, flipped = anchors
     pairs = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, bool))]
-    for apart in range(1, _OCCURRENCES):
+    for apart in range(1, _MAX_OCCURRENCES):
         first = np.flatnonzero(value[apart:] == value[:-apart]) if apart < len(value) else []
         if not len(first):
             break
         first = first[species[first] != species[first + apart]]
         other = first + apart
-        pairs.append((place[first], place[other], flipped[first] == flipped[other]))
-    return tuple(np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        pairs.append((position[first], position[other], flipped[first] == flipped[other]))
+    return _Pairs(*(np.concatenate(parts) for parts in zip(*pairs, strict=True)))
 
 
 def _run_sizes(*keys: np.ndarray) -> np.ndarray:
-    """For each item of sorted keys, how many share all its keys."""
+    """For each item of sorted keys, how many items have the same keys."""
     if not len(keys[0]):
         return np.zeros(0, np.int64)
     change = np.zeros(len(keys[0]) - 1, bool)
@@ -237,8 +262,9 @@ def _run_sizes(*keys: np.ndarray) -> np.ndarray:
     return np.repeat(sizes, sizes)
 
 
-def _clusters(axis, x, y, same, k, one_in, phase) -> tuple[np.ndarray, ...]:
+def _clusters(axis, pairs: _Pairs, k, max_gap, phase) -> tuple[np.ndarray, ...]:
     """Columns x0 x1 low high same contig_x contig_y of runs of anchors along a band of diagonals."""
+    x, y, same = pairs
     diagonal = np.where(same, y - x, x + y + k - 1)
     by_band = np.lexsort((x, (diagonal + phase) // _BAND, same))
     x, y, same, diagonal = x[by_band], y[by_band], same[by_band], diagonal[by_band]
@@ -247,15 +273,14 @@ def _clusters(axis, x, y, same, k, one_in, phase) -> tuple[np.ndarray, ...]:
         nothing = np.zeros(0, np.int64)
         return (nothing,) * 4 + (np.zeros(0, bool), nothing, nothing)
     band = (diagonal + phase) // _BAND
-    reach = max(_REACH, 4 * k * one_in)  # a sample has its anchors further apart
-    new = (np.diff(x) > reach) | (np.diff(x) < 0)
+    new = (np.diff(x) > max_gap) | (np.diff(x) < 0)
     for key in (same, band, cx, cy):
         new |= key[1:] != key[:-1]
     first = np.concatenate([[0], np.flatnonzero(new) + 1])
     last = np.concatenate([first[1:], [len(x)]]) - 1
     step = np.full(len(x), k)
     step[:-1][~new] = np.minimum(np.diff(x), k)[~new]
-    keep = np.add.reduceat(step, first) >= max(_COVER, 2 * k + 1)
+    keep = np.add.reduceat(step, first) >= max(_MIN_COVER, 2 * k + 1)
     low, high = np.minimum.reduceat(diagonal, first), np.maximum.reduceat(diagonal, first)
     return (
         x[first][keep], x[last][keep] + k, low[keep], high[keep],

@@ -9,23 +9,29 @@ from genojax.data.formats import labelled_table
 from genojax.data.genomes import assemblies
 from genojax.data.splits import duplicates
 
+SPLITS = labelled_table.SPLITS
+
 
 def remove_rows_in(
-    corpus: assemblies.Corpus, labelled: labelled_table.LabelledTable
+    corpus: assemblies.Corpus, table: labelled_table.LabelledTable
 ) -> tuple[labelled_table.LabelledTable, dict]:
     """The rows that do not occur in the genomes, on either strand, and a report of those that do."""
-    places, skipped = duplicates.occurrences(corpus, labelled.sequences)
-    for place in places:
-        place['line'] = int(labelled.lines[place['row']])
-        place['label'] = int(labelled.labels[place['row']])
-    keep = np.setdiff1d(np.arange(len(labelled)), [place['row'] for place in places])
-    report = {'rows': len(labelled), 'removed': places, 'rows_too_short_to_search': len(skipped)}
-    return labelled.take(keep), report
+    occurrences, skipped = duplicates.occurrences(corpus, table.sequences)
+    for one in occurrences:
+        one['line'] = int(table.lines[one['row']])
+        one['label'] = int(table.labels[one['row']])
+    rows = np.setdiff1d(np.arange(len(table)), [one['row'] for one in occurrences])
+    report = {
+        'rows': len(table),
+        'removed': occurrences,
+        'rows_too_short_to_search': len(skipped),
+    }
+    return table.take(rows), report
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RowSplit:
-    """Row numbers of each side and the leak group of every row."""
+    """Row numbers of each part, int64, and the leak group of every row."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -33,97 +39,113 @@ class RowSplit:
     groups: np.ndarray  # int64 [N]
     report: dict
 
+    def rows(self, name: str) -> np.ndarray:
+        """Row numbers of 'train', 'validation' or 'test'.
+
+        Raises:
+            ValueError: another name.
+        """
+        if name not in SPLITS:
+            raise ValueError(f'{name!r} is not one of {SPLITS}')
+        return getattr(self, name)
+
 
 def split_rows(
-    labelled: labelled_table.LabelledTable,
+    table: labelled_table.LabelledTable,
     test: float = 0.25,
     validation: float = 0.0,
     seed: int = 0,
     k: int = duplicates.K,
 ) -> RowSplit:
-    """Sides that share no k-mer on either strand, each class in the same proportion.
+    """Parts that share no k-mer on either strand, with each class in the same proportion.
 
-    A split column is kept as it is if it keeps this rule. Validation rows are drawn from the training
-    rows where the column names none.
+    A split column is used as it is, if its parts share no k-mer. Where it names no validation rows,
+    they are drawn from the training rows.
 
     Args:
-        test: share of the rows. validation: share of the rest.
+        test: share of the rows.
+        validation: share of the other rows.
 
     Raises:
-        InputError: LB08 a split column without train or test rows, LB09 one that leaks, LB10 a side
+        InputError: LB08 a split column without train or test rows, LB09 one that leaks, LB10 a part
             without a class.
     """
     if not (0 < test < 1 and 0 <= validation < 1):
         raise ValueError(f'{test=} must be within (0, 1) and {validation=} within [0, 1)')
-    group_N = duplicates.groups(labelled.sequences, k)
-    if labelled.split is not None:
-        side_N = _given_sides(labelled, group_N)
-        if validation and not (side_N == 1).any():
-            rows = np.flatnonzero(side_N == 0)
-            side_N[rows] = duplicates.assign_groups(
-                group_N[rows], labelled.labels[rows], (1 - validation, validation), seed
-            )
-    else:
+    group_N = duplicates.groups(table.sequences, k)
+    if table.split is None:
         shares = ((1 - test) * (1 - validation), (1 - test) * validation, test)
-        side_N = duplicates.assign_groups(group_N, labelled.labels, shares, seed)
-    rows = [np.flatnonzero(side_N == side) for side in range(3)]
-    for name, part in zip(labelled_table.SPLITS, rows, strict=True):
-        required = name != 'validation' or validation > 0
-        if required and len(np.unique(labelled.labels[part])) < labelled.classes:
+        part_N = duplicates.assign_groups(group_N, table.labels, shares, seed)
+    else:
+        part_N = _column_parts(table, group_N)
+        if validation and not (part_N == 1).any():
+            rows = np.flatnonzero(part_N == 0)
+            part_N[rows] = duplicates.assign_groups(
+                group_N[rows], table.labels[rows], (1 - validation, validation), seed
+            )
+    rows_of = {name: np.flatnonzero(part_N == part) for part, name in enumerate(SPLITS)}
+    _check_classes(table, rows_of, [name for name in SPLITS if name != 'validation' or validation])
+    return RowSplit(**rows_of, groups=group_N, report=_report(table, rows_of, group_N, k))
+
+
+def _check_classes(
+    table: labelled_table.LabelledTable, rows_of: dict[str, np.ndarray], names: list[str]
+) -> None:
+    for name in names:
+        rows = rows_of[name]
+        if len(np.unique(table.labels[rows])) < table.classes:
             raise errors.InputError(
                 'LB10',
-                f'the {name} side has {len(part)} of {len(labelled)} rows and lacks a class',
-                path=labelled.source,
-                fix='more rows, or a larger share for that side',
+                f'the {name} part has {len(rows)} of {len(table)} rows and lacks a class',
+                path=table.source,
+                fix='more rows, or a larger share for that part',
             )
-    return RowSplit(*rows, group_N, _split_report(labelled, rows, group_N, k))
 
 
-def _given_sides(labelled: labelled_table.LabelledTable, group_N: np.ndarray) -> np.ndarray:
-    side_N = np.array([labelled_table.SPLITS.index(word) for word in labelled.split.tolist()])
-    for side in (0, 2):
-        if not (side_N == side).any():
+def _column_parts(table: labelled_table.LabelledTable, group_N: np.ndarray) -> np.ndarray:
+    """The part of every row by the split column, as a number in `SPLITS`, int64 [N]."""
+    part_N = np.array([SPLITS.index(word) for word in table.split.tolist()])
+    for part in (0, 2):
+        if not (part_N == part).any():
             raise errors.InputError(
-                'LB08',
-                f'the split column has no {labelled_table.SPLITS[side]} row',
-                path=labelled.source,
+                'LB08', f'the split column has no {SPLITS[part]} row', path=table.source
             )
-    crossing = side_N != side_N[group_N]  # a group is named after its first row
+    crossing = part_N != part_N[group_N]  # a group is named after its first row
     if crossing.any():
         row = int(np.argmax(crossing))
         other = int(group_N[row])
         raise errors.InputError(
             'LB09',
-            f'{np.unique(group_N[crossing]).size} leak groups lie on several sides of the split column, one of them '
-            f'with line {labelled.lines[other]} ({labelled_table.SPLITS[side_N[other]]}) and this line ({labelled_table.SPLITS[side_N[row]]})',
-            path=labelled.source,
-            line=int(labelled.lines[row]),
+            f'{np.unique(group_N[crossing]).size} leak groups have rows in several parts of the split '
+            f'column, one of them line {table.lines[other]} ({SPLITS[part_N[other]]}) and this line '
+            f'({SPLITS[part_N[row]]})',
+            path=table.source,
+            line=int(table.lines[row]),
             fix='delete the split column to get a leak-free split',
         )
-    return side_N
+    return part_N
 
 
-def _split_report(
-    labelled: labelled_table.LabelledTable, rows: list[np.ndarray], group_N: np.ndarray, k: int
+def _report(
+    table: labelled_table.LabelledTable, rows_of: dict[str, np.ndarray], group_N: np.ndarray, k: int
 ) -> dict:
-    """What was split how, and the leak counted afresh: rows scored that share a k-mer with a row fitted."""
-    fitted = [labelled.sequences[row] for row in rows[0].tolist()]
+    """Sizes of the parts, and the leak counted anew: rows that share a k-mer with a training row."""
+    train = [table.sequences[row] for row in rows_of['train'].tolist()]
     count = np.bincount(group_N, minlength=len(group_N))
     report = {
         'k': k,
         'strands': 2,
-        'source': 'split column' if labelled.split is not None else 'leak groups',
+        'source': 'split column' if table.split is not None else 'leak groups',
         'groups': int((count > 0).sum()),
         'rows_with_a_relative': int(count[count > 1].sum()),
         'rows': {},
         'rows_sharing_a_kmer_with_train': {},
     }
-    for name, part in zip(labelled_table.SPLITS, rows, strict=True):
-        by_class = np.bincount(labelled.labels[part], minlength=labelled.classes)
+    for name, rows in rows_of.items():
+        by_class = np.bincount(table.labels[rows], minlength=table.classes)
         report['rows'][name] = by_class.tolist()
         if name != 'train':
-            scored = [labelled.sequences[row] for row in part.tolist()]
-            report['rows_sharing_a_kmer_with_train'][name] = int(
-                duplicates.shared(scored, fitted, k).sum()
-            )
+            sequences = [table.sequences[row] for row in rows.tolist()]
+            shared = duplicates.shared(sequences, train, k)
+            report['rows_sharing_a_kmer_with_train'][name] = int(shared.sum())
     return report

@@ -97,7 +97,7 @@ def test_one_track_agrees_with_numpy():
 def fitted(folder, rule=None):
     one = source(folder, rule)
     parts = one.organism.parts
-    held = parts['valid']
+    held = parts['test']
     still = np.zeros(len(held), np.int64)
     truth = one.rows(held, still.astype(bool), still)[1]
     found = baselines.fit_all(one, held, parts['train'])
@@ -127,7 +127,7 @@ def test_accessibility_helps_the_baseline_that_is_given_it(folder):
 
 def test_baselines_never_see_the_held_out_coverage(folder):
     one, _, found = fitted(folder)
-    held = one.organism.parts['valid']
+    held = one.organism.parts['test']
     blank = dataclasses.replace(held, target_NPC=np.zeros_like(held.target_NPC))
     again = baselines.fit_all(one, blank, one.organism.parts['train'])
     for name, baseline in found.items():
@@ -136,7 +136,7 @@ def test_baselines_never_see_the_held_out_coverage(folder):
 
 def test_baselines_predict_the_same_of_either_strand(folder):
     one, _, found = fitted(folder)
-    held = one.organism.parts['valid']
+    held = one.organism.parts['test']
     other = dataclasses.replace(held, codes_NL=dna.reverse_complement(held.codes_NL))
     again = baselines.fit_all(one, other, one.organism.parts['train'])
     for name, baseline in found.items():
@@ -175,7 +175,7 @@ def test_the_real_baselines_find_open_chromatin_from_sequence(real_data):
     )
     feed = feeds.open_feed(config, 0, nucleotide.NucleotideTokenizer(), real_data)
     one: batches.Source = feed.sources[0]
-    held = one.organism.parts['valid']
+    held = one.organism.parts['test']
     still = np.zeros(len(held), np.int64)
     truth = one.rows(held, still.astype(bool), still)[1]
     views = [one.rows(one.organism.parts['train'], np.full(45, flip), np.zeros(45, int)) for flip in (False, True)]  # fmt: skip
