@@ -1,9 +1,9 @@
 """Configs as data: frozen dataclasses to and from plain dictionaries, all mistakes in one error.
 
-Where a field allows several config classes, the dictionary's `kind` selects one by name. The classes
-are those of the annotation, a union of dataclasses with a field `kind: Literal['name']`, or those
-of an open base class: a class with a classmethod `config_kinds() -> dict[str, type]`. Nothing else
-in a config names code.
+Where a field allows several config classes, the dictionary's `kind` selects one by name. The
+classes are those of the annotation, a union of dataclasses with a field `kind: Literal['name']`, or
+those of an open base class: a class with a classmethod `config_kinds() -> dict[str, type]`. Nothing
+else in a config names code.
 """
 
 import dataclasses

@@ -130,7 +130,7 @@ SOFT_SHIFT = 3
 
 
 class Gene(NamedTuple):
-    """A gene: bases start .. end - 1 of a contig; on a circular contig, `end` may exceed its length."""
+    """A gene: bases start .. end - 1 of a contig; `end` may exceed the length of a circular one."""
 
     name: str
     contig: int  # index of the contig

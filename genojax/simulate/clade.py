@@ -46,7 +46,7 @@ class SimulationConfig:
     # Newick, branch lengths in substitutions per neutral base; '': a default tree of `species` tips
     tree: str = ''
     repeat_fraction: float = 0.45  # of the bases of a genome, soft-masked
-    # Mark chromosome 4 as held out in genomes.tsv. It is homologous only to the other species'
+    # Mark chromosome 4 as test data in genomes.tsv. It is homologous only to the other species'
     # chromosome 4.
     hold_out: bool = True
     task_rows: int = 5_500  # of promoters/promoters.tsv, half of them promoters; 0 writes no task

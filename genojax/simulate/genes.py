@@ -17,12 +17,14 @@ from genojax.simulate import grammar as grammars
 
 # Standard genetic code, codons in the order of base codes ACGT, third base fastest.
 AMINO_ACIDS = 'KNKNTTTTRSRSIIMIQHQHPPPPRRRRLLLLEDEDAAAAGGGGVVVV*Y*YSSSS*CWCLFLF'
+# Relative frequencies of the amino acids.
 _PROTEIN = {
     'A': 7.0, 'R': 5.5, 'N': 4.0, 'D': 5.0, 'C': 2.2, 'Q': 4.5, 'E': 7.0, 'G': 6.5, 'H': 2.5,
-    'I': 4.5, 'L': 10.0, 'K': 6.0, 'M': 2.2, 'F': 3.8, 'P': 6.0, 'S': 8.0, 'T': 5.4, 'W': 1.3, 'Y': 2.8, 'V': 6.0,
+    'I': 4.5, 'L': 10.0, 'K': 6.0, 'M': 2.2, 'F': 3.8, 'P': 6.0, 'S': 8.0, 'T': 5.4, 'W': 1.3,
+    'Y': 2.8, 'V': 6.0,
 }  # fmt: skip
 _THIRD_BASE = np.array([0.7, 1.4, 1.3, 0.8])  # relative weight of A, C, G, T in synonymous codons
-_CPG_WEIGHT = 0.4  # of codons that contain or complete a CpG, which is rare in vertebrates
+_CPG_WEIGHT = 0.4  # relative weight of codons that contain CpG, which is rare in vertebrates
 _STOPS = [codon for codon in range(64) if AMINO_ACIDS[codon] == '*']
 MIN_CODING_EXON = 30  # bases of coding sequence per exon
 ENHANCER_SITES = ('ETS', 'CRE', 'Ebox', 'GC_box')  # besides AP1, which every enhancer has
@@ -47,7 +49,7 @@ def bases_of(codons: np.ndarray) -> np.ndarray:
 
 
 def gene(rng: np.random.Generator, grammar: grammars.Grammar, index: int) -> segments.Segment:
-    """Gene number `index`, with the unconstrained flank that a CpG island has before it."""
+    """Gene number `index`; a CpG island promoter is preceded by a flank of island DNA."""
     promoter, class_name = _promoter(rng, grammar, index)
     island = class_name == 'CpG_island'
     chain, constraint = background.GENOME, segments.Constraint.SLOW
