@@ -1,136 +1,194 @@
-"""The recipe: one dataclass tree that says everything about a run, and what it builds."""
+"""An experiment: the config of a run, and the model and tasks that it describes.
+
+Everything here follows from the config alone: no file is opened, except a tokenizer's.
+"""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import ml_collections
-import numpy as np
 from flax import struct
 from flax.core import meta
 
-from genojax import config, models, sharding, tokenizers
+from genojax import config, errors, models, sharding, tokenizers
 from genojax import optim as optimizers
-from genojax.tasks import feeds
-from genojax.tasks.classification import objective as classify
-from genojax.tasks.coverage import objective as tracks
-from genojax.tasks.masked_lm import objective as mlm
+from genojax.metrics import MetricState
+from genojax.tasks import TaskConfig
+from genojax.tasks.base import Task
+from genojax.typing import Array, Batch
 
 TokenizerConfig = tokenizers.TokenizerConfig
-make_tokenizer = tokenizers.make
-
-_DATA_OF = {'mlm': 'genomes', 'classify': 'labelled', 'tracks': 'tracks'}  # objective -> data
 
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """One run. `init_from` is another run's workdir or a converted model, whose parameters this one starts from."""
+    """One run: a model, its tokenizer, and the tasks that train it together.
+
+    The loss is the sum of the tasks' losses, each times its `weight`. Every task has its own data
+    and batch size.
+    """
 
     model: models.ModelConfig
-    objective: mlm.MlmConfig | classify.ClassifyConfig | tracks.TracksConfig
-    data: feeds.GenomesConfig | feeds.LabelledConfig | feeds.TracksConfig
+    tasks: dict[str, TaskConfig]  # by name
     steps: int
     tokenizer: TokenizerConfig = TokenizerConfig()
     optim: optimizers.OptimConfig = optimizers.OptimConfig()
     mesh: sharding.MeshConfig = sharding.MeshConfig()
     seed: int = 0
+    # Another run's workdir or a converted model, whose model parameters this run starts from.
     init_from: str = ''
+    # Task whose validation metric selects the best checkpoint; may be empty with a single task.
+    select_by: str = ''
     log_every: int = 50  # steps
-    eval_every: int = 500
-    save_every: int = 500
-    keep: int = 2  # newest checkpoints that stay; the best one stays too
+    validate_every: int = 500  # steps
+    save_every: int = 500  # steps
+    keep: int = 2  # number of newest checkpoints kept; the best one is kept too
 
     def __post_init__(self):
-        if _DATA_OF[self.objective.kind] != self.data.kind:
-            pairs = ', '.join(f'{of!r} needs {data!r}' for of, data in _DATA_OF.items())
-            raise ValueError(f'objective and data do not go together: {pairs}')
-        if self.objective.kind == 'mlm' and not self.model.has_lm_head:
+        # Sorted, so that a config means the same in any order of its tasks.
+        object.__setattr__(self, 'tasks', dict(sorted(self.tasks.items())))
+        if not self.tasks:
+            raise ValueError('tasks is empty: an experiment needs at least one task')
+        for name in self.tasks:
+            if not name.isidentifier():
+                raise ValueError(f'task name {name!r} must be letters, digits and underscores')
+        if self.select_by not in ('', *self.tasks):
+            raise ValueError(f'{self.select_by=} is not one of the tasks {list(self.tasks)}')
+        if not self.select_by and len(self.tasks) > 1:
             raise ValueError(
-                f"objective 'mlm' needs a model that scores every token, and this {self.model.kind!r} does not"
+                f'select_by is empty: name the task of {list(self.tasks)} whose validation metric '
+                'selects the checkpoint'
             )
-        if self.tokenizer.kind != 'bpe' or self.tokenizer.file:
-            self._refuse_other_ids(make_tokenizer(self.tokenizer))
-        for name in ('steps', 'log_every', 'eval_every', 'save_every', 'keep'):
+        for name in ('steps', 'log_every', 'validate_every', 'save_every', 'keep'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
+        if self.tokenizer.kind != 'bpe' or self.tokenizer.file:
+            mistakes = misfits(self)
+            if mistakes:
+                raise ValueError('; '.join(mistakes))
 
-    def _refuse_other_ids(self, tokenizer) -> None:
-        wrong = self.model.input_spec().mismatches(tokenizer)
-        if wrong:
-            raise ValueError('; '.join(wrong))
-
-
-Objective = mlm.Mlm | classify.Classify | tracks.Tracks
+    @property
+    def selecting_task(self) -> str:
+        """The task that selects the checkpoint."""
+        return self.select_by or next(iter(self.tasks))
 
 
 class TrainState(struct.PyTreeNode):
-    """Everything that changes while training. `extra` holds the model's untrained collections."""
+    """Everything that changes while training.
 
-    step: Any  # int32 scalar
+    Attributes:
+        step: number of steps done, int32 scalar.
+        params: {'model': the shared model's, 'heads': {task name: its head's}}.
+        extra: the model's untrained collections, such as batch statistics.
+        opt_state: of the optimizer.
+    """
+
+    step: Any
     params: Any
     extra: Any
     opt_state: Any
 
 
 def from_config(values: Mapping[str, Any]) -> Experiment:
-    """The experiment that a ConfigDict or a dictionary means; every mistake in one UsageError."""
+    """The experiment that a ConfigDict or a dictionary describes.
+
+    Raises:
+        UsageError: with every mistake, one per line.
+    """
     if isinstance(values, ml_collections.ConfigDict):
         values = values.to_dict()
+    for old in ('objective', 'data'):
+        if old in values and 'tasks' not in values:
+            raise errors.UsageError(
+                f'the config has a field {old!r} of an earlier version, where a run had one '
+                'objective. Fix: describe it as tasks={NAME: ...}, as the files in configs/ do'
+            )
     return config.from_dict(Experiment, values)
 
 
 def to_config(experiment: Experiment) -> ml_collections.ConfigDict:
-    """The ConfigDict that a file in `configs/` returns, so that any field can be overridden by a flag."""
+    """The ConfigDict that a file in `configs/` returns; every field of it can be overridden."""
     return ml_collections.ConfigDict(config.to_dict(experiment), convert_dict=True)
 
 
-def build(
-    experiment: Experiment,
-    species: tuple[str, ...] = (),
-    track_means: Mapping[str, np.ndarray] | None = None,
-) -> Objective:
-    """The objective, which holds the model.
-
-    Args:
-        species: names in the order of a batch's numbers.
-        track_means: of objective 'tracks' (see there).
-    """
+def build_tasks(experiment: Experiment) -> dict[str, Task]:
+    """The tasks by name, all on one model; none has opened its data."""
     model = models.build(experiment.model)
-    tokenizer = make_tokenizer(experiment.tokenizer)
-    match experiment.objective:
-        case mlm.MlmConfig():
-            return mlm.Mlm(experiment.objective, model, tokenizer, species)
-        case classify.ClassifyConfig():
-            return classify.Classify(experiment.objective, model, tokenizer)
-        case tracks.TracksConfig():
-            return tracks.Tracks(experiment.objective, model, tokenizer, species, track_means)
+    tokenizer = tokenizers.make(experiment.tokenizer)
+    return {
+        name: task_config.build(name, model, tokenizer)
+        for name, task_config in experiment.tasks.items()
+    }
 
 
-def init_boxed(experiment: Experiment, objective, key: jax.Array, batch) -> TrainState:
-    """A fresh state whose parameters are boxed with their logical axes."""
-    variables = dict(objective.init(key, batch))
-    params = variables.pop('params')
-    transform = optimizers.make(experiment.optim, experiment.steps)
-    return TrainState(
-        jax.numpy.zeros((), jax.numpy.int32), params, variables, transform.init(params)
-    )
+def misfits(experiment: Experiment) -> list[str]:
+    """Why the parts of an experiment do not fit each other, one line per mistake."""
+    tokenizer = tokenizers.make(experiment.tokenizer)
+    lines = experiment.model.input_spec().mismatches(tokenizer)
+    if lines:
+        return lines  # a task may rely on a model that reads its tokenizer
+    return [line for task in build_tasks(experiment).values() for line in task.misfits()]
 
 
-def init_state(experiment: Experiment, objective, key: jax.Array, batch) -> TrainState:
-    """A fresh state of plain arrays."""
-    return meta.unbox(init_boxed(experiment, objective, key, batch))
-
-
-def abstract(experiment: Experiment, objective, batch, mesh: jax.sharding.Mesh) -> TrainState:
-    """The state as ShapeDtypeStructs with their shardings: nothing is computed.
+def init_boxed(
+    experiment: Experiment, tasks: Mapping[str, Task], key: Array, batches: Mapping[str, Batch]
+) -> TrainState:
+    """A fresh state whose parameters are boxed with their logical axes.
 
     Args:
-        batch: arrays or ShapeDtypeStructs of one batch.
+        batches: one batch per task.
     """
-    boxed = jax.eval_shape(
-        lambda key, batch: init_boxed(experiment, objective, key, batch), jax.random.key(0), batch
-    )
+    first = next(iter(tasks.values()))
+    inputs = first.model_inputs(batches[first.name])
+    variables = dict(first.model.init(key, jnp.asarray(batches[first.name]['tokens']), **inputs))
+    model_params = variables.pop('params')
+    heads = {}
+    for number, (name, task) in enumerate(tasks.items()):
+        if task.head is None:
+            continue
+        unboxed = meta.unbox({'model': model_params})
+        features, _ = task.apply_model(unboxed, meta.unbox(variables), batches[name])
+        heads[name] = task.init_head(jax.random.fold_in(key, number), features)
+    params = {'model': model_params, 'heads': heads}
+    transform = optimizers.make(experiment.optim, experiment.steps)
+    return TrainState(jnp.zeros((), jnp.int32), params, variables, transform.init(params))
+
+
+def init_state(
+    experiment: Experiment, tasks: Mapping[str, Task], key: Array, batches: Mapping[str, Batch]
+) -> TrainState:
+    """A fresh state of plain arrays."""
+    return meta.unbox(init_boxed(experiment, tasks, key, batches))
+
+
+def abstract(
+    experiment: Experiment,
+    mesh: jax.sharding.Mesh | None = None,
+    tasks: Mapping[str, Task] | None = None,
+) -> TrainState:
+    """The state as ShapeDtypeStructs with shardings: no file is opened, nothing is computed.
+
+    Args:
+        mesh: of this machine's devices by default.
+        tasks: those of the experiment, bound to their data; by default unbound ones.
+
+    Raises:
+        UsageError: a task leaves a size to its data, or the model does not fit its input.
+    """
+    mesh = sharding.make_mesh(experiment.mesh) if mesh is None else mesh
+    tasks = build_tasks(experiment) if tasks is None else tasks
+    specs = {name: task.batch_spec() for name, task in tasks.items()}
+    try:
+        boxed = jax.eval_shape(
+            lambda key, batches: init_boxed(experiment, tasks, key, batches),
+            jax.random.key(0),
+            specs,
+        )
+    except (ValueError, NotImplementedError) as error:
+        raise errors.UsageError(f'the model does not fit its data: {error}') from error
     shardings = sharding.variable_shardings(boxed, mesh)
     return jax.tree.map(
         lambda leaf, where: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where),
@@ -139,5 +197,27 @@ def abstract(experiment: Experiment, objective, batch, mesh: jax.sharding.Mesh) 
     )
 
 
+def joint_loss(
+    tasks: Mapping[str, Task], params, extra, batches: Mapping[str, Batch], key: Array, train=True
+):
+    """The weighted sum of the tasks' losses, and `(extra, {'TASK/METRIC': MetricState})`.
+
+    Task i of several uses the key `fold_in(key, i)`, the first one `key` itself. Untrained
+    collections pass through the tasks in order.
+    """
+    total, states = jnp.zeros(()), {}
+    for number, (name, task) in enumerate(tasks.items()):
+        task_key = jax.random.fold_in(key, number) if number else key
+        loss, (extra, parts) = task.loss(params, extra, batches[name], task_key, train)
+        total += task.config.weight * loss
+        states |= {f'{name}/{metric}': state for metric, state in parts.items()}
+    states['loss'] = MetricState(total, jnp.ones_like(total))
+    return total, (extra, states)
+
+
 def count_parameters(state: TrainState) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(state.params))
+
+
+def parameter_bytes(state: TrainState) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state.params))

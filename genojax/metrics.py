@@ -298,3 +298,9 @@ def _ratio(over, under):
 
 def _float_if_single(value, weights):
     return float(value) if weights is None else value
+
+
+def format_interval(estimate, digits: int = 3) -> str:
+    """`0.912 (0.890 to 0.931)` for [value, low, high]."""
+    value, low, high = (f'{float(number):.{digits}f}' for number in estimate)
+    return f'{value} ({low} to {high})'

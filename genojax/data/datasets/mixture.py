@@ -17,16 +17,15 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from genojax import dna, errors, typing
-from genojax.data import counter_random
-from genojax.data.datasets import order, species_weights
+from genojax import dna, errors
+from genojax.data.datasets import base, species_weights
 from genojax.data.genomes import assemblies, windows
+from genojax.typing import Batch
 
 _FOREVER = 2**50  # steps
 _BLOCK_WINDOWS, _BLOCK_BASES = 1024, 2**20  # made at a time where steps are smaller
 _PIECE = 2**18  # bases assembled at a time: what a core's cache holds
-# Purposes of random bits; one word each so that they never share a stream.
-_SHUFFLE, _FLIP, _SHIFT = 1, 2, 3
+_STREAMS = {'shuffle': 1, 'flip': 2, 'shift': 3}  # numbers of streams of random bits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +84,7 @@ class Mixture:
         seed: int,
     ):
         self.corpus, self.config, self.seed = corpus, config, seed
+        self._order = base.RowOrder(seed, **_STREAMS)
         bases = {name: part.bases for name, part in parts.items()}
         self.shares = species_weights.resolve(
             config.weights, corpus.species, config.leave_out, config.rest, bases
@@ -118,9 +118,7 @@ class Mixture:
         member = self._table_P[slot]
         nth = table * self._quota_S[member] + self._nth_P[slot]
         size = self._size_S[member]
-        epoch, place = np.divmod(nth, size)
-        window = order.permute(place, size, self.seed, _SHUFFLE, self._number_S[member], epoch)
-        return member, window
+        return member, self._order.rows(nth, size, self._number_S[member])
 
     def drawn(self, draws: int) -> dict[str, int]:
         """How many of the first `draws` draws each species has."""
@@ -149,29 +147,29 @@ class Mixture:
             )
         return rows
 
-    def batch(self, step: int, tokenizer, host: tuple[int, int] = (0, 1)) -> typing.Batch:
-        """Rows host[0], host[0] + host[1], ... of the batch of one step (0 is the first)."""
-        rows, steps = self._block(host)
+    def batch(self, step: int, tokenizer, shard: base.Shard = base.Shard()) -> Batch:
+        """One host's rows of the batch of a step; the first step is 0."""
+        rows, steps = self._block(shard)
         block, place = divmod(int(step), steps)
         mine = slice(place * rows, (place + 1) * rows)
-        drawn = (column[mine] for column in self._drawn(block, steps, host))
+        drawn = (column[mine] for column in self._drawn(block, steps, shard))
         return assemble(self.corpus, *drawn, self.config.length, tokenizer)
 
-    def _block(self, host: tuple[int, int]) -> tuple[int, int]:
+    def _block(self, shard: base.Shard) -> tuple[int, int]:
         """A host's rows in a step, and how many steps are made at a time: small batches are mostly overhead."""
-        rows = len(range(host[0], self.config.batch_size, host[1]))
+        rows = len(shard.rows(self.config.batch_size))
         most = min(_BLOCK_WINDOWS, _BLOCK_BASES // self.config.length)
         return rows, max(1, most // max(rows, 1))
 
-    def steps(self, block: int, tokenizer, host: tuple[int, int]) -> typing.Batch:
+    def steps(self, block: int, tokenizer, shard: base.Shard) -> Batch:
         """The batches of a block of steps, one behind the other."""
-        drawn = self._drawn(block, self._block(host)[1], host)
+        drawn = self._drawn(block, self._block(shard)[1], shard)
         return assemble(self.corpus, *drawn, self.config.length, tokenizer)
 
-    def _draw_block(self, block: int, steps: int, host: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    def _draw_block(self, block: int, steps: int, shard: base.Shard) -> tuple[np.ndarray, ...]:
         """Species, contig, start, real bases and strand of a host's rows in a block of steps."""
         config = self.config
-        row = np.arange(host[0], config.batch_size, host[1])
+        row = shard.rows(config.batch_size)
         step = block * steps + np.arange(steps)
         index = (step[:, None] * config.batch_size + row).reshape(-1)
         member, window = self.draw(index)
@@ -182,44 +180,33 @@ class Mixture:
         if config.shift:
             low = np.minimum(self._columns['before'][chosen], config.shift)
             high = np.minimum(self._columns['after'][chosen], config.shift)
-            start = start + counter_random.randint(low + high + 1, self.seed, _SHIFT, index) - low
+            start = start + self._order.shifts(index, low, high)
         flip = np.zeros(len(index), bool)
         if config.reverse_complement:
-            flip = counter_random.randint(2, self.seed, _FLIP, index) == 1
+            flip = self._order.flips(index)
         return self._number_S[member], contig, start, valid, flip
 
-    def dataset(self, tokenizer, host: tuple[int, int] = (0, 1)):
-        """A `grain.MapDataset` whose element number `step` is this host's part of that step's batch."""
-        return self._dataset(lambda step: self.batch(step, tokenizer, host), host)
-
-    def _dataset(self, element: Callable[[int], typing.Batch], host: tuple[int, int]):
+    def _dataset(self, element: Callable[[int], Batch]):
         import absl.flags
         import grain
 
-        if host[1] < 1 or not 0 <= host[0] < host[1]:
-            raise ValueError(f'{host=} is not (index, count)')
-        if self.config.batch_size % host[1]:
-            raise errors.InputError(
-                'MX09',
-                f'{self.config.batch_size} windows a step do not divide over {host[1]} hosts',
-            )
         if not absl.flags.FLAGS.is_parsed():
-            absl.flags.FLAGS.mark_as_parsed()  # grain asks for a flag even where no command line was parsed
+            absl.flags.FLAGS.mark_as_parsed()  # grain reads a flag even without a command line
         return grain.MapDataset.source(_Elements(element, self.fingerprint))
 
-    def batches(self, tokenizer, host: tuple[int, int] = (0, 1), start_step: int = 0) -> 'Batches':
+    def batches(self, tokenizer, shard: base.Shard = base.Shard(), start_step: int = 0) -> 'Batches':
         """This host's batches from `start_step` on, prepared ahead in threads; close it.
 
         Its state is the step: `{'next_index': step}`.
         """
         import grain
 
-        steps = self._block(host)[1]
+        steps = self._block(shard)[1]
         options = grain.ReadOptions(
             num_threads=self.config.threads,
             prefetch_buffer_size=max(self.config.threads, -(-self.config.ahead // steps)),
         )
-        blocks = self._dataset(lambda block: self.steps(block, tokenizer, host), host)
+        blocks = self._dataset(lambda block: self.steps(block, tokenizer, shard))
         iterator = Batches(iter(blocks.to_iter_dataset(options)), steps)
         iterator.set_state({'next_index': int(start_step)})
         return iterator
@@ -242,13 +229,13 @@ class Mixture:
 class _Elements:
     """A random-access source for grain, without end."""
 
-    def __init__(self, element: Callable[[int], typing.Batch], name: str):
+    def __init__(self, element: Callable[[int], Batch], name: str):
         self.element, self.name = element, name
 
     def __len__(self) -> int:
         return _FOREVER
 
-    def __getitem__(self, number) -> typing.Batch:
+    def __getitem__(self, number) -> Batch:
         return self.element(int(number))
 
     def __repr__(self) -> str:
@@ -268,7 +255,7 @@ class Batches:
     def __iter__(self) -> 'Batches':
         return self
 
-    def __next__(self) -> typing.Batch:
+    def __next__(self) -> Batch:
         place = self._step % self._steps
         if place == 0 or self._held is None:
             self._held = next(self._blocks)
@@ -308,7 +295,7 @@ def assemble(
     flip_B: np.ndarray,
     length: int,
     tokenizer,
-) -> typing.Batch:
+) -> Batch:
     """A batch of windows.
 
     `tokens` int32 [B, T] with [CLS] and [SEP], `bases` uint8 [B, L] (4 past the end of a short
@@ -359,39 +346,23 @@ def _mirrored(x_BL: np.ndarray) -> np.ndarray:
     return x_BL.view(np.uint64)[:, ::-1].byteswap().view(np.uint8)
 
 
-def eval_batches(
+def in_order(
     corpus: assemblies.Corpus,
     parts: Mapping[str, windows.Windows],
     config: MixtureConfig,
     tokenizer,
-) -> Iterator[typing.Batch]:
-    """All windows once, in corpus order, as they stand on the forward strand.
+    shard: base.Shard = base.Shard(),
+) -> Iterator[Batch]:
+    """All windows once, in corpus order, from the forward strand.
 
-    `weight` float32 [B] is 1, and 0 for the rows that fill up the last batch (copies of its last
-    window).
+    `weight` float32 [B] is 1, and 0 for the filler rows of the last batch.
     """
-    columns = []
-    for number, name in enumerate(corpus.species):
-        if name in parts:
-            part = parts[name]
-            columns.append(
-                np.stack(
-                    [
-                        np.full(len(part), number),
-                        part.contig.astype(np.int64),
-                        part.start,
-                        part.valid.astype(np.int64),
-                    ]
-                )
-            )
-    rows = np.concatenate([np.zeros((4, 0), np.int64), *columns], axis=1)
-    for first in range(0, rows.shape[1], config.batch_size):
-        piece = rows[:, first : first + config.batch_size]
-        filler = config.batch_size - piece.shape[1]
-        weight = np.ones(config.batch_size, np.float32)
-        if filler:
-            weight[-filler:] = 0.0
-            piece = np.concatenate([piece, np.repeat(piece[:, -1:], filler, axis=1)], axis=1)
-        flip = np.zeros(config.batch_size, bool)
-        batch = assemble(corpus, *piece, flip, config.length, tokenizer)
-        yield {**batch, 'weight': weight}
+    columns = [
+        np.stack([np.full(len(part), number), part.contig, part.start, part.valid]).astype(np.int64)
+        for number, part in ((n, parts[name]) for n, name in enumerate(corpus.species) if name in parts)
+    ]
+    window_4N = np.concatenate([np.zeros((4, 0), np.int64), *columns], axis=1)
+    for row_B, weight_B in base.in_order(window_4N.shape[1], config.batch_size, shard):
+        flip_B = np.zeros(len(row_B), bool)
+        batch = assemble(corpus, *window_4N[:, row_B], flip_B, config.length, tokenizer)
+        yield {**batch, 'weight': weight_B}

@@ -1,0 +1,1 @@
+"""Classification of labelled sequences, such as promoters."""

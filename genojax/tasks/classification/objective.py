@@ -1,59 +1,66 @@
-"""Classification of sequences: dropout and a linear map of the model's token vectors, trained by cross-entropy.
+"""Classification of sequences: dropout and a linear map of the model's vectors, cross-entropy.
 
-A row has one class of several ('softmax'), or several labels that are each 0 or 1 ('sigmoid': Basset's 164 cell types).
+A row has one class of several ('softmax'), or several labels that are each 0 or 1 ('sigmoid':
+Basset's 164 cell types).
 """
 
 import dataclasses
+import functools
+import pathlib
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
-from genojax import metrics
-from genojax.models import coordinates, inputs
+from genojax import errors, metrics
+from genojax.models.features import Features
 from genojax.nn import blocks
-from genojax.tokenizers import base
+from genojax.tasks import base
+from genojax.tasks.classification import dataset, evaluate
 from genojax.typing import Array, Batch, Float, Int
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassifyConfig:
-    """`pool` says what is classified.
+class ClassificationConfig(base.TaskConfig):
+    """What is classified, and the data.
 
-    'mean': the mean of the token vectors. 'first': the first token's vector ([CLS]). 'positions': the mean, plus every
-    token's vector by weights of its position's own, which start at zero; for rows of one length that are aligned to
+    `pool` names the vectors that the linear map takes. 'mean': the mean of the token vectors.
+    'first': the first token's vector ([CLS]). 'positions': the mean, and every token's vector by
+    weights of its own position that start at zero; for rows of one length that are aligned to
     something, such as a transcription start.
-    `loss` says what a label is: 'softmax', one class of `classes`; 'sigmoid', `classes` numbers that are 0 or 1 (for
-    batches made in Python: a labelled table has one class a row).
+    `loss`: 'softmax', one class of `classes`; 'sigmoid', `classes` labels of 0 or 1 (for batches
+    made in Python: a labelled table has one class per row).
     """
 
-    kind: Literal['classify'] = 'classify'
+    kind: Literal['classification'] = 'classification'
     classes: int = 2
     pool: Literal['mean', 'first', 'positions'] = 'mean'
     dropout: float = 0.1
     loss: Literal['softmax', 'sigmoid'] = 'softmax'
+    data: dataset.LabelledDataConfig = dataset.LabelledDataConfig()
 
     def __post_init__(self):
+        super().__post_init__()
         if self.classes < 2:
             raise ValueError(f'{self.classes=} must be at least 2')
         if not 0 <= self.dropout < 1:
             raise ValueError(f'{self.dropout=} must be in [0, 1)')
 
+    def build(self, name, model, tokenizer) -> 'Classification':
+        return Classification(name, self, model, tokenizer)
 
-class _Classifier(nn.Module):
-    """A model and the task's head; the model's parameters keep their own subtree, 'model'."""
 
-    config: ClassifyConfig
-    model: nn.Module
+class ClassifierHead(nn.Module):
+    """Dropout and a linear map from a model's features to class scores."""
+
+    config: ClassificationConfig
 
     @nn.compact
-    def __call__(self, tokens_BT, train: bool = False, **told) -> Float[Array, 'B C']:
+    def __call__(self, features: Features, train: bool = False) -> Float[Array, 'B C']:
         c, drop = self.config, nn.Dropout(self.config.dropout, deterministic=not train)
-        features = self.model(tokens_BT, train=train, **told)
         x_BD = features.first_BD if c.pool == 'first' else features.pooled_BD
-        logits_BC = blocks.Linear((c.classes,), ('embed', 'classes'), name='head')(drop(x_BD))
+        logits_BC = blocks.Linear((c.classes,), ('embed', 'classes'), name='linear')(drop(x_BD))
         if c.pool == 'positions':
             x_BTD = drop(features.hidden_BTD)
             shape, axes = (*x_BTD.shape[1:], c.classes), ('positions', 'embed', 'classes')
@@ -62,80 +69,122 @@ class _Classifier(nn.Module):
         return logits_BC.astype(jnp.float32)
 
 
-class Classify:
-    """The objective; a batch holds `tokens` [B, T], `bases` [B, L], `label` [B] (or [B, C]) and `weight` [B].
+class Classification(base.Task):
+    """The task.
 
-    Collections that training changes without a gradient, such as batch norm's averages, come back as `extra`.
+    A batch holds `tokens` [B, T], `bases` uint8 [B, L], `label` int32 [B] (or [B, C]), `weight`
+    float32 [B] and `valid` int32 [B].
     """
 
-    scores_bits = False  # held-out data are scored by the loss
-    chooses_by = 'loss'  # the held-out metric whose lowest value is best
+    loss_name = 'cross-entropy of the labels, nats per row'
 
-    def __init__(self, config: ClassifyConfig, model: nn.Module, tokenizer: base.Tokenizer):
-        self.config, self.tokenizer, self._network = config, tokenizer, model.config
-        self.model = _Classifier(config, model)
-        self.names: dict[str, tuple[str, ...]] = {}
+    def __init__(self, name, config: ClassificationConfig, model, tokenizer):
+        super().__init__(name, config, model, tokenizer)
+        self.head = ClassifierHead(config)
 
-    def init(self, key: Array, batch: Batch):
-        """The model's variables, with boxed logical axis names.
+    def misfits(self) -> list[str]:
+        wanted = {'mean': ('pooled',), 'first': ('first',), 'positions': ('pooled', 'hidden')}
+        missing = set(wanted[self.config.pool]) - set(self.model_config.outputs)
+        if missing:
+            return [
+                f'task {self.name!r} pools by {self.config.pool!r}, and the model '
+                f'{self.model_config.kind!r} has no output {", ".join(sorted(missing))}'
+            ]
+        return []
 
-        Raises:
-            ValueError: labels of the other kind than `loss` needs.
-        """
-        wanted = {'softmax': 1, 'sigmoid': 2}[self.config.loss]
-        if np.ndim(batch['label']) != wanted:
-            raise ValueError(
-                f"loss='sigmoid' needs labels [rows, classes] of 0 and 1, 'softmax' one class a row; this is "
-                f'{self.config.loss!r} with labels of shape {np.shape(batch["label"])}'
+    def batch_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+        data = self.config.data
+        if not data.length:
+            raise errors.UsageError(
+                f'task {self.name!r}: data.length=0 leaves the length of a row to the table. '
+                f'Fix: --config.tasks.{self.name}.data.length=BASES'
             )
-        return self.model.init(key, jnp.asarray(batch['tokens']), **self._told(batch))
+        shapes = self.tokenizer.batch_shapes(data.batch_size, data.length)
+        label = (data.batch_size, self.config.classes)
+        if self.config.loss == 'softmax':
+            label = label[:1]
+        return {
+            'bases': jax.ShapeDtypeStruct((data.batch_size, data.length), jnp.uint8),
+            'label': jax.ShapeDtypeStruct(label, jnp.int32),
+            'weight': jax.ShapeDtypeStruct((data.batch_size,), jnp.float32),
+            **{name: jax.ShapeDtypeStruct(shape, jnp.int32) for name, shape in shapes.items()},
+        }
 
-    def _told(self, batch: Batch) -> dict[str, Array]:
-        bases_BL = jnp.asarray(batch['bases'])
-        return coordinates.model_inputs(
-            self._network, self.tokenizer, bases_BL, batch.get('valid'), batch.get('spans')
-        )
+    def open(self, workdir: pathlib.Path, seed: int) -> dataset.LabelledDatasets:
+        datasets = dataset.LabelledDatasets(self.config.data, seed, self.tokenizer)
+        if datasets.table.classes != self.config.classes:
+            raise errors.InputError(
+                'LB02',
+                f'{datasets.table.classes} classes, but the config has '
+                f'tasks.{self.name}.classes={self.config.classes}',
+                path=datasets.table.source,
+            )
+        if self.config.loss == 'sigmoid':
+            raise errors.UsageError(
+                f"task {self.name!r}: loss='sigmoid' needs several labels per row, and a labelled "
+                "table has one. Fix: loss='softmax'"
+            )
+        return datasets
+
+    def bind(self, datasets: dataset.LabelledDatasets) -> 'Classification':
+        data = dataclasses.replace(self.config.data, length=datasets.length)
+        config = dataclasses.replace(self.config, data=data)
+        return Classification(self.name, config, self.model, self.tokenizer)
+
+    def model_inputs(self, batch: Batch) -> dict[str, Array]:
+        return base.coordinate_inputs(self, batch)
+
+    def init_head(self, key: Array, features: Features):
+        return self.head.init(key, features)['params']
 
     def loss(self, params, extra, batch: Batch, key: Array, train: bool = True):
         """Mean cross-entropy in nats over rows (and labels), and accuracy."""
-        moving = list(extra) if train else False
-        found = self.model.apply(
-            {'params': params, **extra},
-            batch['tokens'],
-            train=train,
-            rngs={'dropout': key},
-            mutable=moving,
-            **self._told(batch),
-        )
-        logits_BC, extra = found if train else (found, extra)
+        features, extra = self.apply_model(params, extra, batch, key=key if train else None)
+        logits_BC = self._head_logits(params, features, jax.random.fold_in(key, 1), train)
         if self.config.loss == 'sigmoid':
-            nats_B, right_B = _each(logits_BC, batch['label'])
+            nats_B, correct_B = _each_label(logits_BC, batch['label'])
         else:
-            nats_B, right_B = _one(logits_BC, batch['label'])
+            nats_B, correct_B = _one_class(logits_BC, batch['label'])
         weight_B = batch['weight']
         total, count = (nats_B * weight_B).sum(), weight_B.sum()
         states = {
             'loss': metrics.MetricState(total, count),
-            'accuracy': metrics.MetricState((right_B * weight_B).sum(), count),
-            **inputs.left_out(batch),
+            'accuracy': metrics.MetricState((correct_B * weight_B).sum(), count),
+            **base.left_out_metric(batch),
         }
         return total / jnp.maximum(count, 1), (extra, states)
 
-    def logits(self, params, extra, batch: Batch) -> Float[Array, 'B C']:
-        """Class scores before softmax or sigmoid, no dropout."""
-        return self.model.apply({'params': params, **extra}, batch['tokens'], **self._told(batch))
+    def _head_logits(self, params, features, key=None, train=False) -> Float[Array, 'B C']:
+        variables = {'params': params['heads'][self.name]}
+        rngs = {'dropout': key} if train else None
+        return self.head.apply(variables, features, train=train, rngs=rngs)
+
+    def logits(self, params, extra, batch: Batch, key: Array | None = None) -> Float[Array, 'B C']:
+        """Class scores before softmax or sigmoid, without dropout."""
+        features, _ = self.apply_model(params, extra, batch)
+        return self._head_logits(params, features)
+
+    @functools.cached_property
+    def jitted_logits(self):
+        return jax.jit(self.logits)
+
+    def evaluate(self, state, datasets, split='test', limit=None) -> dict:
+        return evaluate.evaluate(self, state, datasets, split, limit)
+
+    def as_text(self, result: dict) -> str:
+        return evaluate.as_text(result)
 
 
-def _one(logits_BC: Float[Array, 'B C'], label_B: Int[Array, 'B']) -> tuple[Array, Array]:
+def _one_class(logits_BC: Float[Array, 'B C'], label_B: Int[Array, 'B']) -> tuple[Array, Array]:
     """Nats of each row's class, and whether it has the highest score."""
     log_p_BC = jax.nn.log_softmax(logits_BC)
     nats_B = -jnp.take_along_axis(log_p_BC, label_B[:, None], axis=-1)[:, 0]
     return nats_B, (logits_BC.argmax(-1) == label_B).astype(jnp.float32)
 
 
-def _each(logits_BC: Float[Array, 'B C'], label_BC: Array) -> tuple[Array, Array]:
-    """Nats of each row's labels and the share of them on the right side of a half, means over labels."""
+def _each_label(logits_BC: Float[Array, 'B C'], label_BC: Array) -> tuple[Array, Array]:
+    """Means over a row's labels: nats, and the share with the right sign."""
     truth_BC = label_BC.astype(jnp.float32)
     nats_BC = jax.nn.softplus(logits_BC) - logits_BC * truth_BC
-    right_BC = ((logits_BC > 0) == (truth_BC > 0.5)).astype(jnp.float32)
-    return nats_BC.mean(-1), right_BC.mean(-1)
+    correct_BC = ((logits_BC > 0) == (truth_BC > 0.5)).astype(jnp.float32)
+    return nats_BC.mean(-1), correct_BC.mean(-1)

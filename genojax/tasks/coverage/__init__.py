@@ -1,0 +1,1 @@
+"""Coverage tracks (CAGE, DNase, RNA, ...) from sequence."""

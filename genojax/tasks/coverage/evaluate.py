@@ -1,20 +1,18 @@
-"""Held-out coverage: the correlation of predicted and measured reads, per track, beside baselines.
+"""Coverage of a split: correlation of predicted and measured reads per track, beside baselines.
 
-Pearson's r of a track runs over all bins with known coverage of all held-out windows. Intervals are bootstraps over windows, since
-neighbouring bins are not independent; differences are paired. Predictions are the mean of both strands' where training
-read both.
+Pearson's r of a track runs over all bins with known coverage of all windows of the split. Intervals
+are bootstraps over windows, since neighbouring bins are not independent; differences are paired.
 """
 
 import dataclasses
 
-import jax
+from typing import Any
+
 import numpy as np
 
-from genojax import experiment as recipes
+from genojax import metrics
 from genojax.data.splits import track_overlap
 from genojax.tasks.coverage import baselines
-from genojax.tasks.coverage import objective as objectives
-from genojax.train import runs
 
 DRAWS = 1000
 _LEVEL = 0.95
@@ -51,61 +49,75 @@ class Moments:
         return np.where(over_y > tiny, r, np.nan)
 
 
-def score(run: runs.Run, state: recipes.TrainState, part: str = 'valid', seed: int = 0) -> dict:
-    """Every organism's tables (see `compare`) for the model and the baselines, and the audit of leaks.
+def evaluate(
+    task, state, datasets, split: str = 'test', limit: int | None = None, seed: int = 0
+) -> dict:
+    """Every organism's tables (see `compare`) for the model and the baselines, and the leak audit.
 
-    Baselines are fitted on all training windows, those that chose the checkpoint included, as the model's were used.
+    Baselines of the test split are fitted on all training windows, validation included, since the
+    model used both.
+
+    Raises:
+        UsageError: `limit` is set: every window is scored.
     """
-    predicted = predictions(run, state, part)
-    found = {}
-    for number, (name, source) in enumerate(zip(run.feed.species, run.feed.sources, strict=True)):
+    if limit is not None:
+        raise errors.UsageError('coverage is scored on all windows of its split, not on some')
+    predicted = predictions(task, state, datasets, split)
+    organisms = {}
+    for number, (name, source) in enumerate(zip(datasets.species, datasets.sources, strict=True)):
         source = source.whole
-        held = run.feed.windows(number, part)
-        still = np.zeros(len(held), np.int64)
-        truth_NPC = source.rows(held, still.astype(bool), still)[1]
-        learn = source.organism.parts['train']
-        if part != 'valid':
-            learn = run.feed.windows(number, 'fit')
-        fitted = baselines.fit_all(source, held, learn, seed)
+        scored = datasets.windows(number, split)
+        no_shift = np.zeros(len(scored), np.int64)
+        truth_NPC = source.rows(scored, no_shift.astype(bool), no_shift)[1]
+        fit = source.organism.parts['train']
+        if split == 'validation':
+            fit = datasets.windows(number, 'train')
+        fitted = baselines.fit_all(source, scored, fit, seed)
         models = {'model': predicted[name]}
         models |= {title: baseline.predicted_NPC for title, baseline in fitted.items()}
-        lead = objectives.centre(truth_NPC, predicted[name].shape[1])
-        models = {title: objectives.centre(x, lead.shape[1]) for title, x in models.items()}
-        found[name] = compare(lead, models, source.organism.tracks, source.target_C, seed)
-        found[name]['baselines'] = {
+        truth_NPC = centre(truth_NPC, predicted[name].shape[1])
+        models = {title: centre(x, truth_NPC.shape[1]) for title, x in models.items()}
+        result = compare(truth_NPC, models, source.organism.tracks, source.target_C, seed=seed)
+        result['baselines'] = {
             title: {**baseline.settings, 'seconds': round(baseline.seconds, 2)}
             for title, baseline in fitted.items()
         }
-        found[name]['windows'] = {'training': len(learn), 'scored': len(held)}
-        found[name]['inputs'] = [source.organism.tracks[n].description for n in source.inputs]
-        found[name]['leaks'] = track_overlap.leaks(source.organism)
-    return {'part': part, 'soft_clip': run.recipe.data.soft_clip, 'organisms': found}
+        result['windows'] = {'training': len(fit), 'scored': len(scored)}
+        result['inputs'] = [source.organism.tracks[n].description for n in source.inputs]
+        result['leaks'] = track_overlap.leaks(source.organism)
+        organisms[name] = result
+    return {'split': split, 'soft_clip': datasets.config.soft_clip, 'organisms': organisms}
 
 
-def predictions(
-    run: runs.Run, state: recipes.TrainState, part: str = 'valid'
-) -> dict[str, np.ndarray]:
-    """The model's expected reads of every window of a part, by organism: [N, P, C], bins of known coverage only."""
-    call = jax.jit(run.objective.predict)
-    strands = [False, True] if run.recipe.data.reverse_complement else [False]
+def predictions(task, state, datasets, split: str = 'test') -> dict[str, np.ndarray]:
+    """The model's expected reads of every window of a split, by organism: [N, P, C].
+
+    Bins of known coverage only; the mean of both strands where training read both.
+    """
+    strands = [False, True] if datasets.config.reverse_complement else [False]
     total: dict[str, np.ndarray] = {}
     for flip in strands:
-        rows: dict[str, list[np.ndarray]] = {name: [] for name in run.feed.species}
-        for batch in run.feed.part(part, flip):
-            source = run.feed.sources[int(batch['organism'][0])]
-            name = run.feed.species[source.number]
-            with jax.set_mesh(run.mesh):  # `attend` looks at it to split a sequence
-                one_BPC = np.asarray(call(state.params, state.extra, run.put(batch))[name])
-            known = batch['known'].shape[1] - 2 * max(source.flank, 0)
-            one_BPC = objectives.centre(one_BPC, min(known, one_BPC.shape[1]))
+        rows: dict[str, list[np.ndarray]] = {name: [] for name in datasets.species}
+        batches = datasets.in_order(split, flip=flip)
+        for batch, predicted in state.scores(task.jitted_predict, batches):
+            source = datasets.sources[int(batch['organism'][0])]
+            name = datasets.species[source.number]
+            bins = batch['known'].shape[1] - 2 * max(source.flank, 0)
+            one_BPC = centre(predicted[name], min(bins, predicted[name].shape[1]))
             one_BPC = one_BPC[batch['weight'] > 0]
             rows[name].append(source.flipped(one_BPC) if flip else one_BPC)
-        for name, found in rows.items():
-            source = run.feed.sources[run.feed.species.index(name)]
-            rows_RPC = np.concatenate(found) / len(strands)
+        for name, parts in rows.items():
+            source = datasets.sources[datasets.species.index(name)]
+            rows_RPC = np.concatenate(parts) / len(strands)
             whole = rows_RPC.reshape(len(rows_RPC) // source.pieces, -1, rows_RPC.shape[2])
             total[name] = total[name] + whole if name in total else whole
     return total
+
+
+def centre(x_BPC: Any, count: int) -> Any:
+    """The middle `count` bins of a numpy or JAX array."""
+    first = (x_BPC.shape[1] - count) // 2
+    return x_BPC[:, first : first + count]
 
 
 def compare(
@@ -187,3 +199,32 @@ def _interval(value_W: np.ndarray) -> list[float]:
 
 def _log(reads: np.ndarray) -> np.ndarray:
     return np.log1p(np.maximum(reads, 0))
+
+
+def as_text(result: dict) -> str:
+    """Mean correlations by assay, as one table per organism."""
+    lines = []
+    for organism, one in result['organisms'].items():
+        groups = one['scales']['reads']
+        models = [name for name in groups['all'] if name not in ('minus', 'tracks')]
+        inputs = f', inputs {", ".join(one["inputs"])}' if one['inputs'] else ''
+        lines.append(
+            f'{organism}: Pearson r, mean over tracks, {one["windows"]["scored"]} '
+            f'{result["split"]} windows{inputs}'
+        )
+        titles = [f'{group} ({row["tracks"]})' for group, row in groups.items()]
+        lines.append(f'{"":<22}' + ''.join(f'{title:>26}' for title in titles))
+        rows = [(name, [row[name] for row in groups.values()]) for name in models]
+        rows += [(f'- {name}', [row['minus'][name] for row in groups.values()]) for name in models[1:]]
+        for title, estimates in rows:
+            cells = ''.join(f'{metrics.format_interval(estimate):>26}' for estimate in estimates)
+            lines.append(f'{title:<22}{cells}')
+        leaks = one['leaks']
+        lines.append(
+            f'  {leaks["kmer_share"]:.1%} of the test {leaks["k"]}-mers occur in training windows; '
+            f'{leaks["windows_whose_flanks_overlap_training"]} windows overlap training in their flanks'
+        )
+    lines.append('95 % bootstrap intervals over windows; "- name" is the model minus that baseline')
+    if result['soft_clip']:
+        lines.append("sums above each track's clip_soft are compressed, as in training (soft_clip)")
+    return '\n'.join(lines)

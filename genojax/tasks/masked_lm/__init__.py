@@ -1,0 +1,1 @@
+"""Masked language modelling: pretraining on the DNA of many species."""

@@ -1,52 +1,56 @@
-"""Bits per base of held-out sequence: the language model beside order-0 and order-5 Markov models.
+"""Bits per base of sequence that was not trained on: the model beside order-0 and order-5 Markov models.
 
-All three are scored on exactly the same bases, those that the model's masks hide. The Markov models are fitted per
-species on its training windows; a species that is held out whole has none, and is scored by the ones of all species'
-training windows together. Intervals are bootstraps over windows. Score the latest checkpoint, not the best: some of these
-windows chose the best one.
+All three are scored on exactly the same bases, those that the model's masks hide. The Markov models
+are fitted per species on its training windows. A species without training windows is scored by the
+Markov models of all species' training windows together. Intervals are bootstraps over windows.
 """
 
 import numpy as np
 
 from genojax import dna, metrics
-from genojax import experiment as recipes
 from genojax.tasks.masked_lm import markov
-from genojax.train import runs
 
 ORDERS = {'order0': 0, 'order5': 5}
-_MOST_TRAINING_BASES = 100_000_000  # a species; an order-5 model has 3,072 free numbers
+# Per species; an order-5 model has 3,072 free parameters.
+_MAX_TRAINING_BASES = 100_000_000
 
 
-def score(run: runs.Run, state: recipes.TrainState, limit: int | None = None) -> dict:
-    """Per species and over all: {'model', 'order0', 'order5': [bits, low, high], 'n_windows', 'n_bases'}.
-
-    `bases_left_out` counts the bases of these windows that rows of tokens had no room for; none of the three is scored
-    on them.
+def evaluate(task, state, datasets, split: str = 'test', limit: int | None = None) -> dict:
+    """Scores per species and over all windows of a split.
 
     Args:
-        limit: held-out windows to score, spread evenly over the species; None for all.
+        task: a `MaskedLm` bound to its data.
+        state: a `base.TrainedState`.
+        limit: most windows to score, spread evenly over the species; None for all.
+
+    Returns:
+        `all`, and `species` by name: {'model', 'order0', 'order5': [bits, low, high], 'n_windows',
+        'n_bases'}. `not_scored` names species without windows, `test_only` those without training
+        windows; `bases_left_out` counts the bases that had no room in their row of tokens, on which
+        none of the three is scored.
     """
-    species = run.feed.species
-    whole = {name for name in species if not len(run.feed.windows[name][0])}
+    species = datasets.species
+    test_only = {name for name in species if not len(datasets.train_windows[name])}
     fitted: dict[str, dict[str, markov.Markov]] = {}
     rows = {name: {'model': [], **{order: [] for order in ORDERS}, 'bases': []} for name in species}
     left_out = 0
-    for batch, (bits_BL, hidden_BL) in run.score(state, limit):
+    batches = datasets.test(limit=limit) if split == 'test' else datasets.split(split)
+    for batch, (bits_BL, hidden_BL) in state.scores(task.jitted_score, batches):
         hidden_BL = np.asarray(hidden_BL) & (batch['weight'] > 0)[:, None]
         bits_B = np.where(hidden_BL, bits_BL, 0).sum(1, dtype=np.float64)
         if 'left_out' in batch:
             left_out += int(batch['left_out'][batch['weight'] > 0].sum())
         for number in np.unique(batch['species']).tolist():
             name = species[number]
-            known = '' if name in whole else name  # '' is all species together
-            if known not in fitted:
-                fitted[known] = _fit(run, [known] if known else list(species))
-            mine = (batch['species'] == number) & hidden_BL.any(1)
-            rows[name]['model'] += bits_B[mine].tolist()
-            rows[name]['bases'] += hidden_BL[mine].sum(1).tolist()
+            source = '' if name in test_only else name  # '' is all species together
+            if source not in fitted:
+                fitted[source] = _fit(datasets, [source] if source else list(species))
+            row_B = (batch['species'] == number) & hidden_BL.any(1)
+            rows[name]['model'] += bits_B[row_B].tolist()
+            rows[name]['bases'] += hidden_BL[row_B].sum(1).tolist()
             for order in ORDERS:
-                found = markov.bits(fitted[known][order], batch['bases'][mine], hidden_BL[mine])
-                rows[name][order] += found[0].tolist()
+                bits = markov.bits(fitted[source][order], batch['bases'][row_B], hidden_BL[row_B])
+                rows[name][order] += bits[0].tolist()
     scored = {name: row for name, row in rows.items() if row['bases']}
     every = {
         column: [value for row in scored.values() for value in row[column]]
@@ -56,7 +60,7 @@ def score(run: runs.Run, state: recipes.TrainState, limit: int | None = None) ->
         'all': _figures(every),
         'species': {name: _figures(row) for name, row in scored.items()},
         'not_scored': [name for name in species if name not in scored],
-        'held_out_whole': sorted(whole & set(scored)),
+        'test_only': sorted(test_only & set(scored)),
         'bases_left_out': left_out,
     }
 
@@ -70,15 +74,33 @@ def _figures(row: dict[str, list]) -> dict:
     return {**intervals, 'n_windows': len(bases), 'n_bases': int(bases.sum())}
 
 
-def _fit(run: runs.Run, names: list[str]) -> dict[str, markov.Markov]:
+def _fit(datasets, names: list[str]) -> dict[str, markov.Markov]:
     """The Markov models of the training windows of some species together."""
-    length = run.recipe.data.mixture.length
-    most = _MOST_TRAINING_BASES // (length * len(names))
-    pieces = []
+    length = datasets.config.mixture.length
+    most = _MAX_TRAINING_BASES // (length * len(names))
+    codes = []
     for name in names:
-        train = run.feed.windows[name][0].subsample(max(1, most))
-        codes_BL = run.feed.corpus[name].read(train.contig, train.start, length)[0]
+        train = datasets.train_windows[name].thinned(max(1, most))
+        codes_BL = datasets.corpus[name].read(train.contig, train.start, length)[0]
         past_BL = np.arange(length) >= train.valid[:, None]
-        pieces.append(np.where(past_BL, np.uint8(dna.UNKNOWN), codes_BL))
-    codes_BL = np.concatenate(pieces)
+        codes.append(np.where(past_BL, np.uint8(dna.UNKNOWN), codes_BL))
+    codes_BL = np.concatenate(codes)
     return {label: markov.fit(codes_BL, order=order) for label, order in ORDERS.items()}
+
+
+def as_text(result: dict) -> str:
+    """The scores as a table."""
+    columns = {'model': 'model', 'order0': 'order 0', 'order5': 'order 5'}
+    head = f'{"bits per base":<20}' + ''.join(f'{title:>24}' for title in columns.values())
+    rows = [
+        f'{name:<20}'
+        + ''.join(f'{metrics.format_interval(row[column]):>24}' for column in columns)
+        + f'{row["n_bases"]:>10,}'
+        for name, row in [*result['species'].items(), ('all', result['all'])]
+    ]
+    lines = [f'{head}{"bases":>10}', *rows, '95 % bootstrap intervals over windows']
+    if result['bases_left_out']:
+        lines.append(
+            f'{result["bases_left_out"]:,} bases had no room in rows of tokens (tokenizer.tokens)'
+        )
+    return '\n'.join(lines)

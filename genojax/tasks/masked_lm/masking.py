@@ -19,7 +19,7 @@ from genojax import genome
 from genojax.typing import Array, Bool, Float, Int
 
 
-class Fate(enum.IntEnum):
+class MaskAction(enum.IntEnum):
     """What happened to a base or a token."""
 
     VISIBLE = 0
@@ -28,12 +28,12 @@ class Fate(enum.IntEnum):
     KEEP = 3  # left as it is, but still a target
 
 
-class Hidden(NamedTuple):
+class MaskedBatch(NamedTuple):
     """A batch under masks."""
 
     tokens_BT: Array  # what the model sees
-    seen_BL: Array  # the bases it may know: unknown where masked
-    fate_BL: Array  # the `Fate` of every base
+    visible_BL: Array  # the bases it may know: unknown where masked
+    action_BL: Array  # the `MaskAction` of every base
     target_BT: Array  # which tokens are to be predicted; of the core of a row, where that is less than the row
 
 
@@ -95,7 +95,7 @@ def draw(
     allowed_BL: Bool[Array, 'B L'],
     config: MaskConfig,
 ) -> Int[Array, 'B L']:
-    """The `Fate` of every place: base, or token where tokens do not overlap.
+    """The `MaskAction` of every place: base, or token where tokens do not overlap.
 
     A span starts at a place with probability 1 - (1 - rate)^(1/span), so that a place far from a change of rate is hidden
     with probability `rate`. A span that starts inside another ends it. Places that are not allowed stay visible.
@@ -108,13 +108,13 @@ def draw(
     hidden_BL = (place_L[None] - last_start_BL < config.span) & allowed_BL
 
     u_BL = jax.random.uniform(fate_key, rate_BL.shape)
-    fate_BL = jnp.where(
+    action_BL = jnp.where(
         u_BL < config.random,
-        int(Fate.RANDOM),
-        jnp.where(u_BL < config.random + config.keep, int(Fate.KEEP), int(Fate.MASK)),
+        int(MaskAction.RANDOM),
+        jnp.where(u_BL < config.random + config.keep, int(MaskAction.KEEP), int(MaskAction.MASK)),
     )
-    of_span_BL = jnp.take_along_axis(fate_BL, jnp.maximum(last_start_BL, 0), axis=1)
-    return jnp.where(hidden_BL, of_span_BL, int(Fate.VISIBLE))
+    of_span_BL = jnp.take_along_axis(action_BL, jnp.maximum(last_start_BL, 0), axis=1)
+    return jnp.where(hidden_BL, of_span_BL, int(MaskAction.VISIBLE))
 
 
 def over_tokens(x_BL: Array, k: int) -> list[Array]:

@@ -1,111 +1,135 @@
 """Masked language modelling with any tokenizer, scored in bits per base so that tokenizers compare.
 
-Loss: cross-entropy of the hidden tokens. What is hidden, and what a hidden token costs in bits, depends on whether
-tokens overlap: `span_masks` (DNABERT's k-mers, single nucleotides) and `token_masks` (k-mers side by side, BPE) are the
-two parts that say it.
+The loss is the cross-entropy of the hidden tokens. What is hidden, and how many bits a hidden base
+costs, depends on whether tokens overlap: `span_masks` (DNABERT's k-mers, single nucleotides) and
+`token_masks` (non-overlapping k-mers, BPE) implement the two cases.
 """
 
 import dataclasses
+import functools
+import pathlib
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
+import numpy as np
 
-from genojax import errors, genome, metrics
-from genojax.models import coordinates, inputs
-from genojax.tasks.masked_lm import masking, span_masks, token_masks
-from genojax.tokenizers import base
+from genojax import genome, metrics
+from genojax.tasks import base
+from genojax.tasks.masked_lm import dataset, evaluate, masking, span_masks, token_masks
 from genojax.typing import Array, Batch, Float
 
 
 @dataclasses.dataclass(frozen=True)
-class MlmConfig:
-    """Masked language modelling; see `masking.MaskConfig`."""
+class MaskedLmConfig(base.TaskConfig):
+    """Masked language modelling on windows of genomes."""
 
-    kind: Literal['mlm'] = 'mlm'
+    kind: Literal['masked_lm'] = 'masked_lm'
     mask: masking.MaskConfig = masking.MaskConfig()
+    data: dataset.GenomesDataConfig = dataset.GenomesDataConfig()
+
+    def build(self, name, model, tokenizer) -> 'MaskedLm':
+        return MaskedLm(name, self, model, tokenizer)
 
 
-class Mlm:
-    """The objective: `loss` for training, `score` for bits per base.
+class MaskedLm(base.Task):
+    """The task; its loss is for training, `score` gives bits per base.
 
-    A batch holds `tokens` [B, T] with special tokens, `bases` [B, L], `regions` [B, L], `species` [B], in evaluation
-    `weight` [B], and from tokenizers that cut `spans` [B, T, 2] and `left_out` [B].
-
-    Raises:
-        UsageError: a coordinate that tells what is hidden: with BPE, how many bases a hidden token covers.
+    A batch holds `tokens` [B, T] with special tokens, `bases` uint8 [B, L], `regions` uint8 [B, L],
+    `species` int32 [B], `valid` int32 [B], in evaluation `weight` [B], and with tokenizers that do
+    not overlap `spans` [B, T, 2] and `left_out` [B].
     """
 
-    scores_bits = True  # held-out data are scored in bits a base
-    chooses_by = 'bits_per_base'  # the held-out metric whose lowest value is best
+    selection_metric = 'bits_per_base'
+    loss_name = 'cross-entropy of the hidden tokens, nats per token'
 
-    def __init__(
-        self,
-        config: MlmConfig,
-        model: nn.Module,
-        tokenizer: base.Tokenizer,
-        species: tuple[str, ...] = (),
-    ):
-        self.config, self.model, self.tokenizer = config, model, tokenizer
-        coordinate = model.config.input_spec().coordinate
-        if not tokenizer.bases_per_token and coordinate != 'tokens':
-            raise errors.UsageError(
-                f'model.coordinate={coordinate!r} counts bases, and so tells how long a hidden BPE token '
-                "is. Fix: model.coordinate='tokens', or a tokenizer of k-mers or nucleotides"
+    def __init__(self, name, config: MaskedLmConfig, model, tokenizer):
+        super().__init__(name, config, model, tokenizer)
+        kind = span_masks.SpanMasks if tokenizer.overlapping else token_masks.TokenMasks
+        self.masks = kind(tokenizer)
+        self._name_groups(())
+
+    def _name_groups(self, species: tuple[str, ...]) -> None:
+        self.species = species
+        self.metric_groups = {
+            'loss/species': species,
+            'loss/region': (*genome.REGION_NAMES, 'none'),
+            'bits_per_base/species': species,
+        }
+
+    def misfits(self) -> list[str]:
+        lines = []
+        if not self.model_config.has_lm_head:
+            lines.append(
+                f'task {self.name!r} needs a model that scores every token, and '
+                f'{self.model_config.kind!r} does not'
             )
-        overlaps = tokenizer.overlapping
-        self.masks = (span_masks.SpanMasks if overlaps else token_masks.TokenMasks)(tokenizer)
-        self.names = {'loss/species': species, 'loss/region': (*genome.REGION_NAMES, 'none')}
+        coordinate = self.model_config.input_spec().coordinate
+        if not self.tokenizer.bases_per_token and coordinate != 'tokens':
+            lines.append(
+                f'model.coordinate={coordinate!r} counts bases, which reveals '
+                "the length of a hidden BPE token. Fix: model.coordinate='tokens', or a tokenizer "
+                'of k-mers or nucleotides'
+            )
+        return lines
 
-    def init(self, key: Array, batch: Batch):
-        """The model's variables, with boxed logical axis names."""
-        bases_BL = jnp.asarray(batch['bases'])
-        return self.model.init(
-            key, jnp.asarray(batch['tokens']), **self._coordinate(bases_BL, batch)
-        )
+    def batch_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+        mixture = self.config.data.mixture
+        rows, length = mixture.batch_size, mixture.length
+        return {
+            'bases': jax.ShapeDtypeStruct((rows, length), jnp.uint8),
+            'regions': jax.ShapeDtypeStruct((rows, length), jnp.uint8),
+            'species': jax.ShapeDtypeStruct((rows,), jnp.int32),
+            **{
+                name: jax.ShapeDtypeStruct(shape, jnp.int32)
+                for name, shape in self.tokenizer.batch_shapes(rows, length).items()
+            },
+        }
 
-    def _coordinate(self, bases_BL, batch: Batch) -> dict[str, Array]:
-        return coordinates.model_inputs(
-            self.model.config, self.tokenizer, bases_BL, batch.get('valid'), batch.get('spans')
-        )
+    def open(self, workdir: pathlib.Path, seed: int) -> dataset.MaskedLmDatasets:
+        return dataset.MaskedLmDatasets(self.config.data, seed, self.tokenizer, workdir)
 
-    def corrupt(self, key: Array, batch: Batch, config: masking.MaskConfig) -> masking.Hidden:
-        """What a model sees and must not see, of a batch and its masks."""
-        return self.masks.hide(key, batch, config)
+    def bind(self, datasets: dataset.MaskedLmDatasets) -> 'MaskedLm':
+        bound = MaskedLm(self.name, self.config, self.model, self.tokenizer)
+        bound._name_groups(datasets.species)
+        return bound
+
+    def model_inputs(self, batch: Batch) -> dict[str, Array]:
+        return base.coordinate_inputs(self, batch)
+
+    def corrupt(
+        self, key: Array, batch: Batch, config: masking.MaskConfig
+    ) -> tuple[masking.MaskedBatch, Batch]:
+        """The masks of a batch, and the batch as the model may see it: hidden bases are unknown."""
+        masked = self.masks.hide(key, batch, config)
+        return masked, {**batch, 'bases': masked.visible_BL, 'tokens': masked.tokens_BT}
 
     def loss(self, params, extra, batch: Batch, key: Array, train: bool = True):
         """Mean cross-entropy over target tokens, in nats, and its parts by species and region."""
         mask_key, dropout_key = jax.random.split(key)
-        hidden = self.corrupt(mask_key, batch, self.config.mask)
-        found = self.model.apply(
-            {'params': params, **extra},
-            hidden.tokens_BT,
-            train=train,
-            rngs={'dropout': dropout_key},
-            mutable=list(extra) if train else False,
-            **self._coordinate(hidden.seen_BL, batch),
+        masked, visible = self.corrupt(mask_key, batch, self.config.mask)
+        features, extra = self.apply_model(
+            params, extra, visible, key=dropout_key if train else None
         )
-        features, extra = found if train else (found, extra)
         logits_BTV = self.masks.core(features.logits_BTV)
         truth_BT = self.masks.core(batch['tokens'])
         log_p_BT = jnp.take_along_axis(logits_BTV, truth_BT[..., None], axis=-1)[..., 0]
         nats_BT = jax.nn.logsumexp(logits_BTV, axis=-1) - log_p_BT
-        weight_BT = hidden.target_BT.astype(jnp.float32)
+        weight_BT = masked.target_BT.astype(jnp.float32)
         if 'weight' in batch:
             weight_BT *= batch['weight'][:, None]
-        right_BT = (logits_BTV.argmax(-1) == truth_BT).astype(jnp.float32)
+        correct_BT = (logits_BTV.argmax(-1) == truth_BT).astype(jnp.float32)
         total, count = (nats_BT * weight_BT).sum(), weight_BT.sum()
         states = {
             'loss': metrics.MetricState(total, count),
-            'accuracy': metrics.MetricState((right_BT * weight_BT).sum(), count),
+            'accuracy': metrics.MetricState((correct_BT * weight_BT).sum(), count),
             **self._by_group(nats_BT, weight_BT, batch),
-            **inputs.left_out(batch),
+            **base.left_out_metric(batch),
         }
         return total / jnp.maximum(count, 1), (extra, states)
 
     def _by_group(self, nats_BT, weight_BT, batch) -> dict[str, metrics.MetricState]:
-        member_BS = jax.nn.one_hot(batch['species'], len(self.names['loss/species']))
+        member_BS = jax.nn.one_hot(batch['species'], len(self.species))
         # A token belongs to the regions of its middle base.
         region_BT = self.masks.regions(batch)
         bits = jnp.array([int(region) for region in genome.REGIONS])
@@ -124,15 +148,42 @@ class Mlm:
             ),
         }
 
-    def score(self, params, extra, batch: Batch, key: Array) -> tuple[Float[Array, 'B L'], Array]:
-        """Code length in bits of every hidden base and which bases were hidden, both [B, L]; all masks are [MASK]."""
-        hidden = self.corrupt(key, batch, masking.all_masked(self.config.mask))
-        features = self.model.apply(
-            {'params': params, **extra},
-            hidden.tokens_BT,
-            train=False,
-            **self._coordinate(hidden.seen_BL, batch),
-        )
-        hidden_BL = hidden.fate_BL != masking.Fate.VISIBLE
-        bits_BL = self.masks.bits(features.logits_BTV, batch, hidden)
+    def score(
+        self, params, extra, batch: Batch, key: Array
+    ) -> tuple[Float[Array, 'B L'], Array]:
+        """Code length of every hidden base in bits, and which bases were hidden, both [B, L].
+
+        Every hidden token is [MASK]: none is random or unchanged, as some are in training.
+        """
+        masked, visible = self.corrupt(key, batch, masking.all_masked(self.config.mask))
+        features, _ = self.apply_model(params, extra, visible)
+        hidden_BL = masked.action_BL != masking.MaskAction.VISIBLE
+        bits_BL = self.masks.bits(features.logits_BTV, batch, masked)
         return jnp.where(hidden_BL, bits_BL, 0.0), hidden_BL
+
+    @functools.cached_property
+    def jitted_score(self):
+        return jax.jit(self.score)
+
+    def validate(self, state, datasets, shard) -> dict[str, metrics.MetricState]:
+        """Bits per base of the validation windows, over all and by species."""
+        merged: dict[str, metrics.MetricState] = {}
+        batches = datasets.validation(shard)
+        for batch, (bits_BL, hidden_BL) in state.scores(self.jitted_score, batches):
+            weight_B = batch['weight'].astype(np.float64)
+            bits_B, count_B = bits_BL.sum(1) * weight_B, hidden_BL.sum(1) * weight_B
+            member_BS = np.eye(len(self.species))[batch['species']]
+            states = {
+                'bits_per_base': metrics.MetricState(bits_B.sum(), count_B.sum()),
+                'bits_per_base/species': metrics.MetricState(
+                    bits_B @ member_BS, count_B @ member_BS
+                ),
+            }
+            base.merge_into(merged, states)
+        return merged
+
+    def evaluate(self, state, datasets, split='test', limit=None) -> dict:
+        return evaluate.evaluate(self, state, datasets, split, limit)
+
+    def as_text(self, result: dict) -> str:
+        return evaluate.as_text(result)

@@ -30,26 +30,26 @@ class SpanMasks:
         """Without the special tokens: [B, T-2, ...]."""
         return x_BT[:, 1:-1]
 
-    def hide(self, key: Array, batch: Batch, config: masking.MaskConfig) -> masking.Hidden:
+    def hide(self, key: Array, batch: Batch, config: masking.MaskConfig) -> masking.MaskedBatch:
         """A batch under masks; targets are the tokens that cover a base with a fate."""
         k, special = self.tokenizer.k, self.tokenizer.special
         bases_BL = batch['bases'].astype(jnp.int32)
         draw_key, random_key = jax.random.split(key)
         rate_BL = masking.rates(config, batch['regions'].astype(jnp.int32))
-        fate_BL = masking.draw(draw_key, rate_BL, masking.allowed(bases_BL, k), config)
+        action_BL = masking.draw(draw_key, rate_BL, masking.allowed(bases_BL, k), config)
 
         random_BL = jax.random.randint(random_key, bases_BL.shape, 0, 4)
-        changed_BL = jnp.where(fate_BL == masking.Fate.RANDOM, random_BL, bases_BL)
-        masked_BT = _any(masking.over_tokens(fate_BL == masking.Fate.MASK, k))
-        noisy_BT = _any(masking.over_tokens(fate_BL == masking.Fate.RANDOM, k))
-        target_BT = _any(masking.over_tokens(fate_BL != masking.Fate.VISIBLE, k))
+        changed_BL = jnp.where(action_BL == masking.MaskAction.RANDOM, random_BL, bases_BL)
+        masked_BT = _any(masking.over_tokens(action_BL == masking.MaskAction.MASK, k))
+        noisy_BT = _any(masking.over_tokens(action_BL == masking.MaskAction.RANDOM, k))
+        target_BT = _any(masking.over_tokens(action_BL != masking.MaskAction.VISIBLE, k))
 
         core_BT = self.core(batch['tokens'])
         core_BT = jnp.where(noisy_BT, self._kmer_ids(changed_BL), core_BT)
         core_BT = jnp.where(masked_BT, special.mask, core_BT)
         tokens_BT = batch['tokens'].at[:, 1:-1].set(core_BT)
-        seen_BL = jnp.where(fate_BL == masking.Fate.MASK, dna.UNKNOWN, changed_BL)
-        return masking.Hidden(tokens_BT, seen_BL, fate_BL, target_BT)
+        visible_BL = jnp.where(action_BL == masking.MaskAction.MASK, dna.UNKNOWN, changed_BL)
+        return masking.MaskedBatch(tokens_BT, visible_BL, action_BL, target_BT)
 
     def _kmer_ids(self, bases_BL: Int[Array, 'B L']) -> Int[Array, 'B T']:
         """Token ids of known bases (an unknown one gives a meaningless id, which no caller uses)."""
@@ -65,13 +65,13 @@ class SpanMasks:
         return masking.over_tokens(batch['regions'].astype(jnp.int32), self.tokenizer.k)[middle]
 
     def bits(
-        self, logits_BTV: Float[Array, 'B T V'], batch: Batch, hidden: masking.Hidden
+        self, logits_BTV: Float[Array, 'B T V'], batch: Batch, hidden: masking.MaskedBatch
     ) -> Float[Array, 'B L']:
         """Code length of every base, meaningful where it is hidden."""
         first = self.tokenizer.first_kmer
         kmers_BTV = self.core(logits_BTV)[..., first : first + 4**self.tokenizer.k]
         digit_BL = jnp.asarray(self._digits)[jnp.minimum(batch['bases'].astype(jnp.int32), 3)]
-        hidden_BL = hidden.fate_BL != masking.Fate.VISIBLE
+        hidden_BL = hidden.action_BL != masking.MaskAction.VISIBLE
         return bits_per_base(kmers_BTV, digit_BL, hidden_BL, self.tokenizer.k)
 
 

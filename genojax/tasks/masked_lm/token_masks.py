@@ -37,8 +37,8 @@ class TokenMasks:
         """All tokens: special ones are never targets."""
         return x_BT
 
-    def hide(self, key: Array, batch: Batch, config: masking.MaskConfig) -> masking.Hidden:
-        """A batch under masks. `seen_BL` is unknown where a token is masked or replaced."""
+    def hide(self, key: Array, batch: Batch, config: masking.MaskConfig) -> masking.MaskedBatch:
+        """A batch under masks. `visible_BL` is unknown where a token is masked or replaced."""
         special = self.tokenizer.special
         draw_key, random_key = jax.random.split(key)
         tokens_BT = batch['tokens']
@@ -47,12 +47,12 @@ class TokenMasks:
         fate_BT = masking.draw(draw_key, rate_BT, allowed_BT, config)
 
         random_BT = self._random_like(random_key, tokens_BT)
-        seen_BT = jnp.where(fate_BT == masking.Fate.RANDOM, random_BT, tokens_BT)
-        seen_BT = jnp.where(fate_BT == masking.Fate.MASK, special.mask, seen_BT)
-        fate_BL = to_bases(fate_BT, batch['spans'], batch['bases'].shape[1])
-        gone_BL = (fate_BL == masking.Fate.MASK) | (fate_BL == masking.Fate.RANDOM)
-        seen_BL = jnp.where(gone_BL, dna.UNKNOWN, batch['bases'].astype(jnp.int32))
-        return masking.Hidden(seen_BT, seen_BL, fate_BL, fate_BT != masking.Fate.VISIBLE)
+        seen_BT = jnp.where(fate_BT == masking.MaskAction.RANDOM, random_BT, tokens_BT)
+        seen_BT = jnp.where(fate_BT == masking.MaskAction.MASK, special.mask, seen_BT)
+        action_BL = to_bases(fate_BT, batch['spans'], batch['bases'].shape[1])
+        gone_BL = (action_BL == masking.MaskAction.MASK) | (action_BL == masking.MaskAction.RANDOM)
+        visible_BL = jnp.where(gone_BL, dna.UNKNOWN, batch['bases'].astype(jnp.int32))
+        return masking.MaskedBatch(seen_BT, visible_BL, action_BL, fate_BT != masking.MaskAction.VISIBLE)
 
     def _random_like(self, key: Array, tokens_BT: Int[Array, 'B T']) -> Int[Array, 'B T']:
         """For each token a random one that spells as many bases (no meaning where a token spells none)."""
@@ -71,7 +71,7 @@ class TokenMasks:
         return jnp.where(start_BT >= 0, region_BT, 0)
 
     def bits(
-        self, logits_BTV: Float[Array, 'B T V'], batch: Batch, hidden: masking.Hidden
+        self, logits_BTV: Float[Array, 'B T V'], batch: Batch, hidden: masking.MaskedBatch
     ) -> Float[Array, 'B L']:
         """Code length of every base, meaningful where it is hidden."""
         logits_BTV = logits_BTV[..., : len(self._spells_V)]  # a model's word table may be padded

@@ -48,9 +48,9 @@ def test_shares_of_mask_random_and_keep():
     fate = fates(masking.MaskConfig(rate=0.3))
     hidden = (fate > 0).sum()
     for kind, share in (
-        (masking.Fate.MASK, 0.8),
-        (masking.Fate.RANDOM, 0.1),
-        (masking.Fate.KEEP, 0.1),
+        (masking.MaskAction.MASK, 0.8),
+        (masking.MaskAction.RANDOM, 0.1),
+        (masking.MaskAction.KEEP, 0.1),
     ):
         assert within_binomial((fate == kind).sum(), hidden, share)
 
@@ -114,7 +114,7 @@ def test_no_hidden_base_can_be_read_from_the_visible_tokens(tokenizer, span):
     corrupt = jax.jit(objective.corrupt, static_argnums=2)
     tokens, seen, fate, _ = corrupt(key, batch, objective.config.mask)
     fate = np.asarray(fate)
-    secret = (fate == masking.Fate.MASK) | (fate == masking.Fate.RANDOM)
+    secret = (fate == masking.MaskAction.MASK) | (fate == masking.MaskAction.RANDOM)
     assert secret.any()
     for turn in (1, 2, 3):
         bases = np.where(secret, (batch['bases'] + turn) % 4, batch['bases']).astype(np.uint8)
@@ -147,8 +147,8 @@ def test_targets_are_the_tokens_that_cover_a_hidden_base_and_the_rest_is_untouch
     assert np.array_equal(target, (windows > 0).any(-1))
     core, truth = tokens[:, 1:-1], batch['tokens'][:, 1:-1]
     assert np.array_equal(core[~target], truth[~target])
-    assert (core[(windows == masking.Fate.MASK).any(-1)] == tokenizer.special.mask).all()
-    kept = target & np.isin(windows, (0, masking.Fate.KEEP)).all(-1)
+    assert (core[(windows == masking.MaskAction.MASK).any(-1)] == tokenizer.special.mask).all()
+    kept = target & np.isin(windows, (0, masking.MaskAction.KEEP)).all(-1)
     assert np.array_equal(core[kept], truth[kept])
     assert (truth[target] >= tokenizer.first_kmer).all()
     assert (tokens[:, 0] == tokenizer.special.cls).all()

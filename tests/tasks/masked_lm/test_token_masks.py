@@ -52,7 +52,7 @@ def hide(objective, batch, key=0, config=None):
     config = config or objective.config.mask
     key = jax.random.key(key) if isinstance(key, int) else key
     found = jax.jit(objective.corrupt, static_argnums=2)(key, batch, config)
-    return masking.Hidden(*map(np.asarray, found))
+    return masking.MaskedBatch(*map(np.asarray, found))
 
 
 def by_base(tokenizer, batch, row):
@@ -74,9 +74,9 @@ def test_a_hidden_token_is_one_mask_and_its_neighbours_stay(tokenizer):
     for row in range(len(target)):
         at = by_base(tokenizer, batch, row)
         gone = (at >= 0) & target[row, np.maximum(at, 0)]
-        assert np.array_equal(hidden.fate_BL[row] == masking.Fate.MASK, gone)
+        assert np.array_equal(hidden.action_BL[row] == masking.MaskAction.MASK, gone)
         expected = np.where(gone, dna.UNKNOWN, batch['bases'][row])
-        assert np.array_equal(hidden.seen_BL[row], expected)
+        assert np.array_equal(hidden.visible_BL[row], expected)
 
 
 def test_what_is_no_known_base_is_never_hidden(tokenizer):
@@ -85,7 +85,7 @@ def test_what_is_no_known_base_is_never_hidden(tokenizer):
     spelled = tokenizer.maskable[batch['tokens']]
     assert not hidden.target_BT[~spelled].any()
     assert hidden.target_BT[spelled].mean() > 0.9
-    assert not hidden.fate_BL[batch['bases'] == dna.UNKNOWN].any()
+    assert not hidden.action_BL[batch['bases'] == dna.UNKNOWN].any()
 
 
 def test_shares_of_mask_random_and_keep_and_random_tokens_are_as_long(tokenizer):
@@ -120,12 +120,12 @@ def test_nothing_of_a_masked_or_replaced_token_is_left(tokenizer):
         other[row, place] = kin[(np.searchsorted(kin, other[row, place]) + 1) % len(kin)]
         bases[row, start:end] = dna.encode(tokenizer.texts[other[row, place]])
     again = hide(objective, {**batch, 'tokens': other, 'bases': bases}, key=1)
-    assert np.array_equal(again.fate_BL, hidden.fate_BL)
+    assert np.array_equal(again.action_BL, hidden.action_BL)
     still = secret & (again.tokens_BT != other)  # a random token may happen to be the new truth
     assert np.array_equal(again.tokens_BT[secret], hidden.tokens_BT[secret]) and still.any()
-    gone = np.isin(hidden.fate_BL, (masking.Fate.MASK, masking.Fate.RANDOM))
-    assert (again.seen_BL[gone] == dna.UNKNOWN).all()
-    assert np.array_equal(again.seen_BL[~gone], hidden.seen_BL[~gone])
+    gone = np.isin(hidden.action_BL, (masking.MaskAction.MASK, masking.MaskAction.RANDOM))
+    assert (again.visible_BL[gone] == dna.UNKNOWN).all()
+    assert np.array_equal(again.visible_BL[~gone], hidden.visible_BL[~gone])
 
 
 def test_a_region_has_its_own_rate_by_the_token_s_middle_base():
@@ -162,7 +162,7 @@ def test_a_hidden_token_costs_its_code_length_spread_over_its_bases(tokenizer):
         assert bits[row, start:end] == pytest.approx(
             np.full(end - start, cost / (end - start)), rel=1e-4
         )
-    assert not bits[np.asarray(hidden.fate_BL) == 0].any()
+    assert not bits[np.asarray(hidden.action_BL) == 0].any()
 
 
 def test_a_uniform_model_of_six_mers_needs_two_bits_a_base():
@@ -174,7 +174,7 @@ def test_a_uniform_model_of_six_mers_needs_two_bits_a_base():
     logits = jnp.zeros((*batch['tokens'].shape, tokenizer.vocab_size))
     bits = np.asarray(jax.jit(objective.masks.bits)(logits, batch, hidden))
     whole = np.zeros(bits.shape, bool)
-    whole[2:] = hidden.fate_BL[2:] > 0
+    whole[2:] = hidden.action_BL[2:] > 0
     assert bits[whole] == pytest.approx(np.full(whole.sum(), np.log2(4100) / 6), rel=1e-5)
 
 
@@ -208,7 +208,7 @@ def test_what_is_scored_is_what_was_hidden_under_masks_alone(tokenizer):
     bits, hidden = jax.jit(objective.score)(params, {}, batch, jax.random.key(2))
     bits, hidden = np.asarray(bits), np.asarray(hidden)
     expected = hide(objective, batch, 2, masking.all_masked(objective.config.mask))
-    assert np.array_equal(hidden, expected.fate_BL == masking.Fate.MASK)
+    assert np.array_equal(hidden, expected.action_BL == masking.MaskAction.MASK)
     assert (bits[hidden] > 0).all() and not bits[~hidden].any()
     assert (batch['bases'][hidden] < dna.UNKNOWN).all()
 

@@ -1,33 +1,31 @@
-"""Batches of windows with coverage tracks: augmented for training, in order for evaluation.
+"""Rows cut from windows with coverage tracks: DNA, targets in bins, and which bins are known.
 
-A batch holds one organism, and organisms take turns step by step (Avsec et al. 2021, Methods). Everything is a function of
-(seed, step). Coverage is known in the centre of a window only: elsewhere `known` is False. A row is a window, or one of
-several that share a window's centre out between them, with DNA of the window around each: a batch of many short rows from many
-windows costs what one of few long rows does, and its statistics are less those of one window.
+A row is a window, or one of several pieces that divide a window's centre among them, each with the
+DNA around it: a batch of many short rows from many windows costs as much as one of few long rows,
+and its batch statistics depend less on a single window. Coverage is known in a window's centre
+only; elsewhere `known` is False.
 
-    tokens    int32 [B, L]             nucleotide ids, no special tokens
-    targets   float32 [B, L/bin, C]    scaled sums of reads; C is the most tracks that an organism has, the rest is padding
-    known     bool [B, L/bin, C]       False for padding, flanks and tracks that are inputs
-    organism  int32 [B]                number of the organism
-    weight    float32 [B], valid int32 [B]   0 for a row that only fills up; bases of a row that are known
-    accessibility float32 [B, L/bin, A], accessibility_known bool [B, L/bin]   coverage of the input tracks
+    tokens    int32 [B, L]           nucleotide ids, no special tokens
+    targets   float32 [B, L/bin, C]  scaled sums of reads; C is the largest number of tracks of an
+                                     organism, organisms with fewer are padded
+    known     bool [B, L/bin, C]     False for padding, flanks and tracks that are inputs
+    organism  int32 [B]              number of the organism
+    weight    float32 [B]            0 for filler rows
+    valid     int32 [B]              known bases of a row
+    accessibility float32 [B, L/bin, A], accessibility_known bool [B, L/bin]   the input tracks
 """
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 
-from genojax import dna, errors, typing
-from genojax.data import counter_random
-from genojax.data.datasets import order
+from genojax import dna
 from genojax.data.formats import track_windows
-
-_SHUFFLE, _FLIP, _SHIFT = 31, 32, 33  # purposes of random bits
+from genojax.typing import Batch
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Source:
+class OrganismRows:
     """One organism's windows, ready to be cut into rows.
 
     Attributes:
@@ -62,7 +60,7 @@ class Source:
         return (self.length - self.piece) // 2 // self.organism.bin
 
     @property
-    def whole(self) -> 'Source':
+    def whole(self) -> 'OrganismRows':
         """The same windows, each one row."""
         if self.pieces == 1:
             return self
@@ -125,94 +123,41 @@ def shifted(codes_NL: np.ndarray, shift_N: np.ndarray, length: int) -> np.ndarra
     return np.stack([row[first : first + length] for row, first in zip(wide, first_N, strict=True)])
 
 
-def pack(
-    source: Source, windows, flip_B, shift_B, piece_B, weight_B, width: int, tokenizer
-) -> typing.Batch:
-    """One batch; `width` is its number of tracks, padding included."""
-    codes_BL, target_BPC, _ = source.rows(windows, flip_B, shift_B, piece_B)
-    batch, bins, count = target_BPC.shape
+@dataclasses.dataclass(frozen=True, eq=False)
+class RowChoice:
+    """Rows to read: windows, and for each its strand, its shift in bp, its piece and its weight."""
+
+    windows: track_windows.Windows
+    flip_B: np.ndarray
+    shift_B: np.ndarray
+    piece_B: np.ndarray
+    weight_B: np.ndarray
+
+
+def batch(source: OrganismRows, choice: RowChoice, width: int, tokenizer) -> Batch:
+    """One batch of an organism.
+
+    Args:
+        width: number of tracks of the batch, padding included.
+    """
+    flip_B, piece_B = choice.flip_B, choice.piece_B
+    codes_BL, target_BPC, _ = source.rows(choice.windows, flip_B, choice.shift_B, piece_B)
+    rows, bins, count = target_BPC.shape
     total = source.length // source.organism.bin
     first = max(source.flank, 0)
-    targets = np.zeros((batch, total, width), np.float32)
-    known = np.zeros((batch, total, width), bool)
+    targets = np.zeros((rows, total, width), np.float32)
+    known = np.zeros((rows, total, width), bool)
     targets[:, first : first + bins, :count] = np.where(source.target_C, target_BPC, 0)
     known[:, first : first + bins, :count] = source.target_C
-    made = {
+    arrays = {
         'tokens': tokenizer.encode(codes_BL, special=False),
         'targets': targets,
         'known': known,
-        'organism': np.full(batch, source.number, np.int32),
-        'weight': np.asarray(weight_B, np.float32),
+        'organism': np.full(rows, source.number, np.int32),
+        'weight': np.asarray(choice.weight_B, np.float32),
         'valid': (codes_BL < dna.UNKNOWN).sum(1).astype(np.int32),
     }
     if len(source.inputs):
-        given, known_BQ = source.inputs_along(windows, flip_B, piece_B)
-        made |= {'accessibility': given, 'accessibility_known': known_BQ}
-    return made
-
-
-def train(
-    sources: list[Source],
-    rows: list[np.ndarray],
-    tokenizer,
-    batch_size: int,
-    seed: int,
-    *,
-    flip: bool,
-    shift: int,
-    start_step: int = 0,
-    host: tuple[int, int] = (0, 1),
-) -> Iterator[typing.Batch]:
-    """Training batches without end: step s is of organism s mod their number, every row once an epoch.
-
-    Args:
-        rows: for each organism, which of its training windows to use.
-        flip: read half of the rows from the other strand.
-        shift: move each row's DNA by up to so many bp either way.
-        host: (index, count); this host gets rows index, index + count, ... of the global batch.
-    """
-    if host[1] < 1 or not 0 <= host[0] < host[1]:
-        raise ValueError(f'{host=} is not (index, count)')
-    if batch_size % host[1]:
-        raise errors.InputError(
-            'MX09', f'{batch_size} rows a step do not divide over {host[1]} hosts'
-        )
-    width, step = _width(sources), start_step
-    while True:
-        turn, which = divmod(step, len(sources))
-        source, mine = sources[which], rows[which]
-        index_B = turn * batch_size + np.arange(host[0], batch_size, host[1])
-        rows_of_epoch = len(mine) * source.pieces
-        epoch_B, place_B = np.divmod(index_B, rows_of_epoch)
-        row_B = order.permute(place_B, rows_of_epoch, seed, _SHUFFLE, which, epoch_B)
-        window_B, piece_B = np.divmod(row_B, source.pieces)
-        flip_B = counter_random.randint(2, seed, _FLIP, which, index_B).astype(bool) & flip
-        shift_B = counter_random.randint(2 * shift + 1, seed, _SHIFT, which, index_B) - shift
-        windows = source.organism.parts['train'].take(mine[window_B])
-        weight_B = np.ones(len(row_B))
-        yield pack(source, windows, flip_B, shift_B, piece_B, weight_B, width, tokenizer)
-        step += 1
-
-
-def in_order(
-    sources: list[Source],
-    parts: list[track_windows.TrackWindows],
-    tokenizer,
-    batch_size: int,
-    flip: bool = False,
-) -> Iterator[typing.Batch]:
-    """Every row of each organism's part once, window by window, not moved; the last batch of each is filled with rows of weight 0."""
-    width = _width(sources)
-    for source, windows in zip(sources, parts, strict=True):
-        count = len(windows) * source.pieces
-        for first in range(0, count, batch_size):
-            row_B = np.arange(first, first + batch_size)
-            weight_B = row_B < count
-            window_B, piece_B = np.divmod(np.minimum(row_B, count - 1), source.pieces)
-            some = windows.take(window_B)
-            flip_B, shift_B = np.full(batch_size, flip), np.zeros(batch_size, np.int64)
-            yield pack(source, some, flip_B, shift_B, piece_B, weight_B, width, tokenizer)
-
-
-def _width(sources: list[Source]) -> int:
-    return max(len(source.organism.tracks) for source in sources)
+        values, known_BQ = source.inputs_along(choice.windows, flip_B, piece_B)
+        arrays |= {'accessibility': values, 'accessibility_known': known_BQ}
+    return arrays

@@ -1,0 +1,253 @@
+"""The Task protocol: what one purpose (objective, data, evaluation, report) is to the rest.
+
+A task is a folder. Its config class derives from `TaskConfig` and is registered under its `kind`;
+its `Task` computes the loss on the shared model, opens its data, evaluates and reports. Nothing
+outside `genojax/tasks/` names a task.
+
+A task of another package is found through the entry point group `genojax.tasks`:
+
+    [project.entry-points."genojax.tasks"]
+    my_kind = "my_package.my_task:MyConfig"
+"""
+
+import abc
+import dataclasses
+import importlib.metadata
+import pathlib
+import typing
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from genojax import metrics, sharding
+from genojax.models import coordinates
+from genojax.data.datasets import base as datasets_base
+from genojax.models.features import Features
+from genojax.tokenizers.base import Tokenizer
+from genojax.typing import Array, Batch
+
+ENTRY_POINTS = 'genojax.tasks'
+_kinds: dict[str, type['TaskConfig']] = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskConfig:
+    """Base of every task's config; a subclass has a field `kind: Literal['its_name']`."""
+
+    weight: float = 1.0  # factor of this task's loss in the sum over tasks
+
+    def __post_init__(self):
+        if not (np.isfinite(self.weight) and self.weight > 0):
+            raise ValueError(f'{self.weight=} must be a positive number')
+
+    @classmethod
+    def config_kinds(cls) -> dict[str, type['TaskConfig']]:
+        """All task configs by `kind`: the package's own, and those of installed plug-ins."""
+        plugins = {
+            entry.name: entry.load()
+            for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)
+            if entry.name not in _kinds
+        }
+        return {**_kinds, **plugins}
+
+    def build(self, name: str, model: nn.Module, tokenizer: Tokenizer) -> 'Task':
+        """The task of this config under the name that the experiment gives it."""
+        raise NotImplementedError
+
+
+def register(config_class: type[TaskConfig]) -> type[TaskConfig]:
+    """Makes a task config available under its `kind`; usable as a decorator."""
+    kind = typing.get_args(typing.get_type_hints(config_class)['kind'])[0]
+    if _kinds.setdefault(kind, config_class) is not config_class:
+        raise ValueError(f'two tasks have the kind {kind!r}')
+    return config_class
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainedState:
+    """Variables on a mesh, ready to score batches.
+
+    Attributes:
+        params, extra: trained parameters, and untrained collections such as batch statistics.
+        mesh: the devices that hold them.
+        key: of random decisions in scoring, such as masks.
+    """
+
+    params: Any
+    extra: Any
+    mesh: jax.sharding.Mesh
+    key: Array
+
+    def scores(self, jitted, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Any]]:
+        """Each batch with `jitted(params, extra, batch, key)` as numpy arrays.
+
+        The key of batch i is `fold_in(key, i)`: scores depend on the seed and the batch's position.
+        """
+        for number, batch in enumerate(batches):
+            key = jax.random.fold_in(self.key, number)
+            with jax.set_mesh(self.mesh):  # `attend` shards sequences over the current mesh
+                placed = sharding.shard_batch(batch, self.mesh)
+                scores = jitted(self.params, self.extra, placed, key)
+            yield batch, jax.device_get(scores)
+
+
+class Task(abc.ABC):
+    """One purpose of an experiment.
+
+    Attributes:
+        name: the task's name in the experiment; its head's parameters are `params['heads'][name]`.
+        config: its config.
+        model: the model that all tasks of the experiment share.
+        tokenizer: of the experiment.
+        head: module of this task's own parameters; None where the model's outputs are enough.
+        metric_groups: metric name -> names of its values, for metrics with several values.
+        selection_metric: validation metric whose lowest value selects the checkpoint.
+        loss_name: what the loss is, for axes and captions.
+    """
+
+    head: nn.Module | None = None
+    selection_metric = 'loss'
+    loss_name = 'loss'
+
+    def __init__(self, name: str, config: TaskConfig, model: nn.Module, tokenizer: Tokenizer):
+        self.name, self.config, self.model, self.tokenizer = name, config, model, tokenizer
+        self.metric_groups: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def model_config(self):
+        return self.model.config
+
+    def misfits(self) -> list[str]:
+        """Reasons why the config does not fit the model or the tokenizer, one line each."""
+        return []
+
+    @abc.abstractmethod
+    def batch_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shapes and dtypes of one global training batch, from the config alone.
+
+        Raises:
+            UsageError: the config leaves a size to the data, and `bind` has not filled it in.
+        """
+
+    @abc.abstractmethod
+    def open(self, workdir: pathlib.Path, seed: int) -> datasets_base.TaskDatasets:
+        """Opens, splits and checks the data; simulated data are written to `workdir`.
+
+        Raises:
+            UsageError, InputError: the data are missing, damaged or do not fit the model.
+        """
+
+    def bind(self, datasets: datasets_base.TaskDatasets) -> 'Task':
+        """The same task with the facts that only its data know, such as species names."""
+        return self
+
+    def model_inputs(self, batch: Batch) -> dict[str, Array]:
+        """Keyword arguments of the model besides the tokens."""
+        return {}
+
+    def init_head(self, key: Array, features: Features) -> Any:
+        """The head's parameters, boxed with their logical axes; None without a head."""
+        return None
+
+    @abc.abstractmethod
+    def loss(self, params, extra, batch: Batch, key: Array, train: bool = True):
+        """Mean loss of a batch, and `(extra, metrics)`: updated collections and `MetricState`s."""
+
+    def apply_model(self, params, extra, batch: Batch, *, tokens_BT=None, key=None):
+        """The model's `Features` of a batch and its updated collections.
+
+        Args:
+            tokens_BT: in place of the batch's tokens.
+            key: of dropout; None reads without dropout and leaves the collections as they are.
+        """
+        tokens_BT = batch['tokens'] if tokens_BT is None else tokens_BT
+        variables = {'params': params['model'], **extra}
+        inputs = self.model_inputs(batch)
+        if key is None:
+            return self.model.apply(variables, tokens_BT, train=False, **inputs), extra
+        return self.model.apply(
+            variables,
+            tokens_BT,
+            train=True,
+            rngs={'dropout': key},
+            mutable=list(extra),
+            **inputs,
+        )
+
+    def validate(
+        self, state: TrainedState, datasets: datasets_base.TaskDatasets, shard
+    ) -> dict[str, metrics.MetricState]:
+        """Metrics of the validation split; by default those of the loss."""
+        merged: dict[str, metrics.MetricState] = {}
+        for _, states in state.scores(self._jitted_metrics, datasets.validation(shard)):
+            merge_into(merged, states)
+        return merged
+
+    @property
+    def _jitted_metrics(self):
+        if not hasattr(self, '_metrics'):
+            self._metrics = jax.jit(
+                lambda params, extra, batch, key: self.loss(params, extra, batch, key, False)[1][1]
+            )
+        return self._metrics
+
+    @abc.abstractmethod
+    def evaluate(
+        self,
+        state: TrainedState,
+        datasets: datasets_base.TaskDatasets,
+        split: str = 'test',
+        limit: int | None = None,
+    ) -> dict[str, Any]:
+        """Scores of a split beside baselines, with intervals: JSON.
+
+        Args:
+            limit: most rows to score; None for all.
+        """
+
+    @abc.abstractmethod
+    def as_text(self, result: dict[str, Any]) -> str:
+        """An evaluation as a table for the terminal."""
+
+    def section(self, result: dict | None, description: dict | None, rows: list[dict], painter):
+        """The task's section of a report, or None where there is nothing to show.
+
+        Args:
+            result: of `evaluate`, read back from JSON; None if it was not run.
+            description: of the datasets.
+            rows: of metrics.jsonl, this task's metrics without its name in front.
+            painter: draws figures (`report.html.Painter`).
+        """
+        return None
+
+
+def merge_into(
+    merged: dict[str, metrics.MetricState], states: dict[str, metrics.MetricState]
+) -> None:
+    """Adds the metrics of one batch to those of the batches before it, in place."""
+    for name, state in states.items():
+        merged[name] = merged[name].merge(state) if name in merged else state
+
+
+def coordinate_inputs(task: Task, batch: Batch) -> dict[str, Array]:
+    """The model's coordinate along the bases of a batch, for models that need one."""
+    return coordinates.model_inputs(
+        task.model_config,
+        task.tokenizer,
+        batch['bases'],
+        batch.get('valid'),
+        spans_BT2=batch.get('spans'),
+    )
+
+
+def left_out_metric(batch: Batch) -> dict[str, metrics.MetricState]:
+    """Share of a batch's bases that had no room in their rows, where the tokenizer counts them."""
+    if 'left_out' not in batch:
+        return {}
+    weight_B = batch['weight'] if 'weight' in batch else jnp.ones(len(batch['left_out']))
+    lost = (batch['left_out'] * weight_B).sum()
+    return {'left_out': metrics.MetricState(lost, lost + (batch['valid'] * weight_B).sum())}

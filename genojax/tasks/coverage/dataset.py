@@ -1,0 +1,286 @@
+"""Windows with coverage tracks of one or several organisms, in three splits.
+
+A batch holds one organism; organisms alternate step by step (Avsec et al. 2021, Methods). The files
+name training and held-out windows. The held-out windows are the test split; a share of the training
+windows is set aside as the validation split, which selects the checkpoint and any setting.
+"""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from genojax import errors, simulate
+from genojax.data.datasets import base, order
+from genojax.data.formats import coverage, track_windows
+from genojax.data.splits import track_overlap
+from genojax.tasks.coverage import rows as row_cutting
+from genojax.tokenizers.base import Tokenizer
+from genojax.typing import Batch
+
+SIMULATED = 'simulated'
+_STREAMS = {'shuffle': 31, 'flip': 32, 'shift': 33}  # numbers of streams of random bits
+_VALIDATION_STREAM = 34
+
+
+@dataclasses.dataclass(frozen=True)
+class CoverageDataConfig:
+    """A directory of windows and tracks (see `formats.track_windows` for the files)."""
+
+    path: str = ''  # the directory; 'simulated': small tracks simulated in the workdir
+    # Organism -> the NAME that its files begin with; the model has a head of each organism's name.
+    organisms: dict[str, str] = dataclasses.field(default_factory=dict)
+    batch_size: int = 2
+    bin: int = 128  # bp
+    # Rows that divide a window's centre among them. More pieces make batches of more windows, for
+    # the same work.
+    pieces: int = 1
+    length: int = 0  # bp of a row, around its piece of the centre; 0: the largest possible
+    validation: float = 0.2  # share of the training windows; windows that overlap stay together
+    split_seed: int = 0
+    reverse_complement: bool = True  # read half of the training rows from the other strand
+    shift: int = 3  # a training row's DNA is moved by at most so many bp, either way
+    transform: coverage.Recipe = 'root'  # how the stored targets were transformed
+    soft_clip: bool = True  # compress sums above the table's clip_soft
+    # Organism -> which tracks are inputs of the model instead of targets: a regular expression that
+    # is searched in their descriptions ('DNASE:HepG2') and identifiers. Every organism needs the
+    # same number of them, or none.
+    accessibility: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in ('batch_size', 'bin', 'pieces'):
+            if getattr(self, name) < 1:
+                raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
+        if self.length < 0 or self.shift < 0:
+            raise ValueError(f'{self.length=} and {self.shift=} must not be negative')
+        if not 0 < self.validation < 1:
+            raise ValueError(f'{self.validation=} must be in (0, 1)')
+        if not self.organisms:
+            raise ValueError("organisms is empty. Fix: name them, as in {'human': 'hg38'}")
+        if self.accessibility and self.accessibility.keys() != self.organisms.keys():
+            raise ValueError('accessibility needs a rule for every organism, or for none')
+
+
+class CoverageDatasets(base.TaskDatasets):
+    """Windows of every organism.
+
+    Attributes:
+        species: names of the organisms, in the order of a batch's numbers.
+        sources: their windows and how rows are cut from them.
+        chosen: split -> for each organism, which of the file's training windows belong to it.
+    """
+
+    def __init__(
+        self, config: CoverageDataConfig, seed: int, tokenizer: Tokenizer, workdir: pathlib.Path
+    ):
+        self.config, self.tokenizer, self.seed = config, tokenizer, seed
+        if not config.path:
+            raise errors.UsageError(
+                'data.path is empty. Fix: name a directory (--config.tasks.NAME.data.path=DIR), '
+                f"or '{SIMULATED}'"
+            )
+        folder = _simulated(workdir, config) if config.path == SIMULATED else config.path
+        self.species = tuple(config.organisms)
+        self.sources, self.chosen = [], {'train': [], 'validation': []}
+        for number, (name, prefix) in enumerate(config.organisms.items()):
+            organism = track_windows.read(
+                folder, prefix, config.bin, config.transform, config.soft_clip
+            )
+            train, validation = _divide(organism, config)
+            self.chosen['train'].append(train)
+            self.chosen['validation'].append(validation)
+            rule = config.accessibility.get(name)
+            self.sources.append(_source(organism, number, config, train, rule))
+        counts = {len(source.inputs) for source in self.sources}
+        if len(counts) > 1:
+            raise errors.InputError(
+                'TK07', f'{sorted(counts)} input tracks: every organism needs the same number'
+            )
+        parts = [dataclasses.asdict(config) | {'path': '', 'seed': seed}]
+        parts += [source.organism.digest for source in self.sources]
+        self.fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        self._order = base.RowOrder(seed, **_STREAMS)
+        self._width = max(len(source.organism.tracks) for source in self.sources)
+
+    @property
+    def track_counts(self) -> dict[str, int]:
+        """Organism -> number of tracks, inputs included."""
+        counts = [len(source.organism.tracks) for source in self.sources]
+        return dict(zip(self.species, counts, strict=True))
+
+    @property
+    def track_means(self) -> dict[str, np.ndarray]:
+        """Organism -> each track's mean over the training windows, float32 [C]."""
+        means = [source.mean_C for source in self.sources]
+        return dict(zip(self.species, means, strict=True))
+
+    @property
+    def length(self) -> int:
+        """bp of a row; the longest of the organisms."""
+        return max(source.length for source in self.sources)
+
+    @property
+    def description(self) -> dict:
+        return {
+            'organisms': {
+                name: {
+                    'windows': {
+                        split: len(self.windows(number, split)) for split in base.SPLITS
+                    },
+                    'rows_per_window': source.pieces,
+                    'length': source.length,
+                    'tracks': int(source.target_C.sum()),
+                    'inputs': [source.organism.tracks[n].description for n in source.inputs],
+                }
+                for number, (name, source) in enumerate(
+                    zip(self.species, self.sources, strict=True)
+                )
+            }
+        }
+
+    @property
+    def summary(self) -> list[str]:
+        lines = []
+        for name, row in self.description['organisms'].items():
+            windows = ', '.join(f'{count} {split}' for split, count in row['windows'].items())
+            inputs = f', inputs {", ".join(row["inputs"])}' if row['inputs'] else ''
+            lines.append(
+                f'  {name}: windows {windows}; each {row["rows_per_window"]} rows of '
+                f'{row["length"]:,} bp; {row["tracks"]} tracks{inputs}'
+            )
+        return lines
+
+    def windows(self, number: int, split: str) -> track_windows.Windows:
+        """One organism's windows of a split."""
+        parts = self.sources[number].organism.parts
+        if split == 'test':
+            return parts['valid']
+        return parts['train'].take(self.chosen[split][number])
+
+    def train(self, start_step: int = 0, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+        shard.rows(self.config.batch_size)  # refuses a batch that does not divide at once
+        return self._train(start_step, shard)
+
+    def _train(self, step: int, shard: base.Shard) -> Iterator[Batch]:
+        size, config = self.config.batch_size, self.config
+        while True:
+            cycle, number = divmod(step, len(self.sources))
+            source, window_N = self.sources[number], self.chosen['train'][number]
+            draw_B = cycle * size + shard.rows(size)
+            row_B = self._order.rows(draw_B, len(window_N) * source.pieces, number)
+            window_B, piece_B = np.divmod(row_B, source.pieces)
+            flip_B = self._order.flips(draw_B, number) & config.reverse_complement
+            shift_B = self._order.shifts(draw_B, config.shift, config.shift, number)
+            windows = source.organism.parts['train'].take(window_N[window_B])
+            weight_B = np.ones(len(row_B))
+            choice = row_cutting.RowChoice(windows, flip_B, shift_B, piece_B, weight_B)
+            yield row_cutting.batch(source, choice, self._width, self.tokenizer)
+            step += 1
+
+    def validation(self, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+        return self.in_order('validation', shard)
+
+    def test(self, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+        return self.in_order('test', shard)
+
+    def in_order(
+        self, split: str, shard: base.Shard = base.Shard(), flip: bool = False
+    ) -> Iterator[Batch]:
+        """Every row of a split once, organism by organism, without shifts.
+
+        Args:
+            flip: read the rows from the other strand.
+        """
+        for number, source in enumerate(self.sources):
+            windows = self.windows(number, split)
+            count = len(windows) * source.pieces
+            for row_B, weight_B in base.in_order(count, self.config.batch_size, shard):
+                window_B, piece_B = np.divmod(row_B, source.pieces)
+                flip_B = np.full(len(row_B), flip)
+                shift_B = np.zeros(len(row_B), np.int64)
+                choice = row_cutting.RowChoice(
+                    windows.take(window_B), flip_B, shift_B, piece_B, weight_B
+                )
+                yield row_cutting.batch(source, choice, self._width, self.tokenizer)
+
+
+def _divide(
+    organism: track_windows.Organism, config: CoverageDataConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Training windows to fit and to validate on; windows that share bases stay together."""
+    group_N = track_overlap.overlap_groups(organism.parts['train'], organism.crop)
+    groups = np.unique(group_N)
+    position = np.arange(len(groups))
+    shuffled = groups[order.permute(position, len(groups), config.split_seed, _VALIDATION_STREAM)]
+    wanted = max(1, round(config.validation * len(groups)))
+    if wanted >= len(groups):
+        raise errors.InputError(
+            'SP01',
+            f'{len(groups)} separate training windows of {organism.name}, of which {wanted} would '
+            'be for validation',
+        )
+    validation = np.isin(group_N, shuffled[:wanted])
+    return np.flatnonzero(~validation), np.flatnonzero(validation)
+
+
+def _source(
+    organism: track_windows.Organism,
+    number: int,
+    config: CoverageDataConfig,
+    train: np.ndarray,
+    rule: str | None,
+) -> row_cutting.OrganismRows:
+    length = _row_length(organism, config)
+    inputs, target_C = np.zeros(0, np.int64), np.ones(len(organism.tracks), bool)
+    if rule is not None:
+        inputs, target_C = track_windows.choose_inputs(organism, rule)
+    mean_C = organism.parts['train'].target_NPC[train].mean((0, 1), dtype=np.float64)
+    if config.reverse_complement:  # each track is read as its other strand's half of the time
+        mean_C = (mean_C + mean_C[organism.pairs]) / 2
+    mean_C = mean_C.astype(np.float32)
+    return row_cutting.OrganismRows(
+        organism=organism,
+        number=number,
+        length=length,
+        inputs=inputs,
+        target_C=target_C,
+        mean_C=mean_C,
+        pieces=config.pieces,
+    )
+
+
+def _row_length(organism: track_windows.Organism, config: CoverageDataConfig) -> int:
+    """bp of a row.
+
+    Raises:
+        UsageError: the pieces or the length do not fit the windows and bins.
+    """
+    stored = organism.parts['train'].codes_NL.shape[1]
+    centre = stored - 2 * organism.crop
+    piece, rest = divmod(centre, config.pieces)
+    if rest or piece % config.bin:
+        raise errors.UsageError(
+            f'data.pieces={config.pieces} does not divide the centre of {centre} bp into pieces of '
+            f'whole bins of {config.bin} bp'
+        )
+    most = stored - (centre - piece)
+    length = config.length or most
+    if length > most or (length - piece) % (2 * config.bin) or length < piece < centre:
+        raise errors.UsageError(
+            f'data.length={length} must be at most {most} and leave whole bins of {config.bin} bp '
+            'at both ends' + (f' of a piece of {piece} bp' if config.pieces > 1 else '')
+        )
+    return length
+
+
+def _simulated(workdir: pathlib.Path, config: CoverageDataConfig) -> str:
+    """Small tracks, simulated in the workdir unless they exist."""
+
+    def write(folder):
+        for number, prefix in enumerate(config.organisms.values()):
+            simulate.write_tracks(folder, prefix, seed=number)
+
+    return str(base.simulated_once(workdir / 'tracks', write))

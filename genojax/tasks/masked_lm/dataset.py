@@ -1,0 +1,183 @@
+"""Windows of ingested genomes for masked language modelling, mixed by species.
+
+Whole blocks of sequence are left out of training (`splits.blocks`). Their windows are divided into
+two parts: some, spread evenly, are the validation split, which selects the checkpoint; all others
+are the test split. Neighbouring windows of the two parts come from one block, so the validation
+score is close to the test score; neither has been trained on.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from genojax import errors, simulate
+from genojax.data.datasets import base, mixture
+from genojax.data.genomes import loading, windows
+from genojax.data.splits import blocks
+from genojax.data.store import ingest
+from genojax.tokenizers.base import Tokenizer
+from genojax.typing import Batch
+
+SIMULATED = 'simulated'
+_MAX_SPECIES_SHOWN = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class GenomesDataConfig:
+    """Windows of ingested genomes, mixed by species."""
+
+    # A directory written by `genojax ingest`; 'simulated': a simulated clade in the workdir.
+    shards: str = ''
+    mixture: mixture.MixtureConfig = mixture.MixtureConfig()
+    test: float = 0.1  # share of the bases left out of training, where the genome table has none
+    split_seed: int = 0
+    # Leave all that is homologous to a test block out of training. Windows of a megabase may need
+    # False: each holds sequence that every bacterium has, such as ribosomal RNA. The audit then
+    # says how much is shared.
+    homology: bool = True
+    stride: int = 0  # bases between training windows; 0: adjacent windows without overlap
+    validation_windows: int = 256  # windows that select the checkpoint, spread evenly
+
+    def __post_init__(self):
+        if not 0 < self.test < 1:
+            raise ValueError(f'{self.test=} must be in (0, 1)')
+        if self.stride < 0 or self.validation_windows < 1:
+            raise ValueError(
+                f'{self.stride=} must not be negative, {self.validation_windows=} must be positive'
+            )
+
+
+class MaskedLmDatasets(base.TaskDatasets):
+    """Species-weighted training windows, and windows of every species to validate and test on.
+
+    Attributes:
+        corpus: the genomes; `species` their names in the order of a batch's numbers.
+        train_windows, validation_windows, test_windows: species -> windows.
+        split_report: how the windows were divided.
+        mixture: what is drawn, and how often.
+    """
+
+    def __init__(
+        self, config: GenomesDataConfig, seed: int, tokenizer: Tokenizer, workdir: pathlib.Path
+    ):
+        self.config, self.tokenizer = config, tokenizer
+        self.corpus = loading.open_shards(_shards(config.shards, workdir))
+        self.species = self.corpus.species
+        parts, self.split_report = blocks.held_out_split(
+            self.corpus,
+            config.mixture.length,
+            fraction=config.test,
+            stride=config.stride or None,
+            seed=config.split_seed,
+            homology=config.homology,
+        )
+        self.train_windows = {name: train for name, (train, _) in parts.items()}
+        left_out = {name: rest for name, (_, rest) in parts.items() if len(rest)}
+        self.validation_windows, self.test_windows = _divide(left_out, config.validation_windows)
+        if not self.validation_windows:
+            raise errors.InputError(
+                'SP01',
+                'no window is left for validation',
+                fix='leave some cells of the split column empty, or raise data.test',
+            )
+        weights = dataclasses.replace(
+            config.mixture, leave_out=(*config.mixture.leave_out, *self._test_species())
+        )
+        self.mixture = mixture.Mixture(self.corpus, self.train_windows, weights, seed)
+        self.fingerprint = self.mixture.fingerprint
+
+    def _test_species(self) -> list[str]:
+        """Species that the genome table reserves for the test: '*' does not weigh them."""
+        named = {*self.config.mixture.weights, *self.config.mixture.leave_out}
+        return [
+            member.name
+            for member in self.corpus
+            if member.name not in named and {c.split for c in member.contigs} == {'held_out'}
+        ]
+
+    @property
+    def description(self) -> dict:
+        draws = 0
+        return {
+            'species': [
+                {
+                    **row,
+                    'validation_windows': _count(self.validation_windows, row['species']),
+                    'test_windows': _count(self.test_windows, row['species']),
+                }
+                for row in self.mixture.table(draws)
+            ],
+            'split': self.split_report,
+        }
+
+    @property
+    def summary(self) -> list[str]:
+        rows = self.description['species']
+        lines = [
+            f'  {row["species"]}: weight {row["given"]:.4g} -> {row["weight"]:.4f} of the draws; '
+            f'windows: {row["windows"]:,} train, {row["validation_windows"]:,} validation, '
+            f'{row["test_windows"]:,} test'
+            for row in rows[:_MAX_SPECIES_SHOWN]
+        ]
+        if len(rows) > len(lines):
+            lines.append(f'  ... and {len(rows) - len(lines):,} more species')
+        return lines
+
+    def train(self, start_step: int = 0, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+        return self.mixture.batches(self.tokenizer, shard, start_step)
+
+    def validation(self, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+        return self._in_order(self.validation_windows, shard)
+
+    def test(
+        self, shard: base.Shard = base.Shard(), limit: int | None = None
+    ) -> Iterator[Batch]:
+        """Test windows, at most `limit` of them, spread evenly."""
+        chosen = self.test_windows if limit is None else _spread(self.test_windows, limit)[0]
+        return self._in_order(chosen, shard)
+
+    def _in_order(self, parts, shard) -> Iterator[Batch]:
+        return mixture.in_order(self.corpus, parts, self.config.mixture, self.tokenizer, shard)
+
+
+def _divide(left_out: dict[str, windows.Windows], count: int) -> tuple[dict, dict]:
+    """`count` windows for validation, at most half of a species' windows, and all others."""
+    return _spread(left_out, count, most=lambda size: size // 2)
+
+
+def _spread(parts: dict[str, windows.Windows], count: int, most=lambda size: size):
+    """`count` windows spread evenly over species and sequence, and the windows not chosen."""
+    every = max(1, -(-len(parts) // count))  # with more species than windows: every n-th species
+    names = list(parts)[::every]
+    chosen, rest = {}, {}
+    for name, part in parts.items():
+        number = min(count // len(names), most(len(part))) if name in names else 0
+        row_N = (np.arange(number) * len(part) + len(part) // 2) // max(number, 1)
+        other_N = np.setdiff1d(np.arange(len(part)), row_N)
+        for target, rows in ((chosen, row_N), (rest, other_N)):
+            if len(rows):
+                target[name] = part.take(rows)
+    return chosen, rest
+
+
+def _count(parts: dict[str, windows.Windows], name: str) -> int:
+    return len(parts.get(name, ()))
+
+
+def _shards(shards: str, workdir: pathlib.Path) -> pathlib.Path:
+    if not shards:
+        raise errors.UsageError(
+            'data.shards is empty. Fix: name a directory that `genojax ingest` wrote '
+            f"(--config.tasks.NAME.data.shards=DIR), or '{SIMULATED}'"
+        )
+    if shards == SIMULATED:
+        clade = base.simulated_once(
+            workdir / 'genomes', lambda folder: simulate.write(folder, simulate.SimulationConfig())
+        )
+        ingest.ingest(clade, workdir / 'shards')
+        return workdir / 'shards'
+    if not pathlib.Path(shards).is_dir():
+        raise errors.UsageError(f'data.shards={shards}: no such folder')
+    return pathlib.Path(shards)
