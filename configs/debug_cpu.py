@@ -7,12 +7,8 @@ genojax train --config=debug_cpu --workdir=runs/debug
 
 import ml_collections
 
-from genojax import experiment, optim
-from genojax.data.datasets import mixture
+from genojax import experiment, optim, tasks
 from genojax.models import bert
-from genojax.tasks import feeds
-from genojax.tasks.masked_lm import masking
-from genojax.tasks.masked_lm import objective as mlm
 from genojax.tokenizers import kmer
 
 
@@ -22,17 +18,21 @@ def get_config() -> ml_collections.ConfigDict:
             model=bert.BertConfig(
                 vocab=kmer.vocab_size(3), width=16, depth=2, heads=2, inner=32, max_tokens=128
             ),
-            objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.1)),
-            data=feeds.GenomesConfig(
-                shards='simulated',
-                mixture=mixture.MixtureConfig(weights={'*': 1.0}, length=64, batch_size=8),
-                eval_windows=32,
-            ),
             tokenizer=experiment.TokenizerConfig('kmer', 3),
             optim=optim.OptimConfig(peak=3e-3, warmup=5),
+            tasks={
+                'masked_lm': tasks.MaskedLmConfig(
+                    mask=tasks.MaskConfig(rate=0.1),
+                    data=tasks.GenomesDataConfig(
+                        shards='simulated',
+                        mixture=tasks.MixtureConfig(weights={'*': 1.0}, length=64, batch_size=8),
+                        validation_windows=32,
+                    ),
+                )
+            },
             steps=30,
             log_every=5,
-            eval_every=15,
+            validate_every=15,
             save_every=15,
         )
     )

@@ -8,12 +8,8 @@ genojax train --config=demo --workdir=runs/demo_pretrain
 
 import ml_collections
 
-from genojax import experiment, optim
-from genojax.data.datasets import mixture
+from genojax import experiment, optim, tasks
 from genojax.models import bert
-from genojax.tasks import feeds
-from genojax.tasks.masked_lm import masking
-from genojax.tasks.masked_lm import objective as mlm
 from genojax.tokenizers import kmer
 
 
@@ -31,16 +27,20 @@ def get_config() -> ml_collections.ConfigDict:
                 attention_dropout=0.0,
                 unroll=2,
             ),
-            objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.1, region_rates={'exon': 0.08})),
-            data=feeds.GenomesConfig(
-                shards='simulated',
-                mixture=mixture.MixtureConfig(weights={'*': 1.0}, length=128, batch_size=32),
-            ),
             tokenizer=experiment.TokenizerConfig('kmer', 3),
             optim=optim.OptimConfig(peak=2e-3, warmup=50),
+            tasks={
+                'masked_lm': tasks.MaskedLmConfig(
+                    mask=tasks.MaskConfig(rate=0.1, region_rates={'exon': 0.08}),
+                    data=tasks.GenomesDataConfig(
+                        shards='simulated',
+                        mixture=tasks.MixtureConfig(weights={'*': 1.0}, length=128, batch_size=32),
+                    ),
+                )
+            },
             steps=400,
             log_every=20,
-            eval_every=200,
+            validate_every=200,
             save_every=200,
         )
     )

@@ -4,17 +4,13 @@ Hardware: written for one 8-GPU host; the published run took 14 days on eight RT
 hours and number to expect unknown. FILE is its tokenizer.json, whose [PAD] is 3; the 0 in its config.json does not matter
 to the original, which is told the padding by a mask.
 
-genojax train --config=dnabert2 --config.tokenizer.file=FILE --config.data.shards=DIR --workdir=runs/dnabert2
+genojax train --config=dnabert2 --config.tokenizer.file=FILE --config.tasks.masked_lm.data.shards=DIR --workdir=runs/dnabert2
 """
 
 import ml_collections
 
-from genojax import experiment, optim
-from genojax.data.datasets import mixture
+from genojax import experiment, optim, tasks
 from genojax.models import bert
-from genojax.tasks import feeds
-from genojax.tasks.masked_lm import masking
-from genojax.tasks.masked_lm import objective as mlm
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -27,16 +23,22 @@ def get_config() -> ml_collections.ConfigDict:
                 feed_forward='geglu',
                 attention_dropout=0.0,
             ),
-            objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.15)),
-            data=feeds.GenomesConfig(
-                # 128 tokens are about 700 bases.
-                mixture=mixture.MixtureConfig(weights={'*': 1.0}, length=700, batch_size=4096),
-            ),
             tokenizer=experiment.TokenizerConfig('bpe', tokens=128),
             optim=optim.OptimConfig(peak=5e-4, warmup=30_000, decay='linear', weight_decay=1e-5),
+            tasks={
+                'masked_lm': tasks.MaskedLmConfig(
+                    mask=tasks.MaskConfig(rate=0.15),
+                    data=tasks.GenomesDataConfig(
+                        # 128 tokens are about 700 bases.
+                        mixture=tasks.MixtureConfig(
+                            weights={'*': 1.0}, length=700, batch_size=4096
+                        ),
+                    ),
+                )
+            },
             steps=500_000,
             log_every=100,
-            eval_every=2_000,
+            validate_every=2_000,
             save_every=2_000,
         )
     )

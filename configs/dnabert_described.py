@@ -5,17 +5,13 @@ The description says 110 M parameters, which is BERT-base with a 30,000-word voc
 
 Hardware: written for one 8-GPU or 8-TPU host. Not run at full length here: no number to expect yet.
 
-genojax train --config=dnabert_described --config.data.shards=DIR --workdir=runs/dnabert_described
+genojax train --config=dnabert_described --config.tasks.masked_lm.data.shards=DIR --workdir=runs/dnabert_described
 """
 
 import ml_collections
 
-from genojax import experiment, optim
-from genojax.data.datasets import mixture
+from genojax import experiment, optim, tasks
 from genojax.models import bert
-from genojax.tasks import feeds
-from genojax.tasks.masked_lm import masking
-from genojax.tasks.masked_lm import objective as mlm
 from genojax.tokenizers import kmer
 
 K = 6
@@ -33,19 +29,21 @@ def get_config() -> ml_collections.ConfigDict:
     return experiment.to_config(
         experiment.Experiment(
             model=bert.BertConfig(vocab=kmer.vocab_size(K)),
-            objective=mlm.MlmConfig(
-                mask=masking.MaskConfig(rate=0.15 / K, region_rates={'exon': 0.08 / K})
-            ),
-            data=feeds.GenomesConfig(
-                mixture=mixture.MixtureConfig(
-                    weights=WEIGHTS, length=512, batch_size=1024, reverse_complement=True
-                ),
-            ),
             tokenizer=experiment.TokenizerConfig('kmer', K),
             optim=optim.OptimConfig(peak=4e-4, warmup=10_000, decay='linear'),
+            tasks={
+                'masked_lm': tasks.MaskedLmConfig(
+                    mask=tasks.MaskConfig(rate=0.15 / K, region_rates={'exon': 0.08 / K}),
+                    data=tasks.GenomesDataConfig(
+                        mixture=tasks.MixtureConfig(
+                            weights=WEIGHTS, length=512, batch_size=1024, reverse_complement=True
+                        ),
+                    ),
+                )
+            },
             steps=120_000,
             log_every=100,
-            eval_every=2_000,
+            validate_every=2_000,
             save_every=2_000,
         )
     )

@@ -7,32 +7,35 @@ data (basenji's `data/human`, `data/mouse`) hold 131,072 bp a window, which have
 Hardware: written for 64 accelerators, a window each; with remat 'block' its activations take a fifth of what they take
 without (experiments/benchmarks/enformer_remat.py). Not run at this size here: hours and number to expect unknown.
 
-genojax train --config=enformer --config.data.path=DIR --workdir=runs/enformer
+genojax train --config=enformer --config.tasks.coverage.data.path=DIR --workdir=runs/enformer
 """
 
 import ml_collections
 
-from genojax import experiment, optim, tokenizers
+from genojax import experiment, optim, tasks, tokenizers
 from genojax.models import enformer
-from genojax.tasks import feeds
-from genojax.tasks.coverage import objective as tracks
 
 
 def get_config() -> ml_collections.ConfigDict:
     return experiment.to_config(
         experiment.Experiment(
             model=enformer.EnformerConfig(dtype='bfloat16', remat='block'),
-            objective=tracks.TracksConfig(),
-            data=feeds.TracksConfig(
-                organisms={'human': 'human', 'mouse': 'mouse'}, batch_size=64, length=196_608
-            ),
             tokenizer=tokenizers.TokenizerConfig('nucleotide', k=1),
             optim=optim.OptimConfig(
                 peak=5e-4, warmup=5_000, decay='none', weight_decay=0.0, beta2=0.999, clip=0.2
             ),
+            tasks={
+                'coverage': tasks.CoverageConfig(
+                    data=tasks.CoverageDataConfig(
+                        organisms={'human': 'human', 'mouse': 'mouse'},
+                        batch_size=64,
+                        length=196_608,
+                    )
+                )
+            },
             steps=150_000,
             log_every=50,
-            eval_every=1_000,
+            validate_every=1_000,
             save_every=1_000,
         )
     )

@@ -7,15 +7,13 @@ the other chromatin tracks of all samples come out. The described gain of 0.15 i
 Hardware: written for 64 accelerators, a window each. Not run at this size here: hours and number to expect unknown. The
 small sibling that is run is `enformer_small_accessibility`.
 
-genojax train --config=enformer_accessibility --config.data.path=DIR --workdir=runs/enformer_accessibility
+genojax train --config=enformer_accessibility --config.tasks.coverage.data.path=DIR --workdir=runs/enformer_accessibility
 """
 
 import ml_collections
 
-from genojax import experiment, optim, tokenizers
+from genojax import experiment, optim, tasks, tokenizers
 from genojax.models import enformer_accessibility
-from genojax.tasks import feeds
-from genojax.tasks.coverage import objective as tracks
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -24,20 +22,23 @@ def get_config() -> ml_collections.ConfigDict:
             model=enformer_accessibility.EnformerAccessibilityConfig(
                 inputs=1, dtype='bfloat16', remat='block'
             ),
-            objective=tracks.TracksConfig(),
-            data=feeds.TracksConfig(
-                organisms={'human': 'human', 'mouse': 'mouse'},
-                accessibility={'human': '^DNASE:HepG2$', 'mouse': '^DNASE:liver'},
-                batch_size=64,
-                length=131_072,
-            ),
             tokenizer=tokenizers.TokenizerConfig('nucleotide', k=1),
             optim=optim.OptimConfig(
                 peak=5e-4, warmup=5_000, decay='none', weight_decay=0.0, beta2=0.999, clip=0.2
             ),
+            tasks={
+                'coverage': tasks.CoverageConfig(
+                    data=tasks.CoverageDataConfig(
+                        organisms={'human': 'human', 'mouse': 'mouse'},
+                        accessibility={'human': '^DNASE:HepG2$', 'mouse': '^DNASE:liver'},
+                        batch_size=64,
+                        length=131_072,
+                    )
+                )
+            },
             steps=150_000,
             log_every=50,
-            eval_every=1_000,
+            validate_every=1_000,
             save_every=1_000,
         )
     )

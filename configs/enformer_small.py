@@ -6,19 +6,17 @@ tells them apart.
 Hardware: one CPU core, a few minutes. Expect what experiments/003_tracks says; with 58 windows to train on, not much.
 Where the files of `tracks_borzoi_tiny` lie is given on the command line:
 
-genojax train --config=enformer_small --config.data.path=DIR --workdir=runs/enformer_small
+genojax train --config=enformer_small --config.tasks.coverage.data.path=DIR --workdir=runs/enformer_small
 genojax evaluate runs/enformer_small
 
-Without data, on simulated tracks: --config.data.path=simulated --config.model.tracks='(4, 4)' --config.model.crop=8
---config.data.pieces=1 --config.data.length=0
+Without data, on simulated tracks: --config.tasks.coverage.data.path=simulated --config.model.tracks='(4, 4)' --config.model.crop=8
+--config.tasks.coverage.data.pieces=1 --config.tasks.coverage.data.length=0
 """
 
 import ml_collections
 
-from genojax import experiment, optim, tokenizers
+from genojax import experiment, optim, tasks, tokenizers
 from genojax.models import enformer
-from genojax.tasks import feeds
-from genojax.tasks.coverage import objective as tracks
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -37,15 +35,23 @@ def get_config() -> ml_collections.ConfigDict:
                 dropout=0.1,
                 attention_dropout=0.0,
             ),
-            objective=tracks.TracksConfig(loss='poisson_multinomial', balance=0.5),
-            data=feeds.TracksConfig(
-                organisms={'human': 'hg38', 'mouse': 'mm10'}, batch_size=16, pieces=8, length=16_384
-            ),
             tokenizer=tokenizers.TokenizerConfig('nucleotide', k=1),
             optim=optim.OptimConfig(peak=5e-3, warmup=20, weight_decay=0.01),
+            tasks={
+                'coverage': tasks.CoverageConfig(
+                    loss='poisson_multinomial',
+                    balance=0.5,
+                    data=tasks.CoverageDataConfig(
+                        organisms={'human': 'hg38', 'mouse': 'mm10'},
+                        batch_size=16,
+                        pieces=8,
+                        length=16_384,
+                    ),
+                )
+            },
             steps=480,
             log_every=40,
-            eval_every=80,
+            validate_every=80,
             save_every=80,
         )
     )

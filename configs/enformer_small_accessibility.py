@@ -5,16 +5,14 @@ The input is HepG2's for human and the only one, of kidney, for mouse; neither i
 
 Hardware: one CPU core, a few minutes. Expect what experiments/003_tracks says.
 
-genojax train --config=enformer_small_accessibility --config.data.path=DIR --workdir=runs/enformer_small_accessibility
+genojax train --config=enformer_small_accessibility --config.tasks.coverage.data.path=DIR --workdir=runs/enformer_small_accessibility
 genojax evaluate runs/enformer_small_accessibility
 """
 
 import ml_collections
 
-from genojax import experiment, optim, tokenizers
+from genojax import experiment, optim, tasks, tokenizers
 from genojax.models import enformer_accessibility
-from genojax.tasks import feeds
-from genojax.tasks.coverage import objective as tracks
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -35,19 +33,24 @@ def get_config() -> ml_collections.ConfigDict:
                 dropout=0.1,
                 attention_dropout=0.0,
             ),
-            objective=tracks.TracksConfig(loss='poisson_multinomial', balance=0.5),
-            data=feeds.TracksConfig(
-                organisms={'human': 'hg38', 'mouse': 'mm10'},
-                batch_size=16,
-                pieces=8,
-                length=16_384,
-                accessibility={'human': '^DNASE:HepG2$', 'mouse': '^DNASE:'},
-            ),
             tokenizer=tokenizers.TokenizerConfig('nucleotide', k=1),
             optim=optim.OptimConfig(peak=5e-3, warmup=20, weight_decay=0.01),
+            tasks={
+                'coverage': tasks.CoverageConfig(
+                    loss='poisson_multinomial',
+                    balance=0.5,
+                    data=tasks.CoverageDataConfig(
+                        organisms={'human': 'hg38', 'mouse': 'mm10'},
+                        batch_size=16,
+                        pieces=8,
+                        length=16_384,
+                        accessibility={'human': '^DNASE:HepG2$', 'mouse': '^DNASE:'},
+                    ),
+                )
+            },
             steps=480,
             log_every=40,
-            eval_every=80,
+            validate_every=80,
             save_every=80,
         )
     )

@@ -5,18 +5,14 @@ The count is without the pooler and the next-sentence head, which no language mo
 Attention is what transformers' PyTorch class does in evaluation (plan 'hf_eval'): up to 704 tokens full, longer rows in
 whole blocks of 64 and with the first block in place of random ones. To train from the start, plan 'uniform' is better.
 
-genojax train --config=gena_bigbird --config.tokenizer.file=FILE --config.data.shards=DIR --workdir=runs/gena_bigbird
+genojax train --config=gena_bigbird --config.tokenizer.file=FILE --config.tasks.masked_lm.data.shards=DIR --workdir=runs/gena_bigbird
 """
 
 import ml_collections
 
-from genojax import experiment, optim
-from genojax.data.datasets import mixture
+from genojax import experiment, optim, tasks
 from genojax.models import bert
 from genojax.nn import self_attention
-from genojax.tasks import feeds
-from genojax.tasks.masked_lm import masking
-from genojax.tasks.masked_lm import objective as mlm
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -34,16 +30,22 @@ def get_config() -> ml_collections.ConfigDict:
                 length_multiple=64,
                 remat='dots',
             ),
-            objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.15)),
-            data=feeds.GenomesConfig(
-                # 4,096 tokens are about nine bases each.
-                mixture=mixture.MixtureConfig(weights={'*': 1.0}, length=36_864, batch_size=256),
-            ),
             tokenizer=experiment.TokenizerConfig('bpe', tokens=4096),
             optim=optim.OptimConfig(peak=1e-4, warmup=10_000, decay='linear'),
+            tasks={
+                'masked_lm': tasks.MaskedLmConfig(
+                    mask=tasks.MaskConfig(rate=0.15),
+                    data=tasks.GenomesDataConfig(
+                        # 4,096 tokens are about nine bases each.
+                        mixture=tasks.MixtureConfig(
+                            weights={'*': 1.0}, length=36_864, batch_size=256
+                        ),
+                    ),
+                )
+            },
             steps=1_000_000,
             log_every=100,
-            eval_every=2_000,
+            validate_every=2_000,
             save_every=2_000,
         )
     )

@@ -5,17 +5,13 @@ Six blocks inside chunks, two across the 64 summaries, two inside chunks after t
 Hardware: written for 256 TPU v5e: a row's chunks are split over 8 chips, 32 rows a step. Not run at full length here: hours
 and number to expect unknown. `experiments/benchmarks/long_context.py` takes a narrow one through a real megabase on a CPU.
 
-genojax train --config=hierarchical_1mb --config.data.shards=DIR --workdir=runs/hierarchical_1mb
+genojax train --config=hierarchical_1mb --config.tasks.masked_lm.data.shards=DIR --workdir=runs/hierarchical_1mb
 """
 
 import ml_collections
 
-from genojax import experiment, optim, sharding
-from genojax.data.datasets import mixture
+from genojax import experiment, optim, sharding, tasks
 from genojax.models import hierarchical
-from genojax.tasks import feeds
-from genojax.tasks.masked_lm import masking
-from genojax.tasks.masked_lm import objective as mlm
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -24,18 +20,22 @@ def get_config() -> ml_collections.ConfigDict:
             model=hierarchical.HierarchicalConfig(
                 vocab=10, dtype='bfloat16', at_once=8, remat='block'
             ),
-            objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.15)),
-            data=feeds.GenomesConfig(
-                mixture=mixture.MixtureConfig(
-                    weights={'*': 1.0}, length=64 * 16_384, batch_size=32
-                ),
-                eval_windows=64,
-            ),
             tokenizer=experiment.TokenizerConfig('nucleotide', 1),
             optim=optim.OptimConfig(peak=4e-4, warmup=1_000, floor=0.1),
+            tasks={
+                'masked_lm': tasks.MaskedLmConfig(
+                    mask=tasks.MaskConfig(rate=0.15),
+                    data=tasks.GenomesDataConfig(
+                        mixture=tasks.MixtureConfig(
+                            weights={'*': 1.0}, length=64 * 16_384, batch_size=32
+                        ),
+                        validation_windows=64,
+                    ),
+                )
+            },
             steps=10_000,
             log_every=10,
-            eval_every=250,
+            validate_every=250,
             save_every=250,
             mesh=sharding.MeshConfig(fsdp=32, sequence=8),
         )

@@ -4,17 +4,13 @@ Hardware: written for 8-GPU or 8-TPU hosts.
 Not run at full length here: hours and number to expect unknown. Published weights are trained with epsilon 1e-5
 (InstaDeep's JAX code); files of transformers say 1e-12 and are read with what they say (convert).
 
-genojax train --config=nt_v1_500m --config.data.shards=DIR --workdir=runs/nt_v1_500m
+genojax train --config=nt_v1_500m --config.tasks.masked_lm.data.shards=DIR --workdir=runs/nt_v1_500m
 """
 
 import ml_collections
 
-from genojax import experiment, optim
-from genojax.data.datasets import mixture
+from genojax import experiment, optim, tasks
 from genojax.models import bert
-from genojax.tasks import feeds
-from genojax.tasks.masked_lm import masking
-from genojax.tasks.masked_lm import objective as mlm
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -39,11 +35,6 @@ def get_config() -> ml_collections.ConfigDict:
                 final_norm=True,
                 head='untied',
             ),
-            objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.15)),
-            data=feeds.GenomesConfig(
-                # 999 six-mers behind [CLS]; a row with N or the end of a contig covers fewer bases.
-                mixture=mixture.MixtureConfig(weights={'*': 1.0}, length=5_994, batch_size=1024),
-            ),
             tokenizer=experiment.TokenizerConfig('nonoverlapping', variant='v1'),
             optim=optim.OptimConfig(
                 peak=1e-4,
@@ -53,9 +44,20 @@ def get_config() -> ml_collections.ConfigDict:
                 beta2=0.999,
                 epsilon=1e-8,
             ),
+            tasks={
+                'masked_lm': tasks.MaskedLmConfig(
+                    mask=tasks.MaskConfig(rate=0.15),
+                    data=tasks.GenomesDataConfig(
+                        # 999 six-mers behind [CLS]; a row with N or the end of a contig covers fewer bases.
+                        mixture=tasks.MixtureConfig(
+                            weights={'*': 1.0}, length=5_994, batch_size=1024
+                        ),
+                    ),
+                )
+            },
             steps=300_000,
             log_every=100,
-            eval_every=2_000,
+            validate_every=2_000,
             save_every=2_000,
         )
     )

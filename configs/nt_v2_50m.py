@@ -2,17 +2,13 @@
 
 Hardware: written for 8-GPU or 8-TPU hosts. Not run at full length here: hours and number to expect unknown.
 
-genojax train --config=nt_v2_50m --config.data.shards=DIR --workdir=runs/nt_v2_50m
+genojax train --config=nt_v2_50m --config.tasks.masked_lm.data.shards=DIR --workdir=runs/nt_v2_50m
 """
 
 import ml_collections
 
-from genojax import experiment, optim
-from genojax.data.datasets import mixture
+from genojax import experiment, optim, tasks
 from genojax.models import bert
-from genojax.tasks import feeds
-from genojax.tasks.masked_lm import masking
-from genojax.tasks.masked_lm import objective as mlm
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -38,11 +34,6 @@ def get_config() -> ml_collections.ConfigDict:
                 head='untied',
                 remat='dots',
             ),
-            objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.15)),
-            data=feeds.GenomesConfig(
-                # 2,047 six-mers behind [CLS].
-                mixture=mixture.MixtureConfig(weights={'*': 1.0}, length=12_282, batch_size=512),
-            ),
             tokenizer=experiment.TokenizerConfig('nonoverlapping', variant='v2'),
             optim=optim.OptimConfig(
                 peak=1e-4,
@@ -52,9 +43,20 @@ def get_config() -> ml_collections.ConfigDict:
                 beta2=0.999,
                 epsilon=1e-8,
             ),
+            tasks={
+                'masked_lm': tasks.MaskedLmConfig(
+                    mask=tasks.MaskConfig(rate=0.15),
+                    data=tasks.GenomesDataConfig(
+                        # 2,047 six-mers behind [CLS].
+                        mixture=tasks.MixtureConfig(
+                            weights={'*': 1.0}, length=12_282, batch_size=512
+                        ),
+                    ),
+                )
+            },
             steps=300_000,
             log_every=100,
-            eval_every=2_000,
+            validate_every=2_000,
             save_every=2_000,
         )
     )

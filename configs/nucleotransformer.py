@@ -7,18 +7,14 @@ the last, three random ones), so the cost grows with the length and every base r
 Hardware: written for 256 TPU v5e: a row is split over 16 chips, 16 rows a step. Not run at full length here: hours and
 number to expect unknown.
 
-genojax train --config=nucleotransformer --config.data.shards=DIR --workdir=runs/nucleotransformer
+genojax train --config=nucleotransformer --config.tasks.masked_lm.data.shards=DIR --workdir=runs/nucleotransformer
 """
 
 import ml_collections
 
-from genojax import experiment, optim, sharding
-from genojax.data.datasets import mixture
+from genojax import experiment, optim, sharding, tasks
 from genojax.models import bert
 from genojax.nn import self_attention
-from genojax.tasks import feeds
-from genojax.tasks.masked_lm import masking
-from genojax.tasks.masked_lm import objective as mlm
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -46,16 +42,22 @@ def get_config() -> ml_collections.ConfigDict:
                 remat='block',
                 length_multiple=16 * 128,  # devices along the sequence x block
             ),
-            objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.15)),
-            data=feeds.GenomesConfig(
-                mixture=mixture.MixtureConfig(weights={'*': 1.0}, length=1_048_576, batch_size=16),
-                eval_windows=64,
-            ),
             tokenizer=experiment.TokenizerConfig('nucleotide', 1),
             optim=optim.OptimConfig(peak=2e-4, warmup=1_000, decay='cosine', floor=0.1),
+            tasks={
+                'masked_lm': tasks.MaskedLmConfig(
+                    mask=tasks.MaskConfig(rate=0.15),
+                    data=tasks.GenomesDataConfig(
+                        mixture=tasks.MixtureConfig(
+                            weights={'*': 1.0}, length=1_048_576, batch_size=16
+                        ),
+                        validation_windows=64,
+                    ),
+                )
+            },
             steps=10_000,
             log_every=10,
-            eval_every=250,
+            validate_every=250,
             save_every=250,
             mesh=sharding.MeshConfig(fsdp=16, sequence=16),
         )

@@ -3,18 +3,14 @@
 Hardware: two CPU cores, 17 minutes of CPU time. Expect 1.945 held-out bits per base on the 110 replicons of
 experiments/002_microbes (order 0 of the training set 2.051, order 5 2.000).
 
-genojax train --config=nucleotransformer_small --config.data.shards=DIR --workdir=runs/nucleotransformer_small
+genojax train --config=nucleotransformer_small --config.tasks.masked_lm.data.shards=DIR --workdir=runs/nucleotransformer_small
 """
 
 import ml_collections
 
-from genojax import experiment, optim
-from genojax.data.datasets import mixture
+from genojax import experiment, optim, tasks
 from genojax.models import bert
 from genojax.nn import self_attention
-from genojax.tasks import feeds
-from genojax.tasks.masked_lm import masking
-from genojax.tasks.masked_lm import objective as mlm
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -40,19 +36,23 @@ def get_config() -> ml_collections.ConfigDict:
                 final_norm=True,
                 unroll=4,
             ),
-            objective=mlm.MlmConfig(mask=masking.MaskConfig(rate=0.15)),
-            data=feeds.GenomesConfig(
-                # Replicons by their size: equal shares would show a chromosome as rarely as a plasmid.
-                mixture=mixture.MixtureConfig(
-                    weights={'*': 1.0}, rest='bases', length=8_192, batch_size=1
-                ),
-                eval_windows=64,
-            ),
             tokenizer=experiment.TokenizerConfig('nucleotide', 1),
             optim=optim.OptimConfig(peak=2e-3, warmup=50),
+            tasks={
+                'masked_lm': tasks.MaskedLmConfig(
+                    mask=tasks.MaskConfig(rate=0.15),
+                    data=tasks.GenomesDataConfig(
+                        # Replicons by their size: equal shares would show a chromosome as rarely as a plasmid.
+                        mixture=tasks.MixtureConfig(
+                            weights={'*': 1.0}, rest='bases', length=8_192, batch_size=1
+                        ),
+                        validation_windows=64,
+                    ),
+                )
+            },
             steps=900,
             log_every=20,
-            eval_every=300,
+            validate_every=300,
             save_every=300,
         )
     )

@@ -1,4 +1,4 @@
-"""genojax train --config=NAME_OR_FILE --workdir=DIR: train a model, or go on where it stopped."""
+"""genojax train --config=NAME_OR_FILE --workdir=DIR: train a model, or resume."""
 
 import pathlib
 
@@ -7,7 +7,7 @@ from genojax.cli import flags
 
 
 def run(argv: list[str]) -> None:
-    config, own = flags.parse(
+    values, own = flags.parse(
         argv, {'workdir': 'the run: config.json, checkpoints/, metrics.jsonl'}, __doc__
     )
     if not own['workdir']:
@@ -17,8 +17,12 @@ def run(argv: list[str]) -> None:
     from genojax import experiment
     from genojax.train import log, loop, runs
 
-    job = runs.Run(experiment.from_config(config), pathlib.Path(own['workdir']))
-    print(job.describe())
-    state = loop.train(job)
-    print(f'step {int(state.step)}: {log.last_evaluation(job.workdir)}')
-    job.close()
+    opened = runs.open_run(experiment.from_config(values), pathlib.Path(own['workdir']), say=_say)
+    print(opened.summary(), flush=True)
+    state = loop.train(opened)
+    print(f'step {int(state.step)}: {log.last_validation(opened.workdir)}')
+    opened.close()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 import genojax
 from genojax import config, errors, genome, models, sharding, tokenizers
-from genojax.inference import predict, requests, trained
+from genojax.inference import predict, requests
 from genojax.models import coordinates
 
 
@@ -92,7 +92,7 @@ def open_model(path: str | os.PathLike, window: int = 0) -> Embedder:
     Raises:
         errors.UsageError: it is neither, or the window fits no bins.
     """
-    found = trained.open_model(path)
+    found = pretrained.read(path)
     network, tokenizer = found.model, tokenizers.make(found.tokenizer)
     model_inputs = None
     if network.input_spec().coordinate == 'cpg':

@@ -24,8 +24,8 @@ import numpy as np
 from flax import linen as nn
 
 from genojax import metrics, sharding
-from genojax.models import coordinates
 from genojax.data.datasets import base as datasets_base
+from genojax.models import coordinates
 from genojax.models.features import Features
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Array, Batch

@@ -1,1 +1,1 @@
-"""Training: the step, the loop around it, and the feeds and logs that it uses."""
+"""Training: a run and its workdir, the step, the loop around it, and the log."""

@@ -1,7 +1,8 @@
-"""The training loop: start or resume, step, log, evaluate, save, stop when told to.
+"""The training loop: start or resume, step, log, validate, save, stop on a signal.
 
-The same command on the same workdir goes on where the last checkpoint stands, bit for bit as if it had never stopped:
-data order, masks and dropout are functions of (seed, step), and the checkpoint holds all the rest.
+The same command on the same workdir resumes from the last checkpoint, bit for bit as if it had
+never stopped: data order, masks and dropout are functions of (seed, step), and the checkpoint holds
+all the rest.
 """
 
 import contextlib
@@ -13,136 +14,143 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from genojax import errors, progress
-from genojax import experiment as recipes
+from genojax import distributed, errors, progress
+from genojax.experiment import TrainState
 from genojax.train import log, runs
 from genojax.train import step as steps
 
 
-def train(run: runs.Run, stop_at: int | None = None) -> recipes.TrainState:
-    """Train to the config's last step and return the state there; it is saved.
+def train(run: runs.Run, stop_at: int | None = None) -> TrainState:
+    """Trains to the experiment's last step and returns the state there; it is saved.
 
     Args:
-        stop_at: save and return after this step, as if told to stop.
+        stop_at: save and return after this step, as if a stop had been requested.
 
     Raises:
-        Preempted: SIGTERM or Ctrl-C came; the state is saved and the same command goes on from it.
-        DamageError: the loss or the gradient is not finite any more; the last checkpoint is kept.
+        Preempted: SIGTERM or Ctrl-C came; the state is saved, and the same command resumes.
+        DamageError: the loss or the gradient is not finite; the last checkpoint is kept.
     """
-    recipe = run.recipe
+    experiment = run.experiment
     state = run.start()
     first = int(state.step)
-    last = recipe.steps if stop_at is None else min(stop_at, recipe.steps)
+    last = experiment.steps if stop_at is None else min(stop_at, experiment.steps)
     if first >= last:
         return state
-    step = steps.make_step(recipe, run.objective, run.abstract, run.mesh)
-    meter = _Meter(run, first)
-    batches = run.feed.train(first, (jax.process_index(), jax.process_count()))
-    shown = progress.bar(run.workdir.name, recipe.steps)
-    with jax.set_mesh(run.mesh), _stop_signals() as told, shown as display:
+    step = steps.make_step(experiment, run.tasks, run.abstract, run.mesh)
+    recorder = _Recorder(run, first)
+    streams = {
+        name: datasets.train(first, distributed.shard()) for name, datasets in run.datasets.items()
+    }
+    bar = progress.bar(run.workdir.name, experiment.steps)
+    with jax.set_mesh(run.mesh), _stop_signals() as stop, bar as display:
         display.advance(first)
         for number in range(first + 1, last + 1):
-            batch = next(batches)
-            state, states = step(state, run.put(batch), run.key)
-            meter.add(batch, states)
-            stops = told.is_set  # asked once: a signal that comes later waits for the next step
-            finishes = number == last or stops
-            evaluates = number % recipe.eval_every == 0 or number == recipe.steps
-            saves = evaluates or finishes or number % recipe.save_every == 0
-            if saves or number % recipe.log_every == 0:
-                meter.write(number)  # refuses to go on, and to save, when the loss is not finite
+            batches = {name: next(stream) for name, stream in streams.items()}
+            state, states = step(state, run.shard_batches(batches), run.key)
+            recorder.add(batches, states)
+            stopping = stop.requested  # read once: a later signal waits for the next step
+            finishing = number == last or stopping
+            validating = number % experiment.validate_every == 0 or number == experiment.steps
+            saving = validating or finishing or number % experiment.save_every == 0
+            if saving or number % experiment.log_every == 0:
+                recorder.write(
+                    number
+                )  # raises, before anything is saved, if the loss is not finite
                 run.checkpoints.finalize()
-            display.advance(1, meter.note)
-            loss = None
-            if evaluates:
-                loss = meter.write_evaluation(number, state)
-            if saves:
-                run.save(state, loss)
-            if stops:
+            display.advance(1, recorder.note)
+            metric = recorder.write_validation(number, state) if validating else None
+            if saving:
+                run.save(state, metric)
+            if stopping:
                 break
     run.checkpoints.wait()
-    meter.close()
-    if hasattr(batches, 'close'):
-        batches.close()
-    if told.is_set and int(state.step) < recipe.steps:
+    recorder.close()
+    for stream in streams.values():
+        stream.close()
+    if stop.requested and int(state.step) < experiment.steps:
         raise errors.Preempted(
-            f'after step {int(state.step)} of {recipe.steps}, saved in {run.workdir}; '
-            'the same command goes on from there'
+            f'after step {int(state.step)} of {experiment.steps}, saved in {run.workdir}; '
+            'the same command resumes from there'
         )
     return state
 
 
-class _Meter:
-    """Collects the metrics of steps and writes them when a log line is due."""
+class _Recorder:
+    """Collects the metrics of steps and writes them when a log row is due."""
 
     def __init__(self, run: runs.Run, first: int):
         self.run, self.log = run, log.Log(run.workdir, first)
         self.note = ''
+        self._restart_interval()
+
+    def _restart_interval(self) -> None:
         self._states: list = []
         self._tokens = self._bases = 0
-        self._mark = time.monotonic()
+        self._started = time.monotonic()
 
-    def add(self, batch, states) -> None:
+    def add(self, batches, states) -> None:
         self._states.append(states)
-        self._tokens += batch['tokens'].size
-        self._bases += int(batch['valid'].sum())
+        for batch in batches.values():
+            self._tokens += batch['tokens'].size
+            self._bases += int(batch['valid'].sum())
 
     def write(self, step: int) -> None:
-        values = log.flat(log.merge(jax.device_get(self._states)), self.run.names)
-        seconds = time.monotonic() - self._mark
+        merged = log.merge(jax.device_get(self._states))
+        values = log.flatten(merged, self.run.metric_groups)
+        seconds = time.monotonic() - self._started
         values['tokens_per_s'] = self._tokens * jax.process_count() / seconds
         values['bases_per_s'] = self._bases * jax.process_count() / seconds
-        self._refuse_not_finite(step, values['loss'], values['grad_norm'])
+        self._check_finite(step, values['loss'], values['grad_norm'])
         self.log.write('train', step, values)
         self.note = f'loss {values["loss"]:.4f}'
-        self._states, self._tokens, self._bases = [], 0, 0
-        self._mark = time.monotonic()
+        self._restart_interval()
 
-    def write_evaluation(self, step: int, state: recipes.TrainState) -> float:
-        values = log.flat(self.run.evaluate(state), self.run.names)
-        self.log.write('eval', step, values)
-        self._mark = time.monotonic()  # evaluation is not training time
-        measured = values[self.run.objective.chooses_by]
-        self._refuse_not_finite(step, measured)
-        return measured
+    def write_validation(self, step: int, state: TrainState) -> float:
+        """Writes the validation metrics; returns the one that selects the checkpoint."""
+        values = log.flatten(self.run.validate(state), self.run.metric_groups)
+        self.log.write('validation', step, values)
+        self._started = time.monotonic()  # validation is not training time
+        metric = values[self.run.selection_metric]
+        self._check_finite(step, metric)
+        return metric
 
-    def _refuse_not_finite(self, step: int, *values: float) -> None:
+    def _check_finite(self, step: int, *values: float) -> None:
         if np.isfinite(values).all():
             return
         latest = self.run.checkpoints.latest()
-        kept = (
-            'no step was saved' if latest is None else f'the checkpoint of step {latest} is whole'
+        saved = (
+            'no step was saved' if latest is None else f'the checkpoint of step {latest} is intact'
         )
         raise errors.DamageError(
             f'{self.run.workdir}: loss or gradient not finite at step {step}: '
-            f'{", ".join(map(str, values))}; {kept}. Fix: a lower optim.peak or optim.clip'
+            f'{", ".join(map(str, values))}; {saved}. Fix: a lower optim.peak or optim.clip'
         )
 
     def close(self) -> None:
         self.log.close()
 
 
-class _Told:
-    is_set = False
+class _StopRequest:
+    requested = False
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[_Told]:
-    """Within the block SIGTERM and Ctrl-C ask for a stop at the end of the step; a second one ends at once."""
-    told = _Told()
+def _stop_signals() -> Iterator[_StopRequest]:
+    """Within the block, SIGTERM and Ctrl-C request a stop after the step; a second one exits."""
+    stop = _StopRequest()
 
-    def tell(number, frame):
-        if told.is_set:
+    def handle(number, frame):
+        if stop.requested:
             sys.exit(128 + number)
-        told.is_set = True
+        stop.requested = True
 
-    before = {}
+    previous = {}
     for number in (signal.SIGTERM, signal.SIGINT):
-        # Signals belong to the main thread; a notebook's worker thread simply has none to catch.
+        # Only the main thread receives signals; elsewhere, as in a notebook, there are none.
         with contextlib.suppress(ValueError):
-            before[number] = signal.signal(number, tell)
+            previous[number] = signal.signal(number, handle)
     try:
-        yield told
+        yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,238 +1,264 @@
-"""A run and the directory it lives in: its config, data, objective, mesh, checkpoints and how to score it.
+"""A run: an experiment in its workdir.
 
-Training, evaluation and interpretation all open a run the same way. The directory holds `config.json`, `checkpoints/`,
-`metrics.jsonl` and whatever the verbs add.
+The directory holds `config.json`, `checkpoints/`, `metrics.jsonl`, `datasets.json`, `evaluation/`
+and what other verbs add. `open_run` opens a run in named steps; a `Run` itself only holds the
+results.
 """
 
 import dataclasses
+import functools
 import json
 import pathlib
+from typing import Any
 
 import jax
-import numpy as np
 
-from genojax import checkpoint, config, errors, metrics, sharding, tokenizers
-from genojax import experiment as recipes
-from genojax.inference import trained
-from genojax.tasks import feeds
-from genojax.tasks.classification import objective as classify
-from genojax.tasks.coverage import objective as tracks
+from genojax import checkpoint, config, distributed, errors, metrics, sharding, tokenizers
+from genojax import experiment as experiments
+from genojax.data.datasets.base import TaskDatasets
+from genojax.experiment import Experiment, TrainState
+from genojax.inference import pretrained
+from genojax.tasks.base import Task, TrainedState
 from genojax.typing import Batch
 
-# Streams of random bits that no training step uses (a step is at most 2^31 - 3).
-_INIT_STREAM, _EVAL_STREAM = 2**31 - 2, 2**31 - 1
+# Streams of random bits that no training step uses: a step is at most 2^31 - 3.
+_INIT_STREAM, _EVALUATION_STREAM = 2**31 - 2, 2**31 - 1
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-    """A config's run in a workdir, opened or begun; nothing is trained and no parameter made yet.
+    """An opened run.
 
-    Args:
-        devices: to use; all by default.
-
-    Raises:
-        UsageError: the workdir belongs to another config (the differences are listed), cannot be written, or the batch
-            cannot be split over the mesh.
+    Attributes:
+        tasks: bound to their data, by name.
+        datasets: of every task.
+        abstract: the state as ShapeDtypeStructs with shardings.
     """
 
-    def __init__(
-        self, recipe: recipes.Experiment, workdir: pathlib.Path, devices: list | None = None
-    ):
-        self.recipe, self.workdir = recipe, pathlib.Path(workdir)
-        self._refuse_other_config()
-        # A tokenizer's file may change or go away; the run has its own copy.
-        kept = tokenizers.copy_file(recipe.tokenizer, self.workdir)
-        self.recipe = recipe = dataclasses.replace(recipe, tokenizer=kept)
-        tokenizer = recipes.make_tokenizer(kept)
-        self.feed = feeds.open_feed(recipe.data, recipe.seed, tokenizer, self.workdir)
-        means = getattr(self.feed, 'track_means', None)
-        self.objective = recipes.build(recipe, self.feed.species, means)
-        try:
-            self.mesh = sharding.make_mesh(recipe.mesh, devices)
-        except ValueError as error:
-            raise errors.UsageError(str(error)) from error
-        self._refuse_other_classes()
-        self._refuse_other_tracks()
-        # One batch is enough to know every shape.
-        self.sample: Batch = next(iter(self.feed.held_out(1)), None)
-        if self.sample is None:
-            raise errors.InputError(
-                'SP01', 'nothing is held out', fix='leave some cells of the split column empty'
-            )
-        rows, ways = len(self.sample['tokens']), self.mesh.shape['data'] * self.mesh.shape['fsdp']
-        if rows * jax.process_count() % ways:
-            raise errors.UsageError(f'a batch of {rows} rows cannot be split over {ways} devices')
-        try:
-            self.abstract = recipes.abstract(recipe, self.objective, self.sample, self.mesh)
-        except (ValueError, NotImplementedError) as error:
-            raise errors.UsageError(f'the model does not fit its data: {error}') from error
-        self.checkpoints = checkpoint.Checkpoints(self.workdir / 'checkpoints', recipe.keep)
-        self.key = jax.random.key(recipe.seed)
-        self._score = jax.jit(self._score_batch)
-        # Only now, when nothing has refused the config, does the workdir belong to it.
-        partial = self.workdir / 'config.json.partial'
-        partial.write_text(json.dumps(trained.stored(recipe), indent=1))
-        partial.replace(self.workdir / 'config.json')
+    experiment: Experiment
+    workdir: pathlib.Path
+    mesh: jax.sharding.Mesh
+    tasks: dict[str, Task]
+    datasets: dict[str, TaskDatasets]
+    abstract: TrainState
+    checkpoints: checkpoint.Checkpoints
 
-    def _refuse_other_config(self) -> None:
-        try:
-            self.workdir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = f'{self.workdir} cannot be written: {error.strerror}'
-            raise errors.UsageError(reason) from error
-        if (self.workdir / 'config.json').exists():
-            # Read as a config, so that a field newer than the run has the value it went without.
-            theirs = trained.stored(trained.read_config(self.workdir))
-            differences = config.differences(theirs, trained.stored(self.recipe))
-            if differences:
-                title = f'{self.workdir} holds a run of another config (theirs -> yours):'
-                raise errors.UsageError('\n  '.join([title, *differences]))
+    @property
+    def key(self) -> jax.Array:
+        return jax.random.key(self.experiment.seed)
 
-    def _refuse_other_classes(self) -> None:
-        if isinstance(self.recipe.objective, classify.ClassifyConfig):
-            found, meant = self.feed.task.labelled.classes, self.recipe.objective.classes
-            if found != meant:
-                raise errors.InputError(
-                    'LB02',
-                    f'{found} classes, but the config has objective.classes={meant}',
-                    path=self.feed.task.labelled.source,
-                )
+    @property
+    def fingerprint(self) -> str | dict[str, str]:
+        """What determines the batches of every task."""
+        return {name: datasets.fingerprint for name, datasets in self.datasets.items()}
 
-    def _refuse_other_tracks(self) -> None:
-        if isinstance(self.recipe.objective, tracks.TracksConfig):
-            model = self.recipe.model
-            spec, heads = model.input_spec(), model.track_heads
-            if not heads:
-                raise errors.UsageError(f'model.kind={model.kind!r} predicts no tracks')
-            if heads != self.feed.track_counts:
-                raise errors.UsageError(
-                    f'the data have tracks {self.feed.track_counts}, the model {heads}: set model.organisms and model.tracks'
-                )
-            if spec.bin != self.recipe.data.bin:
-                raise errors.UsageError(
-                    f'data.bin={self.recipe.data.bin}, but the model predicts bins of {spec.bin} bp: set data.bin or '
-                    'model.stages'
-                )
-            takes, given = model.accessibility_inputs, len(self.feed.sources[0].inputs)
-            if takes != given:
-                raise errors.UsageError(
-                    f'the model takes {takes} accessibility tracks, the data give {given}: set model.kind and model.inputs, or '
-                    'data.accessibility'
-                )
-            for source in self.feed.sources:
-                if source.pieces > 1 and spec.crop > source.flank:
-                    raise errors.UsageError(
-                        f'model.crop={spec.crop} leaves out bins that no other of the {source.pieces} pieces of a window '
-                        f'has: at most {source.flank} for rows of {source.length:,} bp'
-                    )
+    @property
+    def metric_groups(self) -> dict[str, tuple[str, ...]]:
+        """Metrics with several values, and the names of the values."""
+        return {
+            f'{name}/{metric}': values
+            for name, task in self.tasks.items()
+            for metric, values in task.metric_groups.items()
+        }
 
-    def describe(self) -> str:
-        """What is about to be trained, on what, in a few lines."""
-        model, mesh = self.recipe.model, self.mesh
+    @property
+    def selection_metric(self) -> str:
+        """The validation metric whose lowest value selects the checkpoint."""
+        name = self.experiment.selecting_task
+        return f'{name}/{self.tasks[name].selection_metric}'
+
+    def summary(self) -> str:
+        """The model, the batches and the data in a few lines."""
+        platform = self.mesh.devices.flat[0].platform
         lines = [
-            f'{model.kind}: {recipes.count_parameters(self.abstract):,} parameters; '
-            f'{self.recipe.steps:,} steps of {self.sample["tokens"].shape[0]} x '
-            f'{self.sample["tokens"].shape[1]} tokens on {mesh.size} {mesh.devices.flat[0].platform} '
-            f'device{"s" if mesh.size > 1 else ""}'
+            f'{self.experiment.model.kind}: '
+            f'{experiments.count_parameters(self.abstract):,} parameters; '
+            f'{self.experiment.steps:,} steps on {self.mesh.size} {platform} '
+            f'device{"s" if self.mesh.size > 1 else ""}'
         ]
-        lines += self.feed.describe()
+        for name, task in self.tasks.items():
+            rows, width = task.batch_spec()['tokens'].shape
+            lines.append(f'{name}: {rows} x {width} tokens per step')
+            lines += self.datasets[name].summary
         return '\n'.join(lines)
 
-    def start(self) -> recipes.TrainState:
-        """The newest checkpoint's state; else a fresh one, with `init_from`'s parameters if it is set."""
+    def shard_batches(self, batches: dict[str, Batch]) -> dict[str, Batch]:
+        """This host's rows of every task as arrays of the global batch."""
+        return {name: sharding.shard_batch(batch, self.mesh) for name, batch in batches.items()}
+
+    def start(self) -> TrainState:
+        """The newest checkpoint's state; without one a fresh state, from `init_from` if it is set."""
         latest = self.checkpoints.latest()
         if latest is not None:
             return self.restore(latest)
         shardings = jax.tree.map(lambda leaf: leaf.sharding, self.abstract)
-        init = jax.jit(self._init, out_shardings=shardings)
+        specs = {name: task.batch_spec() for name, task in self.tasks.items()}
+        batches = jax.tree.map(lambda spec: jax.numpy.zeros(spec.shape, spec.dtype), specs)
+        init = jax.jit(
+            functools.partial(experiments.init_state, self.experiment, self.tasks),
+            out_shardings=shardings,
+        )
         with jax.set_mesh(self.mesh):
-            state = init(jax.random.fold_in(self.key, _INIT_STREAM), self.sample)
-        if self.recipe.init_from:
-            source = pathlib.Path(self.recipe.init_from)
-            state = trained.adopt(source, self.recipe, state)
-            rights = json.dumps(trained.inherited(source), indent=1)
-            (self.workdir / trained.RIGHTS).write_text(rights)
-        return state
+            state = init(jax.random.fold_in(self.key, _INIT_STREAM), batches)
+        if not self.experiment.init_from:
+            return state
+        source = pathlib.Path(self.experiment.init_from)
+        model, extra = pretrained.adopt(
+            source,
+            self.experiment.model,
+            self.experiment.tokenizer,
+            params=state.params['model'],
+            extra=state.extra,
+        )
+        if distributed.is_writer():
+            pretrained.save_license(source, self.workdir)
+        return state.replace(params={**state.params, 'model': model}, extra=extra)
 
-    def _init(self, key, batch):
-        return recipes.init_state(self.recipe, self.objective, key, batch)
-
-    def restore(self, step: int) -> recipes.TrainState:
+    def restore(self, step: int) -> TrainState:
         """The state of a checkpoint.
 
         Raises:
-            DamageError: a file is not what was written, or the data behind the run have changed.
+            DamageError: a file differs from what was written, or the data have changed since.
         """
-        state, data = self.checkpoints.restore(step, self.abstract)
-        if data['fingerprint'] != self.feed.fingerprint:
+        state, record = self.checkpoints.restore(step, self.abstract)
+        if record['fingerprint'] != self.fingerprint:
+            changed = [
+                name
+                for name, digest in self.fingerprint.items()
+                if record['fingerprint'].get(name) != digest
+            ]
             raise errors.DamageError(
                 f'{self.workdir}: the data behind this run have changed since step {step} '
-                f'({data["fingerprint"][:16]} -> {self.feed.fingerprint[:16]}). Fix: a new workdir'
+                f'(tasks: {", ".join(changed)}). Fix: restore the data, or use a new workdir'
             )
         return state
 
-    def restore_latest(self) -> recipes.TrainState:
-        """The state of the newest checkpoint: for scores on the data that choose the best one."""
-        latest = self.checkpoints.latest()
-        if latest is None:
-            raise errors.UsageError(f'{self.workdir} holds no finished checkpoint')
-        return self.restore(latest)
-
-    def restore_best(self) -> recipes.TrainState:
-        """The state with the lowest held-out loss."""
+    def restore_best(self) -> TrainState:
+        """The state with the lowest selection metric on the validation split."""
         best = self.checkpoints.best()
         if best is None:
             raise errors.UsageError(f'{self.workdir} holds no finished checkpoint')
         return self.restore(best)
 
-    def save(self, state: recipes.TrainState, loss: float | None) -> None:
-        self.checkpoints.save(int(state.step), state, {'fingerprint': self.feed.fingerprint}, loss)
+    def save(self, state: TrainState, loss: float | None) -> None:
+        """Saves in the background; `loss` is the selection metric if it was measured."""
+        record = {'fingerprint': self.fingerprint}
+        self.checkpoints.save(int(state.step), state, record, loss)
 
-    def put(self, batch: Batch) -> Batch:
-        """This host's rows as arrays of the global batch, on the devices."""
-        return sharding.shard_batch(batch, self.mesh)
+    def trained(self, state: TrainState) -> TrainedState:
+        """A state as evaluation reads it."""
+        key = jax.random.fold_in(self.key, _EVALUATION_STREAM)
+        return TrainedState(state.params, state.extra, self.mesh, key)
 
-    def score(self, state: recipes.TrainState, limit: int | None = None):
-        """Per held-out batch: the batch, and what the objective says of it.
-
-        For a language model that is (bits [B, L], hidden [B, L]) under masks that depend on the seed and the batch's
-        place only; for a classifier, its metrics.
-        """
-        for index, batch in enumerate(self.feed.held_out(limit)):
-            key = jax.random.fold_in(jax.random.fold_in(self.key, _EVAL_STREAM), index)
-            # `attend` looks at the mesh to split a sequence.
-            with jax.set_mesh(self.mesh):
-                found = self._score(state.params, state.extra, self.put(batch), key)
-            yield batch, jax.device_get(found)
-
-    def _score_batch(self, params, extra, batch, key):
-        if self.objective.scores_bits:
-            return self.objective.score(params, extra, batch, key)
-        return self.objective.loss(params, extra, batch, key, False)[1][1]
-
-    def evaluate(self, state: recipes.TrainState) -> dict[str, metrics.MetricState]:
-        """Held-out metrics: a classifier's loss; for language models bits per base, with its parts by species."""
-        limit = getattr(self.recipe.data, 'eval_windows', None)
-        merged: dict[str, metrics.MetricState] = {}
-        for batch, found in self.score(state, limit):
-            states = self._bits(batch, *found) if self.objective.scores_bits else found
-            for name, one in states.items():
-                merged[name] = merged[name].merge(one) if name in merged else one
-        return merged
-
-    def _bits(self, batch: Batch, bits_BL, hidden_BL) -> dict[str, metrics.MetricState]:
-        weight_B = batch['weight'].astype(np.float64)
-        bits_B, count_B = bits_BL.sum(1) * weight_B, hidden_BL.sum(1) * weight_B
-        member_BS = np.eye(len(self.feed.species))[batch['species']]
-        total = metrics.MetricState(bits_B.sum(), count_B.sum())
+    def validate(self, state: TrainState) -> dict[str, metrics.MetricState]:
+        """Validation metrics of every task, as 'TASK/METRIC'."""
+        trained = self.trained(state)
         return {
-            'bits_per_base': total,
-            'bits_per_base/species': metrics.MetricState(bits_B @ member_BS, count_B @ member_BS),
+            f'{name}/{metric}': value
+            for name, task in self.tasks.items()
+            for metric, value in task.validate(
+                trained, self.datasets[name], distributed.shard()
+            ).items()
         }
-
-    @property
-    def names(self) -> dict[str, tuple[str, ...]]:
-        """Metrics with several values, and what each value is of."""
-        return {**self.objective.names, 'bits_per_base/species': self.feed.species}
 
     def close(self) -> None:
         self.checkpoints.close()
+
+
+def open_run(
+    experiment: Experiment, workdir: str | pathlib.Path, devices: list | None = None, say=None
+) -> Run:
+    """Opens an experiment in a workdir, or continues the one that is there; nothing is trained.
+
+    Args:
+        devices: to use; all by default.
+        say: called with a line of text at the start of each step.
+
+    Raises:
+        UsageError: the workdir belongs to another config (the differences are listed) or cannot be
+            written, the parts of the config do not fit each other or their data, or a batch does
+            not divide over the mesh.
+        InputError: the data are damaged or incomplete.
+    """
+    say = say or (lambda line: None)
+    workdir = pathlib.Path(workdir)
+    _check_workdir(experiment, workdir)
+    try:
+        mesh = sharding.make_mesh(experiment.mesh, devices)
+    except ValueError as error:
+        raise errors.UsageError(str(error)) from error
+    # The run keeps its own copy of a tokenizer's file.
+    tokenizer = tokenizers.copy_file(experiment.tokenizer, workdir)
+    experiment = dataclasses.replace(experiment, tokenizer=tokenizer)
+    tasks, datasets = {}, {}
+    for name, task in experiments.build_tasks(experiment).items():
+        say(f'{name}: opening the data')
+        datasets[name] = task.open(workdir, experiment.seed)
+        tasks[name] = task.bind(datasets[name])
+        _check_divides(task.name, tasks[name].batch_spec()['tokens'].shape[0], mesh)
+    say('tracing the model')
+    abstract = experiments.abstract(experiment, mesh, tasks)
+    checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints', experiment.keep)
+    run = Run(
+        experiment=experiment,
+        workdir=workdir,
+        mesh=mesh,
+        tasks=tasks,
+        datasets=datasets,
+        abstract=abstract,
+        checkpoints=checkpoints,
+    )
+    if distributed.is_writer():  # only now, when nothing has refused the config
+        write_json(workdir / 'config.json', stored(experiment))
+        descriptions = {name: data.description for name, data in datasets.items()}
+        write_json(workdir / 'datasets.json', descriptions)
+    return run
+
+
+def _check_divides(name: str, rows: int, mesh: jax.sharding.Mesh) -> None:
+    ways = mesh.shape['data'] * mesh.shape['fsdp']
+    if rows % ways:
+        raise errors.UsageError(
+            f'task {name!r}: a batch of {rows} rows does not divide over {ways} devices. '
+            'Fix: change its batch_size, or mesh.data and mesh.fsdp'
+        )
+
+
+def _check_workdir(experiment: Experiment, workdir: pathlib.Path) -> None:
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.UsageError(f'{workdir} cannot be written: {error.strerror}') from error
+    if not (workdir / 'config.json').exists():
+        return
+    # Read as a config, so that a field newer than the run has the value that it ran with.
+    differences = config.differences(stored(read_experiment(workdir)), stored(experiment))
+    if differences:
+        title = f'{workdir} holds a run of another config (its value -> yours):'
+        fix = 'Fix: use another --workdir, or the same config'
+        raise errors.UsageError('\n  '.join([title, *differences, fix]))
+
+
+def read_experiment(workdir: str | pathlib.Path) -> Experiment:
+    """The experiment of a workdir.
+
+    Raises:
+        UsageError: it is not the workdir of a run.
+        DamageError: its config.json is damaged.
+    """
+    return experiments.from_config(pretrained.run_config(workdir))
+
+
+def stored(experiment: Experiment) -> dict[str, Any]:
+    """An experiment as `config.json` holds it; a tokenizer's file is named relative to it."""
+    tokenizer = tokenizers.with_sha256(experiment.tokenizer)
+    values = config.to_dict(dataclasses.replace(experiment, tokenizer=tokenizer))
+    return {**values, 'tokenizer': tokenizers.with_relative_file(values['tokenizer'])}
+
+
+def write_json(path: pathlib.Path, value: Any) -> None:
+    """Writes JSON so that a kill leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'{path.name}.partial')
+    partial.write_text(json.dumps(value, indent=1))
+    partial.replace(path)

@@ -44,6 +44,9 @@ class Shard(NamedTuple):
         return np.arange(self.index, batch_size, self.count)
 
 
+ONE_HOST = Shard()
+
+
 class TaskDatasets(abc.ABC):
     """The three splits of one task's data.
 
@@ -58,18 +61,18 @@ class TaskDatasets(abc.ABC):
     summary: list[str]
 
     @abc.abstractmethod
-    def train(self, start_step: int = 0, shard: Shard = Shard()) -> Iterator[Batch]:
+    def train(self, start_step: int = 0, shard: Shard = ONE_HOST) -> Iterator[Batch]:
         """Endless batches from `start_step` on; step s is a function of (seed, s)."""
 
     @abc.abstractmethod
-    def validation(self, shard: Shard = Shard()) -> Iterator[Batch]:
+    def validation(self, shard: Shard = ONE_HOST) -> Iterator[Batch]:
         """Every row that selects the checkpoint once; `weight` is 0 for filler rows."""
 
     @abc.abstractmethod
-    def test(self, shard: Shard = Shard()) -> Iterator[Batch]:
+    def test(self, shard: Shard = ONE_HOST) -> Iterator[Batch]:
         """Every row that nothing was selected by once; `weight` is 0 for filler rows."""
 
-    def split(self, name: str, shard: Shard = Shard()) -> Iterator[Batch]:
+    def split(self, name: str, shard: Shard = ONE_HOST) -> Iterator[Batch]:
         """`validation` or `test` by name."""
         if name not in SPLITS[1:]:
             raise ValueError(f'{name!r} is not one of {SPLITS[1:]}')
@@ -104,7 +107,7 @@ class RowOrder:
 
 
 def in_order(
-    count: int, batch_size: int, shard: Shard = Shard()
+    count: int, batch_size: int, shard: Shard = ONE_HOST
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows 0 .. count - 1 in batches: row numbers int64 [B] and weights float32 [B].
 

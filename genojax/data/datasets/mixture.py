@@ -147,7 +147,7 @@ class Mixture:
             )
         return rows
 
-    def batch(self, step: int, tokenizer, shard: base.Shard = base.Shard()) -> Batch:
+    def batch(self, step: int, tokenizer, shard: base.Shard = base.ONE_HOST) -> Batch:
         """One host's rows of the batch of a step; the first step is 0."""
         rows, steps = self._block(shard)
         block, place = divmod(int(step), steps)
@@ -194,7 +194,9 @@ class Mixture:
             absl.flags.FLAGS.mark_as_parsed()  # grain reads a flag even without a command line
         return grain.MapDataset.source(_Elements(element, self.fingerprint))
 
-    def batches(self, tokenizer, shard: base.Shard = base.Shard(), start_step: int = 0) -> 'Batches':
+    def batches(
+        self, tokenizer, shard: base.Shard = base.ONE_HOST, start_step: int = 0
+    ) -> 'Batches':
         """This host's batches from `start_step` on, prepared ahead in threads; close it.
 
         Its state is the step: `{'next_index': step}`.
@@ -351,7 +353,7 @@ def in_order(
     parts: Mapping[str, windows.Windows],
     config: MixtureConfig,
     tokenizer,
-    shard: base.Shard = base.Shard(),
+    shard: base.Shard = base.ONE_HOST,
 ) -> Iterator[Batch]:
     """All windows once, in corpus order, from the forward strand.
 
@@ -359,7 +361,9 @@ def in_order(
     """
     columns = [
         np.stack([np.full(len(part), number), part.contig, part.start, part.valid]).astype(np.int64)
-        for number, part in ((n, parts[name]) for n, name in enumerate(corpus.species) if name in parts)
+        for number, part in (
+            (n, parts[name]) for n, name in enumerate(corpus.species) if name in parts
+        )
     ]
     window_4N = np.concatenate([np.zeros((4, 0), np.int64), *columns], axis=1)
     for row_B, weight_B in base.in_order(window_4N.shape[1], config.batch_size, shard):

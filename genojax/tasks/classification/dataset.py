@@ -116,7 +116,7 @@ class LabelledDatasets(base.TaskDatasets):
             removed = f'{len(self.removed["removed"])} removed that occur in {self.config.exclude}'
         return [f'  {self.table.source}: rows {sizes}; {removed}']
 
-    def train(self, start_step: int = 0, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+    def train(self, start_step: int = 0, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
         shard.rows(self.config.batch_size)  # refuses a batch that does not divide at once
         return self._train(start_step, shard)
 
@@ -136,13 +136,13 @@ class LabelledDatasets(base.TaskDatasets):
             yield self._batch(codes_BL, valid_B, label_N[row_B], weight_B)
             step += 1
 
-    def validation(self, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+    def validation(self, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
         return self.in_order('validation', shard)
 
-    def test(self, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+    def test(self, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
         return self.in_order('test', shard)
 
-    def in_order(self, split: str, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+    def in_order(self, split: str, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
         """Rows of any split in order; `weight` is 0 for filler rows."""
         rows = self.rows(split)
         for row_B, weight_B in base.in_order(len(rows), self.config.batch_size, shard):

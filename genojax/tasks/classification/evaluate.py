@@ -25,9 +25,7 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
 def scores(task, state, datasets, split: str = 'test') -> np.ndarray:
     """The model's score of every row of a split, in order: log odds of class 1 against class 0."""
     if task.config.classes != 2:
-        raise errors.UsageError(
-            f'scores compare two classes; this task has {task.config.classes}'
-        )
+        raise errors.UsageError(f'scores compare two classes; this task has {task.config.classes}')
     found = []
     for batch, logits_BC in state.scores(task.jitted_logits, datasets.in_order(split)):
         found.append((logits_BC[:, 1] - logits_BC[:, 0])[batch['weight'] > 0])

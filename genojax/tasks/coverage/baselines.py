@@ -23,7 +23,7 @@ from genojax import dna
 from genojax.data.datasets import order
 from genojax.data.formats import track_windows
 from genojax.data.splits import track_overlap
-from genojax.tasks.coverage import batches
+from genojax.tasks.coverage import rows as row_cutting
 
 _one_thread = threadpoolctl.threadpool_limits.wrap(limits=1)
 
@@ -45,9 +45,9 @@ class Baseline:
 
 
 def fit_all(
-    source: batches.Source,
-    held: track_windows.TrackWindows,
-    train: track_windows.TrackWindows,
+    source: row_cutting.OrganismRows,
+    held: track_windows.Windows,
+    train: track_windows.Windows,
     seed: int = 0,
 ) -> dict[str, Baseline]:
     """Every baseline by name; those with accessibility only where the source has inputs.
@@ -131,12 +131,12 @@ def ridge(name: str, parts, source, views, held_views, groups, seed: int = 0) ->
     return Baseline(name, predicted, settings, time.perf_counter() - started)
 
 
-def _both_strands(source: batches.Source, strands) -> np.ndarray:
+def _both_strands(source: row_cutting.OrganismRows, strands) -> np.ndarray:
     """The mean of predictions made on the strand as stored and on the other one."""
     return (strands[0] + source.flipped(strands[1])) / 2
 
 
-def features(codes_NL, given_NPA, source: batches.Source, parts) -> np.ndarray:
+def features(codes_NL, given_NPA, source: row_cutting.OrganismRows, parts) -> np.ndarray:
     """Features of the bins with known coverage, [N, P, F] float32; the last one is 1."""
     width, flank = source.organism.bin, max(source.flank, 0)
     made = []

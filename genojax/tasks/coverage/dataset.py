@@ -127,9 +127,7 @@ class CoverageDatasets(base.TaskDatasets):
         return {
             'organisms': {
                 name: {
-                    'windows': {
-                        split: len(self.windows(number, split)) for split in base.SPLITS
-                    },
+                    'windows': {split: len(self.windows(number, split)) for split in base.SPLITS},
                     'rows_per_window': source.pieces,
                     'length': source.length,
                     'tracks': int(source.target_C.sum()),
@@ -160,7 +158,7 @@ class CoverageDatasets(base.TaskDatasets):
             return parts['valid']
         return parts['train'].take(self.chosen[split][number])
 
-    def train(self, start_step: int = 0, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+    def train(self, start_step: int = 0, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
         shard.rows(self.config.batch_size)  # refuses a batch that does not divide at once
         return self._train(start_step, shard)
 
@@ -180,14 +178,14 @@ class CoverageDatasets(base.TaskDatasets):
             yield row_cutting.batch(source, choice, self._width, self.tokenizer)
             step += 1
 
-    def validation(self, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+    def validation(self, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
         return self.in_order('validation', shard)
 
-    def test(self, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+    def test(self, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
         return self.in_order('test', shard)
 
     def in_order(
-        self, split: str, shard: base.Shard = base.Shard(), flip: bool = False
+        self, split: str, shard: base.Shard = base.ONE_HOST, flip: bool = False
     ) -> Iterator[Batch]:
         """Every row of a split once, organism by organism, without shifts.
 

@@ -5,7 +5,6 @@ are bootstraps over windows, since neighbouring bins are not independent; differ
 """
 
 import dataclasses
-
 from typing import Any
 
 import numpy as np
@@ -215,7 +214,9 @@ def as_text(result: dict) -> str:
         titles = [f'{group} ({row["tracks"]})' for group, row in groups.items()]
         lines.append(f'{"":<22}' + ''.join(f'{title:>26}' for title in titles))
         rows = [(name, [row[name] for row in groups.values()]) for name in models]
-        rows += [(f'- {name}', [row['minus'][name] for row in groups.values()]) for name in models[1:]]
+        rows += [
+            (f'- {name}', [row['minus'][name] for row in groups.values()]) for name in models[1:]
+        ]
         for title, estimates in rows:
             cells = ''.join(f'{metrics.format_interval(estimate):>26}' for estimate in estimates)
             lines.append(f'{title:<22}{cells}')

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -81,9 +81,7 @@ class Coverage(base.Task):
             return [f'task {self.name!r}: a model {model.kind!r} predicts no tracks']
         lines = []
         if not isinstance(self.tokenizer, nucleotide.NucleotideTokenizer):
-            lines.append(
-                f"task {self.name!r} needs tokenizer.kind='nucleotide' and tokenizer.k=1"
-            )
+            lines.append(f"task {self.name!r} needs tokenizer.kind='nucleotide' and tokenizer.k=1")
         missing = [name for name in self.organisms if name not in model.track_heads]
         if missing:
             lines.append(
@@ -200,7 +198,9 @@ class Coverage(base.Task):
             ValueError: the model has no such head, or its bins or tracks do not fit the batch.
         """
         if features.tracks is None or name not in features.tracks:
-            heads = 'no tracks' if features.tracks is None else f'heads {", ".join(features.tracks)}'
+            heads = (
+                'no tracks' if features.tracks is None else f'heads {", ".join(features.tracks)}'
+            )
             raise ValueError(f'the data have organism {name!r}, the model {heads}')
         predicted_BPC = features.tracks[name]
         bins, tracks = batch['targets'].shape[1:]
@@ -216,7 +216,8 @@ class Coverage(base.Task):
         """Sum of losses and of known bins of the rows of one organism."""
         _, kept, count = predicted_BPC.shape
         target_BPC, known_BPC = (
-            evaluate.centre(jnp.asarray(batch[name]), kept)[..., :count] for name in ('targets', 'known')
+            evaluate.centre(jnp.asarray(batch[name]), kept)[..., :count]
+            for name in ('targets', 'known')
         )
         row_B = jnp.where(batch['organism'] == number, batch['weight'], 0.0)
         weight_BPC = known_BPC * row_B[:, None, None]

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from genojax import errors, simulate
-from genojax.data.datasets import base, mixture
+from genojax.data.datasets import base
+from genojax.data.datasets import mixture as mixtures
 from genojax.data.genomes import loading, windows
 from genojax.data.splits import blocks
 from genojax.data.store import ingest
@@ -30,7 +31,7 @@ class GenomesDataConfig:
 
     # A directory written by `genojax ingest`; 'simulated': a simulated clade in the workdir.
     shards: str = ''
-    mixture: mixture.MixtureConfig = mixture.MixtureConfig()
+    mixture: mixtures.MixtureConfig = mixtures.MixtureConfig()
     test: float = 0.1  # share of the bases left out of training, where the genome table has none
     split_seed: int = 0
     # Leave all that is homologous to a test block out of training. Windows of a megabase may need
@@ -85,7 +86,7 @@ class MaskedLmDatasets(base.TaskDatasets):
         weights = dataclasses.replace(
             config.mixture, leave_out=(*config.mixture.leave_out, *self._test_species())
         )
-        self.mixture = mixture.Mixture(self.corpus, self.train_windows, weights, seed)
+        self.mixture = mixtures.Mixture(self.corpus, self.train_windows, weights, seed)
         self.fingerprint = self.mixture.fingerprint
 
     def _test_species(self) -> list[str]:
@@ -125,21 +126,19 @@ class MaskedLmDatasets(base.TaskDatasets):
             lines.append(f'  ... and {len(rows) - len(lines):,} more species')
         return lines
 
-    def train(self, start_step: int = 0, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+    def train(self, start_step: int = 0, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
         return self.mixture.batches(self.tokenizer, shard, start_step)
 
-    def validation(self, shard: base.Shard = base.Shard()) -> Iterator[Batch]:
+    def validation(self, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
         return self._in_order(self.validation_windows, shard)
 
-    def test(
-        self, shard: base.Shard = base.Shard(), limit: int | None = None
-    ) -> Iterator[Batch]:
+    def test(self, shard: base.Shard = base.ONE_HOST, limit: int | None = None) -> Iterator[Batch]:
         """Test windows, at most `limit` of them, spread evenly."""
         chosen = self.test_windows if limit is None else _spread(self.test_windows, limit)[0]
         return self._in_order(chosen, shard)
 
     def _in_order(self, parts, shard) -> Iterator[Batch]:
-        return mixture.in_order(self.corpus, parts, self.config.mixture, self.tokenizer, shard)
+        return mixtures.in_order(self.corpus, parts, self.config.mixture, self.tokenizer, shard)
 
 
 def _divide(left_out: dict[str, windows.Windows], count: int) -> tuple[dict, dict]:

@@ -148,9 +148,7 @@ class MaskedLm(base.Task):
             ),
         }
 
-    def score(
-        self, params, extra, batch: Batch, key: Array
-    ) -> tuple[Float[Array, 'B L'], Array]:
+    def score(self, params, extra, batch: Batch, key: Array) -> tuple[Float[Array, 'B L'], Array]:
         """Code length of every hidden base in bits, and which bases were hidden, both [B, L].
 
         Every hidden token is [MASK]: none is random or unchanged, as some are in training.

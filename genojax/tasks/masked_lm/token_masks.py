@@ -52,7 +52,9 @@ class TokenMasks:
         action_BL = to_bases(fate_BT, batch['spans'], batch['bases'].shape[1])
         gone_BL = (action_BL == masking.MaskAction.MASK) | (action_BL == masking.MaskAction.RANDOM)
         visible_BL = jnp.where(gone_BL, dna.UNKNOWN, batch['bases'].astype(jnp.int32))
-        return masking.MaskedBatch(seen_BT, visible_BL, action_BL, fate_BT != masking.MaskAction.VISIBLE)
+        return masking.MaskedBatch(
+            seen_BT, visible_BL, action_BL, fate_BT != masking.MaskAction.VISIBLE
+        )
 
     def _random_like(self, key: Array, tokens_BT: Int[Array, 'B T']) -> Int[Array, 'B T']:
         """For each token a random one that spells as many bases (no meaning where a token spells none)."""

@@ -1,0 +1,203 @@
+"""Trained models on disk: a run's workdir, or a directory written by `genojax convert`.
+
+A run's `config.json` names its model and tokenizer; its best checkpoint holds the parameters. Tasks
+and their heads are not needed to read a model.
+"""
+
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+
+from genojax import checkpoint, config, errors, models, tokenizers
+from genojax.convert import store
+
+# In the workdir of a run that starts from other weights: their source, licence and origin.
+LICENSE_FILE = 'init_from.json'
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PretrainedModel:
+    """A model on disk.
+
+    Attributes:
+        model, tokenizer: their configs.
+        params, extra: numpy parameters and untrained collections of the model; empty if only
+            described.
+        provenance: kind, source, licence: JSON.
+    """
+
+    model: models.ModelConfig
+    tokenizer: tokenizers.TokenizerConfig
+    params: dict[str, Any]
+    extra: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class _ModelFields:
+    """The fields of a run's config that describe its model."""
+
+    model: models.ModelConfig
+    tokenizer: tokenizers.TokenizerConfig = tokenizers.TokenizerConfig()
+    init_from: str = ''
+
+
+def is_run(path: str | os.PathLike) -> bool:
+    """Whether a directory is the workdir of a run, and its config.json not that of another program."""
+    path = pathlib.Path(path) / 'config.json'
+    return path.is_file() and {'model', 'tasks', 'steps'} <= config.read_json(path).keys()
+
+
+def run_config(workdir: str | os.PathLike) -> dict[str, Any]:
+    """The config of a run as its `config.json` holds it, the tokenizer's file as an absolute path.
+
+    Raises:
+        UsageError: the directory is not the workdir of a run.
+        DamageError: its config.json is damaged.
+    """
+    path = pathlib.Path(workdir) / 'config.json'
+    if not path.is_file():
+        raise errors.UsageError(f'{workdir} is not the workdir of a run: it has no config.json')
+    values = config.read_json(path)
+    if not {'model', 'tokenizer', 'tasks'} <= values.keys():
+        old = ' (it is of an earlier version of genojax)' if 'objective' in values else ''
+        raise errors.UsageError(f'{workdir} is not the workdir of a run{old}')
+    values['tokenizer'] = tokenizers.with_absolute_file(values['tokenizer'], path.parent)
+    return values
+
+
+def describe(path: str | os.PathLike) -> PretrainedModel:
+    """What `read` returns, without parameters.
+
+    Raises:
+        UsageError: `path` is neither a run's workdir nor a converted model.
+        DamageError: its description is damaged.
+    """
+    path = pathlib.Path(path)
+    if store.is_converted(path):
+        stored = store.describe(path)
+        provenance = {**stored.provenance, 'license': stored.license}
+        return PretrainedModel(stored.config, stored.tokenizer, {}, {}, provenance)
+    if not is_run(path):
+        raise errors.UsageError(f'{path} is neither the workdir of a run nor a converted model')
+    values = run_config(path)
+    names = [field.name for field in dataclasses.fields(_ModelFields)]
+    fields = config.from_dict(_ModelFields, {name: values[name] for name in names})
+    provenance = {'kind': fields.model.kind, 'source': str(path)}
+    if fields.init_from:
+        provenance |= _license_of_run(path, pathlib.Path(fields.init_from))
+    return PretrainedModel(fields.model, fields.tokenizer, {}, {}, provenance)
+
+
+def _license_of_run(workdir: pathlib.Path, source: pathlib.Path) -> dict[str, Any]:
+    """Licence and origin of the weights a run started from; kept in the run if they are gone."""
+    if (workdir / LICENSE_FILE).is_file():
+        return config.read_json(workdir / LICENSE_FILE)
+    return license_of(source)
+
+
+def license_of(source: pathlib.Path) -> dict[str, Any]:
+    """Source, licence and origin of weights; the licence of a source that is gone is unknown."""
+    record = {'init_from': str(source)}
+    if not (store.is_converted(source) or is_run(source)):
+        return record | {'license': f'unknown: {source}, the source of the weights, does not exist'}
+    provenance = describe(source).provenance
+    return record | {name: provenance[name] for name in ('license', 'origin') if name in provenance}
+
+
+def save_license(source: pathlib.Path, workdir: pathlib.Path) -> None:
+    """Records in a workdir what it owes to the weights that it starts from."""
+    (workdir / LICENSE_FILE).write_text(json.dumps(license_of(source), indent=1))
+
+
+def read(path: str | os.PathLike) -> PretrainedModel:
+    """The model of a run's workdir (its best checkpoint) or of a converted directory.
+
+    Raises:
+        UsageError: `path` is neither, or the run has no finished checkpoint.
+        DamageError: a file differs from what was written.
+    """
+    path = pathlib.Path(path)
+    described = describe(path)
+    if store.is_converted(path):
+        stored = store.read(path)
+        return dataclasses.replace(described, params=stored.params, extra=stored.extra)
+    if not (path / 'checkpoints').is_dir():
+        raise errors.UsageError(f'{path} holds no finished checkpoint')
+    checkpoints = checkpoint.Checkpoints(path / 'checkpoints', read_only=True)
+    step = checkpoints.best()
+    if step is None:
+        raise errors.UsageError(f'{path} holds no finished checkpoint')
+    state = checkpoints.restore_raw(step)
+    checkpoints.close()
+    return dataclasses.replace(
+        described,
+        params=state['params']['model'],
+        extra=state.get('extra', {}),
+        provenance={**described.provenance, 'step': step},
+    )
+
+
+def adopt(
+    source: pathlib.Path,
+    model: models.ModelConfig,
+    tokenizer: tokenizers.TokenizerConfig,
+    params: Any,
+    extra: Any,
+) -> tuple[Any, Any]:
+    """Another model's parameters and collections in place of ours.
+
+    Args:
+        source: another run's workdir, or a converted model.
+        model, tokenizer: our configs.
+        params, extra: ours, on their devices; the result has their shardings and dtypes.
+
+    Raises:
+        UsageError: there is no model, it is another model, or a parameter is missing, left over or
+            of another shape.
+    """
+    _check_same_meaning(source, model, tokenizer)
+    other = read(source)
+    new_extra = {
+        name: _in_place_of(source, other.extra.get(name, {}), tree) for name, tree in extra.items()
+    }
+    return _in_place_of(source, other.params, params), new_extra
+
+
+def _check_same_meaning(source: pathlib.Path, model, tokenizer) -> None:
+    """Refuses parameters of another tokenizer or other positions, even if all shapes agree."""
+    other = describe(source)
+    wrong = config.differences(tokenizers.identity(other.tokenizer), tokenizers.identity(tokenizer))
+    before, after = other.model.parameter_meaning(), model.parameter_meaning()
+    for name in before | after:
+        if before.get(name) != after.get(name):
+            wrong.append(f'model.{name}: {before.get(name)!r} -> {after.get(name)!r}')
+    if wrong:
+        title = f'init_from={source} holds another model (its value -> this run):'
+        raise errors.UsageError('\n  '.join([title, *wrong]))
+
+
+def _in_place_of(source: pathlib.Path, values, leaves):
+    wrong = config.differences(_shapes(values), _shapes(leaves))
+    if wrong:
+        title = f'init_from={source} holds another model (its shape -> this run):'
+        raise errors.UsageError('\n  '.join([title, *itertools.islice(wrong, 10)]))
+    return jax.tree.map(
+        lambda leaf, value: jax.device_put(np.asarray(value, leaf.dtype), leaf.sharding),
+        leaves,
+        values,
+    )
+
+
+def _shapes(tree) -> dict[str, tuple[int, ...]]:
+    """Path -> shape of every parameter."""
+    return {
+        '/'.join(str(step.key) for step in path): tuple(leaf.shape)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }
