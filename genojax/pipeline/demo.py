@@ -1,7 +1,8 @@
 """The main job: genomes, check, shards, pretraining, fine-tuning, baselines, report.
 
-Every stage leaves its result in the run's directory and is not done again when it is there; training resumes from its
-last checkpoint. A directory belongs to one set of settings: another one is refused with the differences.
+Every stage leaves its result in the demo's directory and is skipped when it is there; training
+resumes from its last checkpoint. A directory belongs to one set of settings: another one is refused
+with the differences.
 """
 
 import contextlib
@@ -16,16 +17,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import genojax
-from genojax import config, errors, report, simulate, versions
-from genojax import experiment as recipes
-from genojax.data.formats import labelled_table
+from genojax import config, errors, metrics, report, simulate, versions
+from genojax import experiment as experiments
+from genojax.data.datasets import base as datasets
 from genojax.data.genomes import loading
 from genojax.data.store import ingest, summary
+from genojax.tasks.classification import dataset as labelled
 from genojax.tasks.classification import evaluate as classification
-from genojax.tasks.masked_lm import evaluate as held_out
 from genojax.train import loop, runs
 
-# Shares of the draws for these three where a genome table holds them all; the other species share the rest.
+# Shares of the draws if a genome table has all three of these; the other species share the rest.
 NAMED_WEIGHTS = {'human': 0.3, 'mouse': 0.2, 'zebrafish': 0.15}
 REST = '*'
 
@@ -38,158 +39,174 @@ class Demo:
 
     Attributes:
         directory: where everything goes.
-        pretrain, finetune: the two runs; their data paths are filled in here.
+        pretrain, finetune: experiments with one task each; their data paths are filled in here.
         genomes: a folder with genomes.tsv; '' simulates a clade.
-        promoters: a labelled table or a folder with one; '' takes the simulated task, or none with real genomes.
+        promoters: a labelled table or a folder with one; '' takes the simulated table, or none with
+            real genomes.
         command: as typed, for the report.
     """
 
     directory: pathlib.Path
-    pretrain: recipes.Experiment
-    finetune: recipes.Experiment
+    pretrain: experiments.Experiment
+    finetune: experiments.Experiment
     genomes: str = ''
     promoters: str = ''
     command: str = 'genojax demo'
 
 
 def run(demo: Demo) -> pathlib.Path:
-    """Do what has not been done yet and return the path of the report.
+    """Does what has not been done yet and returns the path of the report.
 
     Raises:
         UsageError: the directory holds a demo with other settings.
     """
-    _refuse_bad_labels(demo)
+    _check_labels(demo)
     stages = Stages(demo)
     folder = demo.directory
-    genomes = pathlib.Path(demo.genomes) if demo.genomes else _simulated(stages, folder)
+    genomes = pathlib.Path(demo.genomes) if demo.genomes else _simulate(stages, folder)
     with stages('check', 'check.json') as due:
         if due:
-            found = summary.summarize(genomes)
-            print(found.text())
-            stages.keep('check.json', found.to_json())
-    with stages('ingest') as _:
-        done = ingest.ingest(genomes, folder / 'shards', workers=2)
-        stages.say(f'shards {done.status}')
+            figures = summary.summarize(genomes)
+            print(figures.text())
+            runs.write_json(folder / 'check.json', figures.to_json())
+    with stages('ingest'):
+        shards = ingest.ingest(genomes, folder / 'shards', workers=2)
+        stages.say(f'shards {shards.status}')
     _pretrain(stages, demo)
-    task = _task(demo)
-    if task:
-        _promoters(stages, demo, task)
+    table = _label_table(demo)
+    if table:
+        _fine_tune(stages, demo, table)
     else:
-        stages.say('no promoter task: name one with --promoters=FILE_OR_FOLDER to fine-tune on it')
+        stages.say('no promoter table: name one with --promoters=FILE_OR_FOLDER to fine-tune on it')
     with stages('report'):
         path = report.write(folder)
     stages.say(f'open {path}')
     return path
 
 
-def _refuse_bad_labels(demo: Demo) -> None:
-    """What would stop fine-tuning is told before minutes of pretraining."""
+def _only_task(experiment: experiments.Experiment) -> str:
+    if len(experiment.tasks) != 1:
+        raise errors.UsageError(
+            f'the demo needs configs with one task, not {len(experiment.tasks)}'
+        )
+    return experiment.selecting_task
+
+
+def _with_data(experiment: experiments.Experiment, **fields) -> experiments.Experiment:
+    """The experiment with other fields of its only task's data."""
+    name = _only_task(experiment)
+    task = experiment.tasks[name]
+    task = dataclasses.replace(task, data=dataclasses.replace(task.data, **fields))
+    return dataclasses.replace(experiment, tasks={name: task})
+
+
+def _check_labels(demo: Demo) -> None:
+    """Refuses labels that would stop fine-tuning, before minutes of pretraining."""
     if not demo.promoters:
         return
-    table = labelled_table.read(demo.promoters)
+    spec = demo.finetune.model.input_spec()
+    tokenizer = demo.finetune.tokenizer
+    special = 2  # [CLS] and [SEP]
+    length = 0 if spec.max_tokens is None else spec.max_tokens - special + tokenizer.k - 1
+    table = labelled.check_table(demo.promoters, length)
     if table.classes != 2:
         raise errors.InputError(
             'LB02', f'{table.classes} classes where two are compared', path=table.source
         )
-    model = demo.finetune.model
-    room = model.max_tokens + demo.finetune.tokenizer.k - 3  # bases beside [CLS] and [SEP]
-    if model.positions == 'learned' and table.longest > room:
-        table.padded(length=room)  # LB05 names the row
 
 
-def _simulated(stages: 'Stages', folder: pathlib.Path) -> pathlib.Path:
+def _simulate(stages: 'Stages', folder: pathlib.Path) -> pathlib.Path:
     target = folder / 'genomes'
     with stages('simulate', 'genomes/truth.json') as due:
         if due:
-            partial = folder / f'genomes.partial.{time.time_ns()}'
-            simulate.write(partial, simulate.SimulationConfig())
-            partial.rename(target)
+            datasets.simulated_once(
+                target, lambda path: simulate.write(path, simulate.SimulationConfig())
+            )
     return target
 
 
-def _task(demo: Demo) -> str:
+def _label_table(demo: Demo) -> str:
     if demo.promoters:
         return demo.promoters
     return '' if demo.genomes else str(demo.directory / 'genomes' / 'promoters')
 
 
+def _evaluated(folder: pathlib.Path, name: str) -> pathlib.Path:
+    return folder / 'evaluation' / f'{name}.test.json'
+
+
 def _pretrain(stages: 'Stages', demo: Demo) -> None:
-    folder = demo.directory
-    shards = str(folder / 'shards')
+    folder, name = demo.directory / 'pretrain', _only_task(demo.pretrain)
+    shards = str(demo.directory / 'shards')
     species = loading.open_shards(shards).species
-    mixture = dataclasses.replace(
-        demo.pretrain.data.mixture,
-        weights=default_weights(species, demo.pretrain.data.mixture.weights),
-    )
-    data = dataclasses.replace(demo.pretrain.data, shards=shards, mixture=mixture)
-    recipe = dataclasses.replace(demo.pretrain, data=data)
-    finished = (folder / 'held_out.json').exists()
-    with stages('pretrain') as _:
+    mixture = demo.pretrain.tasks[name].data.mixture
+    mixture = dataclasses.replace(mixture, weights=default_weights(species, mixture.weights))
+    experiment = _with_data(demo.pretrain, shards=shards, mixture=mixture)
+    result_path = _evaluated(folder, name)
+    finished = result_path.exists()
+    with stages('pretrain'):
         if finished:
             stages.say('pretraining and its evaluation are done')
             return
-        job = runs.Run(recipe, folder / 'pretrain')
-        print(job.describe())
-        loop.train(job)
-    with stages('held-out bits'):
-        stages.keep('splits.json', {'pretraining': job.feed.split_report})
-        draws = recipe.steps * recipe.data.mixture.batch_size
-        stages.keep('mixture.json', {'draws': draws, 'rows': job.feed.mixture.table(draws)})
-        state = job.restore_latest()
-        found = held_out.score(job, state)
-        found['step'] = int(state.step)
-        stages.keep('held_out.json', found)
-        job.close()
-    bits = found['all']
+        run = runs.open_run(experiment, folder)
+        print(run.summary())
+        loop.train(run)
+    with stages('test bits per base'):
+        state = run.restore_best()
+        result = run.tasks[name].evaluate(run.trained(state), run.datasets[name])
+        result['step'] = int(state.step)
+        runs.write_json(result_path, result)
+        run.close()
+    bits = result['all']
     stages.say(
-        'held-out bits per base: '
-        + ', '.join(f'{name} {_interval(bits[name])}' for name in ('model', 'order0', 'order5'))
+        'test bits per base: '
+        + ', '.join(
+            f'{model} {metrics.format_interval(bits[model])}'
+            for model in ('model', 'order0', 'order5')
+        )
     )
 
 
 def default_weights(species: tuple[str, ...], weights: dict[str, float]) -> dict[str, float]:
-    """The config's weights, unless it says only '*' and the three named species are all there."""
+    """The config's weights, unless they are '*' alone and the three named species are present."""
     if set(weights) == {REST} and all(name in species for name in NAMED_WEIGHTS):
         rest = round(1 - sum(NAMED_WEIGHTS.values()), 6)
         return {**NAMED_WEIGHTS, REST: rest}
     return weights
 
 
-def _promoters(stages: 'Stages', demo: Demo, task: str) -> None:
-    folder = demo.directory
-    if (folder / 'promoters.json').exists():
+def _fine_tune(stages: 'Stages', demo: Demo, table: str) -> None:
+    folder, task_name = demo.directory, _only_task(demo.finetune)
+    result_path = _evaluated(folder, task_name)
+    if result_path.exists():
         stages.say('fine-tuning and its evaluation are done')
         return
-    data = dataclasses.replace(demo.finetune.data, path=task, exclude=str(folder / 'shards'))
-    scratch = dataclasses.replace(demo.finetune, data=data)
+    scratch = _with_data(demo.finetune, path=table, exclude=str(folder / 'shards'))
     tuned = dataclasses.replace(scratch, init_from=str(folder / 'pretrain'))
-    found = {}
-    for name, place, recipe in (
+    scores = {}
+    for name, place, experiment in (
         (FINE_TUNED, 'finetune', tuned),
         (SCRATCH, 'scratch', scratch),
     ):
         with stages(place):
-            job = runs.Run(recipe, folder / place)
-            loop.train(job)
-            found[name] = classification.scores(job, job.restore_best())
-            job.close()
+            run = runs.open_run(experiment, folder / place)
+            loop.train(run)
+            task, data = run.tasks[task_name], run.datasets[task_name]
+            scores[name] = classification.scores(task, run.trained(run.restore_best()), data)
+            run.close()
     with stages('baselines'):
-        fitted = classification.baseline_scores(job.feed.task)
-        table = classification.compare(job.feed.task, found, fitted, FINE_TUNED)
-        stages.keep('promoters.json', table)
-    for name, row in sorted(table['models'].items(), key=lambda item: -item[1]['auroc'][0]):
-        stages.say(f'promoters, test AUROC: {name} {_interval(row["auroc"])}')
-    if table['ceiling'] is not None:
-        stages.say(f'promoters, known ceiling: {_interval(table["ceiling"]["auroc"])}')
-
-
-def _interval(estimate) -> str:
-    value, low, high = estimate
-    return f'{value:.3f} ({low:.3f} to {high:.3f})'
+        fitted = classification.baseline_scores(data)
+        result = classification.compare(data, scores, fitted, FINE_TUNED)
+        runs.write_json(result_path, result)
+    for name, row in sorted(result['models'].items(), key=lambda item: -item[1]['auroc'][0]):
+        stages.say(f'promoters, test AUROC: {name} {metrics.format_interval(row["auroc"])}')
+    if result['ceiling'] is not None:
+        ceiling = metrics.format_interval(result['ceiling']['auroc'])
+        stages.say(f'promoters, known ceiling: {ceiling}')
 
 
 class Stages:
-    """Times the stages, says what happens, and keeps `run.json` and the results."""
+    """Times the stages, prints what happens, and writes `run.json`."""
 
     def __init__(self, demo: Demo):
         self.folder = demo.directory
@@ -201,7 +218,7 @@ class Stages:
         settings = {
             'genojax': genojax.__version__,
             'source': demo.genomes or 'simulated clade',
-            'promoters': _task(demo),
+            'promoters': _label_table(demo),
             'pretrain': config.to_dict(demo.pretrain),
             'finetune': config.to_dict(demo.finetune),
         }
@@ -210,10 +227,10 @@ class Stages:
         before = self.record.get('settings')
         if before is not None and before != settings:
             changes = config.differences(before, settings)
-            title = f'{self.folder} holds a demo with other settings (theirs -> yours):'
+            title = f'{self.folder} holds a demo with other settings (its value -> yours):'
             raise errors.UsageError('\n  '.join([title, *changes, 'Fix: another --workdir']))
         if before is not None:
-            self.say('goes on with what is here')
+            self.say('continues with what is here')
         text = json.dumps(settings, sort_keys=True)
         self.record |= {
             'title': 'genojax demo',
@@ -223,9 +240,10 @@ class Stages:
             'config_hash': hashlib.sha256(text.encode()).hexdigest(),
             'seeds': {'pretrain': demo.pretrain.seed, 'finetune': demo.finetune.seed},
             'versions': provenance(),
+            'runs': {'pretrain': 'pretrain', 'finetune': 'finetune', 'scratch': 'scratch'},
         }
         self.record.setdefault('seconds', {})
-        self.keep('run.json', self.record)
+        runs.write_json(self.folder / 'run.json', self.record)
 
     @contextlib.contextmanager
     def __call__(self, name: str, result: str = '') -> Iterator[bool]:
@@ -239,31 +257,25 @@ class Stages:
         yield True
         seconds = self.record['seconds']
         seconds[name] = round(seconds.get(name, 0) + time.monotonic() - started, 2)
-        self.keep('run.json', self.record)
+        runs.write_json(self.folder / 'run.json', self.record)
 
     def say(self, text: str) -> None:
         print(f'[{self.folder.name}] {text}', flush=True)
 
-    def keep(self, name: str, value: Any) -> None:
-        """Write JSON so that a kill leaves the old file or the new one, never half of one."""
-        partial = self.folder / f'{name}.partial'
-        partial.write_text(json.dumps(value, indent=1))
-        partial.replace(self.folder / name)
-
 
 def provenance() -> dict[str, str]:
-    """What the numbers were made with: packages, interpreter, processor, and the commit in a clone."""
+    """Versions of packages and interpreter, the device, and in a clone the commit."""
     import jax
 
-    found = {'genojax': genojax.__version__, 'python': platform.python_version()}
-    found |= versions.installed()
-    found['device'] = ', '.join(sorted({device.device_kind for device in jax.devices()}))
+    record = {'genojax': genojax.__version__, 'python': platform.python_version()}
+    record |= versions.installed()
+    record['device'] = ', '.join(sorted({device.device_kind for device in jax.devices()}))
     here = pathlib.Path(genojax.__file__).parent.parent
     # Only a clone of genojax has a commit to name; an installed copy may lie in somebody else's repository.
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         if not (here / '.git').exists():
-            return found
+            return record
         asked = ['git', '-C', str(here), 'describe', '--always', '--dirty', '--abbrev=40']
         answer = subprocess.run(asked, capture_output=True, text=True, check=True)
-        found['commit'] = answer.stdout.strip()
-    return found
+        record['commit'] = answer.stdout.strip()
+    return record

@@ -23,6 +23,7 @@ from genojax.typing import Batch
 
 SIMULATED = 'simulated'
 _MAX_SPECIES_SHOWN = 30
+_TABLE_DRAWS = 10_000  # draws that the description counts per species
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +101,6 @@ class MaskedLmDatasets(base.TaskDatasets):
 
     @property
     def description(self) -> dict:
-        draws = 0
         return {
             'species': [
                 {
@@ -108,7 +108,7 @@ class MaskedLmDatasets(base.TaskDatasets):
                     'validation_windows': _count(self.validation_windows, row['species']),
                     'test_windows': _count(self.test_windows, row['species']),
                 }
-                for row in self.mixture.table(draws)
+                for row in self.mixture.table(_TABLE_DRAWS)
             ],
             'split': self.split_report,
         }
