@@ -10,14 +10,13 @@ import ml_collections
 
 from genojax import experiment, optim, tasks
 from genojax.models import bert
-from genojax.tokenizers import kmer
 
 
 def get_config() -> ml_collections.ConfigDict:
     return experiment.to_config(
         experiment.Experiment(
             model=bert.BertConfig(
-                vocab=kmer.vocab_size(3),
+                vocab=69,  # 64 3-mers and 5 special tokens
                 width=64,
                 depth=2,
                 heads=2,

@@ -1,4 +1,4 @@
-"""The main job on a small clade: every stage leaves its result, the report shows it, and a rerun does nothing twice."""
+"""The main job on a small clade: every stage leaves its result, and a second run repeats nothing."""
 
 import dataclasses
 import json
@@ -6,9 +6,13 @@ import json
 import jax
 import pytest
 
-from genojax import errors, experiment, simulate
+from genojax import errors, simulate
+from genojax import experiment as experiments
 from genojax.cli import flags, main
 from genojax.pipeline import demo
+
+
+RESULTS = ('pretrain/evaluation/masked_lm.test.json', 'evaluation/promoters.test.json')
 
 
 @pytest.fixture(scope='module')
@@ -20,7 +24,7 @@ def clade(tmp_path_factory):
     return folder
 
 
-def job(clade, directory, **changes):
+def demo_settings(clade, directory, **changes):
     configs = {'pretrain': flags.load('demo'), 'finetune': flags.load('demo_promoters')}
     # One device as on a laptop; the eight of the tests would need batches of eight.
     for values in configs.values():
@@ -29,12 +33,12 @@ def job(clade, directory, **changes):
         flags.override(values, 'model.depth', '1')
         flags.override(values, 'steps', '4')
         flags.override(values, 'log_every', '2')
-        flags.override(values, 'eval_every', '4')
-    flags.override(configs['pretrain'], 'data.eval_windows', '64')
+        flags.override(values, 'validate_every', '4')
+    flags.override(configs['pretrain'], 'tasks.masked_lm.data.validation_windows', '64')
     settings = demo.Demo(
         directory=directory,
-        pretrain=experiment.from_config(configs['pretrain']),
-        finetune=experiment.from_config(configs['finetune']),
+        pretrain=experiments.from_config(configs['pretrain']),
+        finetune=experiments.from_config(configs['finetune']),
         genomes=str(clade),
         promoters=str(clade / 'promoters'),
         command='genojax demo --as-in-the-test',
@@ -43,25 +47,25 @@ def job(clade, directory, **changes):
 
 
 @pytest.fixture(scope='module')
-def done(clade, tmp_path_factory):
+def finished(clade, tmp_path_factory):
     directory = tmp_path_factory.mktemp('run') / 'demo'
-    path = demo.run(job(clade, directory))
+    path = demo.run(demo_settings(clade, directory))
     return directory, path
 
 
-def test_every_stage_leaves_its_result(done):
-    directory, path = done
+def test_every_stage_leaves_its_result(finished):
+    directory, path = finished
     for name in (
-        'run.json', 'check.json', 'mixture.json', 'splits.json', 'held_out.json', 'promoters.json',
-        'shards/manifest.json', 'pretrain/config.json', 'pretrain/metrics.jsonl',
-        'finetune/metrics.jsonl', 'scratch/metrics.jsonl',
+        'run.json', 'check.json', 'shards/manifest.json', 'pretrain/config.json',
+        'pretrain/datasets.json', 'pretrain/metrics.jsonl', 'finetune/metrics.jsonl',
+        'scratch/metrics.jsonl', *RESULTS,
     ):  # fmt: skip
         assert (directory / name).is_file(), name
     assert path == directory / 'report.html'
 
 
-def test_the_report_is_whole_and_small(done):
-    directory, path = done
+def test_the_report_is_whole_and_small(finished):
+    directory, path = finished
     text = path.read_text()
     assert path.stat().st_size <= 3_000_000
     assert 'class="missing"' not in text
@@ -71,54 +75,55 @@ def test_the_report_is_whole_and_small(done):
     assert 'http-equiv="Content-Security-Policy"' in text
 
 
-def test_what_the_results_say_hangs_together(done):
-    directory, _ = done
-    found = json.loads((directory / 'held_out.json').read_text())
-    value, low, high = found['all']['model']
+def test_the_results_agree_with_each_other(finished):
+    directory, _ = finished
+    bits = json.loads((directory / RESULTS[0]).read_text())
+    value, low, high = bits['all']['model']
     assert low <= value <= high
-    assert sum(row['n_bases'] for row in found['species'].values()) == found['all']['n_bases']
-    table = json.loads((directory / 'promoters.json').read_text())
+    assert sum(row['n_bases'] for row in bits['species'].values()) == bits['all']['n_bases']
+    promoters = json.loads((directory / RESULTS[1]).read_text())
     assert {'fine_tuned', 'from_scratch', 'gc_only', 'kmer_logistic', 'kmer_svm'} <= set(
-        table['models']
+        promoters['models']
     )
-    ceiling = table['ceiling']['auroc'][0]
-    assert all(row['auroc'][0] < ceiling for row in table['models'].values())
-    assert table['audit']['split']['rows_sharing_a_kmer_with_train'] == {'validation': 0, 'test': 0}
-    draws = json.loads((directory / 'mixture.json').read_text())
-    assert sum(row['drawn'] for row in draws['rows']) == draws['draws'] == 4 * 32
+    ceiling = promoters['ceiling']['auroc'][0]
+    assert all(row['auroc'][0] < ceiling for row in promoters['models'].values())
+    shared = promoters['audit']['split']['rows_sharing_a_kmer_with_train']
+    assert shared == {'validation': 0, 'test': 0}
+    windows = json.loads((directory / 'pretrain' / 'datasets.json').read_text())['masked_lm']
+    assert windows['species'] and all(row['drawn'] > 0 for row in windows['species'])
     settings = json.loads((directory / 'run.json').read_text())
     assert settings['seconds'].keys() >= {'pretrain', 'finetune', 'scratch', 'baselines'}
     assert settings['versions']['jax'] == jax.__version__
 
 
-def test_a_rerun_does_nothing_twice(clade, done, capsys):
-    directory, path = done
+def test_a_second_run_repeats_nothing(clade, finished, capsys):
+    directory, path = finished
     before = {name: name.stat().st_mtime_ns for name in directory.rglob('checkpoints/*/*')}
-    names = ('held_out.json', 'promoters.json', 'mixture.json', 'splits.json', 'check.json')
+    names = (*RESULTS, 'pretrain/datasets.json', 'check.json')
     results = {name: (directory / name).read_bytes() for name in names}
-    demo.run(job(clade, directory))
-    said = capsys.readouterr().out
-    assert 'goes on with what is here' in said
-    assert 'up to date' in said
+    demo.run(demo_settings(clade, directory))
+    printed = capsys.readouterr().out
+    assert 'continues with what is here' in printed
+    assert 'up to date' in printed
     assert {name: name.stat().st_mtime_ns for name in directory.rglob('checkpoints/*/*')} == before
     assert {name: (directory / name).read_bytes() for name in names} == results
     assert path.is_file()
 
 
-def test_other_settings_in_the_same_directory_are_refused(clade, done):
-    other = job(clade, done[0])
+def test_other_settings_in_the_same_directory_are_refused(clade, finished):
+    other = demo_settings(clade, finished[0])
     other = dataclasses.replace(other, pretrain=dataclasses.replace(other.pretrain, seed=1))
     with pytest.raises(errors.UsageError, match='pretrain.seed: 0 -> 1'):
         demo.run(other)
 
 
-@pytest.mark.parametrize('part', ['pretrain', 'finetune'])
-def test_evaluate_scores_a_workdir(part, done, capsys):
-    main.main(
-        ['evaluate', str(done[0] / part), *(['--windows', '16'] if part == 'pretrain' else [])]
-    )
-    said = capsys.readouterr().out
-    assert ('order 5' if part == 'pretrain' else 'kmer_svm') in said
+@pytest.mark.parametrize(
+    ('part', 'baseline', 'options'),
+    [('pretrain', 'order 5', ['--limit', '16']), ('finetune', 'kmer_svm', [])],
+)
+def test_evaluate_scores_a_workdir(part, baseline, options, finished, capsys):
+    main.main(['evaluate', str(finished[0] / part), *options])
+    assert baseline in capsys.readouterr().out
 
 
 def test_weights_of_the_named_species_apply_only_where_all_three_are_there():

@@ -1,12 +1,13 @@
-"""Parts of a config that do not go together are refused, whatever their shapes."""
+"""Parts of a config that do not fit each other are refused, whatever their shapes."""
 
 import dataclasses
 
 import pytest
 
-from genojax import experiment
+from genojax import errors, tasks
+from genojax import experiment as experiments
 from genojax.cli import flags
-from genojax.inference import trained
+from genojax.inference import pretrained
 from genojax.models import basset, bert, enformer, hierarchical, recurrent
 from genojax.tokenizers import TokenizerConfig
 from genojax.train import runs
@@ -14,8 +15,8 @@ from genojax.train import runs
 NUCLEOTIDE, SIX_MERS = TokenizerConfig('nucleotide', 1), TokenizerConfig('nonoverlapping')
 
 
-def _changed(name: str, **changes) -> experiment.Experiment:
-    return dataclasses.replace(experiment.from_config(flags.load(name)), **changes)
+def _changed(name: str, **changes) -> experiments.Experiment:
+    return dataclasses.replace(experiments.from_config(flags.load(name)), **changes)
 
 
 @pytest.mark.parametrize(
@@ -48,11 +49,66 @@ def test_a_model_that_would_misread_its_tokens_is_refused(model, tokenizer, prob
 
 def test_bins_of_the_data_that_are_not_the_model_s_are_refused(tmp_path):
     values = flags.load('enformer_small')
-    for name, text in {
-        'data.path': 'simulated', 'model.tracks': '(4, 4)', 'model.crop': '8', 'data.bin': '32',
-        'data.pieces': '1', 'data.length': '0',
-    }.items():  # fmt: skip
+    data = {'path': 'simulated', 'bin': '32', 'pieces': '1', 'length': '0'}
+    changes = {f'tasks.coverage.data.{name}': text for name, text in data.items()}
+    for name, text in {**changes, 'model.tracks': '(4, 4)', 'model.crop': '8'}.items():
         flags.override(values, name, text)
     with pytest.raises(Exception, match='data.bin=32, but the model predicts bins of 128 bp'):
-        runs.Run(experiment.from_config(values), tmp_path)
-    assert not trained.is_run(tmp_path)
+        runs.open_run(experiments.from_config(values), tmp_path)
+    assert not pretrained.is_run(tmp_path)
+
+
+TWO_TASKS = {
+    'later': tasks.ClassificationConfig(data=tasks.LabelledDataConfig(length=64)),
+    'earlier': tasks.MaskedLmConfig(),
+}
+
+
+def test_the_order_of_the_tasks_in_a_config_means_nothing():
+    both = _changed('debug_cpu', tasks=TWO_TASKS, select_by='earlier')
+    reverse = dict(reversed(TWO_TASKS.items()))
+    assert list(both.tasks) == list(dataclasses.replace(both, tasks=reverse).tasks)
+    assert list(both.tasks) == ['earlier', 'later']
+
+
+@pytest.mark.parametrize(
+    ('changes', 'problem'),
+    [
+        ({'tasks': {}}, 'at least one task'),
+        ({'tasks': {'not a name': tasks.MaskedLmConfig()}}, "'not a name' must be letters"),
+        ({'select_by': 'absent'}, "select_by='absent' is not one of the tasks"),
+        ({'tasks': TWO_TASKS}, 'select_by is empty: name the task'),
+        ({'validate_every': 0}, 'validate_every=0 must be at least 1'),
+    ],
+)
+def test_tasks_that_make_no_experiment_are_refused(changes, problem):
+    with pytest.raises(ValueError, match=problem):
+        _changed('debug_cpu', **changes)
+
+
+@pytest.mark.parametrize('weight', [0.0, -1.0, float('nan'), float('inf')])
+def test_a_weight_that_is_not_a_positive_number_is_refused(weight):
+    with pytest.raises(ValueError, match='weight=.* must be a positive number'):
+        tasks.MaskedLmConfig(weight=weight)
+
+
+def test_a_config_of_an_earlier_version_is_refused_with_the_fix():
+    values = flags.load('debug_cpu')
+    task = values.pop('tasks')['masked_lm']
+    with pytest.raises(errors.UsageError, match=r'earlier version.* Fix: describe it as tasks='):
+        experiments.from_config({**values, 'objective': {'kind': 'mlm'}, 'data': task['data']})
+
+
+def test_every_task_of_an_experiment_is_checked_against_the_model():
+    wrong = {
+        'promoters': tasks.ClassificationConfig(pool='first'),
+        'tracks': tasks.CoverageConfig(),
+    }
+    with pytest.raises(ValueError, match='promoters.*no output first.*tracks.*predicts no tracks'):
+        _changed(
+            'debug_cpu',
+            model=recurrent.RecurrentConfig(vocab=10),
+            tokenizer=NUCLEOTIDE,
+            tasks=wrong,
+            select_by='tracks',
+        )

@@ -1,4 +1,4 @@
-"""Sharding: the plan of a config, the refusal of a wrong mesh, and eight devices that mean the same as one."""
+"""Sharding: the plan of a config, the refusal of a wrong mesh, and eight devices against one."""
 
 import dataclasses
 
@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from genojax import experiment, sharding
+from genojax import experiment as experiments
+from genojax import sharding, tokenizers
 from genojax.cli import flags
 from genojax.nn import self_attention
 from genojax.train import step as steps
 
 ROWS, LENGTH = 8, 64
 
-# Path -> spec of `debug_cpu` on a mesh with every axis above 1 but `sequence`. Axes that do not divide (the vocabulary of
-# 69) are replicated.
+# Path -> spec of the model of `debug_cpu` on a mesh with every axis above 1 but `sequence`. Axes
+# that do not divide (the vocabulary of 69) are replicated.
 PLAN = {
     'words/embedding': (None, 'fsdp'),
     'positions/embedding': (None, 'fsdp'),
@@ -46,44 +47,63 @@ PLAN = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """An experiment with one task, and one batch of it."""
+
+    experiment: experiments.Experiment
+    batch: dict
+
+    @property
+    def tasks(self):
+        return experiments.build_tasks(self.experiment)
+
+    @property
+    def batches(self):
+        return {'masked_lm': self.batch}
+
+
 @pytest.fixture(scope='module')
 def setting():
-    recipe = experiment.from_config(flags.load('debug_cpu'))
-    recipe = dataclasses.replace(
-        recipe, model=dataclasses.replace(recipe.model, dropout=0.0, attention_dropout=0.0)
-    )
-    tokenizer = experiment.make_tokenizer(recipe.tokenizer)
+    experiment = experiments.from_config(flags.load('debug_cpu'))
+    model = dataclasses.replace(experiment.model, dropout=0.0, attention_dropout=0.0)
+    experiment = dataclasses.replace(experiment, model=model)
     rng = np.random.default_rng(0)
     bases = rng.integers(0, 4, (ROWS, LENGTH)).astype(np.uint8)
-    batch = {
-        'tokens': tokenizer.encode(bases, special=True),
+    return Setting(experiment, make_batch(experiment, bases))
+
+
+def make_batch(experiment, bases):
+    rows, length = bases.shape
+    tokenizer = tokenizers.make(experiment.tokenizer)
+    return {
+        **tokenizer.batch_entries(bases, np.full(rows, length)),
         'bases': bases,
         'regions': np.zeros_like(bases),
-        'species': np.zeros(ROWS, np.int32),
+        'species': np.zeros(rows, np.int32),
     }
-    return recipe, experiment.build(recipe, ('a',)), batch
 
 
 def run(setting, mesh_config, devices, count=2):
-    recipe, objective, batch = setting
+    experiment, tasks = setting.experiment, setting.tasks
     mesh = sharding.make_mesh(mesh_config, devices)
-    abstract = experiment.abstract(recipe, objective, batch, mesh)
+    abstract = experiments.abstract(experiment, mesh, tasks)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
     init = jax.jit(
-        lambda key: experiment.init_state(recipe, objective, key, batch), out_shardings=shardings
+        lambda key: experiments.init_state(experiment, tasks, key, setting.batches),
+        out_shardings=shardings,
     )
     state = init(jax.random.key(0))
-    first = state
-    step = steps.make_step(recipe, objective, abstract, mesh)
+    step = steps.make_step(experiment, tasks, abstract, mesh)
     shares = jax.tree.map(
-        lambda leaf: leaf.addressable_shards[0].data.size / leaf.size, first.params
+        lambda leaf: leaf.addressable_shards[0].data.size / leaf.size, state.params
     )
-    placed = sharding.shard_batch(batch, mesh)
+    batches = {'masked_lm': sharding.shard_batch(setting.batch, mesh)}
     losses = []
     with jax.set_mesh(mesh):
         for _ in range(count):
-            state, states = step(state, placed, jax.random.key(1))
-            losses.append(float(states['loss'].compute()))
+            state, metrics = step(state, batches, jax.random.key(1))
+            losses.append(float(metrics['loss'].compute()))
     return losses, jax.device_get(state.params), shares
 
 
@@ -96,41 +116,40 @@ def single(setting):
 def test_eight_devices_mean_the_same_as_one(setting, single, shape):
     losses, params, shares = run(setting, sharding.MeshConfig(*shape), jax.devices())
     assert losses == pytest.approx(single[0], rel=1e-5)
-    for found, expected in zip(jax.tree.leaves(params), jax.tree.leaves(single[1]), strict=True):
+    for value, expected in zip(jax.tree.leaves(params), jax.tree.leaves(single[1]), strict=True):
         # Adam divides by the root of a tiny second moment: the order of sums shows at 1e-4 of a step.
-        assert np.allclose(found, expected, atol=2e-5)
+        assert np.allclose(value, expected, atol=2e-5)
     if shape[1] > 1:
-        kernel = shares['layers']['block']['mlp']['up']['kernel']
+        kernel = shares['model']['layers']['block']['mlp']['up']['kernel']
         assert kernel == 1 / 4  # of fsdp x tensor, on each device
 
 
 def test_a_sequence_split_over_devices_means_the_same_as_one(setting):
-    recipe, _, batch = setting
-    near = self_attention.AttentionConfig(kind='local', window=8)
-    model = dataclasses.replace(recipe.model, attention=near, max_tokens=256)
-    recipe = dataclasses.replace(recipe, model=model)
+    experiment = setting.experiment
+    local = self_attention.AttentionConfig(kind='local', window=8)
+    model = dataclasses.replace(experiment.model, attention=local, max_tokens=256)
+    task = experiment.tasks['masked_lm']
+    mixture = dataclasses.replace(task.data.mixture, length=4 * LENGTH, batch_size=2)
+    task = dataclasses.replace(task, data=dataclasses.replace(task.data, mixture=mixture))
+    experiment = dataclasses.replace(experiment, model=model, tasks={'masked_lm': task})
     # Four devices with a whole block of 64 tokens each: four rows of 64 bases make one of 256.
-    batch = {name: x.reshape(2, -1) if x.ndim > 1 else x[:2] for name, x in batch.items()}
-    batch['tokens'] = experiment.make_tokenizer(recipe.tokenizer).encode(
-        batch['bases'], special=True
-    )
-    narrow = (recipe, experiment.build(recipe, ('a',)), batch)
-    one = run(narrow, sharding.MeshConfig(), jax.devices()[:1], count=1)
-    split = run(narrow, sharding.MeshConfig(data=2, sequence=4), jax.devices(), count=1)
+    bases = setting.batch['bases'].reshape(2, -1)
+    long = Setting(experiment, make_batch(experiment, bases))
+    one = run(long, sharding.MeshConfig(), jax.devices()[:1], count=1)
+    split = run(long, sharding.MeshConfig(data=2, sequence=4), jax.devices(), count=1)
     assert split[0] == pytest.approx(one[0], rel=1e-5)
-    for found, expected in zip(jax.tree.leaves(split[1]), jax.tree.leaves(one[1]), strict=True):
-        assert np.allclose(found, expected, atol=2e-5)
+    for a, b in zip(jax.tree.leaves(split[1]), jax.tree.leaves(one[1]), strict=True):
+        assert np.allclose(a, b, atol=2e-5)
 
 
 def test_the_plan_is_the_one_written_here(setting):
-    recipe, objective, batch = setting
     mesh = sharding.make_mesh(sharding.MeshConfig(2, 2, 2), jax.devices())
-    state = experiment.abstract(recipe, objective, batch, mesh)
-    found = {
+    state = experiments.abstract(setting.experiment, mesh)
+    plan = {
         '/'.join(step.key for step in path): tuple(leaf.sharding.spec)
-        for path, leaf in jax.tree_util.tree_leaves_with_path(state.params)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state.params['model'])
     }
-    assert found == PLAN
+    assert plan == PLAN
     moments = [leaf.sharding.spec for leaf in jax.tree.leaves(state.opt_state) if leaf.ndim == 4]
     assert PartitionSpec(None, 'fsdp', 'tensor', None) in moments
 

@@ -1,6 +1,7 @@
-"""Prints the figures of main-job runs as Markdown: python experiments/001_main_job/figures.py runs/demo runs/real
+"""Prints the figures of main-job runs as Markdown.
 
-With --seeds first, one line a run: the two networks and the language model.
+python experiments/001_main_job/figures.py runs/demo runs/real
+With --seeds first, one line per run: the two networks and the language model.
 """
 
 import json
@@ -28,34 +29,37 @@ def column(folder: pathlib.Path) -> dict[str, str]:
     def read(name):
         return json.loads((folder / name).read_text())
 
-    told, bits, task = read('run.json'), read('held_out.json')['all'], read('promoters.json')
-    found = {
-        'held-out bits per base: language model': interval(bits['model']),
+    record, task = read('run.json'), read('evaluation/promoters.test.json')
+    bits = read('pretrain/evaluation/masked_lm.test.json')['all']
+    figures = {
+        'test bits per base: language model': interval(bits['model']),
         'order-0 Markov model': interval(bits['order0']),
         'order-5 Markov model': interval(bits['order5']),
     }
     for name, label in MODELS.items():
-        found[f'promoters, test AUROC: {label}'] = interval(task['models'][name]['auroc'])
+        figures[f'promoters, test AUROC: {label}'] = interval(task['models'][name]['auroc'])
     ceiling = task['ceiling']
-    found['known ceiling'] = interval(ceiling['auroc']) if ceiling else 'not known'
-    found['training and test rows'] = f'{task["n_train"]:,} and {task["n_test"]:,}'
-    found['rows removed, being in the genomes'] = str(len(task['audit']['removed']['removed']))
-    found['seconds, all stages'] = f'{sum(told["seconds"].values()):.0f}'
-    found['report, MB'] = f'{(folder / "report.html").stat().st_size / 1e6:.2f}'
-    return found
+    figures['known ceiling'] = interval(ceiling['auroc']) if ceiling else 'not known'
+    figures['training and test rows'] = f'{task["n_train"]:,} and {task["n_test"]:,}'
+    figures['rows removed because they occur in the genomes'] = str(len(task['audit']['removed']['removed']))
+    figures['seconds, all stages'] = f'{sum(record["seconds"].values()):.0f}'
+    figures['report, MB'] = f'{(folder / "report.html").stat().st_size / 1e6:.2f}'
+    return figures
 
 
 def seeds(folders: list[str]) -> None:
     """Per run: the seed, and the two networks' AUROC."""
-    print('| run | seed | fine-tuned | from scratch | held-out bits per base |')
+    print('| run | seed | fine-tuned | from scratch | test bits per base |')
     print('|---|---|---|---|---|')
     for folder in map(pathlib.Path, folders):
-        told = json.loads((folder / 'run.json').read_text())
-        models = json.loads((folder / 'promoters.json').read_text())['models']
-        bits = json.loads((folder / 'held_out.json').read_text())['all']['model'][0]
-        tuned, scratch = (models[name]['auroc'][0] for name in ('fine_tuned', 'from_scratch'))
+        seed = json.loads((folder / 'run.json').read_text())['seeds']['finetune']
+        promoters = json.loads((folder / 'evaluation/promoters.test.json').read_text())
+        bits = json.loads((folder / 'pretrain/evaluation/masked_lm.test.json').read_text())
+        tuned, scratch = (
+            promoters['models'][name]['auroc'][0] for name in ('fine_tuned', 'from_scratch')
+        )
         print(
-            f'| `{folder}` | {told["seeds"]["finetune"]} | {tuned:.3f} | {scratch:.3f} | {bits:.3f} |'
+            f'| `{folder}` | {seed} | {tuned:.3f} | {scratch:.3f} | {bits["all"]["model"][0]:.3f} |'
         )
 
 
@@ -64,7 +68,7 @@ def main(folders: list[str]) -> None:
     print('| | ' + ' | '.join(f'`{folder}`' for folder in folders) + ' |')
     print('|---' * (len(folders) + 1) + '|')
     for label in next(iter(columns.values())):
-        print(f'| {label} | ' + ' | '.join(found[label] for found in columns.values()) + ' |')
+        print(f'| {label} | ' + ' | '.join(figures[label] for figures in columns.values()) + ' |')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""genojax check: what a folder of genomes, or a single file, holds, and what is wrong with it."""
+"""Say what a folder of genomes, or a single file, holds, and what is wrong with it."""
 
 import argparse
 import json
@@ -6,13 +6,14 @@ import pathlib
 import sys
 
 from genojax import errors
+from genojax.cli import flags
 from genojax.data.formats import genome_table
 from genojax.data.store import summary
 
 
 def run(argv: list[str]) -> None:
     """Print the summary; raise the first error after the others have been printed."""
-    parser = argparse.ArgumentParser(prog='genojax check', description=__doc__)
+    parser = flags.Parser('check', __doc__)
     parser.add_argument(
         'paths', nargs='+', help='folders with a genomes.tsv, or FASTA, GFF3, GTF, BED files'
     )

@@ -1,6 +1,6 @@
-"""genojax demo: genomes to a report in one go, on a simulated clade or on your genomes.
+"""Run the main job, genomes to a report, on a simulated clade or on your own genomes.
 
-A rerun goes on where the last one stopped.
+A second run continues where the last one stopped.
 """
 
 import pathlib
@@ -9,43 +9,41 @@ import shlex
 from genojax import errors
 from genojax.cli import flags
 
-FLAGS = {
-    'workdir': 'where everything goes (runs/demo)',
-    'genomes': 'a folder with genomes.tsv; without it a clade is simulated',
-    'promoters': 'a table of labelled sequences, or a folder with one',
-}
+EPILOG = """
+  --pretrain.FIELD=VALUE  override a field of the config `demo`
+  --finetune.FIELD=VALUE  override a field of the config `demo_promoters`
+"""
 
 
 def run(argv: list[str]) -> None:
-    if any(argument in ('-h', '--help') for argument in argv):
-        print(
-            '\n'.join([__doc__.strip(), '', *(f'  --{n}=...  {text}' for n, text in FLAGS.items())])
-        )
-        print('  --pretrain.FIELD=VALUE  override a field of the config `demo`')
-        print('  --finetune.FIELD=VALUE  override a field of the config `demo_promoters`')
-        return
-    given = flags.pairs(argv)
-    configs = {'pretrain': flags.load('demo'), 'finetune': flags.load('demo_promoters')}
-    for name in list(given):
-        part, _, path = name.partition('.')
-        if part in configs and path:
-            flags.override(configs[part], path, given.pop(name))
-    flags.refuse_unknown(given, [*FLAGS, *configs])
-    genomes, promoters = given.get('genomes', ''), given.get('promoters', '')
-    for name, path in (('genomes', genomes), ('promoters', promoters)):
+    parser = flags.Parser('demo', __doc__, epilog=EPILOG)
+    parser.add_argument(
+        '--workdir', type=pathlib.Path, default='runs/demo', help='for all results (%(default)s)'
+    )
+    parser.add_argument(
+        '--genomes', default='', help='a folder with genomes.tsv; by default a simulated clade'
+    )
+    parser.add_argument(
+        '--promoters', default='', help='a table of labelled sequences, or a folder with one'
+    )
+    prefixes = {'pretrain': 'demo', 'finetune': 'demo_promoters'}
+    arguments, configs = flags.parse_with_config(parser, argv, prefixes)
+    for name in ('genomes', 'promoters'):
+        path = vars(arguments)[name]
         if path and not pathlib.Path(path).exists():
             raise errors.UsageError(f'--{name}={path}: no such file or folder')
 
+    # Imported here, so that --help does not wait for jax.
     from genojax import experiment
     from genojax.pipeline import demo
 
     demo.run(
         demo.Demo(
-            directory=pathlib.Path(given.get('workdir', 'runs/demo')),
+            directory=arguments.workdir,
             pretrain=experiment.from_config(configs['pretrain']),
             finetune=experiment.from_config(configs['finetune']),
-            genomes=genomes,
-            promoters=promoters,
+            genomes=arguments.genomes,
+            promoters=arguments.promoters,
             command=shlex.join(['genojax', 'demo', *argv]),
         )
     )

@@ -1,6 +1,5 @@
-"""genojax doctor: what this machine has, and what is missing."""
+"""Say what this machine has, and what is missing."""
 
-import argparse
 import importlib.util
 import os
 import pathlib
@@ -9,6 +8,7 @@ import shutil
 
 import genojax
 from genojax import versions
+from genojax.cli import flags
 
 # Extra -> (a module it brings, what it adds).
 EXTRAS = {
@@ -19,7 +19,7 @@ EXTRAS = {
 
 
 def run(argv: list[str]) -> None:
-    argparse.ArgumentParser(prog='genojax doctor', description=__doc__).parse_args(argv)
+    flags.Parser('doctor', __doc__).parse_args(argv)
     for name, value in findings():
         print(f'{name:<22} {value}')
 

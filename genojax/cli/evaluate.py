@@ -1,11 +1,13 @@
-"""genojax evaluate WORKDIR: score a trained run on data it was not trained on, beside baselines."""
+"""Score a trained run on data it was not trained on, beside baselines."""
 
 import argparse
 import pathlib
 
+from genojax.cli import flags
+
 
 def run(argv: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog='genojax evaluate', description=__doc__)
+    parser = flags.Parser('evaluate', __doc__)
     parser.add_argument('workdir', type=pathlib.Path, help='the run to score')
     parser.add_argument('--task', help='score one task of several (all)')
     parser.add_argument(

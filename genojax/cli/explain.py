@@ -1,13 +1,13 @@
-"""`genojax explain GX-FA07`: what an error code means."""
+"""Explain an error code, such as GX-FA07."""
 
-import argparse
 import difflib
 
 from genojax import errors
+from genojax.cli import flags
 
 
 def run(argv: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog='genojax explain', description=__doc__)
+    parser = flags.Parser('explain', __doc__)
     parser.add_argument('code', nargs='?', help='a code such as GX-FA07; none lists them all')
     code = parser.parse_args(argv).code
     if code is None:

@@ -1,20 +1,109 @@
-"""Configs from the command line: `--config=NAME_OR_FILE` and `--config.field=value`.
+"""Command-line flags of every verb, and configs with overrides (`--config.field=value`).
 
-`get_config()` in a config file returns a ConfigDict, so config_flags, sweeps and notebooks take the same files. Here the
-overrides are read into a plain dictionary and `experiment.from_config` judges the whole, so that all mistakes are told
-at once and a species can be added to the weights.
+`get_config()` in a config file returns a ConfigDict, so sweeps and notebooks take the same files.
+Here the overrides are read into a plain dictionary and `experiment.from_config` checks the whole, so
+that all mistakes are reported at once and a species can be added to the weights.
 """
 
+import argparse
 import ast
 import difflib
 import importlib.util
 import json
 import pathlib
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 import genojax
 from genojax import errors
+
+CONFIG_HELP = """
+  --config.FIELD=VALUE   override any field, as in --config.model.width=256
+  --config=NAME:VARIANT  a variant of a family of configs
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with the project's errors: one line, exit code 2, and a suggestion for a typo."""
+
+    def __init__(self, verb: str, doc: str, **options):
+        summary, _, rest = doc.strip().partition('\n')
+        super().__init__(
+            prog=f'genojax {verb}',
+            description=f'{summary}\n{rest}'.strip(),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **options,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise errors.UsageError(f'{self.prog}: {message}')
+
+    def parse_args(self, args=None, namespace=None):
+        """The flags.
+
+        Raises:
+            UsageError: a flag is missing, unknown or has no value.
+        """
+        known = [option for action in self._actions for option in action.option_strings]
+        for argument in args or ():  # before argparse misses a required flag that has a typo
+            name = argument.partition('=')[0]
+            if name.startswith('--') and name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                self.error(f'no flag {name}' + (f'; did you mean {near[0]}?' if near else ''))
+        arguments, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.error(f'no argument {unknown[0]}')
+        return arguments
+
+
+def parse_with_config(
+    parser: Parser, argv: list[str], prefixes: dict[str, str] | None = None
+) -> tuple[argparse.Namespace, dict[str, dict[str, Any]]]:
+    """The flags of a verb that takes configs, and the configs with their overrides applied.
+
+    Args:
+        prefixes: name of overriding flags -> config that they change, as in {'pretrain': 'demo'};
+            by default `--config=NAME` and `--config.FIELD=VALUE`.
+
+    Raises:
+        UsageError: no config, an unknown flag, or a path through something that has no fields.
+    """
+    if prefixes is None:
+        parser.add_argument(
+            '--config',
+            required=True,
+            metavar='NAME',
+            help=f'a file, or {", ".join(config_names())}',
+        )
+        parser.epilog = CONFIG_HELP
+    rest, overrides = split_overrides(argv, list(prefixes or ['config']))
+    arguments = parser.parse_args(rest)
+    values = {}
+    for prefix, name in (prefixes or {'config': arguments.config}).items():
+        values[prefix] = load(name)
+        for path, text in overrides[prefix].items():
+            override(values[prefix], path, text)
+    return arguments, values
+
+
+def split_overrides(
+    argv: list[str], prefixes: list[str]
+) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """The other arguments, and for each prefix its `--prefix.path=text` or `--prefix.path text`."""
+    pattern = re.compile(rf'--({"|".join(prefixes)})\.([^=\s]+)(?:=(.*))?', re.DOTALL)
+    rest, overrides = [], {prefix: {} for prefix in prefixes}
+    arguments = iter(argv)
+    for argument in arguments:
+        match = pattern.fullmatch(argument)
+        if match is None:
+            rest.append(argument)
+            continue
+        text = next(arguments, None) if match[3] is None else match[3]
+        if text is None:
+            raise errors.UsageError(f'{argument} has no value')
+        overrides[match[1]][match[2]] = text
+    return rest, overrides
 
 
 def config_folder() -> pathlib.Path:
@@ -27,110 +116,76 @@ def config_names() -> list[str]:
     return sorted(path.stem for path in config_folder().glob('*.py') if path.stem != '__init__')
 
 
-def resolve(name: str) -> pathlib.Path:
-    """The file that `--config=` means: a path, or one of the named configs.
+def resolve(name: str) -> tuple[pathlib.Path, str]:
+    """The file and the variant that `--config=` names: FILE, NAME or NAME:VARIANT.
 
     Raises:
         UsageError: there is no such file and no such name.
     """
+    name, _, variant = name.partition(':')
     path = pathlib.Path(name)
     if path.suffix in ('.py', '.json'):
         if path.is_file():
-            return path
+            return path, variant
         raise errors.UsageError(f'--config={name}: no such file')
-    named = config_folder() / f'{name}.py'
-    if named.is_file():
-        return named
+    file = config_folder() / f'{name}.py'
+    if file.is_file():
+        return file, variant
+    near = difflib.get_close_matches(name, config_names(), n=1)
+    hint = f' (did you mean {near[0]!r}?)' if near else ''
     raise errors.UsageError(
-        f'--config={name} is neither a file nor one of the named configs: '
+        f'--config={name} is neither a file nor one of the named configs{hint}: '
         f'{", ".join(config_names())}'
     )
 
 
+def module(path: pathlib.Path):
+    """A config file as a Python module.
+
+    Raises:
+        UsageError: it defines no `get_config`.
+    """
+    spec = importlib.util.spec_from_file_location(f'genojax_config_{path.stem}', path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    if 'get_config' not in vars(loaded):
+        raise errors.UsageError(f'--config={path}: the file defines no get_config()')
+    return loaded
+
+
+def variants(path: pathlib.Path) -> list[str]:
+    """The variants of a config file: its VARIANTS, in order; empty for a single config."""
+    return list(vars(module(path)).get('VARIANTS', ()))
+
+
 def load(name: str) -> dict[str, Any]:
-    """The plain values of a config; a Python one is run to be read, a JSON one (a workdir's) is only data."""
-    path = resolve(name)
+    """The plain values of a config: a Python file is executed, a JSON file (a workdir's) only read.
+
+    Raises:
+        UsageError: there is no such config or variant, or the file is not valid.
+    """
+    path, variant = resolve(name)
     if path.suffix == '.json':
         try:
             return json.loads(path.read_text())
         except json.JSONDecodeError as error:
             raise errors.UsageError(f'--config={name}: not JSON: {error}') from error
-    spec = importlib.util.spec_from_file_location(f'genojax_config_{path.stem}', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, 'get_config'):
-        raise errors.UsageError(f'--config={name}: the file defines no get_config()')
-    return module.get_config().to_dict()
-
-
-def parse(argv: list[str], own: dict[str, str], doc: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Read the flags of a verb that takes a config.
-
-    Args:
-        own: the verb's other flags and their help; their values are text, '' when not given.
-
-    Returns:
-        The config's values with the overrides applied, and the other flags' values by name.
-
-    Raises:
-        UsageError: no config, an unknown flag, or a path through something that has no fields.
-    """
-    if any(argument in ('-h', '--help') for argument in argv):
-        lines = [doc.strip(), '', '  --config=NAME_OR_FILE  one of: ' + ', '.join(config_names())]
-        lines += ['  --config.FIELD=VALUE   override a field, as in --config.model.width=256']
-        lines += [f'  --{name}=...  {text}' for name, text in own.items()]
-        print('\n'.join(lines))
-        raise SystemExit(0)
-    given = pairs(argv)
-    chosen = given.pop('config', None)
-    if chosen is None:
+    loaded = module(path)
+    known = list(vars(loaded).get('VARIANTS', ()))
+    if variant and variant not in known:
+        options = f'one of {", ".join(known)}' if known else 'without variants'
         raise errors.UsageError(
-            f'--config=NAME_OR_FILE is missing; names: {", ".join(config_names())}'
+            f'--config={name}: no variant {variant!r}; {path.stem} is {options}'
         )
-    overrides = {
-        name.removeprefix('config.'): given.pop(name)
-        for name in list(given)
-        if name.startswith('config.')
-    }
-    refuse_unknown(given, [*own, 'config'])
-    values = load(chosen)
-    for path, text in overrides.items():
-        override(values, path, text)
-    return values, {name: given.get(name, '') for name in own}
-
-
-def refuse_unknown(given: dict[str, str], known: list[str]) -> None:
-    """One UsageError for the first flag that nobody asked about."""
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f'; did you mean --{near[0]}?' if near else ''
-            raise errors.UsageError(f'no flag --{name}{hint}')
-
-
-def pairs(argv: list[str]) -> dict[str, str]:
-    """--name=value and --name value, as a dictionary; the last of a name counts."""
-    found, waiting = {}, None
-    for argument in argv:
-        if waiting is not None:
-            found[waiting], waiting = argument, None
-            continue
-        match = re.fullmatch(r'--?([A-Za-z_][^=\s]*)(?:=(.*))?', argument, re.DOTALL)
-        if match is None:
-            raise errors.UsageError(
-                f'{argument!r} is not a flag; flags look like --config.steps=100'
-            )
-        if match[2] is None:
-            waiting = match[1]
-        else:
-            found[match[1]] = match[2]
-    if waiting is not None:
-        raise errors.UsageError(f'--{waiting} has no value')
-    return found
+    return loaded.get_config(*([variant] if variant else [])).to_dict()
 
 
 def override(values: dict[str, Any], path: str, text: str) -> None:
-    """Set `values[a][b] = literal` for a path 'a.b'; text that is no Python literal stays text."""
+    """Sets `values[a][b]` for a path 'a.b' to the Python literal in `text`, or to the text itself.
+
+    Raises:
+        UsageError: the path leads through something that has no fields.
+    """
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):

@@ -1,14 +1,13 @@
-"""genojax ingest: check the genomes of a table and write them as shards."""
-
-import argparse
+"""Check the genomes of a table and write them as shards."""
 
 from genojax import errors
+from genojax.cli import flags
 from genojax.data.store import regions
 
 
 def run(argv: list[str]) -> None:
     """Write shards, or say that they are up to date."""
-    parser = argparse.ArgumentParser(prog='genojax ingest', description=__doc__)
+    parser = flags.Parser('ingest', __doc__)
     parser.add_argument('genomes', help='folder with a genomes.tsv')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for the shards')
     parser.add_argument(

@@ -1,10 +1,10 @@
-"""`genojax simulate DIR`: write a simulated clade, with a promoter task whose ceiling is known."""
+"""Write a simulated clade, with a promoter table whose ceiling is known."""
 
-import argparse
 import dataclasses
 import pathlib
 
 from genojax import errors, simulate
+from genojax.cli import flags
 
 _HELP = {
     'seed': 'equal settings give equal files, byte for byte',
@@ -18,7 +18,7 @@ _HELP = {
 
 
 def run(argv: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog='genojax simulate', description=__doc__)
+    parser = flags.Parser('simulate', __doc__)
     parser.add_argument(
         'directory', type=pathlib.Path, help='where to write; must be empty or not exist'
     )

@@ -1,24 +1,27 @@
-"""genojax train --config=NAME_OR_FILE --workdir=DIR: train a model, or resume."""
+"""Train a model, or resume: the same command on the same workdir continues where it stopped."""
 
 import pathlib
 
-from genojax import errors
 from genojax.cli import flags
 
 
 def run(argv: list[str]) -> None:
-    values, own = flags.parse(
-        argv, {'workdir': 'the run: config.json, checkpoints/, metrics.jsonl'}, __doc__
+    parser = flags.Parser('train', __doc__)
+    parser.add_argument(
+        '--workdir',
+        required=True,
+        type=pathlib.Path,
+        metavar='DIR',
+        help='the run: config.json, checkpoints/, metrics.jsonl',
     )
-    if not own['workdir']:
-        raise errors.UsageError('--workdir=DIR is missing')
+    arguments, configs = flags.parse_with_config(parser, argv)
 
     # Imported here, so that --help does not wait for jax.
     from genojax import experiment
     from genojax.train import log, loop, runs
 
-    opened = runs.open_run(experiment.from_config(values), pathlib.Path(own['workdir']), say=_say)
-    print(opened.summary(), flush=True)
+    opened = runs.open_run(experiment.from_config(configs['config']), arguments.workdir, say=_say)
+    _say(opened.summary())
     state = loop.train(opened)
     print(f'step {int(state.step)}: {log.last_validation(opened.workdir)}')
     opened.close()

@@ -12,6 +12,7 @@ A task of another package is found through the entry point group `genojax.tasks`
 
 import abc
 import dataclasses
+import functools
 import importlib.metadata
 import pathlib
 import typing
@@ -187,13 +188,11 @@ class Task(abc.ABC):
             merge_into(merged, states)
         return merged
 
-    @property
+    @functools.cached_property
     def _jitted_metrics(self):
-        if not hasattr(self, '_metrics'):
-            self._metrics = jax.jit(
-                lambda params, extra, batch, key: self.loss(params, extra, batch, key, False)[1][1]
-            )
-        return self._metrics
+        return jax.jit(
+            lambda params, extra, batch, key: self.loss(params, extra, batch, key, False)[1][1]
+        )
 
     @abc.abstractmethod
     def evaluate(

@@ -14,13 +14,12 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from genojax import distributed, errors, progress
-from genojax.experiment import TrainState
+from genojax import errors, progress
 from genojax.train import log, runs
 from genojax.train import step as steps
 
 
-def train(run: runs.Run, stop_at: int | None = None) -> TrainState:
+def train(run: runs.Run, stop_at: int | None = None) -> runs.TrainState:
     """Trains to the experiment's last step and returns the state there; it is saved.
 
     Args:
@@ -38,14 +37,12 @@ def train(run: runs.Run, stop_at: int | None = None) -> TrainState:
         return state
     step = steps.make_step(experiment, run.tasks, run.abstract, run.mesh)
     recorder = _Recorder(run, first)
-    streams = {
-        name: datasets.train(first, distributed.shard()) for name, datasets in run.datasets.items()
-    }
+    stream = run.train_batches(first)
     bar = progress.bar(run.workdir.name, experiment.steps)
     with jax.set_mesh(run.mesh), _stop_signals() as stop, bar as display:
         display.advance(first)
         for number in range(first + 1, last + 1):
-            batches = {name: next(stream) for name, stream in streams.items()}
+            batches = next(stream)
             state, states = step(state, run.shard_batches(batches), run.key)
             recorder.add(batches, states)
             stopping = stop.requested  # read once: a later signal waits for the next step
@@ -65,8 +62,7 @@ def train(run: runs.Run, stop_at: int | None = None) -> TrainState:
                 break
     run.checkpoints.wait()
     recorder.close()
-    for stream in streams.values():
-        stream.close()
+    stream.close()
     if stop.requested and int(state.step) < experiment.steps:
         raise errors.Preempted(
             f'after step {int(state.step)} of {experiment.steps}, saved in {run.workdir}; '
@@ -105,7 +101,7 @@ class _Recorder:
         self.note = f'loss {values["loss"]:.4f}'
         self._restart_interval()
 
-    def write_validation(self, step: int, state: TrainState) -> float:
+    def write_validation(self, step: int, state: runs.TrainState) -> float:
         """Writes the validation metrics; returns the one that selects the checkpoint."""
         values = log.flatten(self.run.validate(state), self.run.metric_groups)
         self.log.write('validation', step, values)

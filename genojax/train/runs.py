@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -81,6 +82,19 @@ class Run:
             lines.append(f'{name}: {rows} x {width} tokens per step')
             lines += self.datasets[name].summary
         return '\n'.join(lines)
+
+    def train_batches(self, start_step: int) -> Iterator[dict[str, Batch]]:
+        """This host's rows of every training step from `start_step` on, by task."""
+        streams = {
+            name: datasets.train(start_step, distributed.shard())
+            for name, datasets in self.datasets.items()
+        }
+        try:
+            while True:
+                yield {name: next(stream) for name, stream in streams.items()}
+        finally:
+            for stream in streams.values():
+                stream.close()
 
     def shard_batches(self, batches: dict[str, Batch]) -> dict[str, Batch]:
         """This host's rows of every task as arrays of the global batch."""

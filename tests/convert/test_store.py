@@ -1,4 +1,4 @@
-"""Converted directories: read back, checked, the start of runs; and `genojax convert`."""
+"""Converted directories: they hold the same model, damage is detected, and runs start from them."""
 
 import dataclasses
 import json
@@ -8,10 +8,11 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import convert, errors, experiment
+from genojax import convert, errors
+from genojax import experiment as experiments
 from genojax.cli import flags, main
 from genojax.convert import files, store
-from genojax.inference import trained
+from genojax.inference import pretrained
 from genojax.train import runs
 from tests.convert import published
 
@@ -39,11 +40,11 @@ def genojax(capsys, *arguments):
     return code, ''.join(capsys.readouterr())
 
 
-def assert_equal(params, expected):
-    jax.tree.map(np.testing.assert_array_equal, params, expected)
+def assert_equal(ours, theirs):
+    jax.tree.map(np.testing.assert_array_equal, ours, theirs)
 
 
-def test_the_command_prints_a_summary(source, tmp_path, capsys):
+def test_the_verb_prints_a_summary(source, tmp_path, capsys):
     code, text = genojax(capsys, 'convert', source, tmp_path / 'out')
     assert code == 0
     count = sum(
@@ -62,28 +63,28 @@ def test_the_command_prints_a_summary(source, tmp_path, capsys):
     assert 'NON-COMMERCIAL' not in text
 
 
-def test_a_non_commercial_licence_is_printed_and_goes_along(tmp_path, capsys):
+def test_the_licence_of_non_commercial_weights_is_printed_and_kept(tmp_path, capsys):
     source = published.write('nt_v1', tmp_path / 'source')
     code, text = genojax(capsys, 'convert', source, tmp_path / 'ours')
     assert code == 0 and 'CC-BY-NC-SA-4.0' in text and 'NON-COMMERCIAL' in text
     assert 'ignored: esm.contact_head.regression.bias, esm.contact_head.regression.weight' in text
     code, text = genojax(capsys, 'convert', tmp_path / 'ours', tmp_path / 'theirs')
     assert code == 0 and 'NON-COMMERCIAL' in text
-    values = json.loads((tmp_path / 'theirs' / 'provenance.json').read_text())
-    assert values['license'] == 'CC-BY-NC-SA-4.0' and values['kind'] == 'nt_v1'
-    assert trained.open_model(tmp_path / 'ours').provenance['license'] == 'CC-BY-NC-SA-4.0'
+    record = json.loads((tmp_path / 'theirs' / 'provenance.json').read_text())
+    assert record['license'] == 'CC-BY-NC-SA-4.0' and record['kind'] == 'nt_v1'
+    assert pretrained.read(tmp_path / 'ours').provenance['license'] == 'CC-BY-NC-SA-4.0'
 
 
 def test_licence_and_origin_can_be_set(source, tmp_path, capsys):
     out = tmp_path / 'out'
     options = ('--license=MIT', '--origin=our own weights')
     assert genojax(capsys, 'convert', source, out, *options)[0] == 0
-    model = store.describe(out)
-    assert model.license == 'MIT' and model.provenance['origin'] == 'our own weights'
+    stored = store.describe(out)
+    assert stored.license == 'MIT' and stored.provenance['origin'] == 'our own weights'
 
 
 def test_a_converted_model_is_the_loaded_one(source, converted):
-    loaded, opened = convert.load(source), trained.open_model(converted)
+    loaded, opened = convert.load(source), pretrained.read(converted)
     assert opened.model == loaded.config and opened.tokenizer == loaded.tokenizer
     assert_equal(opened.params, loaded.params)
     assert opened.provenance['sha256'] == {
@@ -91,7 +92,7 @@ def test_a_converted_model_is_the_loaded_one(source, converted):
     }
 
 
-def test_there_and_back_is_the_source(source, converted, tmp_path, capsys):
+def test_converting_there_and_back_gives_the_source(source, converted, tmp_path, capsys):
     out = tmp_path / 'theirs'
     assert genojax(capsys, 'convert', converted, out)[0] == 0
     before, after = (files.open_source(path).tensors for path in (source, out))
@@ -104,13 +105,13 @@ def test_there_and_back_is_the_source(source, converted, tmp_path, capsys):
     assert len(words) == 69 + 1
 
 
-def test_a_tokenizer_file_goes_along(tmp_path, capsys):
+def test_a_tokenizer_file_is_copied(tmp_path, capsys):
     source = published.write('dnabert2', tmp_path / 'source')
     assert genojax(capsys, 'convert', source, tmp_path / 'ours')[0] == 0
     before = (source / 'tokenizer.json').read_bytes()
     (source / 'tokenizer.json').unlink()
     (tmp_path / 'ours').rename(tmp_path / 'moved')
-    opened = trained.open_model(tmp_path / 'moved')
+    opened = pretrained.read(tmp_path / 'moved')
     assert opened.tokenizer.file == str(tmp_path / 'moved' / 'tokenizer.json')
     assert genojax(capsys, 'convert', tmp_path / 'moved', tmp_path / 'theirs')[0] == 0
     assert (tmp_path / 'theirs' / 'tokenizer.json').read_bytes() == before
@@ -123,8 +124,8 @@ def test_a_flipped_bit_is_damage(source, tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
-    with pytest.raises(errors.DamageError, match='differs from what was written'):
-        trained.open_model(out)
+    with pytest.raises(errors.DamageError, match='is not what was written'):
+        pretrained.read(out)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_a_damaged_description_is_damage(converted, tmp_path, change, words):
 
 
 def test_exit_codes(source, converted, tmp_path, capsys):
-    """2 for invalid arguments, 3 for a bad source, 4 for a damaged one; one line each."""
+    """2 for an invalid command, 3 for a bad source, 4 for a damaged one; one line each."""
     broken = tmp_path / 'broken.safetensors'
     broken.write_bytes((source / 'model.safetensors').read_bytes()[:-9])
     (tmp_path / 'a.pkl').write_bytes(b'')
@@ -163,7 +164,7 @@ def test_exit_codes(source, converted, tmp_path, capsys):
         assert text.startswith('genojax: error ') and text.count('\n') == 1
 
 
-def recipe(tmp_path, converted, **overrides):
+def make_experiment(tmp_path, converted, **overrides):
     rng = np.random.default_rng(0)
     table = tmp_path / 'task.tsv'
     sequences = (''.join(rng.choice(list('ACGT'), 24)) for _ in range(60))
@@ -172,38 +173,39 @@ def recipe(tmp_path, converted, **overrides):
     values = flags.load('demo_promoters')
     values['model'] = json.loads((converted / 'model.json').read_text())['model']
     values['tokenizer'] = {'kind': 'kmer', 'k': 3}
-    chosen = {'data.path': str(table), 'data.test': '0.3', 'data.valid': '0.3', **overrides}
-    for name, text in {'init_from': str(converted), **chosen}.items():
+    data = {'path': str(table), 'test': '0.3', 'validation': '0.3'}
+    changes = {f'tasks.promoters.data.{name}': text for name, text in data.items()}
+    for name, text in {'init_from': str(converted), **changes, **overrides}.items():
         flags.override(values, name, text)
-    return experiment.from_config(values)
+    return experiments.from_config(values)
 
 
 def test_a_run_starts_from_a_converted_model(converted, tmp_path, capsys):
-    run = runs.Run(recipe(tmp_path, converted), tmp_path / 'run', jax.devices()[:1])
+    run = runs.open_run(make_experiment(tmp_path, converted), tmp_path / 'run', jax.devices()[:1])
     state = run.start()
-    opened = trained.open_model(converted)
+    opened = pretrained.read(converted)
     assert_equal(jax.device_get(state.params['model']), opened.params)
-    assert 'head' in state.params
+    assert 'promoters' in state.params['heads']
     run.save(state, 1.0)
     run.close()
-    # The run's model is written without the task's head, under the licence of its initial weights.
+    # The run's own model goes out without the task's head, under the licence of its source.
     code, text = genojax(capsys, 'convert', tmp_path / 'run', tmp_path / 'theirs')
     assert code == 0 and 'licence: Apache-2.0' in text
     assert_equal(convert.load(tmp_path / 'theirs').params, opened.params)
 
 
-def test_a_licence_remains_when_its_weights_are_gone(converted, tmp_path, capsys):
+def test_a_licence_is_kept_when_the_weights_it_came_with_are_gone(converted, tmp_path, capsys):
     source = tmp_path / 'source'
     shutil.copytree(converted, source)
-    run = runs.Run(recipe(tmp_path, source), tmp_path / 'run', jax.devices()[:1])
+    run = runs.open_run(make_experiment(tmp_path, source), tmp_path / 'run', jax.devices()[:1])
     run.save(run.start(), 1.0)
     run.close()
     source.rename(tmp_path / 'elsewhere')
     code, text = genojax(capsys, 'convert', tmp_path / 'run', tmp_path / 'theirs')
     assert code == 0 and 'licence: Apache-2.0' in text
-    (tmp_path / 'run' / trained.RIGHTS).unlink()  # as a run of an older version
+    (tmp_path / 'run' / pretrained.LICENSE_FILE).unlink()  # as a run of an older version
     code, text = genojax(capsys, 'convert', tmp_path / 'run', tmp_path / 'others')
-    assert code == 0 and 'licence: unknown' in text and 'not there' in text
+    assert code == 0 and 'licence: unknown' in text and 'does not exist' in text
 
 
 @pytest.mark.parametrize(
@@ -214,15 +216,15 @@ def test_a_licence_remains_when_its_weights_are_gone(converted, tmp_path, capsys
         ({'tokenizer.k': '4', 'model.vocab': '261'}, 'k: 3 -> 4'),
     ],
 )
-def test_fields_without_an_effect_on_shapes_are_compared_first(converted, tmp_path, change, words):
-    nothing = experiment.TrainState(0, {}, {}, ())
+def test_differences_without_another_shape_are_refused_before_anything_is_read(converted, tmp_path, change, words):
+    experiment = make_experiment(tmp_path, converted, **change)
     with pytest.raises(errors.UsageError, match=words):
-        trained.adopt(converted, recipe(tmp_path, converted, **change), nothing)
+        pretrained.adopt(converted, experiment.model, experiment.tokenizer, {}, {})
 
 
 def test_other_shapes_are_refused(converted, tmp_path):
-    wider = recipe(tmp_path, converted, **{'model.inner': '24'})
-    run = runs.Run(wider, tmp_path / 'run', jax.devices()[:1])
+    wider = make_experiment(tmp_path, converted, **{'model.inner': '24'})
+    run = runs.open_run(wider, tmp_path / 'run', jax.devices()[:1])
     with pytest.raises(errors.UsageError, match=r'mlp/up/kernel: \(3, 12, 20\) -> \(3, 12, 24\)'):
         run.start()
     run.close()

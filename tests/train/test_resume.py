@@ -11,7 +11,8 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import errors, experiment, simulate
+from genojax import errors, simulate
+from genojax import experiment as experiments
 from genojax.cli import flags
 from genojax.data.store import ingest
 from genojax.train import log, loop, runs
@@ -30,25 +31,25 @@ def shards(tmp_path_factory):
 
 def overrides(shards):
     return {
-        'data.shards': str(shards),
-        'data.eval_windows': '16',
-        'data.mixture.weights': "{'*': 1.0}",
+        'tasks.masked_lm.data.shards': str(shards),
+        'tasks.masked_lm.data.validation_windows': '16',
+        'tasks.masked_lm.data.mixture.weights': "{'*': 1.0}",
         'steps': str(STEPS),
         'log_every': '1',
-        'eval_every': '3',
+        'validate_every': '3',
         'save_every': '3',
     }
 
 
-def recipe(shards, **more):
+def make_experiment(shards, **more):
     values = flags.load('debug_cpu')
     for name, text in {**overrides(shards), **more}.items():
         flags.override(values, name, text)
-    return experiment.from_config(values)
+    return experiments.from_config(values)
 
 
-def finish(recipe, folder, **options):
-    run = runs.Run(recipe, folder, jax.devices()[:1])
+def finish(experiment, folder, **options):
+    run = runs.open_run(experiment, folder, jax.devices()[:1])
     state = loop.train(run, **options)
     run.close()
     return state
@@ -58,7 +59,7 @@ def finish(recipe, folder, **options):
 def whole(shards, tmp_path_factory):
     """A run that was never interrupted: its last state and its workdir."""
     folder = tmp_path_factory.mktemp('whole') / 'run'
-    return finish(recipe(shards), folder), folder
+    return finish(make_experiment(shards), folder), folder
 
 
 def assert_same(one, two):
@@ -74,9 +75,9 @@ def losses(folder):
 
 
 def test_three_steps_a_stop_and_three_more_equal_six(shards, whole, tmp_path):
-    finish(recipe(shards), tmp_path / 'run', stop_at=3)
+    finish(make_experiment(shards), tmp_path / 'run', stop_at=3)
     assert set(losses(tmp_path / 'run')) == {1, 2, 3}
-    state = finish(recipe(shards), tmp_path / 'run')
+    state = finish(make_experiment(shards), tmp_path / 'run')
     assert int(state.step) == STEPS
     assert_same(state, whole[0])
     assert losses(tmp_path / 'run') == losses(whole[1])
@@ -130,7 +131,7 @@ def test_sigkill_after_three_steps_and_the_same_command_again_equal_six(shards, 
         text=True,
     )
     assert again.returncode == 0, again.stderr
-    run = runs.Run(recipe(shards), folder, jax.devices()[:1])
+    run = runs.open_run(make_experiment(shards), folder, jax.devices()[:1])
     assert_same(run.restore(STEPS), whole[0])
     assert losses(folder) == losses(whole[1])
     run.close()
@@ -150,38 +151,38 @@ def test_sigterm_saves_and_exits_75_and_no_step_is_lost(shards, whole, tmp_path)
 
 def test_a_workdir_of_another_config_is_refused_with_the_differences(shards, whole):
     with pytest.raises(errors.UsageError, match=r'seed: 0 -> 1'):
-        runs.Run(recipe(shards, seed='1'), whole[1])
+        runs.open_run(make_experiment(shards, seed='1'), whole[1])
 
 
 def test_other_data_behind_a_checkpoint_are_refused(shards, whole, tmp_path):
     """The config file is the same and the genomes are not: the step would mean other batches."""
     folder = tmp_path / 'run'
-    finish(recipe(shards), folder, stop_at=1)
-    changed = recipe(shards, **{'data.stride': '50'})
+    finish(make_experiment(shards), folder, stop_at=1)
+    changed = make_experiment(shards, **{'tasks.masked_lm.data.stride': '50'})
     (folder / 'config.json').unlink()
-    run = runs.Run(changed, folder, jax.devices()[:1])
+    run = runs.open_run(changed, folder, jax.devices()[:1])
     with pytest.raises(errors.DamageError, match='the data behind this run have changed'):
         run.start()
     run.close()
 
 
 def test_init_from_takes_the_best_parameters_and_nothing_else(shards, whole, tmp_path):
-    run = runs.Run(
-        recipe(shards, init_from=str(whole[1]), **{'optim.peak': '1e-3'}),
+    run = runs.open_run(
+        make_experiment(shards, init_from=str(whole[1]), **{'optim.peak': '1e-3'}),
         tmp_path / 'run',
         jax.devices()[:1],
     )
     state = run.start()
     assert int(state.step) == 0
-    source = runs.Run(recipe(shards), whole[1], jax.devices()[:1])
+    source = runs.open_run(make_experiment(shards), whole[1], jax.devices()[:1])
     assert_same(state.params, source.restore_best().params)
     assert not any(np.asarray(leaf).any() for leaf in jax.tree.leaves(state.opt_state))
     run.close(), source.close()
 
 
 def test_init_from_another_model_is_refused(shards, whole, tmp_path):
-    wider = recipe(shards, init_from=str(whole[1]), **{'model.inner': '64'})
-    run = runs.Run(wider, tmp_path / 'run', jax.devices()[:1])
+    wider = make_experiment(shards, init_from=str(whole[1]), **{'model.inner': '64'})
+    run = runs.open_run(wider, tmp_path / 'run', jax.devices()[:1])
     with pytest.raises(errors.UsageError, match=r'mlp/up/kernel: \(2, 16, 32\) -> \(2, 16, 64\)'):
         run.start()
     run.close()
@@ -190,19 +191,22 @@ def test_init_from_another_model_is_refused(shards, whole, tmp_path):
 def test_the_log_has_what_a_user_plots(whole):
     rows = log.read(whole[1])
     train = [row for row in rows if row['kind'] == 'train'][-1]
-    for name in ('loss', 'accuracy', 'grad_norm', 'tokens_per_s', 'bases_per_s'):
+    names = ('loss', 'masked_lm/loss', 'masked_lm/accuracy', 'grad_norm', 'tokens_per_s')
+    for name in (*names, 'bases_per_s'):
         assert name in train
-    assert any(name.startswith('loss/species/sim_') for name in train)
-    assert 'loss/region/none' in train
-    last = [row for row in rows if row['kind'] == 'eval'][-1]
-    assert 1.5 < last['bits_per_base'] < 2.3
+    # The only task, with weight 1; one is rounded to float32, the other not.
+    assert train['loss'] == pytest.approx(train['masked_lm/loss'], rel=1e-6)
+    assert any(name.startswith('masked_lm/loss/species/sim_') for name in train)
+    assert 'masked_lm/loss/region/none' in train
+    last = [row for row in rows if row['kind'] == 'validation'][-1]
+    assert 1.5 < last['masked_lm/bits_per_base'] < 2.3
     assert list((whole[1] / 'tensorboard').glob('events.*'))
     assert json.loads((whole[1] / 'config.json').read_text())['steps'] == STEPS
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(shards, tmp_path):
-    bad = recipe(shards, **{'optim.peak': '1e30', 'optim.warmup': '0', 'optim.clip': '1e30'})
-    run = runs.Run(bad, tmp_path / 'run', jax.devices()[:1])
+    bad = make_experiment(shards, **{'optim.peak': '1e30', 'optim.warmup': '0', 'optim.clip': '1e30'})
+    run = runs.open_run(bad, tmp_path / 'run', jax.devices()[:1])
     with pytest.raises(errors.DamageError, match='loss .* at step'):
         loop.train(run)
     run.close()

@@ -1,11 +1,13 @@
-"""A workdir belongs to the first config that was accepted, and what the model refuses is one line."""
+"""A workdir belongs to the first config that was accepted; what a model refuses is one line."""
 
 import jax
+import numpy as np
 import pytest
 
-from genojax import errors, experiment
+from genojax import errors
+from genojax import experiment as experiments
 from genojax.cli import flags
-from genojax.inference import trained
+from genojax.inference import pretrained
 from genojax.train import runs
 
 
@@ -13,43 +15,44 @@ def labelled(tmp_path, rows, **overrides):
     path = tmp_path / 'task.tsv'
     path.write_text('sequence\tlabel\n' + ''.join(f'{s}\t{label}\n' for s, label in rows))
     values = flags.load('demo_promoters')
-    for name, text in {'data.path': str(path), 'data.test': '0.3', 'data.valid': '0.3', **overrides}.items():  # fmt: skip
+    data = {'path': str(path), 'test': '0.3', 'validation': '0.3'}
+    data = {f'tasks.promoters.data.{name}': text for name, text in data.items()}
+    for name, text in {**data, **overrides}.items():
         flags.override(values, name, text)
-    return experiment.from_config(values)
+    return experiments.from_config(values)
 
 
 def rows(count, classes=2, length=40):
-    import numpy as np
-
     rng = np.random.default_rng(0)
     return [(''.join(rng.choice(list('ACGT'), length)), i % classes) for i in range(count)]
 
 
-def begin(recipe, folder):
-    runs.Run(recipe, folder, jax.devices()[:1]).close()
+def open_and_close(experiment, folder):
+    runs.open_run(experiment, folder, jax.devices()[:1]).close()
 
 
 def test_a_refused_config_does_not_claim_the_workdir(tmp_path):
     folder = tmp_path / 'run'
     good = labelled(tmp_path, rows(60))
-    bad = experiment.from_config({**flags.load('demo_promoters'), 'steps': 3})
+    bad = experiments.from_config({**flags.load('demo_promoters'), 'steps': 3})
     with pytest.raises(errors.UsageError, match='data.path is empty'):
-        begin(bad, folder)
-    begin(good, folder)
-    assert trained.read_config(folder) == good
+        open_and_close(bad, folder)
+    open_and_close(good, folder)
+    assert runs.read_experiment(folder) == good
+    assert pretrained.is_run(folder)
 
 
-def test_another_number_of_classes_is_told_before_training(tmp_path):
-    with pytest.raises(
-        errors.InputError, match='3 classes, but the config has objective.classes=2'
-    ):
-        begin(labelled(tmp_path, rows(90, classes=3)), tmp_path / 'run')
+def test_another_number_of_classes_is_refused_before_training(tmp_path):
+    message = '3 classes, but the config has tasks.promoters.classes=2'
+    with pytest.raises(errors.InputError, match=message):
+        open_and_close(labelled(tmp_path, rows(90, classes=3)), tmp_path / 'run')
 
 
-def test_rows_longer_than_the_model_reads_are_told_in_one_line(tmp_path):
-    recipe = labelled(tmp_path, rows(60, length=80), **{'model.max_tokens': '64'})
-    with pytest.raises(errors.UsageError, match='82 tokens|80 tokens'):
-        begin(recipe, tmp_path / 'run')
+def test_rows_longer_than_the_model_reads_are_refused_in_one_line(tmp_path):
+    experiment = labelled(tmp_path, rows(60, length=80), **{'model.max_tokens': '64'})
+    with pytest.raises(errors.UsageError, match='82 tokens|80 tokens') as caught:
+        open_and_close(experiment, tmp_path / 'run')
+    assert '\n' not in str(caught.value)
 
 
 def test_a_damaged_config_is_damage(tmp_path):
@@ -57,14 +60,14 @@ def test_a_damaged_config_is_damage(tmp_path):
     folder.mkdir()
     (folder / 'config.json').write_text('{"steps": ')
     with pytest.raises(errors.DamageError, match='is not JSON'):
-        begin(labelled(tmp_path, rows(60)), folder)
+        open_and_close(labelled(tmp_path, rows(60)), folder)
 
 
 def test_init_from_other_positions_is_refused_though_no_shape_differs(tmp_path):
     source = tmp_path / 'source'
-    begin(labelled(tmp_path, rows(60), **{'model.positions': 'rotary'}), source)
+    open_and_close(labelled(tmp_path, rows(60), **{'model.positions': 'rotary'}), source)
     other = labelled(tmp_path, rows(60), **{'model.positions': 'alibi', 'init_from': str(source)})
-    run = runs.Run(other, tmp_path / 'run', jax.devices()[:1])
+    run = runs.open_run(other, tmp_path / 'run', jax.devices()[:1])
     with pytest.raises(errors.UsageError, match="model.positions: 'rotary' -> 'alibi'"):
         run.start()
     run.close()

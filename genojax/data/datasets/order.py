@@ -1,4 +1,4 @@
-"""Random order as a function: the place of the i-th element can be computed directly, so resuming only counts.
+"""Random order as a function: the position of element i is computed directly.
 
 A Feistel network keyed with counter-based random bits is a permutation of any size that is computed
 one element at a time.
@@ -14,10 +14,10 @@ _ROUNDS = 4  # each changes both halves
 def permute(
     index: np.ndarray, size: int | np.ndarray, *key: int | np.integer | np.ndarray
 ) -> np.ndarray:
-    """Where position `index` of 0 .. size-1 lands in the permutation named by `key`, int64.
+    """The image of each index in 0 .. size-1 under the permutation that `key` selects, int64.
 
-    Every size and key give a bijection. Both may be arrays of the shape of `index`: a permutation
-    for each species and epoch, say.
+    Every size and key give a bijection. Both may be arrays of the shape of `index`, for example
+    to have one permutation per species and epoch.
 
     Raises:
         ValueError: an index outside 0 .. size-1.
@@ -26,8 +26,8 @@ def permute(
     size = np.broadcast_to(np.asarray(size, np.int64), index.shape)
     if ((index < 0) | (index >= size)).any():
         raise ValueError('an index is not in 0 .. size-1')
-    # The network works on a rectangle a x b that is hardly larger than `size`; what lands outside
-    # is sent through again until it is inside (cycle walking), which keeps the map a bijection.
+    # The network permutes a rectangle a x b that is hardly larger than `size`. An image outside
+    # `size` is permuted again until it is inside (cycle walking), so that the map stays a bijection.
     a = np.ceil(np.sqrt(size)).astype(np.int64)
     b = -(-size // np.maximum(a, 1))
     mixed = np.broadcast_to(counter_random.random_bits(*key), index.shape)

@@ -1,4 +1,4 @@
-"""Species weights: what they mean, and which species each draw is."""
+"""Species weights: the share of each species, and the species of each draw."""
 
 import difflib
 import heapq
@@ -10,9 +10,9 @@ import numpy as np
 from genojax import errors
 
 REST = '*'
-PERIOD = 10_000  # draws in a table
-_LONGEST = 16 * PERIOD
-_FEWEST = 20  # draws a species should have in a table; a rarer one gets a longer table
+PERIOD = 10_000  # draws per table
+_MAX_PERIOD = 16 * PERIOD
+_MIN_DRAWS = 20  # per species and table; a rarer species needs a longer table
 
 
 def resolve(
@@ -22,22 +22,26 @@ def resolve(
     rest: str = 'equal',
     bases: Mapping[str, int] | None = None,
 ) -> dict[str, float]:
-    """The share of the draws of every species that is drawn, in the order of `species`; they sum to 1.
+    """The share of the draws of every species not left out, in the order of `species`.
 
     Args:
         bases: training bases by species, for rest='bases'.
 
     Raises:
-        InputError: MX01 zero, MX02 negative, MX03 not a finite number, MX04 unknown species, MX06
-        '*' for nobody, MX07 a
-            species that is neither weighed nor left out.
+        InputError: MX01 a weight is zero, or its species is left out; MX02 negative; MX03 not a
+            finite number; MX04 unknown species; MX06 '*' without species; MX07 a species that has
+            no weight and is not left out.
     """
     for name, weight in weights.items():
         _check_weight(name, weight)
     for name in [*weights, *leave_out]:
         if name not in species and name != REST:
-            near = difflib.get_close_matches(name, species, n=1)
-            hint = f'did you mean {near[0]!r}?' if near else f'the data holds {", ".join(species)}'
+            similar = difflib.get_close_matches(name, species, n=1)
+            hint = (
+                f'did you mean {similar[0]!r}?'
+                if similar
+                else f'the species are {", ".join(species)}'
+            )
             raise errors.InputError('MX04', f'there is no species {name!r}', fix=hint)
     for name in leave_out:
         if name in weights:
@@ -54,10 +58,13 @@ def resolve(
             fix="give a weight, add '*', or name it in leave_out",
         )
     size = {name: float(bases[name]) if rest == 'bases' and bases else 1.0 for name in others}
-    whole = sum(size.values()) or 1.0
-    given = {n: weights[REST] * size[n] / whole if n in size else weights.get(n) for n in species}
-    total = math.fsum(w for w in given.values() if w is not None)
-    return {name: weight / total for name, weight in given.items() if weight is not None}
+    all_sizes = sum(size.values()) or 1.0
+    weight_of = {
+        name: weights[REST] * size[name] / all_sizes if name in size else weights.get(name)
+        for name in species
+    }
+    total = math.fsum(weight for weight in weight_of.values() if weight is not None)
+    return {name: weight / total for name, weight in weight_of.items() if weight is not None}
 
 
 def _check_weight(name: str, weight) -> None:
@@ -76,9 +83,9 @@ def _check_weight(name: str, weight) -> None:
 
 
 def quotas(shares: Mapping[str, float]) -> np.ndarray:
-    """Draws of each species in one table, int64 [S]: its share to the nearest whole draw, by largest remainder."""
+    """Draws per species in one table, int64 [S]: shares rounded by largest remainder."""
     share_S = np.array(list(shares.values()), np.float64)
-    tables = math.ceil(min(_FEWEST / (max(share_S.min(), 1e-12) * PERIOD), _LONGEST / PERIOD))
+    tables = math.ceil(min(_MIN_DRAWS / (max(share_S.min(), 1e-12) * PERIOD), _MAX_PERIOD / PERIOD))
     period = PERIOD * max(1, tables)
     exact_S = share_S / share_S.sum() * period
     quota_S = np.floor(exact_S).astype(np.int64)
@@ -95,26 +102,26 @@ def quotas(shares: Mapping[str, float]) -> np.ndarray:
 
 
 def interleave(quota_S: np.ndarray) -> np.ndarray:
-    """The species of every draw of a table, int32 [sum of quotas]: after t draws each is within one of t * share.
+    """The species of every draw of a table, int32; after t draws each is within 1 of t * share.
 
-    Draw j of a species may come from its j-th even share of the table on and must come before that
-    share ends; taking the earliest end first meets every one of them (earliest deadline first is
-    optimal; Liu & Layland 1973).
+    The table has one draw per unit of the quotas. Draw j of a species may not come before j/quota
+    of the table and must come before (j+1)/quota of it. Taking the draw with the earliest deadline
+    first meets all deadlines (earliest deadline first is optimal; Liu & Layland 1973).
     """
     period = int(quota_S.sum())
-    quotas_ = [int(q) for q in quota_S]
+    quota = [int(q) for q in quota_S]
     waiting: list[list[int]] = [[] for _ in range(period)]
     ready: list[tuple[int, int, int]] = []
     result = np.empty(period, np.int32)
-    waiting[0] = list(range(len(quotas_)))
-    drawn = [0] * len(quotas_)
+    waiting[0] = list(range(len(quota)))
+    drawn = [0] * len(quota)
     for slot in range(period):
         for s in waiting[slot]:
-            heapq.heappush(ready, (-(-(drawn[s] + 1) * period // quotas_[s]), s, slot))
+            heapq.heappush(ready, (-(-(drawn[s] + 1) * period // quota[s]), s, slot))
         s = heapq.heappop(ready)[1]
         result[slot] = s
         drawn[s] += 1
-        if drawn[s] < quotas_[s]:
-            release = max(drawn[s] * period // quotas_[s], slot + 1)
+        if drawn[s] < quota[s]:
+            release = max(drawn[s] * period // quota[s], slot + 1)
             waiting[release].append(s)
     return result

@@ -1,14 +1,19 @@
-"""What a sequence classifier has to beat: GC content, k-mer models and a positional one, tuned on the training part only.
+"""Baselines of a sequence classifier: GC content, k-mer models and a positional model.
 
-Settings are chosen by the mean AUROC of cross-validation whose folds keep every leak group (rows that share sequence)
-on one side and hold both classes in equal shares; the chosen model is then fitted to all training rows. The test rows
-are read once, to be scored. A weak baseline flatters the model beside it, so these are as strong as their family gets
-in seconds. Cross-validated AUROC on the 3,086 training rows of 70 bp human core promoters, as the main job's report prints it:
+They are tuned on training rows only. Settings are chosen by the mean AUROC of cross-validation; the
+rows of a leak group (rows that share sequence) are in one fold, and each fold holds an equal share
+of both classes. The chosen model is then fitted to all training rows. Test rows are only scored.
 
-    GC content 0.710 · one-hot logistic 0.787 · square roots of k-mer counts at unit length, logistic 0.869
-    Gaussian kernel over the blended spectrum (k-mers of 1 to k), SVM 0.878   <- hence `kmer_svm`
+A weak baseline makes the model beside it look better than it is, so each of these is tuned as far
+as it goes in seconds. Cross-validated AUROC on the 3,086 training rows of 70 bp human core
+promoters (report of `genojax demo`):
 
-Binary labels; one strand, as given.
+    GC content                                                             0.710
+    one-hot, logistic regression                                           0.787
+    square roots of k-mer counts at unit length, logistic regression       0.869
+    Gaussian kernel over the blended spectrum (k-mers of 1 to k), SVM      0.878
+
+Labels are 0 or 1; sequences are read on the strand they are stored on.
 """
 
 import dataclasses
@@ -23,7 +28,7 @@ from sklearn import exceptions, linear_model, svm
 
 from genojax import dna, metrics
 
-# Matrices this small lose by being shared out: on a busy machine the threads of BLAS took three times as long.
+# On matrices this small, and a busy machine, several threads of BLAS took three times as long.
 _one_thread = threadpoolctl.threadpool_limits.wrap(limits=1)
 
 FOLDS = 5
@@ -37,18 +42,26 @@ _KERNEL_ROWS = 6_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Baseline:
-    """A tuned baseline: its scores on the test rows (higher = more likely 1) and how it was chosen."""
+class ClassifierBaseline:
+    """A tuned baseline.
+
+    Attributes:
+        scores: of the test rows, [N]; higher means class 1 is more likely.
+        settings: the chosen ones.
+        cv_auroc: of the chosen settings, one per fold of the training rows.
+        tried: every setting with its mean AUROC.
+        seconds: for tuning, fitting and scoring.
+    """
 
     name: str
-    scores: np.ndarray  # [N_test]
+    scores: np.ndarray
     settings: dict
-    cv_auroc: tuple[float, ...]  # of the chosen settings, one per fold of the training part
-    tried: tuple[dict, ...]  # every setting with its mean AUROC
+    cv_auroc: tuple[float, ...]
+    tried: tuple[dict, ...]
     seconds: float
 
     def summary(self) -> dict:
-        """All but the scores, ready for JSON."""
+        """Everything but the scores, as JSON."""
         return {
             'settings': self.settings,
             'cv_auroc': float(np.mean(self.cv_auroc)),
@@ -64,44 +77,44 @@ def fit_all(
     test: Sequence[np.ndarray] | np.ndarray,
     groups: np.ndarray | None = None,
     seed: int = 0,
-) -> dict[str, Baseline]:
-    """Every baseline by name; the positional one only where all sequences have one length.
+) -> dict[str, ClassifierBaseline]:
+    """Every baseline by name; the positional one only if all sequences have one length.
 
     Args:
         train, test: base codes, [N, L] (4 = unknown or padding) or a list of [L_i].
         labels: 0 or 1 for each training row.
-        groups: leak group of each training row; None says that no two rows are related.
-        seed: draws the folds; nothing else is random.
+        groups: leak group of each training row; None if no two rows share sequence.
+        seed: of the folds; nothing else is random.
     """
-    makers = [gc_only, kmer_logistic, kmer_svm]
+    functions = [gc_only, kmer_logistic, kmer_svm]
     if len({len(row) for part in (train, test) for row in part}) == 1:
-        makers.append(one_hot_logistic)
-    made = (make(train, labels, test, groups, seed) for make in makers)
-    return {baseline.name: baseline for baseline in made}
+        functions.append(one_hot_logistic)
+    fitted = (function(train, labels, test, groups, seed) for function in functions)
+    return {baseline.name: baseline for baseline in fitted}
 
 
-def gc_only(train, labels, test, groups=None, seed=0) -> Baseline:
-    """The share of G and C among known bases, in the direction that the training part prefers."""
+def gc_only(train, labels, test, groups=None, seed=0) -> ClassifierBaseline:
+    """The share of G and C among known bases, with the sign that fits the training rows."""
     started = time.perf_counter()
     labels_N, folds = _folds(train, labels, groups, seed)
     gc_N, test_gc = _gc(train), _gc(test)
     sign_N = [1.0 if metrics.auroc(labels_N[fit], gc_N[fit]) >= 0.5 else -1.0 for fit, _ in folds]
     scores = tuple(
-        metrics.auroc(labels_N[held], sign * gc_N[held])
-        for sign, (_, held) in zip(sign_N, folds, strict=True)
+        metrics.auroc(labels_N[scored], sign * gc_N[scored])
+        for sign, (_, scored) in zip(sign_N, folds, strict=True)
     )
     sign = 1.0 if metrics.auroc(labels_N, gc_N) >= 0.5 else -1.0
     settings = {'direction': 'more GC is 1' if sign > 0 else 'less GC is 1'}
     tried = ({**settings, 'auroc': float(np.mean(scores))},)
     seconds = time.perf_counter() - started
-    return Baseline('gc_only', sign * test_gc, settings, scores, tried, seconds)
+    return ClassifierBaseline('gc_only', sign * test_gc, settings, scores, tried, seconds)
 
 
 @_one_thread
-def kmer_logistic(train, labels, test, groups=None, seed=0) -> Baseline:
+def kmer_logistic(train, labels, test, groups=None, seed=0) -> ClassifierBaseline:
     """Logistic regression with an L2 penalty on k-mer counts (square roots, unit length).
 
-    Tuned: k in 3..6, C, and whether the k-mers shorter than k are there too ('1..k').
+    Tuned: k in 3 to 6, C, and whether shorter k-mers are features too ('1..k').
     """
     started = time.perf_counter()
     labels_N, folds = _folds(train, labels, groups, seed)
@@ -118,16 +131,17 @@ def kmer_logistic(train, labels, test, groups=None, seed=0) -> Baseline:
     model = _logistic(settings['C'])().fit(_kmer_features(train, shortest, settings['k']), labels_N)
     test_scores = model.decision_function(_kmer_features(test, shortest, settings['k']))
     seconds = time.perf_counter() - started
-    return Baseline('kmer_logistic', test_scores, settings, scores, tuple(tried), seconds)
+    return ClassifierBaseline('kmer_logistic', test_scores, settings, scores, tuple(tried), seconds)
 
 
 @_one_thread
-def kmer_svm(train, labels, test, groups=None, seed=0) -> Baseline:
-    """A support vector machine with a Gaussian kernel over the blended spectrum: all k-mers of 1 to k bases.
+def kmer_svm(train, labels, test, groups=None, seed=0) -> ClassifierBaseline:
+    """A support vector machine with a Gaussian kernel over all k-mers of 1 to k bases.
 
-    exp(-width * |x - y|^2) of square-rooted, unit-length counts. Tuned one after the other to stay within seconds: k,
-    then the width, then C. More than 6,000 training rows get a linear SVM on the same counts
-    (the kernel matrix grows with the square of the rows); `settings['kernel']` says which it is.
+    The kernel is exp(-width * |x - y|^2) of square roots of counts at unit length (the blended
+    spectrum). To stay within seconds k, the width and C are tuned one after the other. With more
+    than 6,000 training rows it is a linear SVM on the same counts, since the kernel matrix grows
+    with the square of the rows; `settings['kernel']` names the kernel.
     """
     started = time.perf_counter()
     labels_N, folds = _folds(train, labels, groups, seed)
@@ -143,23 +157,25 @@ def kmer_svm(train, labels, test, groups=None, seed=0) -> Baseline:
         )
         test_scores = model.decision_function(_kmer_features(test, 1, settings['k']))
     seconds = time.perf_counter() - started
-    return Baseline('kmer_svm', test_scores, settings, scores, tuple(tried), seconds)
+    return ClassifierBaseline('kmer_svm', test_scores, settings, scores, tuple(tried), seconds)
 
 
 @_one_thread
-def one_hot_logistic(train, labels, test, groups=None, seed=0) -> Baseline:
-    """Logistic regression on which base stands where: strong where the signal keeps its distance from an anchor.
+def one_hot_logistic(train, labels, test, groups=None, seed=0) -> ClassifierBaseline:
+    """Logistic regression on the base at each position, for signals at a fixed position.
 
     Raises:
-        ValueError: sequences of more than one length have no common positions.
+        ValueError: the sequences have more than one length.
     """
     started = time.perf_counter()
     lengths = {len(row) for part in (train, test) for row in part}
     if len(lengths) != 1:
-        raise ValueError(f'one_hot_logistic needs one length, not {sorted(lengths)[:5]}')
+        raise ValueError(
+            f'one_hot_logistic needs sequences of one length, not {sorted(lengths)[:5]}'
+        )
     labels_N, folds = _folds(train, labels, groups, seed)
     hot_NX, hot_test = (
-        sparse.csr_matrix(dna.one_hot(_rectangle(part)).reshape(len(part), -1), dtype=np.float64)
+        sparse.csr_matrix(dna.one_hot(_padded(part)).reshape(len(part), -1), dtype=np.float64)
         for part in (train, test)
     )
     tried, best = [], None
@@ -169,18 +185,21 @@ def one_hot_logistic(train, labels, test, groups=None, seed=0) -> Baseline:
     settings, scores, _ = best
     test_scores = _logistic(settings['C'])().fit(hot_NX, labels_N).decision_function(hot_test)
     seconds = time.perf_counter() - started
-    return Baseline('one_hot_logistic', test_scores, settings, scores, tuple(tried), seconds)
+    return ClassifierBaseline(
+        'one_hot_logistic', test_scores, settings, scores, tuple(tried), seconds
+    )
 
 
 def grouped_folds(
     labels: np.ndarray, groups: np.ndarray | None, folds: int = FOLDS, seed: int = 0
 ) -> np.ndarray:
-    """Fold of each row: a group is never divided, and each fold gets its share of both classes.
+    """Fold of each row, int [N]: groups stay whole, and folds have equal shares of both classes.
 
-    Groups are dealt in falling size, ties at random, each to the fold that holds the fewest rows of its classes.
+    Groups are assigned from the largest to the smallest, ties in random order, each to the fold
+    with the fewest rows of its classes.
 
     Raises:
-        ValueError: too few groups for every fold to hold both classes.
+        ValueError: there are too few groups for both classes in every fold.
     """
     labels_N = np.asarray(labels).astype(int)
     groups = np.arange(labels_N.size) if groups is None else np.asarray(groups)
@@ -191,14 +210,14 @@ def grouped_folds(
     np.add.at(rows_G2, (group_N, labels_N), 1)
     order = np.random.default_rng(seed).permutation(len(rows_G2))
     order = order[np.argsort(-rows_G2[order].sum(1), kind='stable')]
-    held_F2, fold_G = np.zeros((folds, 2)), np.zeros(len(rows_G2), int)
+    rows_F2, fold_G = np.zeros((folds, 2)), np.zeros(len(rows_G2), int)
     for group in order:
-        fold_G[group] = np.argmin(held_F2 @ rows_G2[group])
-        held_F2[fold_G[group]] += rows_G2[group]
-    if not held_F2.all():
+        fold_G[group] = np.argmin(rows_F2 @ rows_G2[group])
+        rows_F2[fold_G[group]] += rows_G2[group]
+    if not rows_F2.all():
         raise ValueError(
             f'{len(rows_G2)} leak groups cannot fill {folds} folds with both classes; '
-            f'rows per fold and class: {held_F2.astype(int).tolist()}'
+            f'rows per fold and class: {rows_F2.astype(int).tolist()}'
         )
     return fold_G[group_N]
 
@@ -216,10 +235,10 @@ def _search_kernel(train, labels_N, folds):
     def score(squares_NN, settings):
         kernel = np.exp(-settings['width'] * squares_NN)
         scores = []
-        for fit, held in folds:
+        for fit, scored in folds:
             model = _support(settings['C']).fit(kernel[np.ix_(fit, fit)], labels_N[fit])
-            called = model.decision_function(kernel[np.ix_(held, fit)])
-            scores.append(metrics.auroc(labels_N[held], called))
+            decisions = model.decision_function(kernel[np.ix_(scored, fit)])
+            scores.append(metrics.auroc(labels_N[scored], decisions))
         return tuple(scores)
 
     tried, best = [], None
@@ -252,15 +271,15 @@ def _search_linear(train, labels_N, folds):
 def _cross_validate(make: Callable, features, labels_N, folds) -> tuple[float, ...]:
     return tuple(
         metrics.auroc(
-            labels_N[held],
-            make().fit(features[fit], labels_N[fit]).decision_function(features[held]),
+            labels_N[scored],
+            make().fit(features[fit], labels_N[fit]).decision_function(features[scored]),
         )
-        for fit, held in folds
+        for fit, scored in folds
     )
 
 
 def _better(best, settings: dict, scores: tuple[float, ...], tried: list, extra=None):
-    """The better of the best so far and these settings (the earlier, simpler one at a tie); notes the try."""
+    """The better of `best` and these settings, at a tie `best`; adds the settings to `tried`."""
     tried.append({**settings, 'auroc': float(np.mean(scores))})
     if best is None or np.mean(scores) > np.mean(best[1]):
         return settings, scores, extra
@@ -280,7 +299,7 @@ def _linear_support(penalty: float) -> Callable:
 
 
 class _Converged:
-    """A scikit-learn model that fails, instead of warning, when its fit did not converge."""
+    """A scikit-learn model whose `fit` raises, instead of warns, if it does not converge."""
 
     def __init__(self, model):
         self.model = model
@@ -296,8 +315,8 @@ class _Converged:
 
 
 def _kmer_features(rows, shortest: int, longest: int) -> sparse.csr_matrix:
-    """Square roots of k-mer counts for k in shortest..longest, each k scaled to equal, the row to unit length."""
-    codes_NL = _rectangle(rows)
+    """Square roots of k-mer counts, k = shortest .. longest: unit length, equal shares per k."""
+    codes_NL = _padded(rows)
     parts = []
     for k in range(shortest, longest + 1):
         index = dna.kmer_indices(codes_NL, k)
@@ -305,7 +324,7 @@ def _kmer_features(rows, shortest: int, longest: int) -> sparse.csr_matrix:
         ones = np.ones(row.size)
         counts = sparse.csr_matrix((ones, (row, index[index >= 0])), (len(codes_NL), 4**k))
         counts.sum_duplicates()
-        # Square roots at unit length: the distance of two rows is the Hellinger distance of their k-mer spectra.
+        # The distance of two rows is then the Hellinger distance of their k-mer spectra.
         squared = np.asarray(counts.sum(1)).ravel()
         scale = sparse.diags(1 / np.sqrt(np.maximum(squared, 1) * (longest - shortest + 1)))
         parts.append(scale @ counts.sqrt())
@@ -313,11 +332,14 @@ def _kmer_features(rows, shortest: int, longest: int) -> sparse.csr_matrix:
 
 
 def _spectrum_distances(a, b, longest: int) -> Iterator[tuple[int, np.ndarray]]:
-    """For k = 1 ... longest the squared distances [N_a, N_b] of rows in the blended spectrum of 1 to k bases."""
+    """For k = 1 .. longest: k, and squared distances of the rows' spectra of 1 to k bases.
+
+    Distances are float64, one row per row of `a` and one column per row of `b`.
+    """
     product, norm_a, norm_b = 0.0, 0.0, 0.0
     for k in range(1, longest + 1):
         part_a, part_b = _kmer_features(a, k, k), _kmer_features(b, k, k)
-        # Up to 256 columns are mostly filled, and a dense product is ten times faster; beyond they are mostly zeros.
+        # Up to 256 columns are mostly filled, and a dense product is ten times faster.
         if k <= 4:
             product = product + part_a.toarray() @ part_b.toarray().T
         else:
@@ -330,15 +352,15 @@ def _spectrum_distances(a, b, longest: int) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _gc(rows) -> np.ndarray:
-    codes_NL = _rectangle(rows)
+    codes_NL = _padded(rows)
     known = (codes_NL < dna.UNKNOWN).sum(1)
     if not known.all():
-        raise ValueError(f'sequence {int(np.argmin(known)) + 1} holds no known base')
+        raise ValueError(f'sequence {int(np.argmin(known)) + 1} has no known base')
     return ((codes_NL == 1) | (codes_NL == 2)).sum(1) / known
 
 
-def _rectangle(rows) -> np.ndarray:
-    """Base codes [N, L], shorter rows padded with unknown bases, which belong to no k-mer."""
+def _padded(rows) -> np.ndarray:
+    """Base codes [N, L], shorter rows padded with unknown bases, which are in no k-mer."""
     if isinstance(rows, np.ndarray) and rows.ndim == 2:
         return rows.astype(np.uint8)
     codes_NL = np.full((len(rows), max(map(len, rows))), dna.UNKNOWN, np.uint8)

@@ -1,22 +1,24 @@
-"""Scores of a classification split: models beside baselines and, where it is known, the ceiling."""
+"""Scores of a classification split: models, baselines and, where it is known, the best possible."""
 
 import numpy as np
 
 from genojax import errors, metrics
 from genojax.tasks.classification import baselines
 
-# The column of a simulated table that holds the generator's own log likelihood ratio.
+# Column of simulated tables: the log likelihood ratio under the simulator, the best possible score.
 TRUTH = 'log_likelihood_ratio'
 
 
 def evaluate(task, state, datasets, split: str = 'test', limit: int | None = None) -> dict:
-    """The table of a run (see `compare`): its model leads, beside the baselines.
+    """The model of a run beside the baselines (see `compare`).
 
     Raises:
         UsageError: `limit` is set (every row is scored), or there are more than two classes.
     """
     if limit is not None:
-        raise errors.UsageError('a classification is scored on all rows of its split, not on some')
+        raise errors.UsageError(
+            'a limit does not apply to classification: all rows of the split are scored'
+        )
     models = {'model': scores(task, state, datasets, split)}
     fitted = baseline_scores(datasets, split)
     return compare(datasets, models, fitted, 'model', split)
@@ -26,17 +28,19 @@ def scores(task, state, datasets, split: str = 'test') -> np.ndarray:
     """The model's score of every row of a split, in order: log odds of class 1 against class 0."""
     if task.config.classes != 2:
         raise errors.UsageError(f'scores compare two classes; this task has {task.config.classes}')
-    found = []
+    score_rows = []
     for batch, logits_BC in state.scores(task.jitted_logits, datasets.in_order(split)):
-        found.append((logits_BC[:, 1] - logits_BC[:, 0])[batch['weight'] > 0])
-    return np.concatenate(found)
+        score_rows.append((logits_BC[:, 1] - logits_BC[:, 0])[batch['weight'] > 0])
+    return np.concatenate(score_rows)
 
 
-def baseline_scores(datasets, split: str = 'test', seed: int = 0) -> dict[str, baselines.Baseline]:
-    """Baselines tuned and fitted on the rows that the model may use: train and validation."""
-    fit = np.sort(np.concatenate([datasets.rows('train'), datasets.rows('validation')]))
-    if split == 'validation':
-        fit = datasets.rows('train')
+def baseline_scores(
+    datasets, split: str = 'test', seed: int = 0
+) -> dict[str, baselines.ClassifierBaseline]:
+    """Baselines fitted to train rows, and for the test split to validation rows too."""
+    fit = datasets.rows('train')
+    if split != 'validation':
+        fit = np.sort(np.concatenate([fit, datasets.rows('validation')]))
     sequences = datasets.table.sequences
     return baselines.fit_all(
         [sequences[row] for row in fit.tolist()],
@@ -50,33 +54,35 @@ def baseline_scores(datasets, split: str = 'test', seed: int = 0) -> dict[str, b
 def compare(
     datasets,
     models: dict[str, np.ndarray],
-    fitted: dict[str, baselines.Baseline],
+    fitted: dict[str, baselines.ClassifierBaseline],
     lead: str,
     split: str = 'test',
     seed: int = 0,
 ) -> dict:
-    """AUROC and average precision of every model with intervals, and the lead's paired differences.
+    """AUROC and average precision with intervals, and paired differences to the leading model.
 
     Args:
         models: scores of the split's rows by model.
         fitted: the baselines.
-        lead: the model whose differences to all others are reported.
+        lead: name of the model whose differences to all others are reported.
     """
     rows = datasets.rows(split)
     truth = datasets.table.labels[rows]
     # Rows that share sequence are drawn together: they are not independent.
     groups = datasets.row_split.groups[rows]
-    table = {name: _figures(truth, score, groups, seed) for name, score in models.items()}
+    table = {name: _estimates(truth, score, groups, seed) for name, score in models.items()}
     for name, baseline in fitted.items():
-        table[name] = {**_figures(truth, baseline.scores, groups, seed), **baseline.summary()}
+        table[name] = {**_estimates(truth, baseline.scores, groups, seed), **baseline.summary()}
     ceiling = None
     if TRUTH in datasets.table.extra:
-        ceiling = _figures(truth, datasets.table.extra[TRUTH][rows], groups, seed)
-    every = {**models, **{name: baseline.scores for name, baseline in fitted.items()}}
+        ceiling = _estimates(truth, datasets.table.extra[TRUTH][rows], groups, seed)
+    all_scores = {**models, **{name: baseline.scores for name, baseline in fitted.items()}}
     options = {'seed': seed, 'stratified': False, 'clusters': groups}
     differences = {
-        name: list(metrics.paired_difference(metrics.auroc, truth, every[lead], score, **options))
-        for name, score in every.items()
+        name: list(
+            metrics.paired_difference(metrics.auroc, truth, all_scores[lead], score, **options)
+        )
+        for name, score in all_scores.items()
         if name != lead
     }
     fit_splits = ('train',) if split == 'validation' else ('train', 'validation')
@@ -93,7 +99,7 @@ def compare(
     }
 
 
-def _figures(truth: np.ndarray, score: np.ndarray, groups: np.ndarray, seed: int) -> dict:
+def _estimates(truth: np.ndarray, score: np.ndarray, groups: np.ndarray, seed: int) -> dict:
     options = {'seed': seed, 'stratified': False, 'clusters': groups}
     fpr, tpr = metrics.roc_curve(truth, score)[:2]
     return {
@@ -104,7 +110,7 @@ def _figures(truth: np.ndarray, score: np.ndarray, groups: np.ndarray, seed: int
 
 
 def as_text(result: dict) -> str:
-    """The models from the best AUROC down, as a table."""
+    """The models by falling AUROC, as a table."""
     rows = sorted(result['models'].items(), key=lambda item: -item[1]['auroc'][0])
     if result['ceiling']:
         rows.insert(0, ('known ceiling', result['ceiling']))

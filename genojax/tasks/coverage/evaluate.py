@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from genojax import metrics
+from genojax import errors, metrics
 from genojax.data.splits import track_overlap
 from genojax.tasks.coverage import baselines
 
@@ -19,9 +19,12 @@ _LEVEL = 0.95
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Moments:
-    """Per window and track: sums of x, y, xx, yy, xy over bins, both standardised over all windows; [N, C] each.
+    """Sums over bins per window and track, from which r follows for any resample of windows.
 
-    Sums, so that a resample of windows is a product of counts with them.
+    Attributes:
+        bins: per window.
+        sums_5NC: sums of x, y, xx, yy, xy; x is predicted and y measured, both standardised over
+            all windows.
     """
 
     bins: int
@@ -36,7 +39,7 @@ class Moments:
         return cls(predicted_NPC.shape[1], sums)
 
     def pearson(self, weight_WN: np.ndarray) -> np.ndarray:
-        """r of each resample and track, [W, C]; 0 where the prediction is constant, NaN where the truth is."""
+        """r per resample and track, [W, C]; 0 if the prediction is constant, NaN if the truth is."""
         count_W1 = weight_WN.sum(1, keepdims=True) * self.bins
         x, y, xx, yy, xy = (weight_WN @ sums_NC / count_W1 for sums_NC in self.sums_5NC)
         over_x, over_y = xx - x * x, yy - y * y
@@ -60,32 +63,39 @@ def evaluate(
         UsageError: `limit` is set: every window is scored.
     """
     if limit is not None:
-        raise errors.UsageError('coverage is scored on all windows of its split, not on some')
+        raise errors.UsageError(
+            'a limit does not apply to coverage: all windows of the split are scored'
+        )
     predicted = predictions(task, state, datasets, split)
-    organisms = {}
-    for number, (name, source) in enumerate(zip(datasets.species, datasets.sources, strict=True)):
-        source = source.whole
-        scored = datasets.windows(number, split)
-        no_shift = np.zeros(len(scored), np.int64)
-        truth_NPC = source.rows(scored, no_shift.astype(bool), no_shift)[1]
-        fit = source.organism.parts['train']
-        if split == 'validation':
-            fit = datasets.windows(number, 'train')
-        fitted = baselines.fit_all(source, scored, fit, seed)
-        models = {'model': predicted[name]}
-        models |= {title: baseline.predicted_NPC for title, baseline in fitted.items()}
-        truth_NPC = centre(truth_NPC, predicted[name].shape[1])
-        models = {title: centre(x, truth_NPC.shape[1]) for title, x in models.items()}
-        result = compare(truth_NPC, models, source.organism.tracks, source.target_C, seed=seed)
-        result['baselines'] = {
-            title: {**baseline.settings, 'seconds': round(baseline.seconds, 2)}
-            for title, baseline in fitted.items()
-        }
-        result['windows'] = {'training': len(fit), 'scored': len(scored)}
-        result['inputs'] = [source.organism.tracks[n].description for n in source.inputs]
-        result['leaks'] = track_overlap.leaks(source.organism)
-        organisms[name] = result
+    organisms = {
+        name: _evaluate_organism(datasets, number, predicted[name], split, seed)
+        for number, name in enumerate(datasets.species)
+    }
     return {'split': split, 'soft_clip': datasets.config.soft_clip, 'organisms': organisms}
+
+
+def _evaluate_organism(datasets, number: int, predicted_NPC, split: str, seed: int) -> dict:
+    source = datasets.sources[number].whole
+    scored = datasets.windows(number, split)
+    no_shift = np.zeros(len(scored), np.int64)
+    truth_NPC = source.rows(scored, no_shift.astype(bool), no_shift)[1]
+    fit = source.organism.parts['train']
+    if split == 'validation':
+        fit = datasets.windows(number, 'train')
+    fitted = baselines.fit_all(source, scored, fit, seed)
+    models = {'model': predicted_NPC}
+    models |= {title: baseline.predicted_NPC for title, baseline in fitted.items()}
+    truth_NPC = centre(truth_NPC, predicted_NPC.shape[1])
+    models = {title: centre(x, truth_NPC.shape[1]) for title, x in models.items()}
+    result = compare(truth_NPC, models, source.organism.tracks, source.target_C, seed=seed)
+    result['baselines'] = {
+        title: {**baseline.settings, 'seconds': round(baseline.seconds, 2)}
+        for title, baseline in fitted.items()
+    }
+    result['windows'] = {'training': len(fit), 'scored': len(scored)}
+    result['inputs'] = [source.organism.tracks[n].description for n in source.inputs]
+    result['leaks'] = track_overlap.leaks(source.organism)
+    return result
 
 
 def predictions(task, state, datasets, split: str = 'test') -> dict[str, np.ndarray]:
@@ -132,12 +142,14 @@ def compare(
     Args:
         models: predictions [N, P, C] by name.
         table: the tracks.
-        target_C: which of them count; inputs do not.
-        lead: the model whose paired differences to the others are given.
+        target_C: which of them are scored; inputs are not.
+        lead: the model whose paired differences to the others are reported.
+
     Returns:
-        {'tracks': one row a track, {model: [r, low, high]} with 'identifier'; 'scales': {scale: {group: {model: ..., and
-        'minus': {other: lead - other}}}}}: means over the tracks of an assay and over 'all'. A track without reads in the
-        held-out windows has no r and is left out; `n_tracks` says how many count.
+        `tracks`: one row per track, {'identifier', 'description', MODEL: [r, low, high], 'minus':
+        {OTHER: difference of the lead to it}}. `scales`: scale -> assay, or 'all' -> the same as
+        means over the tracks, and their number 'tracks'. A track without reads in the windows has
+        no r and is left out; `n_tracks` counts the others.
     """
     weight_WN = resamples(len(truth_NPC), seed)
     chosen = np.flatnonzero(target_C & (truth_NPC.std((0, 1)) > 0))
@@ -145,30 +157,33 @@ def compare(
     for number in chosen.tolist():
         groups.setdefault(table[number].assay or 'other', []).append(number)
     scales, rows = {}, []
-    for scale, change in (('reads', np.asarray), ('log', _log)):
-        moments = {
-            name: Moments.of(change(x_NPC), change(truth_NPC)) for name, x_NPC in models.items()
+    for scale, transform in (('reads', np.asarray), ('log', _log)):
+        r_WC = {
+            name: Moments.of(transform(x_NPC), transform(truth_NPC)).pearson(weight_WN)
+            for name, x_NPC in models.items()
         }
-        r_WC = {name: one.pearson(weight_WN) for name, one in moments.items()}
         scales[scale] = {
             group: _means({name: r[:, list(members)] for name, r in r_WC.items()}, lead)
             for group, members in groups.items()
         }
         if scale == 'reads':
-            rows = [
-                {
-                    'identifier': table[c].identifier,
-                    'description': table[c].description,
-                    **{name: _interval(r[:, c]) for name, r in r_WC.items()},
-                    'minus': {n: _interval(r_WC[lead][:, c] - r[:, c]) for n, r in r_WC.items() if n != lead},
-                }
-                for c in chosen.tolist()
-            ]  # fmt: skip
+            rows = [_track_row(table[c], c, r_WC, lead) for c in chosen.tolist()]
     return {'scales': scales, 'tracks': rows, 'n_tracks': len(chosen)}
 
 
+def _track_row(track, number: int, r_WC: dict[str, np.ndarray], lead: str) -> dict:
+    """One track's correlations by model, and the lead's differences."""
+    r_W = {name: r[:, number] for name, r in r_WC.items()}
+    return {
+        'identifier': track.identifier,
+        'description': track.description,
+        **{name: _interval(r) for name, r in r_W.items()},
+        'minus': {name: _interval(r_W[lead] - r) for name, r in r_W.items() if name != lead},
+    }
+
+
 def resamples(count: int, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
-    """How often each window is drawn, [1 + draws, N]; the first row is every window once."""
+    """How often each window is drawn, float64 [1 + draws, N]; in the first row each is once."""
     rng = np.random.default_rng(seed)
     drawn = rng.integers(count, size=(draws, count))
     weight_WN = np.stack([np.bincount(row, minlength=count) for row in drawn])
@@ -176,7 +191,7 @@ def resamples(count: int, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
 
 
 def _means(r_WC: dict[str, np.ndarray], lead: str) -> dict:
-    """Means over tracks, and the lead's differences; a track undefined in a resample is left out of its mean."""
+    """Means over the tracks that are defined in a resample, and the lead's differences."""
     mean_W = {}
     for name, r in r_WC.items():
         defined = np.isfinite(r).sum(1)
@@ -190,7 +205,7 @@ def _means(r_WC: dict[str, np.ndarray], lead: str) -> dict:
 
 
 def _interval(value_W: np.ndarray) -> list[float]:
-    """[value, low, high] of the value on all windows and its resamples."""
+    """[value on all windows, low, high] from the value and its resamples."""
     tail = (1 - _LEVEL) / 2
     low, high = np.nanquantile(value_W[1:], [tail, 1 - tail])
     return [round(float(value), 4) for value in (value_W[0], low, high)]

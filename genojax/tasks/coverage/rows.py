@@ -1,8 +1,8 @@
 """Rows cut from windows with coverage tracks: DNA, targets in bins, and which bins are known.
 
-A row is a window, or one of several pieces that divide a window's centre among them, each with the
-DNA around it: a batch of many short rows from many windows costs as much as one of few long rows,
-and its batch statistics depend less on a single window. Coverage is known in a window's centre
+A row is a window, or one of several pieces of a window's centre with the DNA around it. A batch of
+many short rows from many windows costs as much as one of few long rows, and its batch statistics
+depend less on a single window. Coverage is known in a window's centre
 only; elsewhere `known` is False.
 
     tokens    int32 [B, L]           nucleotide ids, no special tokens
@@ -26,14 +26,15 @@ from genojax.typing import Batch
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class OrganismRows:
-    """One organism's windows, ready to be cut into rows.
+    """One organism's windows, and how rows are cut from them.
 
     Attributes:
+        number: the organism's number in a batch.
         length: bp of a row, around its part of the stored window's centre.
-        pieces: rows of a window.
-        inputs: numbers of the tracks given as accessibility, [A].
-        target_C: tracks that are targets.
-        mean_C: each track's mean over the windows trained on.
+        inputs: numbers of the tracks that are inputs (accessibility), int64 [A].
+        target_C: which tracks are targets, bool.
+        mean_C: each track's mean over the training windows, float32.
+        pieces: rows per window.
     """
 
     organism: track_windows.Organism
@@ -51,17 +52,17 @@ class OrganismRows:
 
     @property
     def piece(self) -> int:
-        """bp of the centre that are a row's to predict."""
+        """bp of the centre that a row predicts."""
         return (self.stored - 2 * self.organism.crop) // self.pieces
 
     @property
     def flank(self) -> int:
-        """Bins at either end of a row that are not its to predict; negative where a row is shorter than its piece."""
+        """Bins at each end of a row outside its piece; negative if it is shorter than its piece."""
         return (self.length - self.piece) // 2 // self.organism.bin
 
     @property
     def whole(self) -> 'OrganismRows':
-        """The same windows, each one row."""
+        """The same windows with one row per window."""
         if self.pieces == 1:
             return self
         return dataclasses.replace(self, pieces=1, length=self.stored)
@@ -73,21 +74,22 @@ class OrganismRows:
         shift_B: np.ndarray,
         piece_B: np.ndarray | int = 0,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Base codes [B, L], targets [B, P, C] and inputs [B, P, A] of the bins to predict, each row on its strand.
+        """Base codes [B, L], and targets [B, P, C] and inputs [B, P, A] of the bins to predict.
 
         Args:
-            flip_B: rows read from the other strand: bins are reversed and tracks change places with their pairs.
-            shift_B: how many bp right of its bins a row's DNA is read, before the flip.
-            piece_B: which part of the window's centre a row is of.
+            flip_B: rows read from the reverse strand: bins are reversed, and the tracks of a strand
+                pair are exchanged.
+            shift_B: by how many bp the DNA is shifted right against its bins, before the flip.
+            piece_B: number of the row's piece in its window.
         """
         piece_B = np.broadcast_to(piece_B, len(windows))
         first_B = self.organism.crop + piece_B * self.piece - (self.length - self.piece) // 2
-        aside_B = first_B - (self.stored - self.length) // 2
-        codes_BL = shifted(windows.codes_NL, shift_B + aside_B, self.length)
+        offset_B = first_B - (self.stored - self.length) // 2
+        codes_BL = shifted(windows.codes_NL, shift_B + offset_B, self.length)
         codes_BL[flip_B] = dna.reverse_complement(codes_BL[flip_B])
         bins = self.piece // self.organism.bin
-        take_BP = piece_B[:, None] * bins + np.arange(bins)
-        target_BPC = np.take_along_axis(windows.target_NPC, take_BP[..., None], 1)
+        bin_BP = piece_B[:, None] * bins + np.arange(bins)
+        target_BPC = np.take_along_axis(windows.target_NPC, bin_BP[..., None], 1)
         target_BPC[flip_B] = self.flipped(target_BPC[flip_B])
         if self.flank < 0:
             target_BPC = target_BPC[:, -self.flank : self.flank]
@@ -96,36 +98,41 @@ class OrganismRows:
     def inputs_along(
         self, windows: track_windows.TrackWindows, flip_B: np.ndarray, piece_B: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs [B, L/bin, A] in every bin of a row, 0 where they are not known, and whether they are [B, L/bin]."""
+        """Inputs in every bin of a row [B, L/bin, A], and whether they are known [B, L/bin].
+
+        They are 0 where they are not known.
+        """
         width = self.organism.bin
         flank, total = self.organism.crop // width, self.length // width
         first_B = flank + piece_B * (self.piece // width) - self.flank
-        wide_BQC = np.pad(windows.target_NPC, ((0, 0), (flank, flank), (0, 0)))
+        padded_BQC = np.pad(windows.target_NPC, ((0, 0), (flank, flank), (0, 0)))
         known_Q = np.pad(np.ones(windows.target_NPC.shape[1], bool), flank)
-        take_BQ = first_B[:, None] + np.arange(total)
-        along_BQC = np.take_along_axis(wide_BQC, take_BQ[..., None], 1)
-        known_BQ = known_Q[take_BQ]
-        along_BQC[flip_B] = self.flipped(along_BQC[flip_B])
+        bin_BQ = first_B[:, None] + np.arange(total)
+        value_BQC = np.take_along_axis(padded_BQC, bin_BQ[..., None], 1)
+        known_BQ = known_Q[bin_BQ]
+        value_BQC[flip_B] = self.flipped(value_BQC[flip_B])
         known_BQ[flip_B] = known_BQ[flip_B, ::-1]
-        return along_BQC[..., self.inputs], known_BQ
+        return value_BQC[..., self.inputs], known_BQ
 
     def flipped(self, track_BPC: np.ndarray) -> np.ndarray:
-        """Tracks as the other strand has them, an involution: bins reversed, the two strands of a pair exchanged."""
+        """Tracks of the reverse strand: bins reversed, strand pairs exchanged; an involution."""
         return track_BPC[:, ::-1][..., self.organism.pairs]
 
 
 def shifted(codes_NL: np.ndarray, shift_N: np.ndarray, length: int) -> np.ndarray:
-    """`length` bases of each row, from `shift` bases right of where the centre begins; unknown beyond the row's ends."""
+    """The centre `length` bases of each row, shifted right by `shift_N`; unknown beyond its ends."""
     stored = codes_NL.shape[1]
-    reach = int(np.abs(shift_N).max(initial=0))
-    wide = np.pad(codes_NL, ((0, 0), (reach, reach)), constant_values=dna.UNKNOWN)
-    first_N = reach + (stored - length) // 2 + np.asarray(shift_N)
-    return np.stack([row[first : first + length] for row, first in zip(wide, first_N, strict=True)])
+    margin = int(np.abs(shift_N).max(initial=0))
+    padded = np.pad(codes_NL, ((0, 0), (margin, margin)), constant_values=dna.UNKNOWN)
+    first_N = margin + (stored - length) // 2 + np.asarray(shift_N)
+    return np.stack(
+        [row[first : first + length] for row, first in zip(padded, first_N, strict=True)]
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RowChoice:
-    """Rows to read: windows, and for each its strand, its shift in bp, its piece and its weight."""
+    """Rows to read: the window of each row, its strand, shift in bp, piece and weight."""
 
     windows: track_windows.Windows
     flip_B: np.ndarray

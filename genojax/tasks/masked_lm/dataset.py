@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from genojax import errors, simulate
-from genojax.data.datasets import base
+from genojax.data.datasets import base, window_batches
 from genojax.data.datasets import mixture as mixtures
 from genojax.data.genomes import loading, windows
 from genojax.data.splits import blocks
@@ -138,7 +138,15 @@ class MaskedLmDatasets(base.TaskDatasets):
         return self._in_order(chosen, shard)
 
     def _in_order(self, parts, shard) -> Iterator[Batch]:
-        return mixtures.in_order(self.corpus, parts, self.config.mixture, self.tokenizer, shard)
+        mixture = self.config.mixture
+        return window_batches.in_order(
+            self.corpus,
+            parts,
+            length=mixture.length,
+            batch_size=mixture.batch_size,
+            tokenizer=self.tokenizer,
+            shard=shard,
+        )
 
 
 def _divide(left_out: dict[str, windows.Windows], count: int) -> tuple[dict, dict]:

@@ -1,14 +1,14 @@
-"""Bits per base of sequence that was not trained on: the model beside order-0 and order-5 Markov models.
+"""Bits per base of a split: the model beside Markov models of order 0 and 5.
 
-All three are scored on exactly the same bases, those that the model's masks hide. The Markov models
-are fitted per species on its training windows. A species without training windows is scored by the
-Markov models of all species' training windows together. Intervals are bootstraps over windows.
+All three are scored on the same bases, those that the model's masks hide. The Markov models are
+fitted per species to its training windows. A species without training windows is scored by Markov
+models of the training windows of all species. Intervals are bootstraps over windows.
 """
 
 import numpy as np
 
 from genojax import dna, metrics
-from genojax.tasks.masked_lm import markov
+from genojax.tasks.masked_lm import baselines
 
 ORDERS = {'order0': 0, 'order5': 5}
 # Per species; an order-5 model has 3,072 free parameters.
@@ -21,23 +21,22 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
     Args:
         task: a `MaskedLm` bound to its data.
         state: a `base.TrainedState`.
-        limit: most windows to score, spread evenly over the species; None for all.
+        limit: largest number of windows to score, spread evenly over the species; None for all.
 
     Returns:
         `all`, and `species` by name: {'model', 'order0', 'order5': [bits, low, high], 'n_windows',
         'n_bases'}. `not_scored` names species without windows, `test_only` those without training
-        windows; `bases_left_out` counts the bases that had no room in their row of tokens, on which
+        windows. `bases_left_out` counts the bases that had no room in their row of tokens, on which
         none of the three is scored.
     """
     species = datasets.species
     test_only = {name for name in species if not len(datasets.train_windows[name])}
-    fitted: dict[str, dict[str, markov.Markov]] = {}
+    fitted: dict[str, dict[str, baselines.MarkovModel]] = {}
     rows = {name: {'model': [], **{order: [] for order in ORDERS}, 'bases': []} for name in species}
     left_out = 0
     batches = datasets.test(limit=limit) if split == 'test' else datasets.split(split)
     for batch, (bits_BL, hidden_BL) in state.scores(task.jitted_score, batches):
         hidden_BL = np.asarray(hidden_BL) & (batch['weight'] > 0)[:, None]
-        bits_B = np.where(hidden_BL, bits_BL, 0).sum(1, dtype=np.float64)
         if 'left_out' in batch:
             left_out += int(batch['left_out'][batch['weight'] > 0].sum())
         for number in np.unique(batch['species']).tolist():
@@ -46,26 +45,38 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
             if source not in fitted:
                 fitted[source] = _fit(datasets, [source] if source else list(species))
             row_B = (batch['species'] == number) & hidden_BL.any(1)
-            rows[name]['model'] += bits_B[row_B].tolist()
-            rows[name]['bases'] += hidden_BL[row_B].sum(1).tolist()
-            for order in ORDERS:
-                bits = markov.bits(fitted[source][order], batch['bases'][row_B], hidden_BL[row_B])
-                rows[name][order] += bits[0].tolist()
+            scores = _scores(
+                bits_BL[row_B], batch['bases'][row_B], hidden_BL[row_B], fitted[source]
+            )
+            for column, values in scores.items():
+                rows[name][column] += values
     scored = {name: row for name, row in rows.items() if row['bases']}
     every = {
         column: [value for row in scored.values() for value in row[column]]
         for column in ('model', *ORDERS, 'bases')
     }
     return {
-        'all': _figures(every),
-        'species': {name: _figures(row) for name, row in scored.items()},
+        'all': _estimates(every),
+        'species': {name: _estimates(row) for name, row in scored.items()},
         'not_scored': [name for name in species if name not in scored],
         'test_only': sorted(test_only & set(scored)),
         'bases_left_out': left_out,
     }
 
 
-def _figures(row: dict[str, list]) -> dict:
+def _scores(bits_BL, bases_BL, hidden_BL, fitted: dict[str, baselines.MarkovModel]) -> dict:
+    """Bits of each window by model, and the number of bases scored."""
+    return {
+        'model': np.where(hidden_BL, bits_BL, 0).sum(1, dtype=np.float64).tolist(),
+        'bases': hidden_BL.sum(1).tolist(),
+        **{
+            order: baselines.bits(fitted[order], bases_BL, hidden_BL)[0].tolist()
+            for order in ORDERS
+        },
+    }
+
+
+def _estimates(row: dict[str, list]) -> dict:
     bases = np.array(row['bases'], float)
     intervals = {
         name: list(metrics.ratio_interval(np.array(row[name]), bases))
@@ -74,18 +85,18 @@ def _figures(row: dict[str, list]) -> dict:
     return {**intervals, 'n_windows': len(bases), 'n_bases': int(bases.sum())}
 
 
-def _fit(datasets, names: list[str]) -> dict[str, markov.Markov]:
+def _fit(datasets, names: list[str]) -> dict[str, baselines.MarkovModel]:
     """The Markov models of the training windows of some species together."""
     length = datasets.config.mixture.length
-    most = _MAX_TRAINING_BASES // (length * len(names))
+    max_windows = max(1, _MAX_TRAINING_BASES // (length * len(names)))
     codes = []
     for name in names:
-        train = datasets.train_windows[name].thinned(max(1, most))
+        train = datasets.train_windows[name].thinned(max_windows)
         codes_BL = datasets.corpus[name].read(train.contig, train.start, length)[0]
         past_BL = np.arange(length) >= train.valid[:, None]
         codes.append(np.where(past_BL, np.uint8(dna.UNKNOWN), codes_BL))
     codes_BL = np.concatenate(codes)
-    return {label: markov.fit(codes_BL, order=order) for label, order in ORDERS.items()}
+    return {label: baselines.fit(codes_BL, order=order) for label, order in ORDERS.items()}
 
 
 def as_text(result: dict) -> str:

@@ -1,4 +1,4 @@
-"""Batches: functions of (seed, step) whatever the hosts, threads or restarts, with the right bases in them."""
+"""Species mixtures: batches are functions of (seed, step) for any hosts, threads and restarts."""
 
 import dataclasses
 import json
@@ -9,23 +9,29 @@ import numpy as np
 import pytest
 
 from genojax import dna, errors, genome
-from genojax.data.datasets import mixture
+from genojax.data.datasets import base, mixture
 from genojax.data.genomes import assemblies, interval_sets, windows
+from genojax.tokenizers import base as tokenizers_base
 
 LENGTH = 50
 
 
-class Plain:
-    """The least a tokenizer can be: the codes themselves, 9 past the end."""
+class Plain(tokenizers_base.Tokenizer):
+    """A minimal tokenizer: base codes are ids, and 9 is padding."""
 
     def encode(self, sequence, special=False, valid=None):
         assert special
         ids = sequence.astype(np.int32)
         return ids if valid is None else np.where(np.arange(ids.shape[1]) < valid[:, None], ids, 9)
 
-    def batch_entries(self, codes_BL, valid_B):
-        tokens_BT = self.encode(codes_BL, special=True, valid=valid_B)
-        return {'tokens': tokens_BT, 'valid': np.asarray(valid_B, np.int32)}
+    def num_tokens(self, length):
+        return length
+
+    def spans(self, ids):
+        raise NotImplementedError
+
+    def decode(self, ids):
+        raise NotImplementedError
 
 
 def _corpus(change=0):
@@ -63,7 +69,7 @@ def _mixture(seed=0, corpus=None, parts=None, **changes):
     return mixture.Mixture(corpus, parts or _parts(corpus), config, seed)
 
 
-def test_counts_drawn_are_those_said():
+def test_draws_per_species_are_the_shares():
     mix = _mixture()
     member, _ = mix.draw(np.arange(30_000))
     counts = np.bincount(member)
@@ -80,15 +86,15 @@ def test_every_epoch_visits_every_window_once():
     mix = _mixture()
     member, window = mix.draw(np.arange(20_000))
     for s, part in enumerate(_parts(mix.corpus).values()):
-        mine = window[member == s]
-        epochs = len(mine) // len(part)
+        drawn = window[member == s]
+        epochs = len(drawn) // len(part)
         assert epochs > 10
-        passes = mine[: epochs * len(part)].reshape(epochs, len(part))
+        passes = drawn[: epochs * len(part)].reshape(epochs, len(part))
         assert (np.sort(passes, axis=1) == np.arange(len(part))).all()
         assert len(np.unique(passes, axis=0)) == epochs  # each in an order of its own
 
 
-def test_access_is_random():
+def test_any_draw_can_be_computed_alone():
     mix = _mixture()
     index = np.random.default_rng(0).integers(0, 2**40, 1_000)
     member, window = mix.draw(index)
@@ -97,8 +103,8 @@ def test_access_is_random():
         assert (one[0][0], one[1][0]) == (member[i], window[i])
 
 
-def _check_row(corpus, batch, row, shift):
-    """A row is a stretch of its species: found on one strand, with the regions of the same bases."""
+def _locate_row(corpus, batch, row):
+    """Strand, contig and start of a row in its genome, whose regions it must have."""
     member = corpus[corpus.species[batch['species'][row]]]
     n = int(batch['valid'][row])
     codes, regions = batch['bases'][row, :n], batch['regions'][row, :n]
@@ -108,12 +114,12 @@ def _check_row(corpus, batch, row, shift):
     ):
         for number, contig in enumerate(member.contigs):
             text, word = dna.decode(member.codes(number)), dna.decode(c)
-            place = (text + text[: n - 1] if contig.circular else text).find(word)
-            if place >= 0 and (n == LENGTH or contig.length == n):
-                there = (place + np.arange(n)) % contig.length
-                assert (member.regions(number)[there] == r).all()
-                return strand, contig, place
-    raise AssertionError('the bases of this row are nowhere in its genome')
+            start = (text + text[: n - 1] if contig.circular else text).find(word)
+            if start >= 0 and (n == LENGTH or contig.length == n):
+                positions = (start + np.arange(n)) % contig.length
+                assert (member.regions(number)[positions] == r).all()
+                return strand, contig, start
+    raise AssertionError('the bases of this row are not in its genome')
 
 
 def test_rows_are_real_sequence_with_its_regions_on_either_strand():
@@ -122,10 +128,10 @@ def test_rows_are_real_sequence_with_its_regions_on_either_strand():
     for step in range(40):
         batch = mix.batch(step, Plain())
         for row in range(16):
-            strand, contig, place = _check_row(mix.corpus, batch, row, 7)
+            strand, contig, start = _locate_row(mix.corpus, batch, row)
             strands.append(strand)
-            moved += place % LENGTH != 0
-            wrapped += place + LENGTH > contig.length and contig.circular
+            moved += start % LENGTH != 0
+            wrapped += start + LENGTH > contig.length and contig.circular
             n = batch['valid'][row]
             short += n < LENGTH
             assert (batch['bases'][row, n:] == 4).all() and (batch['regions'][row, n:] == 0).all()
@@ -145,12 +151,12 @@ def test_shift_stays_in_the_training_block():
     parts['dog'] = windows.tile(axis, 3, axis.spans([6], [1_000], [1_130]), LENGTH, LENGTH)
     mix = _mixture(corpus=corpus, parts=parts, shift=40, reverse_complement=False)
     allowed = dna.decode(corpus['dog'].codes(0)[1_000:1_130])
-    places = set()
+    starts = set()
     for step in range(60):
         batch = mix.batch(step, Plain())
         for row in np.flatnonzero(batch['species'] == 3):
-            places.add(allowed.find(dna.decode(batch['bases'][row])))
-    assert min(places) == 0 and max(places) == 80 and len(places) > 60
+            starts.add(allowed.find(dna.decode(batch['bases'][row])))
+    assert min(starts) == 0 and max(starts) == 80 and len(starts) > 60
 
 
 @pytest.mark.parametrize('hosts', [1, 2, 4, 8])
@@ -158,7 +164,7 @@ def test_host_slices_reassemble_the_global_batch(hosts):
     mix = _mixture(seed=5)
     for step in (0, 1, 1_000_003):
         whole = mix.batch(step, Plain())
-        slices = [mix.batch(step, Plain(), (host, hosts)) for host in range(hosts)]
+        slices = [mix.batch(step, Plain(), base.Shard(host, hosts)) for host in range(hosts)]
         for name, array in whole.items():
             together = np.empty_like(array)
             for host, part in enumerate(slices):
@@ -166,7 +172,7 @@ def test_host_slices_reassemble_the_global_batch(hosts):
             assert np.array_equal(together, array)
 
 
-def test_resume_at_any_step_is_never_stopped():
+def test_a_resumed_iterator_equals_an_uninterrupted_one():
     grain = pytest.importorskip('grain')
     mix = _mixture(seed=6)
     iterator = mix.batches(Plain())
@@ -178,7 +184,8 @@ def test_resume_at_any_step_is_never_stopped():
         for expected in straight[start:]:
             np.testing.assert_equal(next(again), expected)
         again.close()
-    few = mix.dataset(Plain())[:6].to_iter_dataset()
+    steps = mix._grain_dataset(lambda step: mix.batch(step, Plain()))
+    few = steps[:6].to_iter_dataset()
     grain.experimental.assert_equal_output_after_checkpoint(few)
 
 
@@ -200,9 +207,9 @@ def test_the_order_is_pinned():
 def test_the_fingerprint_changes_with_whatever_changes_the_batches():
     corpus = _corpus()
     parts = _parts(corpus)
-    base = _mixture().fingerprint
-    assert base == _mixture().fingerprint == _mixture(threads=4).fingerprint
-    turned = assemblies.Corpus(list(corpus)[::-1])
+    fingerprint = _mixture().fingerprint
+    assert fingerprint == _mixture().fingerprint == _mixture(threads=4).fingerprint
+    reordered = assemblies.Corpus(list(corpus)[::-1])
     fewer = {**parts, 'dog': parts['dog'].take(np.arange(len(parts['dog']) - 1))}
     changed = [
         _mixture(seed=1),
@@ -211,23 +218,23 @@ def test_the_fingerprint_changes_with_whatever_changes_the_batches():
         _mixture(shift=0),
         _mixture(reverse_complement=False),
         _mixture(length=25, parts=_parts(corpus, 25)),
-        _mixture(corpus=turned, parts=parts),
+        _mixture(corpus=reordered, parts=parts),
         _mixture(corpus=_corpus(change=1)),
         _mixture(parts=fewer),
         _mixture(leave_out=('dog',), weights={'ape': 0.3, 'bee': 0.2, 'cat': 0.15}),
     ]
-    prints = [base, *(mix.fingerprint for mix in changed)]
+    prints = [fingerprint, *(mix.fingerprint for mix in changed)]
     assert len(set(prints)) == len(prints)
 
 
-def test_mistakes_are_refused():
+def test_invalid_mixtures_are_refused():
     corpus = _corpus()
     parts = _parts(corpus)
     nothing = {**parts, 'cat': parts['cat'].take(np.arange(0))}
     with pytest.raises(errors.InputError, match='MX05: cat'):
         _mixture(corpus=corpus, parts=nothing)
     with pytest.raises(errors.InputError, match='MX09'):
-        _mixture().dataset(Plain(), (0, 3))
+        _mixture().batches(Plain(), base.Shard(0, 3))
     for field, value in (
         ('length', 0),
         ('batch_size', 0),
@@ -239,34 +246,15 @@ def test_mistakes_are_refused():
             dataclasses.replace(CONFIG, **{field: value})
 
 
-def test_the_config_survives_json_and_configdict():
+def test_the_config_is_unchanged_by_json_and_configdict():
     values = dataclasses.asdict(CONFIG)
-    there = ml_collections.ConfigDict(json.loads(json.dumps(values))).to_dict()
-    there['leave_out'] = tuple(there['leave_out'])
-    assert mixture.MixtureConfig(**there) == CONFIG
-
-
-def test_eval_batches_hold_every_window_once_in_order():
-    corpus = _corpus()
-    parts = {name: part for name, part in _parts(corpus).items() if name != 'bee'}
-    batches = list(mixture.eval_batches(corpus, parts, CONFIG, Plain()))
-    weight = np.concatenate([batch['weight'] for batch in batches])
-    total = sum(len(part) for part in parts.values())
-    assert weight.dtype == np.float32 and weight.tolist() == [1.0] * total + [0.0] * (-total % 16)
-    assert all(len(batch['bases']) == 16 for batch in batches)
-    bases = np.concatenate([batch['bases'] for batch in batches])[:total]
-    expected = np.concatenate(
-        [corpus[name].read(part.contig, part.start, LENGTH)[0] for name, part in parts.items()]
-    )
-    assert np.array_equal(bases, expected)
-    species = np.concatenate([batch['species'] for batch in batches])[:total]
-    assert species.tolist() == sum(
-        ([corpus.species.index(name)] * len(part) for name, part in parts.items()), []
-    )
+    restored = ml_collections.ConfigDict(json.loads(json.dumps(values))).to_dict()
+    restored['leave_out'] = tuple(restored['leave_out'])
+    assert mixture.MixtureConfig(**restored) == CONFIG
 
 
 def test_a_window_costs_microseconds():
-    """5 us for 512 bases is the aim, about 3 are seen; the bound allows for a busy machine."""
+    """The target is 5 us for 512 bases, about 3 are measured; the bound allows for a busy machine."""
     random = np.random.default_rng(0)
     members = [
         assemblies.Genome.from_arrays(

@@ -1,4 +1,4 @@
-"""Order as a function: permutations of any size, bits that depend on every part."""
+"""Permutations of any size, and random bits that depend on every part of their key."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ def test_permute_is_a_bijection_of_any_size(size):
 
 
 def test_every_epoch_and_seed_has_its_own_order():
-    place = np.arange(1001)
-    orders = [order.permute(place, 1001, seed, epoch) for seed in (0, 1) for epoch in (0, 1)]
+    index = np.arange(1001)
+    orders = [order.permute(index, 1001, seed, epoch) for seed in (0, 1) for epoch in (0, 1)]
     for i, one in enumerate(orders):
         for other in orders[i + 1 :]:
             assert (one == other).mean() < 0.01  # 1 / 1001 by chance
@@ -25,23 +25,23 @@ def test_every_epoch_and_seed_has_its_own_order():
 def test_sizes_and_keys_may_differ_by_element():
     size = np.array([5, 1000, 5, 1000])
     key = np.array([0, 0, 1, 1])
-    place = np.array([2, 2, 4, 999])
-    single = [order.permute(place[i : i + 1], int(size[i]), 3, int(key[i])) for i in range(4)]
-    assert np.array_equal(order.permute(place, size, 3, key), np.concatenate(single))
+    index = np.array([2, 2, 4, 999])
+    single = [order.permute(index[i : i + 1], int(size[i]), 3, int(key[i])) for i in range(4)]
+    assert np.array_equal(order.permute(index, size, 3, key), np.concatenate(single))
 
 
 @pytest.mark.parametrize('size', [3, 5, 12])
-def test_every_place_is_equally_likely(size):
+def test_every_position_is_equally_likely(size):
     epochs = 20_000
-    place = np.zeros(epochs, np.int64)
-    counts = np.bincount(order.permute(place, size, 1, np.arange(epochs)), minlength=size)
+    index = np.zeros(epochs, np.int64)
+    counts = np.bincount(order.permute(index, size, 1, np.arange(epochs)), minlength=size)
     expected = epochs / size
     assert (
         (counts - expected) ** 2 / expected
     ).sum() < 40  # chi squared, at most 11 degrees of freedom
 
 
-def test_neighbours_do_not_stay_together():
+def test_neighbours_are_separated():
     image = order.permute(np.arange(10_000), 10_000, 5)
     assert (np.abs(np.diff(image)) == 1).mean() < 0.002  # 2 / 10,000 by chance
 
@@ -53,7 +53,7 @@ def test_index_outside_is_refused():
         order.permute(np.array([-1]), 5, 0)
 
 
-def test_below_is_uniform_and_depends_on_every_part():
+def test_randint_is_uniform_and_depends_on_every_key():
     draws = counter_random.randint(7, 3, 2, np.arange(70_000))
     assert draws.min() == 0 and draws.max() == 6
     assert np.abs(np.bincount(draws) - 10_000).max() < 500

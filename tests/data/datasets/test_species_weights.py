@@ -1,4 +1,4 @@
-"""Species weights: exact counts at every prefix, and one clear error for each weight that cannot be meant."""
+"""Species weights: counts within one draw at every prefix, one error per invalid weight."""
 
 import numpy as np
 import pytest
@@ -7,23 +7,23 @@ from genojax import errors
 from genojax.data.datasets import species_weights
 
 SPECIES = ('human', 'mouse', 'zebrafish', 'fly', 'worm')
-MISSION = {'human': 0.3, 'mouse': 0.2, 'zebrafish': 0.15, '*': 0.35}
+SHARES = {'human': 0.3, 'mouse': 0.2, 'zebrafish': 0.15, '*': 0.35}
 
 
 def test_star_shares_its_weight_equally_or_by_bases():
-    equal = species_weights.resolve(MISSION, SPECIES)
+    equal = species_weights.resolve(SHARES, SPECIES)
     assert equal == pytest.approx(
         {'human': 0.3, 'mouse': 0.2, 'zebrafish': 0.15, 'fly': 0.175, 'worm': 0.175}
     )
     bases = dict(zip(SPECIES, (1, 1, 1, 100, 600), strict=True))
-    by_bases = species_weights.resolve(MISSION, SPECIES, rest='bases', bases=bases)
+    by_bases = species_weights.resolve(SHARES, SPECIES, rest='bases', bases=bases)
     assert by_bases['fly'] == pytest.approx(0.05) and by_bases['worm'] == pytest.approx(0.3)
     left = species_weights.resolve({'fly': 3, '*': 1}, SPECIES, leave_out=('human', 'mouse'))
     assert left == pytest.approx({'zebrafish': 1 / 8, 'fly': 6 / 8, 'worm': 1 / 8})
 
 
 @pytest.mark.parametrize(
-    ('given', 'leave_out', 'code', 'words'),
+    ('weights', 'leave_out', 'code', 'message'),
     [
         ({'human': 0, '*': 1}, (), 'MX01', "'human' is 0.*leave_out"),
         ({'human': -0.5, '*': 1}, (), 'MX02', "'human' is -0.5"),
@@ -38,9 +38,9 @@ def test_star_shares_its_weight_equally_or_by_bases():
         ({'human': 1, 'mouse': 1, 'fly': 2}, (), 'MX07', 'zebrafish, worm have no weight'),
     ],
 )
-def test_each_impossible_weight_has_its_error(given, leave_out, code, words):
-    with pytest.raises(errors.InputError, match=words) as caught:
-        species_weights.resolve(given, SPECIES, leave_out)
+def test_each_invalid_weight_has_its_error(weights, leave_out, code, message):
+    with pytest.raises(errors.InputError, match=message) as caught:
+        species_weights.resolve(weights, SPECIES, leave_out)
     assert caught.value.code == code and code in errors.EXPLANATIONS
 
 
@@ -72,7 +72,9 @@ def test_counts_are_within_5_of_10000_at_every_prefix(share):
     for s in np.argsort(-share)[:20].tolist():
         count = np.cumsum(draws == s)
         expected = share[s] * np.arange(1, len(draws) + 1)
-        drift = np.arange(1, len(draws) + 1) / 10_000  # a rounded quota is off by up to one a table
+        drift = (
+            np.arange(1, len(draws) + 1) / 10_000
+        )  # a rounded quota is off by up to one per table
         assert (np.abs(count - expected) <= 1 + drift).all()
         every = np.arange(10_000, len(draws) + 1, 10_000) - 1
         assert (np.abs(count - expected)[every] <= 5 * (every + 1) / 10_000).all()

@@ -1,3 +1,5 @@
+"""Baselines of a classifier: what they find, how they are tuned, folds without leaks."""
+
 import gzip
 import json
 
@@ -9,13 +11,13 @@ from genojax.tasks.classification import baselines
 
 
 def _planted(rng, rows, motif='TGACTCA', length=60):
-    """Random sequence; positives carry the motif somewhere, GC the same in both classes."""
+    """Random sequences; those of class 1 contain the motif. GC is equal in both classes."""
     labels = rng.permutation(np.arange(rows) % 2)
     codes = rng.integers(0, 4, (rows, length)).astype(np.uint8)
     planted = dna.encode(motif)
     for row in np.flatnonzero(labels):
-        where = rng.integers(0, length - len(planted))
-        codes[row, where : where + len(planted)] = planted
+        start = rng.integers(0, length - len(planted))
+        codes[row, start : start + len(planted)] = planted
     return codes, labels
 
 
@@ -26,14 +28,14 @@ def fitted():
 
 
 def test_kmer_models_find_a_motif_that_gc_cannot(fitted):
-    made, labels = fitted
-    area = {name: metrics.auroc(labels, baseline.scores) for name, baseline in made.items()}
+    baseline_of, labels = fitted
+    area = {name: metrics.auroc(labels, fit.scores) for name, fit in baseline_of.items()}
     assert set(area) == {'gc_only', 'kmer_logistic', 'kmer_svm', 'one_hot_logistic'}
     assert area['kmer_logistic'] > 0.75 and area['kmer_svm'] > 0.75
     assert area['gc_only'] < 0.62 and area['one_hot_logistic'] < 0.65
 
 
-def test_chosen_settings_are_the_best_tried_and_go_into_json(fitted):
+def test_chosen_settings_are_the_best_tried_and_are_json(fitted):
     for baseline in fitted[0].values():
         summary = json.loads(json.dumps(baseline.summary()))
         assert summary['cv_auroc'] == pytest.approx(max(t['auroc'] for t in summary['tried']))
@@ -42,7 +44,7 @@ def test_chosen_settings_are_the_best_tried_and_go_into_json(fitted):
         )
 
 
-def test_gc_direction_comes_from_the_training_part():
+def test_gc_direction_comes_from_the_training_rows():
     rng = np.random.default_rng(0)
     labels = np.arange(200) % 2
     codes = np.where(rng.random((200, 40)) < 0.4 + 0.2 * labels[:, None], 0, 2).astype(np.uint8)
@@ -59,7 +61,7 @@ def test_test_rows_change_nothing_but_their_own_scores():
     assert np.allclose(alone.scores, among.scores[:10])
 
 
-def test_folds_keep_groups_whole_and_classes_even():
+def test_folds_keep_groups_whole_and_classes_balanced():
     rng = np.random.default_rng(0)
     groups = np.concatenate([np.arange(400), rng.integers(400, 420, 200)])
     labels = rng.integers(0, 2, 600)
@@ -73,16 +75,16 @@ def test_folds_keep_groups_whole_and_classes_even():
     assert (folds != baselines.grouped_folds(labels, groups, 5, seed=2)).any()
 
 
-def test_ungrouped_copies_inflate_cross_validation_and_groups_stop_it():
-    """Rows written four times with random labels: only memory scores, and grouped folds leave none."""
+def test_copies_inflate_cross_validation_unless_they_are_grouped():
+    """Each row four times, with random labels: without grouped folds memorised rows score."""
     rng = np.random.default_rng(0)
     once = rng.integers(0, 4, (100, 50)).astype(np.uint8)
     codes, labels = np.tile(once, (4, 1)), np.tile(rng.integers(0, 2, 100), 4)
     groups = np.tile(np.arange(100), 4)
-    leaky = baselines.kmer_logistic(codes, labels, once)
-    honest = baselines.kmer_logistic(codes, labels, once, groups)
-    assert np.mean(leaky.cv_auroc) > 0.95
-    assert np.mean(honest.cv_auroc) < 0.7
+    ungrouped = baselines.kmer_logistic(codes, labels, once)
+    grouped = baselines.kmer_logistic(codes, labels, once, groups)
+    assert np.mean(ungrouped.cv_auroc) > 0.95
+    assert np.mean(grouped.cv_auroc) < 0.7
 
 
 def test_too_few_groups_are_refused():
@@ -91,7 +93,7 @@ def test_too_few_groups_are_refused():
         baselines.grouped_folds(labels, np.arange(40) % 3)
 
 
-def test_lengths_may_differ_except_where_position_is_meant():
+def test_lengths_may_differ_except_for_the_positional_baseline():
     codes, labels = _planted(np.random.default_rng(2), 120)
     ragged = [row[: 50 + index % 10] for index, row in enumerate(codes)]
     assert set(baselines.fit_all(ragged[:100], labels[:100], ragged[100:])) == {
@@ -112,8 +114,8 @@ def test_many_rows_get_a_linear_svm(monkeypatch):
 
 
 @pytest.mark.real
-def test_known_figures_on_human_core_promoters(real_data):
-    """shared/data/README: 5-fold 4-mer logistic 0.842, one-hot 0.799, GC alone 0.707; sequences share 30-mers in 74 rows."""
+def test_known_scores_on_human_core_promoters(real_data):
+    """README of the data: 5-fold 4-mer logistic 0.842, one-hot 0.799, GC alone 0.707."""
     path = real_data / 'promoters_dnabert_core' / 'prom_core_70bp.tsv.gz'
     with gzip.open(path, 'rt') as lines:
         rows = [line.split() for line in lines][1:]
@@ -121,8 +123,8 @@ def test_known_figures_on_human_core_promoters(real_data):
     labels = np.array([int(label) for _, label in rows])
     part = np.random.default_rng(0).permutation(len(labels))
     train, test = part[:2000], part[2000:]
-    made = baselines.fit_all(codes[train], labels[train], codes[test])
-    area = {name: metrics.auroc(labels[test], made[name].scores) for name in made}
+    fitted = baselines.fit_all(codes[train], labels[train], codes[test])
+    area = {name: metrics.auroc(labels[test], fit.scores) for name, fit in fitted.items()}
     assert area['gc_only'] == pytest.approx(0.707, abs=0.03)
     assert area['one_hot_logistic'] == pytest.approx(0.799, abs=0.03)
     assert area['kmer_logistic'] > 0.842 and area['kmer_svm'] > 0.842

@@ -1,4 +1,4 @@
-"""Held-out bits: a species that the genome table holds out whole is scored, and never drawn for training."""
+"""Bits per base of the test windows beside Markov models, also of species that nothing trained on."""
 
 import jax
 import numpy as np
@@ -7,11 +7,11 @@ import pytest
 from genojax import dna, experiment
 from genojax.cli import flags
 from genojax.data.store import ingest
-from genojax.tasks.masked_lm import evaluate as held_out
+from genojax.tasks.masked_lm import evaluate
 from genojax.train import runs
 
 
-def test_a_species_held_out_whole_is_scored_against_all_others_together(tmp_path):
+def test_a_test_species_is_scored_by_markov_models_of_all_training_species(tmp_path):
     folder = tmp_path / 'genomes'
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -27,13 +27,19 @@ def test_a_species_held_out_whole_is_scored_against_all_others_together(tmp_path
     (folder / 'genomes.tsv').write_text('\n'.join(lines) + '\n')
     ingest.ingest(folder, tmp_path / 'shards')
     values = flags.load('debug_cpu')
-    flags.override(values, 'data.shards', str(tmp_path / 'shards'))
-    run = runs.Run(experiment.from_config(values), tmp_path / 'run', jax.devices()[:1])
-    assert run.feed.mixture.shares == {'a': 0.5, 'b': 0.5}
-    found = held_out.score(run, run.start())
+    flags.override(values, 'tasks.masked_lm.data.shards', str(tmp_path / 'shards'))
+    run = runs.open_run(experiment.from_config(values), tmp_path / 'run', jax.devices()[:1])
+    task, datasets = run.tasks['masked_lm'], run.datasets['masked_lm']
+    assert datasets.mixture.shares == {'a': 0.5, 'b': 0.5}
+    result = task.evaluate(run.trained(run.start()), datasets)
     run.close()
-    assert list(found['species']) == found['held_out_whole'] == ['c']
-    assert found['not_scored'] == ['a', 'b']
-    # Composition of a and b together is uniform, whatever c is made of: two bits a base.
-    assert found['species']['c']['order0'][0] == pytest.approx(2.0, abs=0.01)
-    assert found['all']['n_bases'] == found['species']['c']['n_bases'] > 200
+    assert list(result['species']) == result['test_only'] == ['c']
+    assert result['not_scored'] == ['a', 'b']
+    # The composition of a and b together is uniform, whatever that of c is: two bits per base.
+    assert result['species']['c']['order0'][0] == pytest.approx(2.0, abs=0.01)
+    # Half of the windows of c are the validation split.
+    windows = len(datasets.test_windows['c'])
+    assert result['all']['n_windows'] <= windows
+    assert windows + len(datasets.validation_windows['c']) == 4_000 // 64 + 1
+    assert result['all']['n_bases'] == result['species']['c']['n_bases'] > 100
+    assert 'order 5' in evaluate.as_text(result)

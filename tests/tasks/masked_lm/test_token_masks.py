@@ -1,16 +1,15 @@
-"""One token is one mask: rates, shares, what is seen and what it costs in bits."""
+"""Masks over non-overlapping tokens: rates, shares, visible tokens and bits per base."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax.core import meta
 
-from genojax import dna, errors, genome, models
+from genojax import dna, genome, models
 from genojax.models import bert, coordinates
-from genojax.tasks.masked_lm import masking
-from genojax.tasks.masked_lm import objective as mlm
+from genojax.tasks.masked_lm import masking, objective
 from genojax.tokenizers import bpe, nonoverlapping
+from tests.tasks import variables
 from tests.tasks.masked_lm import test_masking
 from tests.tokenizers import files
 
@@ -44,15 +43,15 @@ def make(tokenizer, positions='learned', coordinate='tokens', **mask):
         tokenizer.vocab_size, **sizes, pad_id=tokenizer.special.pad, positions=positions,
         coordinate=coordinate, dropout=0.0, attention_dropout=0.0,
     )  # fmt: skip
-    config = mlm.MlmConfig(mask=masking.MaskConfig(**mask)), models.build(config)
-    return mlm.Mlm(*config, tokenizer, ('a', 'b'))
+    task_config = objective.MaskedLmConfig(mask=masking.MaskConfig(**mask))
+    task = task_config.build('masked_lm', models.build(config), tokenizer)
+    task._name_groups(('a', 'b'))
+    return task
 
 
-def hide(objective, batch, key=0, config=None):
-    config = config or objective.config.mask
+def hide(task, batch, key=0, config=None):
     key = jax.random.key(key) if isinstance(key, int) else key
-    found = jax.jit(objective.corrupt, static_argnums=2)(key, batch, config)
-    return masking.MaskedBatch(*map(np.asarray, found))
+    return test_masking.corrupt(task, batch, key, config)[0]
 
 
 def by_base(tokenizer, batch, row):
@@ -64,7 +63,7 @@ def by_base(tokenizer, batch, row):
     return at
 
 
-def test_a_hidden_token_is_one_mask_and_its_neighbours_stay(tokenizer):
+def test_a_hidden_token_is_one_mask_and_others_are_unchanged(tokenizer):
     batch = make_batch(tokenizer)
     hidden = hide(make(tokenizer, rate=0.3, random=0.0, keep=0.0), batch)
     target = hidden.target_BT
@@ -73,13 +72,13 @@ def test_a_hidden_token_is_one_mask_and_its_neighbours_stay(tokenizer):
     assert np.array_equal(hidden.tokens_BT[~target], batch['tokens'][~target])
     for row in range(len(target)):
         at = by_base(tokenizer, batch, row)
-        gone = (at >= 0) & target[row, np.maximum(at, 0)]
-        assert np.array_equal(hidden.action_BL[row] == masking.MaskAction.MASK, gone)
-        expected = np.where(gone, dna.UNKNOWN, batch['bases'][row])
+        masked = (at >= 0) & target[row, np.maximum(at, 0)]
+        assert np.array_equal(hidden.action_BL[row] == masking.MaskAction.MASK, masked)
+        expected = np.where(masked, dna.UNKNOWN, batch['bases'][row])
         assert np.array_equal(hidden.visible_BL[row], expected)
 
 
-def test_what_is_no_known_base_is_never_hidden(tokenizer):
+def test_tokens_without_known_bases_are_never_hidden(tokenizer):
     batch = make_batch(tokenizer)
     hidden = hide(make(tokenizer, rate=0.99), batch)
     spelled = tokenizer.maskable[batch['tokens']]
@@ -88,7 +87,7 @@ def test_what_is_no_known_base_is_never_hidden(tokenizer):
     assert not hidden.action_BL[batch['bases'] == dna.UNKNOWN].any()
 
 
-def test_shares_of_mask_random_and_keep_and_random_tokens_are_as_long(tokenizer):
+def test_shares_of_actions_and_random_tokens_of_the_same_length(tokenizer):
     batch = make_batch(tokenizer, rows=300)
     hidden = hide(make(tokenizer, rate=0.5, random=0.2, keep=0.1), batch)
     target, total = hidden.target_BT, hidden.target_BT.sum()
@@ -100,32 +99,34 @@ def test_shares_of_mask_random_and_keep_and_random_tokens_are_as_long(tokenizer)
     lengths = tokenizer.lengths
     assert np.array_equal(lengths[hidden.tokens_BT[other]], lengths[batch['tokens'][other]])
     assert tokenizer.maskable[hidden.tokens_BT[other]].all()
-    # A random token is the true one with 1 in as many as there are of its length.
+    # A random token is the true one with probability 1 / (number of tokens of its length).
     same = np.bincount(lengths[tokenizer.maskable])
     expected = (0.2 / 0.3 * (1 - 1 / same[lengths[batch['tokens'][other]]])).sum()
     assert abs(changed.sum() - expected) < 5 * np.sqrt(total * 0.2)
 
 
-def test_nothing_of_a_masked_or_replaced_token_is_left(tokenizer):
-    """Put other tokens of the same length in their places: what the model sees is the same."""
-    objective = make(tokenizer, rate=0.3, random=0.3, keep=0.2)
+def test_the_model_s_input_does_not_depend_on_hidden_tokens(tokenizer):
+    """With other tokens of the same length in their positions the model's input is the same."""
+    task = make(tokenizer, rate=0.3, random=0.3, keep=0.2)
     batch = make_batch(tokenizer)
-    hidden = hide(objective, batch, key=1)
+    hidden = hide(task, batch, key=1)
     secret = hidden.target_BT & (hidden.tokens_BT != batch['tokens'])
     assert secret.any()
     other, bases = batch['tokens'].copy(), batch['bases'].copy()
-    for row, place in np.argwhere(secret):
-        start, end = batch['spans'][row, place]
-        kin = np.flatnonzero(tokenizer.maskable & (tokenizer.lengths == end - start))
-        other[row, place] = kin[(np.searchsorted(kin, other[row, place]) + 1) % len(kin)]
-        bases[row, start:end] = dna.encode(tokenizer.texts[other[row, place]])
-    again = hide(objective, {**batch, 'tokens': other, 'bases': bases}, key=1)
+    for row, column in np.argwhere(secret):
+        start, end = batch['spans'][row, column]
+        same_size = np.flatnonzero(tokenizer.maskable & (tokenizer.lengths == end - start))
+        index = np.searchsorted(same_size, other[row, column]) + 1
+        other[row, column] = same_size[index % len(same_size)]
+        bases[row, start:end] = dna.encode(tokenizer.texts[other[row, column]])
+    again = hide(task, {**batch, 'tokens': other, 'bases': bases}, key=1)
     assert np.array_equal(again.action_BL, hidden.action_BL)
-    still = secret & (again.tokens_BT != other)  # a random token may happen to be the new truth
+    # A random token may equal the new true one.
+    still = secret & (again.tokens_BT != other)
     assert np.array_equal(again.tokens_BT[secret], hidden.tokens_BT[secret]) and still.any()
-    gone = np.isin(hidden.action_BL, (masking.MaskAction.MASK, masking.MaskAction.RANDOM))
-    assert (again.visible_BL[gone] == dna.UNKNOWN).all()
-    assert np.array_equal(again.visible_BL[~gone], hidden.visible_BL[~gone])
+    changed = np.isin(hidden.action_BL, (masking.MaskAction.MASK, masking.MaskAction.RANDOM))
+    assert (again.visible_BL[changed] == dna.UNKNOWN).all()
+    assert np.array_equal(again.visible_BL[~changed], hidden.visible_BL[~changed])
 
 
 def test_a_region_has_its_own_rate_by_the_token_s_middle_base():
@@ -133,60 +134,60 @@ def test_a_region_has_its_own_rate_by_the_token_s_middle_base():
     batch = make_batch(tokenizer, rows=400)
     batch['regions'] = np.zeros_like(batch['regions'])
     batch['regions'][:, 1::6] = int(genome.Region.EXON)  # the middle of every other token
-    objective = make(tokenizer, rate=0.4, region_rates={'exon': 0.05})
-    target = hide(objective, batch).target_BT[2:]
+    task = make(tokenizer, rate=0.4, region_rates={'exon': 0.05})
+    target = hide(task, batch).target_BT[2:]
     for first, rate in ((1, 0.05), (2, 0.4)):
         part = target[:, first:21:2]
         assert test_masking.within_binomial(part.sum(), part.size, rate)
 
 
 def test_the_same_key_draws_the_same_masks_and_another_key_others(tokenizer):
-    objective, batch = make(tokenizer, rate=0.2), make_batch(tokenizer)
-    one, two, other = (hide(objective, batch, seed).tokens_BT for seed in (3, 3, 4))
+    task, batch = make(tokenizer, rate=0.2), make_batch(tokenizer)
+    one, two, other = (hide(task, batch, seed).tokens_BT for seed in (3, 3, 4))
     assert np.array_equal(one, two) and not np.array_equal(one, other)
 
 
-def test_a_hidden_token_costs_its_code_length_spread_over_its_bases(tokenizer):
+def test_a_hidden_token_costs_its_code_length_divided_among_its_bases(tokenizer):
     batch = make_batch(tokenizer)
-    objective = make(tokenizer, rate=0.3)
-    hidden = hide(objective, batch, config=masking.all_masked(objective.config.mask))
+    task = make(tokenizer, rate=0.3)
+    hidden = hide(task, batch, config=masking.all_masked(task.config.mask))
     random = np.random.default_rng(1)
     shape = (*batch['tokens'].shape, tokenizer.vocab_size)
     logits = random.normal(size=shape).astype(np.float32)
-    bits = np.asarray(jax.jit(objective.masks.bits)(logits, batch, hidden))
+    bits = np.asarray(jax.jit(task.masks.bits)(logits, batch, hidden))
     p = np.exp(logits.astype(float)) * tokenizer.maskable
     p /= p.sum(-1, keepdims=True)
-    for row, place in np.argwhere(hidden.target_BT):
-        start, end = batch['spans'][row, place]
-        cost = -np.log2(p[row, place, batch['tokens'][row, place]])
+    for row, column in np.argwhere(hidden.target_BT):
+        start, end = batch['spans'][row, column]
+        cost = -np.log2(p[row, column, batch['tokens'][row, column]])
         assert bits[row, start:end] == pytest.approx(
             np.full(end - start, cost / (end - start)), rel=1e-4
         )
     assert not bits[np.asarray(hidden.action_BL) == 0].any()
 
 
-def test_a_uniform_model_of_six_mers_needs_two_bits_a_base():
-    """The 4 single nucleotides beside 4,096 6-mers cost it log2(4100 / 4096) / 6 = 0.0002 bits."""
+def test_a_uniform_model_of_six_mers_needs_two_bits_per_base():
+    """The 4 single nucleotides beside 4,096 6-mers add log2(4100 / 4096) / 6 = 0.0002 bits."""
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(6)
-    objective = make(tokenizer, rate=0.3)
+    task = make(tokenizer, rate=0.3)
     batch = make_batch(tokenizer)
-    hidden = hide(objective, batch, config=masking.all_masked(objective.config.mask))
+    hidden = hide(task, batch, config=masking.all_masked(task.config.mask))
     logits = jnp.zeros((*batch['tokens'].shape, tokenizer.vocab_size))
-    bits = np.asarray(jax.jit(objective.masks.bits)(logits, batch, hidden))
+    bits = np.asarray(jax.jit(task.masks.bits)(logits, batch, hidden))
     whole = np.zeros(bits.shape, bool)
     whole[2:] = hidden.action_BL[2:] > 0
     assert bits[whole] == pytest.approx(np.full(whole.sum(), np.log2(4100) / 6), rel=1e-5)
 
 
 def test_loss_is_the_mean_over_hidden_tokens_and_its_parts_add_up(tokenizer):
-    objective, batch = make(tokenizer, rate=0.3), make_batch(tokenizer)
+    task, batch = make(tokenizer, rate=0.3), make_batch(tokenizer)
     batch['left_out'] = np.where(np.arange(16) == 2, 5, 0).astype(np.int32)
     batch['weight'][-1] = 0.0
-    params = meta.unbox(jax.jit(objective.init)(jax.random.key(0), batch))['params']
-    loss, (_, states) = jax.jit(objective.loss, static_argnums=4)(
-        params, {}, batch, jax.random.key(1), False
+    params, extra = variables.init(task, batch)
+    loss, (_, states) = jax.jit(task.loss, static_argnums=4)(
+        params, extra, batch, jax.random.key(1), False
     )
-    target = hide(objective, batch, jax.random.split(jax.random.key(1))[0]).target_BT[:-1]
+    target = hide(task, batch, jax.random.split(jax.random.key(1))[0]).target_BT[:-1]
     assert float(states['loss'].count) == target.sum()
     assert float(loss) == pytest.approx(np.log(tokenizer.vocab_size), rel=0.05)
     species = states['loss/species']
@@ -194,33 +195,35 @@ def test_loss_is_the_mean_over_hidden_tokens_and_its_parts_add_up(tokenizer):
     assert species.count.tolist() == [target[::2].sum(), target[1::2].sum()]
     nowhere = sum(
         batch['regions'][row, (start + end - 1) // 2] == 0
-        for row, place in np.argwhere(target)
-        for start, end in [batch['spans'][row, place]]
+        for row, column in np.argwhere(target)
+        for start, end in [batch['spans'][row, column]]
     )
     assert states['loss/region'].count[-1] == nowhere
     left = states['left_out']
     assert (float(left.total), float(left.count)) == (5.0, 5.0 + batch['valid'][:-1].sum())
 
 
-def test_what_is_scored_is_what_was_hidden_under_masks_alone(tokenizer):
-    objective, batch = make(tokenizer, rate=0.3, random=0.5, keep=0.5), make_batch(tokenizer)
-    params = meta.unbox(jax.jit(objective.init)(jax.random.key(0), batch))['params']
-    bits, hidden = jax.jit(objective.score)(params, {}, batch, jax.random.key(2))
+def test_scored_bases_are_those_that_all_masked_hides(tokenizer):
+    task, batch = make(tokenizer, rate=0.3, random=0.5, keep=0.5), make_batch(tokenizer)
+    params, extra = variables.init(task, batch)
+    bits, hidden = jax.jit(task.score)(params, extra, batch, jax.random.key(2))
     bits, hidden = np.asarray(bits), np.asarray(hidden)
-    expected = hide(objective, batch, 2, masking.all_masked(objective.config.mask))
+    expected = hide(task, batch, 2, masking.all_masked(task.config.mask))
     assert np.array_equal(hidden, expected.action_BL == masking.MaskAction.MASK)
     assert (bits[hidden] > 0).all() and not bits[~hidden].any()
     assert (batch['bases'][hidden] < dna.UNKNOWN).all()
 
 
-def test_a_model_along_cpg_density_trains_on_k_mers_and_may_not_on_bpe(tmp_path):
+def test_a_cpg_coordinate_is_for_kmers_and_not_for_bpe(tmp_path):
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(3)
-    objective = make(tokenizer, 'alibi', 'cpg', rate=0.3)
+    task = make(tokenizer, 'alibi', 'cpg', rate=0.3)
     batch = make_batch(tokenizer)
-    params = meta.unbox(jax.jit(objective.init)(jax.random.key(0), batch))['params']
-    loss = jax.jit(objective.loss, static_argnums=4)(params, {}, batch, jax.random.key(1), False)[0]
+    params, extra = variables.init(task, batch)
+    loss = jax.jit(task.loss, static_argnums=4)(params, extra, batch, jax.random.key(1), False)[0]
     assert np.isfinite(float(loss))
     with pytest.raises(ValueError, match='needs the spans'):
-        coordinates.model_inputs(objective.model.config, tokenizer, jnp.asarray(batch['bases']))
-    with pytest.raises(errors.UsageError, match='how long a hidden BPE token is'):
-        make(bpe.BpeTokenizer(files.write(tmp_path / 'a.json')), 'alibi', 'cpg')
+        coordinates.model_inputs(task.model.config, tokenizer, jnp.asarray(batch['bases']))
+    bpe_task = make(bpe.BpeTokenizer(files.write(tmp_path / 'a.json')), 'alibi', 'cpg')
+    assert not task.misfits()
+    (line,) = bpe_task.misfits()
+    assert 'the length of a hidden BPE token' in line

@@ -1,4 +1,4 @@
-"""Batches of tokenizers that cut: rows of one width, what has no room counted, and windows read many at a time."""
+"""Batches of windows: bases of the right strand, padding, and tokens that do not fit in a row."""
 
 import dataclasses
 
@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from genojax import dna
-from genojax.data.datasets import labels, mixture
-from genojax.data.formats import labelled_table
+from genojax.data.datasets import window_batches
 from genojax.data.genomes import assemblies
 from genojax.tokenizers import kmer, nonoverlapping
 from tests.data.datasets import test_mixture
 
+LENGTH = test_mixture.LENGTH
 
-def _corpus(share):
+
+def _with_unknown_bases(share):
     """The mixture test's genomes with a share of unknown bases."""
     random, members = np.random.default_rng(7), []
     for member in test_mixture._corpus():
@@ -27,9 +28,9 @@ def _corpus(share):
 
 
 @pytest.mark.parametrize('share', [0.0, 0.03])
-def test_no_base_is_lost_unseen(share):
-    """What a row covers and what it leaves out are together what it would hold with one token a base."""
-    corpus = _corpus(share)
+def test_bases_that_do_not_fit_in_a_row_are_counted(share):
+    """Covered and left-out bases of a row add up to its bases with one token per base."""
+    corpus = _with_unknown_bases(share)
     mix = test_mixture._mixture(corpus=corpus)
     tokenizer, plain = nonoverlapping.NonOverlappingKmerTokenizer(6), kmer.KmerTokenizer(1)
     left_out = 0
@@ -42,36 +43,46 @@ def test_no_base_is_lost_unseen(share):
             assert (cut['bases'][row, covered:] == dna.UNKNOWN).all()
             alone = tokenizer.encode(whole['bases'][row, : whole['valid'][row]], special=True)
             room = cut['tokens'].shape[1]
-            kept = cut['tokens'][row][: min(room, len(alone))]
-            assert np.array_equal(kept, alone[:room])
+            tokens = cut['tokens'][row][: min(room, len(alone))]
+            assert np.array_equal(tokens, alone[:room])
             assert cut['spans'][row, :, 1].max() == covered
     assert (left_out > 0) == (share > 0)
     shapes = {name: array.dtype.name for name, array in cut.items()}
     assert shapes['spans'] == shapes['left_out'] == shapes['valid'] == shapes['tokens'] == 'int32'
 
 
-def test_tokenizers_that_overlap_cover_everything_and_say_nothing_of_spans():
+def test_overlapping_tokenizers_cover_all_bases_and_add_no_spans():
     codes = np.zeros((3, 20), np.uint8)
     entries = kmer.KmerTokenizer(3).batch_entries(codes, np.array([20, 20, 7]))
     assert entries.keys() == {'tokens', 'valid'}
     assert entries['valid'].tolist() == [20, 20, 7]
 
 
-def test_labelled_rows_are_cut_and_counted_the_same_way(tmp_path):
-    rows = [f'{"ACGTAC" * 4}\t{i % 2}' for i in range(9)] + [f'{"ACNNNNNNNNNNNNNN"}\t1']
-    path = tmp_path / 'rows.tsv'
-    path.write_text('\n'.join(['sequence\tlabel', *rows]))
-    table = labelled_table.read(path)
-    codes, valid = table.padded()
-    tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(6)
-    batch = labels._batch(codes, valid, table.labels, np.ones(10, np.float32), tokenizer)
-    assert batch['tokens'].shape == (10, 5)
-    assert batch['left_out'].tolist() == [0] * 9 + [12]
-    assert batch['valid'].tolist() == [24] * 9 + [4]
+def test_in_order_every_window_is_read_once():
+    corpus = test_mixture._corpus()
+    parts = {name: part for name, part in test_mixture._parts(corpus).items() if name != 'bee'}
+    batches = list(
+        window_batches.in_order(
+            corpus, parts, LENGTH, batch_size=16, tokenizer=test_mixture.Plain()
+        )
+    )
+    weight = np.concatenate([batch['weight'] for batch in batches])
+    total = sum(len(part) for part in parts.values())
+    assert weight.dtype == np.float32 and weight.tolist() == [1.0] * total + [0.0] * (-total % 16)
+    assert all(len(batch['bases']) == 16 for batch in batches)
+    bases = np.concatenate([batch['bases'] for batch in batches])[:total]
+    expected = np.concatenate(
+        [corpus[name].read(part.contig, part.start, LENGTH)[0] for name, part in parts.items()]
+    )
+    assert np.array_equal(bases, expected)
+    species = np.concatenate([batch['species'] for batch in batches])[:total]
+    assert species.tolist() == sum(
+        ([corpus.species.index(name)] * len(part) for name, part in parts.items()), []
+    )
 
 
-def test_windows_of_many_species_are_each_species_own():
-    """Over origins, on short contigs and anywhere else; a window that is nowhere is an error."""
+def test_windows_of_several_species_are_read_from_their_own_genomes():
+    """Across origins, on short contigs and elsewhere; a window outside its contig is an error."""
     corpus = test_mixture._corpus()
     random = np.random.default_rng(1)
     species = random.integers(0, 4, 200)
@@ -95,38 +106,38 @@ def test_windows_of_many_species_are_each_species_own():
         short += sizes[row] < 50
     assert wrapped and short
     for wrong in ({'contig': 2}, {'contig': -1}, {'start': -1}, {'start': 1_960}):
-        where = {'species': 0, 'contig': 0, 'start': 0} | wrong
+        origin = {'species': 0, 'contig': 0, 'start': 0} | wrong
         with pytest.raises(IndexError):
-            arrays = [np.array([where[name]]) for name in ('species', 'contig', 'start')]
+            arrays = [np.array([origin[name]]) for name in ('species', 'contig', 'start')]
             corpus.read_into(bases[:1], regions[:1], *arrays)
 
 
-def test_long_windows_are_assembled_piece_by_piece_and_are_the_same(monkeypatch):
+def test_long_windows_are_the_same_assembled_in_pieces(monkeypatch):
     mix = test_mixture._mixture(seed=2)
     tokenizer = kmer.KmerTokenizer(3)
     whole = mix.batch(5, tokenizer)
     for bases in (1, 120):
-        monkeypatch.setattr(mixture, '_PIECE', bases)
+        monkeypatch.setattr(window_batches, '_PIECE_BASES', bases)
         np.testing.assert_equal(mix.batch(5, tokenizer), whole)
-    # Draws are made for many steps at once; which step asks first does not matter.
+    # Windows of many steps are drawn at once, in any order of the steps.
     again = test_mixture._mixture(seed=2)
     for step in (900, 5, 63, 64, 5):
         np.testing.assert_equal(again.batch(step, tokenizer), mix.batch(step, tokenizer))
 
 
 @pytest.mark.parametrize('length', [1, 7, 8, 50, 512])
-def test_the_other_strand_of_any_length_is_the_bases_opposite_read_backwards(length):
-    """Rows of eights are turned eight bases at a time."""
+def test_the_reverse_strand_is_the_reverse_complement_for_any_length(length):
+    """Lengths that divide by 8 are reversed eight bases at a time."""
     random = np.random.default_rng(length)
     codes = random.integers(0, 5, (6, length)).astype(np.uint8)
     regions = random.integers(0, 64, (6, length)).astype(np.uint8)
-    bases, labels_of_bases = codes.copy(), regions.copy()
+    bases, bits = codes.copy(), regions.copy()
     valid = np.array([length, length, length, 0, (length + 1) // 2, length])
     flip = np.array([True, False, True, True, True, False])
-    mixture._turn(bases, labels_of_bases, valid, flip)
-    for row, (n, turned) in enumerate(zip(valid, flip, strict=True)):
+    window_batches.pad_and_flip(bases, bits, valid, flip)
+    for row, (n, flipped) in enumerate(zip(valid, flip, strict=True)):
         text = dna.decode(codes[row, :n])
-        expected = dna.reverse_complement_text(text) if turned else text
+        expected = dna.reverse_complement_text(text) if flipped else text
         assert dna.decode(bases[row]) == expected + 'N' * (length - n)
-        there = regions[row, :n][::-1] if turned else regions[row, :n]
-        assert labels_of_bases[row].tolist() == [*there, *[0] * (length - n)]
+        expected_bits = regions[row, :n][::-1] if flipped else regions[row, :n]
+        assert bits[row].tolist() == [*expected_bits, *[0] * (length - n)]

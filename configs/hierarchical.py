@@ -5,7 +5,7 @@ Six blocks inside chunks, two across the 64 summaries, two inside chunks after t
 Hardware: written for 256 TPU v5e: a row's chunks are split over 8 chips, 32 rows a step. Not run at full length here: hours
 and number to expect unknown. `experiments/benchmarks/long_context.py` takes a narrow one through a real megabase on a CPU.
 
-genojax train --config=hierarchical_1mb --config.tasks.masked_lm.data.shards=DIR --workdir=runs/hierarchical_1mb
+genojax train --config=hierarchical --config.tasks.masked_lm.data.shards=DIR --workdir=runs/hierarchical
 """
 
 import ml_collections

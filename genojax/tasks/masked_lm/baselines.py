@@ -1,17 +1,19 @@
-"""Markov models of DNA: the entropy a language model has to beat, in bits per base.
+"""Markov models of DNA as baselines of a language model, in bits per base.
 
-`fit` counts the bases that follow every context of up to `order` bases in training windows and smooths each order
-with the one below it:
+`fit` counts the bases that follow every context of up to `order` bases in training windows, and
+smooths each order with the one below it:
 
-    p_j(base | context) = (count(context, base) + a_j * p_{j-1}(base | shorter context)) / (count(context) + a_j)
+    p_j(base | context) = (count(context, base) + a_j * p_{j-1}(base | shorter context))
+                          / (count(context) + a_j)
 
-with p_{-1} = 1/4 (interpolation with a Dirichlet prior; MacKay & Peto 1995). Every strength a_j is chosen to minimise
-the bits per base of training windows left out, in contiguous blocks because neighbouring windows may overlap. With few
-data a_j grows and order 5 turns into order 4; it does not overfit its way to a bad baseline.
+with p_{-1} = 1/4 (interpolation with a Dirichlet prior; MacKay & Peto 1995). Every strength a_j is
+the one with the fewest bits per base on training windows left out of the fit, in contiguous folds
+because neighbouring windows may overlap. With few data a_j grows, and order 5 falls back to order 4
+instead of overfitting.
 
-What the comparison means: order 0 is the composition alone. Order k reads the k bases to the left, on the strand as
-given, also those that are hidden from a masked language model, which in turn sees the right side. Both are scored on
-exactly the same bases, those of `mask`.
+Order 0 is the base composition. Order k reads the k bases to the left on the stored strand,
+including those hidden from a masked language model, which in turn reads the bases to the right.
+Both are scored on the same bases, those of `mask_BL`.
 """
 
 import dataclasses
@@ -27,14 +29,23 @@ STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 1e5)
 
 
 @dataclasses.dataclass(frozen=True)
-class Markov:
-    """A fitted model; `probabilities[j]` is [4**j, 4], each row a context of j bases, first base most significant."""
+class MarkovModel:
+    """A fitted model.
+
+    Attributes:
+        order: longest context in bases.
+        probabilities: for each order j [4**j, 4]; a row's number is its context in base 4, first
+            base most significant.
+        strengths: a_j, in bases.
+        cross_validated_bits: bits per base of training windows left out of the fit.
+        bases: training bases counted; those in two windows count twice.
+    """
 
     order: int
     probabilities: tuple[np.ndarray, ...]
-    strengths: tuple[float, ...]  # a_j, in bases
-    left_out_bits: float  # bits per base of training windows left out of the fit
-    bases: int  # training bases counted, overlaps counted again
+    strengths: tuple[float, ...]
+    cross_validated_bits: float
+    bases: int
 
 
 def fit(
@@ -43,12 +54,13 @@ def fit(
     *,
     order: int = 5,
     strengths: tuple[float, ...] = STRENGTHS,
-) -> Markov:
+) -> MarkovModel:
     """A model of one species from its training windows.
 
     Args:
         codes_BL: base codes; unknown bases and padding are 4 and belong to no context.
-        valid_B: number of real bases of each window; None if every base is real.
+        valid_B: number of real bases per window; None if every base is real.
+
     Raises:
         ValueError: no known base to count, or a base code above 4.
     """
@@ -58,35 +70,42 @@ def fit(
     if not counts[0].sum():
         raise ValueError('the training windows hold no known base')
     probabilities, chosen = [], []
-    below_all = np.full((1, 4), 0.25)
-    below_left = np.full(
-        (_FOLDS, 1, 4), 0.25
-    )  # [F, 4**j, 4]: the order below, fitted without fold F
+    below_C4 = np.full((1, 4), 0.25)
+    below_FC4 = np.full((_FOLDS, 1, 4), 0.25)  # the order below, fitted without fold F
     for counts_FC4 in counts:
-        rest_FC4 = counts_FC4.sum(0) - counts_FC4
-        best = None
-        for strength in strengths:
-            left_FC4 = _smooth(rest_FC4, below_left, strength)
-            loss = -(counts_FC4 * np.log2(left_FC4)).sum()
-            if best is None or loss < best[0]:
-                best = loss, strength, left_FC4
-        loss, strength, left_FC4 = best
+        loss, strength, left_out_FC4 = _best_strength(counts_FC4, below_FC4, strengths)
         chosen.append(strength)
-        probabilities.append(_smooth(counts_FC4.sum(0), below_all, strength))
+        probabilities.append(_smooth(counts_FC4.sum(0), below_C4, strength))
         # A context one base longer ends in this one: its index modulo 4**j.
-        below_all = np.tile(probabilities[-1], (4, 1))
-        below_left = np.tile(left_FC4, (1, 4, 1))
-        left_out = loss / max(counts_FC4.sum(), 1)
-    return Markov(order, tuple(probabilities), tuple(chosen), float(left_out), int(counts[0].sum()))
+        below_C4 = np.tile(probabilities[-1], (4, 1))
+        below_FC4 = np.tile(left_out_FC4, (1, 4, 1))
+        left_out_bits = loss / max(counts_FC4.sum(), 1)
+    bases = int(counts[0].sum())
+    return MarkovModel(order, tuple(probabilities), tuple(chosen), float(left_out_bits), bases)
 
 
-def bits(model: Markov, codes_BL: np.ndarray, mask_BL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Per window: the sum of -log2 p over the bases in `mask_BL`, and how many they are.
+def _best_strength(counts_FC4, below_FC4, strengths) -> tuple[float, float, np.ndarray]:
+    """Bits of the folds left out, the strength with the fewest, and its probabilities [F, C, 4]."""
+    rest_FC4 = counts_FC4.sum(0) - counts_FC4
+    best = None
+    for strength in strengths:
+        left_out_FC4 = _smooth(rest_FC4, below_FC4, strength)
+        loss = -(counts_FC4 * np.log2(left_out_FC4)).sum()
+        if best is None or loss < best[0]:
+            best = loss, strength, left_out_FC4
+    return best
 
-    A base with fewer than `order` known bases to its left in the window is scored with as many as there are.
+
+def bits(
+    model: MarkovModel, codes_BL: np.ndarray, mask_BL: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Per window: the sum of -log2 p over the bases in `mask_BL`, and the number of these bases.
+
+    A base with fewer than `order` known bases to its left in the window is scored with those there
+    are.
 
     Raises:
-        ValueError: `mask_BL` names an unknown base or padding: it has no truth to be scored against.
+        ValueError: the shapes differ, or `mask_BL` selects an unknown base or padding.
     """
     codes_BL, mask_BL = np.asarray(codes_BL, np.uint8), np.asarray(mask_BL)
     if mask_BL.dtype != bool or mask_BL.shape != codes_BL.shape or codes_BL.ndim != 2:
@@ -106,7 +125,7 @@ def bits(model: Markov, codes_BL: np.ndarray, mask_BL: np.ndarray) -> tuple[np.n
 
 
 def interval(bits_B: np.ndarray, bases_B: np.ndarray, n: int = 1000, seed: int = 0, **options):
-    """Bits per base with its bootstrap interval over windows, from what `bits` returned."""
+    """Bits per base with its bootstrap interval over windows, from the results of `bits`."""
     return metrics.ratio_interval(bits_B, bases_B, n, seed, **options)
 
 
@@ -127,7 +146,7 @@ def _padded(codes_BL: np.ndarray, valid_B: np.ndarray | None) -> np.ndarray:
 
 
 def _counts(codes_BL: np.ndarray, order: int) -> list[np.ndarray]:
-    """For each order j the counts [F, 4**j, 4] of base after context, by contiguous fold of windows."""
+    """For each order j the counts [F, 4**j, 4] of base after context, by contiguous fold."""
     windows, length = codes_BL.shape
     counts = [np.zeros((_FOLDS, 4 ** (j + 1)), np.int64) for j in range(order + 1)]
     rows = max(1, _BLOCK_BASES // max(length, 1))

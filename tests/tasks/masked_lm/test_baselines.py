@@ -1,8 +1,10 @@
+"""Markov models: entropy rates, smoothing, and the context that is read."""
+
 import numpy as np
 import pytest
 
 from genojax import dna
-from genojax.tasks.masked_lm import markov
+from genojax.tasks.masked_lm import baselines
 
 
 def _chain(rng, table, windows, length):
@@ -23,13 +25,13 @@ def chain():
 
 
 def test_bits_reach_the_entropy_rate_of_the_chain(chain):
-    table, train, held_out = chain
+    table, train, test = chain
     stationary = np.linalg.matrix_power(table, 200)[0]
     rate = -(stationary[:, None] * table * np.log2(table)).sum()
     composition = -(stationary * np.log2(stationary)).sum()
-    mask = np.ones(held_out.shape, bool)
-    order0 = markov.interval(*markov.bits(markov.fit(train, order=0), held_out, mask))
-    order5 = markov.interval(*markov.bits(markov.fit(train, order=5), held_out, mask))
+    mask = np.ones(test.shape, bool)
+    order0 = baselines.interval(*baselines.bits(baselines.fit(train, order=0), test, mask))
+    order5 = baselines.interval(*baselines.bits(baselines.fit(train, order=5), test, mask))
     assert order0.value == pytest.approx(composition, abs=0.01)
     assert order5.low < rate + 0.02 and order5.value == pytest.approx(rate, abs=0.02)
     assert order5.high < order0.low
@@ -37,7 +39,7 @@ def test_bits_reach_the_entropy_rate_of_the_chain(chain):
 
 def test_every_context_has_probabilities_that_sum_to_one(chain):
     _, train, _ = chain
-    model = markov.fit(train[:3])
+    model = baselines.fit(train[:3])
     for order, table in enumerate(model.probabilities):
         assert table.shape == (4**order, 4)
         assert np.allclose(table.sum(1), 1) and (table > 0).all()
@@ -45,67 +47,65 @@ def test_every_context_has_probabilities_that_sum_to_one(chain):
 
 def test_order_0_without_smoothing_is_the_composition_entropy(chain):
     _, train, _ = chain
-    model = markov.fit(train, order=0, strengths=(1e-9,))
+    model = baselines.fit(train, order=0, strengths=(1e-9,))
     share = np.bincount(train.ravel(), minlength=4) / train.size
-    total, count = markov.bits(model, train, np.ones(train.shape, bool))
+    total, count = baselines.bits(model, train, np.ones(train.shape, bool))
     assert total.sum() / count.sum() == pytest.approx(-(share * np.log2(share)).sum(), abs=1e-9)
 
 
 def test_little_data_does_not_make_order_5_worse_than_order_0():
-    """Noise has nothing to learn: tuned smoothing must fall back to the composition, not to memory."""
+    """On independent bases tuned smoothing must fall back to the composition."""
     rng = np.random.default_rng(0)
-    train, held_out = (
-        rng.choice(4, (20, 128), p=[0.4, 0.1, 0.1, 0.4]).astype(np.uint8) for _ in 'ab'
-    )
-    mask = np.ones(held_out.shape, bool)
+    train, test = (rng.choice(4, (20, 128), p=[0.4, 0.1, 0.1, 0.4]).astype(np.uint8) for _ in 'ab')
+    mask = np.ones(test.shape, bool)
     per_base = []
     for order in (0, 5):
-        total, count = markov.bits(markov.fit(train, order=order), held_out, mask)
+        total, count = baselines.bits(baselines.fit(train, order=order), test, mask)
         per_base.append(total.sum() / count.sum())
     assert per_base[1] < per_base[0] + 0.02
 
 
 def test_only_the_mask_is_scored_and_only_left_context_is_read(chain):
-    _, train, held_out = chain
-    model = markov.fit(train)
-    mask = np.zeros(held_out.shape, bool)
+    _, train, test = chain
+    model = baselines.fit(train)
+    mask = np.zeros(test.shape, bool)
     mask[:, 100] = True
-    total, count = markov.bits(model, held_out, mask)
+    total, count = baselines.bits(model, test, mask)
     assert (count == 1).all()
-    changed = held_out.copy()
+    changed = test.copy()
     changed[:, 101:] = 3 - changed[:, 101:]
     changed[:, :95] = 3 - changed[:, :95]
-    assert (markov.bits(model, changed, mask)[0] == total).all()
+    assert (baselines.bits(model, changed, mask)[0] == total).all()
     changed[:, 95] = 3 - changed[:, 95]
-    assert (markov.bits(model, changed, mask)[0] != total).any()
-    context = dna.kmer_indices(held_out[:, 95:100], 5)[:, 0]
-    expected = -np.log2(model.probabilities[5][context, held_out[:, 100]])
+    assert (baselines.bits(model, changed, mask)[0] != total).any()
+    context = dna.kmer_indices(test[:, 95:100], 5)[:, 0]
+    expected = -np.log2(model.probabilities[5][context, test[:, 100]])
     assert np.allclose(total, expected, rtol=1e-12)
 
 
 def test_an_unknown_base_cuts_the_context(chain):
     _, train, _ = chain
-    model = markov.fit(train)
+    model = baselines.fit(train)
     codes = np.array([[0, 1, 4, 2, 3]], np.uint8)
     mask = np.array([[False, False, False, True, True]])
-    total, _ = markov.bits(model, codes, mask)
+    total, _ = baselines.bits(model, codes, mask)
     expected = -np.log2(model.probabilities[0][0, 2]) - np.log2(model.probabilities[1][2, 3])
     assert total[0] == pytest.approx(expected)
 
 
 def test_unknown_bases_cannot_be_scored(chain):
-    model = markov.fit(chain[1])
+    model = baselines.fit(chain[1])
     with pytest.raises(ValueError, match='1 of the 2 bases to score are unknown'):
-        markov.bits(model, np.array([[0, 4]], np.uint8), np.ones((1, 2), bool))
+        baselines.bits(model, np.array([[0, 4]], np.uint8), np.ones((1, 2), bool))
     with pytest.raises(ValueError, match='no known base'):
-        markov.fit(np.full((5, 10), 4, np.uint8))
+        baselines.fit(np.full((5, 10), 4, np.uint8))
 
 
 def test_padding_is_not_counted(chain):
     _, train, _ = chain
     padded = np.concatenate([train, np.zeros_like(train)], 1)
     valid = np.full(len(train), train.shape[1])
-    assert markov.fit(padded, valid).bases == markov.fit(train).bases
-    first, second = markov.fit(padded, valid), markov.fit(train)
+    assert baselines.fit(padded, valid).bases == baselines.fit(train).bases
+    first, second = baselines.fit(padded, valid), baselines.fit(train)
     for a, b in zip(first.probabilities, second.probabilities, strict=True):
         assert (a == b).all()
