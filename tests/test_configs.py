@@ -178,9 +178,7 @@ def test_every_pattern_and_kind_of_position_means_the_reference(pattern, places)
             'regions': np.zeros_like(bases),
             'species': np.zeros(2, np.int32),
         }
-        state = experiments.init_state(
-            experiment, built, jax.random.key(0), {'masked_lm': batch}
-        )
+        state = experiments.init_state(experiment, built, jax.random.key(0), {'masked_lm': batch})
         loss = jax.jit(built['masked_lm'].loss)(state.params, {}, batch, jax.random.key(1))[0]
         losses.append(float(loss))
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)

@@ -11,7 +11,6 @@ from genojax import experiment as experiments
 from genojax.cli import flags, main
 from genojax.pipeline import demo
 
-
 RESULTS = ('pretrain/evaluation/masked_lm.test.json', 'evaluation/promoters.test.json')
 
 

@@ -41,7 +41,9 @@ def column(folder: pathlib.Path) -> dict[str, str]:
     ceiling = task['ceiling']
     figures['known ceiling'] = interval(ceiling['auroc']) if ceiling else 'not known'
     figures['training and test rows'] = f'{task["n_train"]:,} and {task["n_test"]:,}'
-    figures['rows removed because they occur in the genomes'] = str(len(task['audit']['removed']['removed']))
+    figures['rows removed because they occur in the genomes'] = str(
+        len(task['audit']['removed']['removed'])
+    )
     figures['seconds, all stages'] = f'{sum(record["seconds"].values()):.0f}'
     figures['report, MB'] = f'{(folder / "report.html").stat().st_size / 1e6:.2f}'
     return figures

@@ -36,7 +36,7 @@ def test_check_drafts_a_table(folder, capsys):
     assert drafted == HEADER + 'a\ta.fa\t*\t\tno\tno\n'
 
 
-def test_check_goes_through_all_files_before_it_fails(folder, capsys):
+def test_check_reports_on_all_files_before_it_fails(folder, capsys):
     (folder / 'bad.fa').write_text('>a\nAC GT\n')
     (folder / 'bad.bed').write_text('c\t5\t1\n')
     paths = [str(folder / name) for name in ('bad.fa', 'bad.bed', 'a.fa')]
@@ -47,12 +47,12 @@ def test_check_goes_through_all_files_before_it_fails(folder, capsys):
 
 
 @pytest.mark.parametrize('more', [['--json', 'x.json'], ['--draft-table']])
-def test_check_refuses_what_cannot_be_meant(folder, more):
+def test_check_refuses_invalid_options(folder, more):
     with pytest.raises(errors.UsageError):
         check.run([str(folder / 'a.fa'), *more])
 
 
-def test_ingest_says_what_it_did(folder, tmp_path, capsys):
+def test_ingest_prints_a_summary(folder, tmp_path, capsys):
     for status in ('written', 'up to date'):
         ingest.run([str(folder), '--out', str(tmp_path / 'out')])
         assert f'{status}; 1 species, 9 bases' in capsys.readouterr().out

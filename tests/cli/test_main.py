@@ -1,4 +1,4 @@
-"""The door: help is quick, errors are one line with an exit code, and every verb explains itself."""
+"""The command line: help is quick, errors are one line with an exit code, every verb has help."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ def genojax(*arguments, **options):
     )
 
 
-def fails(capsys, *arguments):
+def fails(capsys, *arguments.split()):
     with pytest.raises(SystemExit) as stop:
         main.main(list(arguments))
     return stop.value.code, capsys.readouterr().err
@@ -43,7 +43,7 @@ def test_help_does_not_import_anything_heavy():
 
 
 @pytest.mark.parametrize('verb', main.VERBS)
-def test_every_verb_explains_itself(verb, capsys):
+def test_every_verb_has_help(verb, capsys):
     try:
         main.main([verb, '--help'])
     except SystemExit as stop:
@@ -54,20 +54,25 @@ def test_every_verb_explains_itself(verb, capsys):
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [
-        (['trian'], "no verb 'trian'"),
-        (['train'], '--config=NAME_OR_FILE is missing'),
-        (['train', '--config=nonsense'], 'neither a file nor one of the named configs'),
-        (['train', '--config=absent.py'], 'no such file'),
-        (['train', '--config=debug_cpu', '--wrkdir=x'], 'no flag --wrkdir; did you mean --workdir?'),
-        (['train', '--config=debug_cpu'], '--workdir=DIR is missing'),
-        (['train', 'debug_cpu'], "'debug_cpu' is not a flag"),
-        (['train', '--config=debug_cpu', '--workdir'], '--workdir has no value'),
-        (['train', '--config=debug_cpu', '--config.steps.x=1', '--workdir=x'], "'steps' has no fields"),
-        (['demo', '--genomes=absent_folder'], '--genomes=absent_folder: no such file'),
-        (['explain', 'GX-FA99'], "no error code 'GX-FA99'"),
+        ('trian', "no verb 'trian'; did you mean 'train'?"),
+        ('train', 'required: --workdir, --config'),
+        ('train --config=nonsense --workdir=x', 'neither a file nor one of the named configs'),
+        ('train --config=dnabret --workdir=x', "(did you mean 'dnabert'?)"),
+        ('train --config=dnabert:k9 --workdir=x', "no variant 'k9'; dnabert is one of k6, k5"),
+        ('train --config=absent.py --workdir=x', 'no such file'),
+        ('train --config=debug_cpu --wrkdir=x', 'no flag --wrkdir; did you mean --workdir?'),
+        ('train --config=debug_cpu', 'required: --workdir'),
+        ('train debug_cpu --config=debug_cpu --workdir=x', 'no argument debug_cpu'),
+        ('train --config=debug_cpu --workdir', '--workdir: expected one argument'),
+        ('train --config=debug_cpu --workdir=x --config.steps', '--config.steps has no value'),
+        ('train --config=debug_cpu --config.steps.x=1 --workdir=x', "'steps' has no fields"),
+        ('demo --genomes=absent_folder', '--genomes=absent_folder: no such file'),
+        ('demo --gnomes=x', 'no flag --gnomes; did you mean --genomes?'),
+        ('explain GX-FA99', "no error code 'GX-FA99'"),
+        ('evaluate', 'required: workdir'),
     ],
-)  # fmt: skip
-def test_a_command_that_cannot_be_meant_is_one_line_and_exit_code_2(arguments, words, capsys):
+)
+def test_an_invalid_command_is_one_line_and_exit_code_2(arguments, words, capsys):
     code, text = fails(capsys, *arguments)
     assert code == errors.UsageError.exit_code
     assert words in text
@@ -76,18 +81,16 @@ def test_a_command_that_cannot_be_meant_is_one_line_and_exit_code_2(arguments, w
 
 
 def test_a_config_with_mistakes_lists_them_all(capsys, tmp_path):
-    code, text = fails(
-        capsys, 'train', '--config=debug_cpu', '--config.stesp=1', '--config.seed=x', f'--workdir={tmp_path}'
-    )  # fmt: skip
+    mistakes = ('--config.stesp=1', '--config.seed=x')
+    code, text = fails(capsys, 'train', '--config=debug_cpu', *mistakes, f'--workdir={tmp_path}')
     assert code == 2
     assert 'stesp: no such field' in text
     assert "seed: 'x' is not an integer" in text
 
 
 def test_missing_shards_are_damage_with_a_code_that_explain_knows(capsys, tmp_path):
-    code, text = fails(
-        capsys, 'train', '--config=debug_cpu', f'--config.data.shards={tmp_path}', f'--workdir={tmp_path}/w'
-    )  # fmt: skip
+    shards = f'--config.tasks.masked_lm.data.shards={tmp_path}'
+    code, text = fails(capsys, 'train', '--config=debug_cpu', shards, f'--workdir={tmp_path}/w')
     assert code == errors.DamageError.exit_code
     assert 'GX-AR' in text
     name = text.split('GX-')[1][:4]
@@ -107,6 +110,14 @@ def test_doctor_names_the_packages_and_the_devices(capsys):
     words = capsys.readouterr().out
     for expected in ('genojax', 'jax', 'orbax-checkpoint', 'devices', 'memory', 'free disk'):
         assert expected in words
+
+
+def test_overrides_are_separated_from_other_flags():
+    rest, overrides = flags.split_overrides(
+        ['--workdir', 'x', '--a.b=1', '--b.c.d', '2', '--a.b=3', '--c.d=4'], ['a', 'b']
+    )
+    assert rest == ['--workdir', 'x', '--c.d=4']
+    assert overrides == {'a': {'b': '3'}, 'b': {'c.d': '2'}}  # the last value counts
 
 
 def test_overrides_are_literals_and_never_evaluated():

@@ -216,7 +216,9 @@ def test_a_licence_is_kept_when_the_weights_it_came_with_are_gone(converted, tmp
         ({'tokenizer.k': '4', 'model.vocab': '261'}, 'k: 3 -> 4'),
     ],
 )
-def test_differences_without_another_shape_are_refused_before_anything_is_read(converted, tmp_path, change, words):
+def test_differences_without_another_shape_are_refused_before_anything_is_read(
+    converted, tmp_path, change, words
+):
     experiment = make_experiment(tmp_path, converted, **change)
     with pytest.raises(errors.UsageError, match=words):
         pretrained.adopt(converted, experiment.model, experiment.tokenizer, {}, {})

@@ -11,22 +11,12 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import errors, simulate
+from genojax import errors
 from genojax import experiment as experiments
 from genojax.cli import flags
-from genojax.data.store import ingest
 from genojax.train import log, loop, runs
 
 STEPS = 6
-
-
-@pytest.fixture(scope='module')
-def shards(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('clade')
-    small = simulate.SimulationConfig(species=2, length=60_000, genes=12, task_rows=0)
-    simulate.write(folder / 'genomes', small)
-    ingest.ingest(folder / 'genomes', folder / 'shards')
-    return folder / 'shards'
 
 
 def overrides(shards):
@@ -205,7 +195,9 @@ def test_the_log_has_what_a_user_plots(whole):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(shards, tmp_path):
-    bad = make_experiment(shards, **{'optim.peak': '1e30', 'optim.warmup': '0', 'optim.clip': '1e30'})
+    bad = make_experiment(
+        shards, **{'optim.peak': '1e30', 'optim.warmup': '0', 'optim.clip': '1e30'}
+    )
     run = runs.open_run(bad, tmp_path / 'run', jax.devices()[:1])
     with pytest.raises(errors.DamageError, match='loss .* at step'):
         loop.train(run)

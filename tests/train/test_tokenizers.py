@@ -9,22 +9,12 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import errors, simulate
+from genojax import errors
 from genojax import experiment as experiments
 from genojax.cli import flags
-from genojax.data.store import ingest
 from genojax.tokenizers import bpe
 from genojax.train import log, loop, runs
 from tests.tokenizers import files
-
-
-@pytest.fixture(scope='module')
-def shards(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('clade')
-    small = simulate.SimulationConfig(species=2, length=60_000, genes=12, task_rows=0)
-    simulate.write(folder / 'genomes', small)
-    ingest.ingest(folder / 'genomes', folder / 'shards')
-    return folder / 'shards'
 
 
 def make_experiment(shards, tokenizer, **more):
@@ -64,9 +54,7 @@ def test_non_overlapping_kmers_train_and_are_scored_beside_markov_on_the_same_ba
     shards, tmp_path
 ):
     tokenizer = {'kind': 'nonoverlapping', 'k': '3', 'tokens': '20'}  # 22 would hold the window
-    experiment = make_experiment(
-        shards, tokenizer, **{'model.vocab': '73', 'model.pad_id': '1'}
-    )
+    experiment = make_experiment(shards, tokenizer, **{'model.vocab': '73', 'model.pad_id': '1'})
     run, state = finish(experiment, tmp_path / 'run')
     result = evaluate(run, state)
     windows = sum(len(part) for part in run.datasets['masked_lm'].test_windows.values())

@@ -54,7 +54,7 @@ def assemble(
     count = len(rows.species_B)
     bases_BL = np.empty((count, length), np.uint8)
     regions_BL = np.empty((count, length), np.uint8)
-    start_B = corpus.around(rows.species_B, rows.contig_B, rows.start_B)
+    start_B = corpus.wrap(rows.species_B, rows.contig_B, rows.start_B)
     step = max(1, _PIECE_BASES // length)
     for first in range(0, count, step):
         piece = slice(first, first + step)

@@ -54,8 +54,8 @@ class CoverageBaseline:
 
 def fit_all(
     source: row_cutting.OrganismRows,
-    scored: track_windows.Windows,
-    train: track_windows.Windows,
+    scored: track_windows.TrackWindows,
+    train: track_windows.TrackWindows,
     seed: int = 0,
 ) -> dict[str, CoverageBaseline]:
     """Every baseline by name; those with accessibility only if the source has inputs.
@@ -76,7 +76,9 @@ def fit_all(
     return fitted
 
 
-def _both_views(source: row_cutting.OrganismRows, windows: track_windows.Windows) -> list[tuple]:
+def _both_views(
+    source: row_cutting.OrganismRows, windows: track_windows.TrackWindows
+) -> list[tuple]:
     """(codes, targets, inputs) of the windows on each strand."""
     no_shift = np.zeros(len(windows), np.int64)
     return [source.rows(windows, np.full(len(windows), flip), no_shift) for flip in (False, True)]

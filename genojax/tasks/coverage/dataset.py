@@ -151,7 +151,7 @@ class CoverageDatasets(base.TaskDatasets):
             )
         return lines
 
-    def windows(self, number: int, split: str) -> track_windows.Windows:
+    def windows(self, number: int, split: str) -> track_windows.TrackWindows:
         """One organism's windows of a split."""
         parts = self.sources[number].organism.parts
         if split == 'test':

@@ -134,7 +134,7 @@ def shifted(codes_NL: np.ndarray, shift_N: np.ndarray, length: int) -> np.ndarra
 class RowChoice:
     """Rows to read: the window of each row, its strand, shift in bp, piece and weight."""
 
-    windows: track_windows.Windows
+    windows: track_windows.TrackWindows
     flip_B: np.ndarray
     shift_B: np.ndarray
     piece_B: np.ndarray

@@ -1,6 +1,6 @@
 """Windows of ingested genomes for masked language modelling, mixed by species.
 
-Whole blocks of sequence are left out of training (`splits.blocks`). Their windows are divided into
+Whole blocks of sequence are left out of training (`splits.genome_windows`). Their windows are divided into
 two parts: some, spread evenly, are the validation split, which selects the checkpoint; all others
 are the test split. Neighbouring windows of the two parts come from one block, so the validation
 score is close to the test score; neither has been trained on.
@@ -16,7 +16,7 @@ from genojax import errors, simulate
 from genojax.data.datasets import base, window_batches
 from genojax.data.datasets import mixture as mixtures
 from genojax.data.genomes import loading, windows
-from genojax.data.splits import blocks
+from genojax.data.splits import genome_windows
 from genojax.data.store import ingest
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Batch
@@ -67,7 +67,7 @@ class MaskedLmDatasets(base.TaskDatasets):
         self.config, self.tokenizer = config, tokenizer
         self.corpus = loading.open_shards(_shards(config.shards, workdir))
         self.species = self.corpus.species
-        parts, self.split_report = blocks.held_out_split(
+        parts, self.split_report = genome_windows.split_windows(
             self.corpus,
             config.mixture.length,
             fraction=config.test,
@@ -96,7 +96,7 @@ class MaskedLmDatasets(base.TaskDatasets):
         return [
             member.name
             for member in self.corpus
-            if member.name not in named and {c.split for c in member.contigs} == {'held_out'}
+            if member.name not in named and {c.split for c in member.contigs} == {'test'}
         ]
 
     @property

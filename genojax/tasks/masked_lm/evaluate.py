@@ -91,7 +91,7 @@ def _fit(datasets, names: list[str]) -> dict[str, baselines.MarkovModel]:
     max_windows = max(1, _MAX_TRAINING_BASES // (length * len(names)))
     codes = []
     for name in names:
-        train = datasets.train_windows[name].thinned(max_windows)
+        train = datasets.train_windows[name].subsample(max_windows)
         codes_BL = datasets.corpus[name].read(train.contig, train.start, length)[0]
         past_BL = np.arange(length) >= train.valid[:, None]
         codes.append(np.where(past_BL, np.uint8(dna.UNKNOWN), codes_BL))
