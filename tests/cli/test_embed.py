@@ -11,7 +11,7 @@ from flax.core import meta
 from genojax import checkpoint, config, dna, errors, experiment, models, tokenizers
 from genojax.cli import flags, main
 from genojax.convert import store
-from genojax.inference import embedding, requests, trained
+from genojax.inference import embedding, pretrained, requests
 from genojax.models import bert, enformer
 
 CONTIG = ''.join(np.random.default_rng(0).choice(list('ACGTNacgt'), 90))
@@ -153,7 +153,7 @@ def test_a_run_s_workdir_gives_its_best_checkpoint_without_the_task_s_head(files
     (folder / 'config.json').write_text(json.dumps(config.to_dict(recipe)))
     found = embed(files, f'--fasta={files}/short.fa', model='run', out='r.npz')
     assert json.loads(str(found['metadata']))['step'] == 1
-    opened = trained.open_model(folder)
+    opened = pretrained.read(folder)
     assert found['embeddings'].shape == (3, opened.model.width)
 
 

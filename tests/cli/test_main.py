@@ -16,7 +16,7 @@ def genojax(*arguments, **options):
     )
 
 
-def fails(capsys, *arguments.split()):
+def fails(capsys, *arguments):
     with pytest.raises(SystemExit) as stop:
         main.main(list(arguments))
     return stop.value.code, capsys.readouterr().err
@@ -73,7 +73,7 @@ def test_every_verb_has_help(verb, capsys):
     ],
 )
 def test_an_invalid_command_is_one_line_and_exit_code_2(arguments, words, capsys):
-    code, text = fails(capsys, *arguments)
+    code, text = fails(capsys, *arguments.split())
     assert code == errors.UsageError.exit_code
     assert words in text
     assert text.startswith('genojax: error ')

@@ -22,7 +22,7 @@ def shards(tmp_path_factory):
     folder = tmp_path_factory.mktemp('genomes')
     rng = np.random.default_rng(0)
     lines = ['species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\tsplit']
-    for name, split, length in (('a', '', 40_000), ('b', '', 20_000), ('c', 'held_out', 4_000)):
+    for name, split, length in (('a', '', 40_000), ('b', '', 20_000), ('c', 'test', 4_000)):
         letters = dna.decode(rng.integers(0, 4, length).astype(np.uint8))
         (folder / f'{name}.fa').write_text(f'>{name}1\n{letters}\n')
         lines.append(f'{name}\t{name}.fa\t*\t\tno\tno\t{split}')
@@ -31,12 +31,12 @@ def shards(tmp_path_factory):
     return folder / 'shards'
 
 
-def _open(shards, seed=0, **changes):
-    values = {'shards': str(shards), 'validation_windows': 30, **changes}
+def _open(folder, seed=0, **changes):
+    values = {'shards': str(folder), 'validation_windows': 30, **changes}
     config = dataset.GenomesDataConfig(
         mixture=mixture.MixtureConfig(length=LENGTH, batch_size=8), **values
     )
-    return dataset.MaskedLmDatasets(config, seed, TOKENIZER, shards.parent)
+    return dataset.MaskedLmDatasets(config, seed, TOKENIZER, folder.parent)
 
 
 def _starts(windows):

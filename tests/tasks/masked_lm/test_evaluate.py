@@ -19,7 +19,7 @@ def test_a_test_species_is_scored_by_markov_models_of_all_training_species(tmp_p
     for name, split, p in (
         ('a', 'train', [0.4, 0.1, 0.1, 0.4]),
         ('b', 'train', [0.1, 0.4, 0.4, 0.1]),
-        ('c', 'held_out', [0.1, 0.2, 0.6, 0.1]),
+        ('c', 'test', [0.1, 0.2, 0.6, 0.1]),
     ):
         letters = dna.decode(rng.choice(4, 4_000, p=p).astype(np.uint8))
         (folder / f'{name}.fa').write_text(f'>{name}1\n{letters}\n')
