@@ -43,7 +43,7 @@ class CoverageDataConfig:
     split_seed: int = 0
     reverse_complement: bool = True  # read half of the training rows from the other strand
     shift: int = 3  # a training row's DNA is moved by at most so many bp, either way
-    transform: coverage.Recipe = 'root'  # how the stored targets were transformed
+    transform: coverage.Transform = 'root'  # how the stored targets were transformed
     soft_clip: bool = True  # compress sums above the table's clip_soft
     # Organism -> which tracks are inputs of the model instead of targets: a regular expression that
     # is searched in their descriptions ('DNASE:HepG2') and identifiers. Every organism needs the
@@ -155,7 +155,7 @@ class CoverageDatasets(base.TaskDatasets):
         """One organism's windows of a split."""
         parts = self.sources[number].organism.parts
         if split == 'test':
-            return parts['valid']
+            return parts['test']
         return parts['train'].take(self.chosen[split][number])
 
     def train(self, start_step: int = 0, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:

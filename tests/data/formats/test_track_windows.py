@@ -8,83 +8,13 @@ import pytest
 
 from genojax import errors
 from genojax.data.formats import coverage, track_windows
-from genojax.data.splits import track_overlap
-from genojax.tasks.coverage import dataset
-from genojax.tasks.coverage import rows as track_batches
-from genojax.tokenizers import nucleotide
-
-TOKENIZER = nucleotide.NucleotideTokenizer()
-
-
-def track(stat='sum_sqrt', scale=1.0, clip=384.0, soft=64.0, pair=0, text='CAGE:a cell'):
-    return coverage.Track('name', text, stat, scale, clip, soft, pair)
+from tests.data import track_files
+from tests.data.track_files import ONE, TWO, change_npz, edit, with_value
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp('tracks')
-    simulate.write_tracks(made, 'one', seed=0)
-    simulate.write_tracks(made, 'two', windows=(9, 4), seed=1)
-    return made
-
-
-def config(folder, **more):
-    given = {'path': str(folder), 'organisms': {'human': 'one', 'mouse': 'two'}, **more}
-    return dataset.CoverageDataConfig(**given)
-
-
-def feed(folder, seed=0, **more):
-    return dataset.CoverageDatasets(config(folder, **more), seed, TOKENIZER, folder)
-
-
-# Squashing
-
-
-@pytest.mark.parametrize(
-    ('recipe', 'stat', 'scale', 'summed', 'stored'),
-    [
-        ('root', 'sum_sqrt', 1.0, 1.0, 2**0.5 - 1),  # one read of a CAGE track: 0.41
-        ('root', 'sum_sqrt', 0.02, 0.02 * 32, 1.64**0.5 - 1),  # one read over a bin of 32 bp: 0.28
-        ('root', 'mean', 2.0, 32.0 + 8.0, 31.0 + 9.0**0.5 + 0.0),  # above clip_soft = 32
-        ('root', 'sum', 1.0, 7.0, 7.0),
-        ('power', 'sum_sqrt', 1.0, 16.0, 8.0),
-        ('power', 'sum_sqrt', 0.5, 8.0, 4.0),  # scaled last: 0.5 * 16^0.75
-        ('power', 'mean', 1.0, 41.0, 35.0),  # 32 + sqrt(9)
-    ],
-)
-def test_a_squashed_value_is_the_one_worked_out_by_hand(recipe, stat, scale, summed, stored):
-    one = [track(stat, scale, soft=32.0)]
-    assert coverage.squash(np.array([summed]), one, recipe)[0] == pytest.approx(stored, rel=1e-12)
-    assert coverage.unsquash(np.array([stored]), one, recipe)[0] == pytest.approx(summed, rel=1e-12)
-
-
-@pytest.mark.parametrize('recipe', ['root', 'power'])
-def test_unsquash_undoes_squash_over_all_sizes(recipe):
-    summed = np.concatenate([[0.0], np.geomspace(1e-3, 1e4, 200)])
-    for stat in coverage.known_statistics(recipe):
-        one = [track(stat, scale=0.3, clip=np.inf)]
-        stored = coverage.squash(summed[:, None], one, recipe)
-        assert (np.diff(stored[:, 0]) > 0).all()
-        back = coverage.unsquash(stored, one, recipe)[:, 0]
-        np.testing.assert_allclose(back, summed, rtol=1e-9, atol=1e-12)
-
-
-def test_sums_are_pooled_after_they_are_unsquashed_and_means_are_averaged():
-    """Four bins with 0, 1, 8 and 3 reads hold 12; the roots' sum would say something else."""
-    table = [track('sum_sqrt'), track('mean', pair=1)]
-    reads = np.array([[0.0, 1.0, 8.0, 3.0]])
-    stored = coverage.squash(np.stack([reads, reads], -1), table)
-    made = coverage.pool(coverage.unsquash(stored, table), table, 4)
-    np.testing.assert_allclose(made, [[[12.0, 3.0]]])
-
-
-def test_only_what_is_above_clip_soft_is_bent():
-    table = [track(soft=64.0), track(soft=np.inf, pair=1)]
-    x = np.array([[[10.0, 10.0], [64.0, 64.0], [88.0, 88.0]]])
-    np.testing.assert_allclose(coverage.bend(x, table), [[[10, 10], [64, 64], [68, 88]]])
-
-
-# The directory
+    return track_files.write(tmp_path_factory.mktemp('tracks'))
 
 
 def test_what_was_simulated_is_read_back(folder):

@@ -1,4 +1,4 @@
-"""Windows with coverage tracks as batches: functions of (seed, step), splits, and what is refused."""
+"""Windows with coverage tracks as batches: functions of (seed, step), splits, and errors."""
 
 import dataclasses
 import itertools

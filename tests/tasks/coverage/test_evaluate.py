@@ -1,30 +1,13 @@
-"""Held-out correlation: right by hand, intervals over windows, and baselines that learn what there is to learn."""
-
-import dataclasses
+"""Correlation of predicted and measured coverage: values by hand, and intervals over windows."""
 
 import numpy as np
 import pytest
 
-from genojax import dna, simulate
-from genojax.data.splits import track_overlap
-from genojax.tasks.coverage import baselines, dataset, rows
+from genojax import simulate
+from genojax.tasks.coverage import baselines
 from genojax.tasks.coverage import evaluate as evaluation
-from genojax.tokenizers import nucleotide
 
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp('tracks')
-    simulate.write_tracks(made, 'one', windows=(40, 12), seed=0)
-    return made
-
-
-def source(folder, rule=None):
-    rules = {} if rule is None else {'sim': rule}
-    config = dataset.CoverageDataConfig(
-        path=str(folder), organisms={'sim': 'one'}, accessibility=rules
-    )
-    return dataset.CoverageDatasets(config, 0, nucleotide.NucleotideTokenizer(), folder).sources[0]
+TRACKS = simulate.tracks.table()
 
 
 def noisy(seed=0, shape=(6, 40, 3), noise=1.0):

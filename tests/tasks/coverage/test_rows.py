@@ -33,7 +33,7 @@ def test_the_reverse_strand_reverses_bins_and_exchanges_strand_pairs(folder):
 @pytest.mark.parametrize('flip', [False, True])
 @pytest.mark.parametrize(('pieces', 'length'), [(4, 1024), (2, 0), (4, 512)])
 def test_pieces_divide_a_window_s_centre_with_the_dna_around_each(folder, pieces, length, flip):
-    """A centre of 2,048 bp of 4,096, bins of 128 bp; expected rows are cut from the window by hand."""
+    """Windows of 4,096 bp, centres of 2,048, bins of 128; expected rows are cut by hand."""
     datasets = test_dataset.open_datasets(
         folder, pieces=pieces, length=length, accessibility=test_dataset.RULES, batch_size=3
     )
