@@ -143,11 +143,19 @@ def canonical(c: bert.BertConfig) -> bert.BertConfig:
 
     These are fields of how a model is computed or trained, and of parts that it does not have.
     """
-    fields = {'full': (), 'bigbird': ('block', 'near', 'ends', 'random', 'plan')}
     attention = c.attention
-    if attention.kind in fields:
-        values = {name: getattr(attention, name) for name in fields[attention.kind]}
-        attention = self_attention.AttentionConfig(kind=attention.kind, **values)
+    match attention.kind:
+        case 'full':
+            attention = self_attention.AttentionConfig('full')
+        case 'bigbird':
+            attention = self_attention.AttentionConfig(
+                'bigbird',
+                block=attention.block,
+                near=attention.near,
+                ends=attention.ends,
+                random=attention.random,
+                plan=attention.plan,
+            )
     return dataclasses.replace(
         c,
         dtype='float32',
