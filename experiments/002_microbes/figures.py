@@ -65,7 +65,7 @@ def compositions(genomes: pathlib.Path) -> dict[str, float]:
     for path in {row.fasta for row in rows}:
         owner = {name: row.species for row in rows if row.fasta == path for name in row.contigs}
         whole = next(row.species for row in rows if row.fasta == path)
-        for record in fasta.Reader(path):
+        for record in fasta.FastaReader(path):
             name = owner.get(record.name, whole)
             if owner and record.name not in owner:
                 continue  # a replicon that was left out

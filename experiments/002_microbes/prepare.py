@@ -48,7 +48,7 @@ COMPLETE = {
 def sketches(path: pathlib.Path):
     """Names, phyla, lengths and sampled canonical k-mers of the records of a FASTA."""
     names, phyla, lengths, sampled = [], [], [], []
-    for record in fasta.Reader(path):
+    for record in fasta.FastaReader(path):
         value = kmers.canonical(record.codes, K)[0]
         value = np.unique(value[value != kmers.NONE])
         mixed = (value * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)

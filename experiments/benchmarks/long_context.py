@@ -112,7 +112,7 @@ def measure(name: str, fasta_file: str, width: int) -> dict:
 
     from genojax.data.formats import fasta
 
-    record = next(iter(fasta.Reader(fasta_file)))
+    record = next(iter(fasta.FastaReader(fasta_file)))
     bases = record.codes[None, :LENGTH]
     assert bases.shape[1] == LENGTH, f'{fasta_file}: {record.name} has {bases.shape[1]:,} bases'
     config = build(name, width)

@@ -7,7 +7,7 @@ import sys
 
 from genojax import errors
 from genojax.cli import flags
-from genojax.data.formats import genome_table
+from genojax.data.formats import genome_table, table_draft
 from genojax.data.store import summary
 
 
@@ -47,7 +47,7 @@ def _check(path: pathlib.Path, arguments: argparse.Namespace) -> None:
     if arguments.draft_table:
         if not path.is_dir():
             raise errors.UsageError(f'--draft-table takes a folder, and {path} is none')
-        drafted = genome_table.draft(path)
+        drafted = table_draft.draft(path, genome_table.COLUMNS)
         if not drafted:
             raise errors.InputError('GT01', 'no FASTA file to draft a table from', path=path)
         print(drafted, end='')

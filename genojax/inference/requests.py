@@ -74,7 +74,7 @@ def read(path: str | os.PathLike, bed: str | os.PathLike | None = None) -> Stret
             have (BD09), or beyond its end (BD03).
     """
     intervals = None if bed is None else _intervals(bed)
-    wanted = None if intervals is None else {feature.place.contig for feature in intervals}
+    wanted = None if intervals is None else {feature.interval.contig for feature in intervals}
     contigs, lengths, rows = {}, {}, []
     for record in fasta.read(path):
         size = lengths[record.name] = len(record.codes)
@@ -101,7 +101,7 @@ def _intervals(path: str | os.PathLike) -> list[annotation.Feature]:
 
 
 def _stretch(feature: annotation.Feature, lengths: dict[str, int], bed, path) -> Stretch:
-    place = feature.place
+    place = feature.interval
     if place.contig not in lengths:
         raise errors.InputError(
             'BD09',

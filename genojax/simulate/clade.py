@@ -16,7 +16,7 @@ import pathlib
 import numpy as np
 
 from genojax import dna, progress
-from genojax.data.formats import fasta
+from genojax.data.formats import fasta, sequence_record
 from genojax.simulate import ancestor, evolve, likelihood, phylogeny, repeats, segments, truth
 from genojax.simulate import grammar as grammars
 
@@ -194,7 +194,9 @@ def _check(settings: SimulationConfig, statistics: dict[str, dict]) -> None:
 def _records(settings, species: str, chromosomes: dict[str, segments.Segment]):
     for name, chromosome in chromosomes.items():
         description = f'{species} simulated, seed {settings.seed}'
-        yield fasta.Record(name, description, chromosome.codes, truth.repeat_mask(chromosome))
+        yield sequence_record.Record(
+            name, description, chromosome.codes, truth.repeat_mask(chromosome)
+        )
 
 
 def _table(settings, clade: Clade):

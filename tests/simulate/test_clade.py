@@ -44,7 +44,7 @@ class Species:
         """Coding sequence in reading order per gene name."""
         parts = {}
         for feature in self.kind('CDS'):
-            parts.setdefault(feature.gene, []).append(feature.place)
+            parts.setdefault(feature.gene, []).append(feature.interval)
         return {
             gene: np.concatenate(
                 [self.bases(place) for place in sorted(places, reverse=places[0].strand == '-')]
@@ -91,8 +91,8 @@ def test_repeats_are_soft_masked_and_annotated_alike(clade):
         for name, record in species.records.items():
             annotated = np.zeros(len(record.codes), bool)
             for feature in species.kind('repeat_region'):
-                if feature.place.contig == name:
-                    annotated[feature.place.start : feature.place.end] = True
+                if feature.interval.contig == name:
+                    annotated[feature.interval.start : feature.interval.end] = True
             np.testing.assert_array_equal(annotated, record.soft_masked)
             masked, total = masked + annotated.sum(), total + len(annotated)
         assert masked / total == pytest.approx(0.45, abs=0.03)
@@ -109,7 +109,7 @@ def test_composition_is_vertebrate_like(clade):
 
 def test_islands_are_rich_in_cpg(clade):
     for species in clade.values():
-        codes = [species.bases(feature.place) for feature in species.kind('CpG_island')]
+        codes = [species.bases(feature.interval) for feature in species.kind('CpG_island')]
         assert len(codes) >= 10
         joined = np.concatenate(codes)
         share = np.bincount(joined, minlength=4) / len(joined)
@@ -161,11 +161,11 @@ def test_phase_counts_the_bases_to_the_next_codon(folder, clade):
 def test_promoters_are_at_the_starts_of_their_genes(clade):
     window = grammar.DEFAULT
     for species in clade.values():
-        gene_at = {feature.gene: feature.place for feature in species.kind('gene')}
+        gene_at = {feature.gene: feature.interval for feature in species.kind('gene')}
         promoters = species.kind('promoter')
         assert {feature.gene for feature in promoters} == set(gene_at)
         for feature in promoters:
-            place, gene = feature.place, gene_at[feature.gene]
+            place, gene = feature.interval, gene_at[feature.gene]
             assert len(place) == window.length
             assert place.strand == gene.strand
             upstream = gene.start - place.start if gene.strand == '+' else place.end - gene.end
@@ -186,7 +186,7 @@ def test_sites_match_their_motifs(clade):
         at_site, elsewhere = [], []
         for feature in sites:
             name = species.site_names[feature.line]
-            place = feature.place
+            place = feature.interval
             moved = genome.Interval(place.contig, place.start + 300, place.end + 300, place.strand)
             at_site.append(_log_odds(species.bases(place), by_name[name]))
             if moved.end <= len(species.records[place.contig].codes):
@@ -201,7 +201,7 @@ def test_sites_match_their_motifs(clade):
 def test_genome_promoters_score_as_promoters(clade, truth):
     """The likelihood ratio still recognises promoters after evolution."""
     for species in clade.values():
-        windows = np.stack([species.bases(f.place) for f in species.kind('promoter')])
+        windows = np.stack([species.bases(f.interval) for f in species.kind('promoter')])
         classified = [truth['genes'][f.gene] != 'unclassified' for f in species.kind('promoter')]
         ratio = likelihood.log_likelihood_ratio(grammar.DEFAULT, windows)
         assert np.mean(ratio[classified] > 0) > 0.85
@@ -209,18 +209,20 @@ def test_genome_promoters_score_as_promoters(clade, truth):
 
 def test_enhancers_are_far_from_their_genes(clade):
     for species in clade.values():
-        gene_at = {feature.gene: feature.place for feature in species.kind('gene')}
+        gene_at = {feature.gene: feature.interval for feature in species.kind('gene')}
         enhancers = species.kind('enhancer')
         assert len(enhancers) >= 30
         distances = []
         for feature in enhancers:
             gene = gene_at[feature.gene]
-            assert gene.contig == feature.place.contig
-            distances.append(max(gene.start - feature.place.end, feature.place.start - gene.end))
+            assert gene.contig == feature.interval.contig
+            distances.append(
+                max(gene.start - feature.interval.end, feature.interval.start - gene.end)
+            )
             inside = [
                 species.site_names[site.line]
                 for site in species.kind('TF_binding_site')
-                if site.place.overlaps(feature.place)
+                if site.interval.overlaps(feature.interval)
             ]
             assert len(inside) >= 4
             assert inside.count('AP1') >= 2
@@ -245,7 +247,7 @@ def test_orthologues_have_the_coordinates_of_their_genes(folder, clade):
     assert len(rows) == sum(len(species.kind('gene')) for species in clade.values())
     for row in rows:
         place = genome.Interval(row['contig'], int(row['start']), int(row['end']), row['strand'])
-        genes_here = [f.gene for f in clade[row['species']].kind('gene') if f.place == place]
+        genes_here = [f.gene for f in clade[row['species']].kind('gene') if f.interval == place]
         assert genes_here == [row['gene']]
 
 

@@ -1,6 +1,7 @@
-"""GFF3, GTF and BED in: features with 0-based half-open places; the format is found by content, not by name.
+"""Annotation files (GFF3, GTF, BED) as features with 0-based, half-open intervals.
 
-Coordinates are shifted here, once, and nowhere else. What the features mean for each base is in `data.regions`.
+The format is recognised by content, not by name. Coordinates are shifted here and nowhere else. What
+features mean for each base is in `data.store.regions`.
 """
 
 import dataclasses
@@ -11,14 +12,14 @@ import urllib.parse
 from collections.abc import Iterator
 
 from genojax import errors, genome
-from genojax.data.formats import source
+from genojax.data.formats import input_file
 
-# Which attribute names a gene, best first. Only the first three name a gene on a row that is not itself a gene.
+# Attributes that name a gene, best first. The second tuple is for rows that are genes themselves.
 _GENE_KEYS = ('gene', 'gene_name', 'gene_id')
 _GENE_ROW_KEYS = ('gene', 'gene_name', 'locus', 'Name', 'gene_id', 'locus_tag', 'ID')
 GENE_ROWS = frozenset({'gene', 'pseudogene', 'ncRNA_gene', 'protein_coding_gene'})
 _GTF_ATTRIBUTE = re.compile(r'\s*([^\s;"]+)\s+(?:"([^"]*)"|([^\s;]+))\s*;?')
-_PASSED_OVER = ('#', 'track ', 'track\t', 'browser ')
+_IGNORED = ('#', 'track ', 'track\t', 'browser ')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Feature:
 
     Attributes:
         kind: the Sequence Ontology term of column 3; of a BED file the name column, '' without one.
-        place: where it lies; on a circular contig its end may pass the contig's length.
+        interval: on a circular contig its end may pass the contig's length.
         id: GFF3 ID, or the GTF transcript_id or gene_id of the row.
         parents: ids of the features it is a part of.
         gene: name of the gene it belongs to, '' if the row does not say.
@@ -35,7 +36,7 @@ class Feature:
     """
 
     kind: str
-    place: genome.Interval
+    interval: genome.Interval
     id: str
     parents: tuple[str, ...]
     gene: str
@@ -50,7 +51,7 @@ class Annotation:
         format: 'gff3', 'gtf' or 'bed'.
         features: by contig, in file order.
         lengths: contig lengths that the file itself declares (##sequence-region).
-        notes: remarks on what was accepted.
+        notes: remarks on unusual content that was accepted.
         sha256: of the file.
     """
 
@@ -63,10 +64,11 @@ class Annotation:
 
     @property
     def contigs(self) -> tuple[str, ...]:
+        """The contigs that the file mentions, in its order."""
         return tuple(self.features)
 
     def on(self, contig: str) -> list[Feature]:
-        """The features of one contig; none for a contig that the file does not mention."""
+        """The features of one contig; [] for a contig that the file does not mention."""
         return self.features.get(contig, [])
 
 
@@ -76,10 +78,10 @@ def read(path: str | os.PathLike) -> Annotation:
     Raises:
         errors.InputError: GF.. for GFF3 and GTF rows, BD.. for BED rows, FA.. for the file as a file.
     """
-    return _Reader(path).read()
+    return _AnnotationReader(path).read()
 
 
-class _Reader:
+class _AnnotationReader:
     def __init__(self, path: str | os.PathLike):
         self.path = os.fspath(path)
         self.format = ''
@@ -88,23 +90,21 @@ class _Reader:
         self.notes: list[str] = []
 
     def read(self) -> Annotation:
-        file = source.Source(self.path)
+        file = input_file.InputFile(self.path)
         ended = False
         for number, line in file.lines():
-            if (
-                ended
-            ):  # the sequence section; the rest is still read, for the hash and the gzip checks
+            if ended:  # the sequence section; it is read for the hash and the gzip checks only
                 continue
             if line.startswith('##'):
                 ended = line.startswith('##FASTA')
                 self._directive(number, line)
             elif line.startswith('>'):  # GFF3 allows the sequence section without its directive
                 ended = True
-            elif line.strip() and not line.startswith(_PASSED_OVER):
+            elif line.strip() and not line.startswith(_IGNORED):
                 for feature in self._row(number, line):
-                    self.features.setdefault(feature.place.contig, []).append(feature)
+                    self.features.setdefault(feature.interval.contig, []).append(feature)
         if not self.features:
-            raise self._error('GF06', None, 'no features', 'check that this is the file you meant')
+            raise self._error('GF06', None, 'no features', 'check that this is the right file')
         self._check_family()
         return Annotation(
             self.path, self.format, self.features, self.lengths, tuple(self.notes), file.sha256
@@ -138,22 +138,28 @@ class _Reader:
         code = 'GF04' if len(line.split()) >= 8 else 'BD06'
         if len(line.split()) < 3:
             raise self._error(
-                'GF06', number, 'neither GFF3, GTF nor BED', 'give an annotation in one of these'
+                'GF06',
+                number,
+                'neither GFF3, GTF nor BED',
+                'use an annotation in one of these formats',
             )
         raise self._error(
-            code, number, 'columns are not separated by TABs', 'turn the spaces into TABs'
+            code, number, 'columns are not separated by TABs', 'replace the spaces by TABs'
         )
 
     def _integer(self, number: int, text: str, code: str) -> int:
         if text.isascii() and text.removeprefix('-').isdigit():
             return int(text)
         raise self._error(
-            code, number, f'{text[:40]!r} is no whole number', 'write coordinates as plain digits'
+            code,
+            number,
+            f'{text[:40]!r} is not a whole number',
+            'write coordinates as plain digits',
         )
 
     def _gff(self, number: int, columns: list[str]) -> Feature:
         if len(columns) != 9:
-            problem = f'{len(columns)} TAB-separated columns where 9 belong'
+            problem = f'{len(columns)} TAB-separated columns in place of 9'
             raise self._error('GF04', number, problem, 'restore the row')
         contig, _, kind, first, last, _, strand, _, text = columns
         start, end = self._integer(number, first, 'GF05'), self._integer(number, last, 'GF05')
@@ -165,45 +171,48 @@ class _Reader:
             raise self._error('GF02', number, f'start {start} > end {end}', 'swap them')
         if strand not in ('+', '-', '.', '?'):
             raise self._error('GF02', number, f'strand {strand!r}', 'write +, -, . or ?')
-        place = genome.Interval(
+        interval = genome.Interval(
             sys.intern(contig if self.format == 'gtf' else _unquote(contig)),
             start - 1,
             end,
             '.' if strand == '?' else strand,
         )
-        make = self._gtf_feature if self.format == 'gtf' else self._gff3_feature
-        return make(number, sys.intern(kind), place, text)
+        feature = self._gtf_feature if self.format == 'gtf' else self._gff3_feature
+        return feature(number, sys.intern(kind), interval, text)
 
-    def _gff3_feature(self, number: int, kind: str, place: genome.Interval, text: str) -> Feature:
-        found = {}
+    def _gff3_feature(
+        self, number: int, kind: str, interval: genome.Interval, text: str
+    ) -> Feature:
+        attributes = {}
         for pair in text.split(';'):
             key, equals, value = pair.strip().partition('=')
             if equals:
-                found[key] = value
+                attributes[key] = value
         keys = _GENE_ROW_KEYS if kind in GENE_ROWS else _GENE_KEYS
-        gene = next((found[key] for key in keys if found.get(key)), '')
+        gene = next((attributes[key] for key in keys if attributes.get(key)), '')
         # A comma separates parents; one inside an id is written %2C, so the split comes first.
-        parents = tuple(_unquote(part) for part in found.get('Parent', '').split(',') if part)
-        return Feature(kind, place, _unquote(found.get('ID', '')), parents, _unquote(gene), number)
+        parents = tuple(_unquote(part) for part in attributes.get('Parent', '').split(',') if part)
+        own = _unquote(attributes.get('ID', ''))
+        return Feature(kind, interval, own, parents, _unquote(gene), number)
 
-    def _gtf_feature(self, number: int, kind: str, place: genome.Interval, text: str) -> Feature:
-        found = {
+    def _gtf_feature(self, number: int, kind: str, interval: genome.Interval, text: str) -> Feature:
+        attributes = {
             match[1]: match[2] if match[2] is not None else match[3]
             for match in _GTF_ATTRIBUTE.finditer(text)
         }
-        gene_id, transcript = found.get('gene_id', ''), found.get('transcript_id', '')
-        gene = found.get('gene_name') or found.get('gene') or gene_id
+        gene_id, transcript = attributes.get('gene_id', ''), attributes.get('transcript_id', '')
+        gene = attributes.get('gene_name') or attributes.get('gene') or gene_id
         if kind in GENE_ROWS:
             own, parents = gene_id, ()
         elif kind == 'transcript':
             own, parents = transcript, (gene_id,) if gene_id else ()
         else:
             own, parents = '', (transcript,) if transcript else ()
-        return Feature(kind, place, own, parents, gene, number)
+        return Feature(kind, interval, own, parents, gene, number)
 
     def _bed(self, number: int, columns: list[str]) -> Iterator[Feature]:
         if len(columns) < 3:
-            problem = f'{len(columns)} TAB-separated columns where at least 3 belong'
+            problem = f'{len(columns)} TAB-separated columns, fewer than 3'
             raise self._error('BD06', number, problem, 'write contig, start, end with TABs')
         start, end = (self._integer(number, text, 'BD05') for text in columns[1:3])
         if start < 0:
@@ -215,17 +224,17 @@ class _Reader:
         strand = columns[5] if len(columns) > 5 else '.'
         if strand not in ('+', '-', '.'):
             raise self._error('GF02', number, f'strand {strand!r}', 'write +, - or .')
-        place = genome.Interval(sys.intern(columns[0]), start, end, strand)
+        interval = genome.Interval(sys.intern(columns[0]), start, end, strand)
         name = columns[3] if len(columns) > 3 else ''
         if len(columns) >= 12:
-            yield from self._bed12(number, columns, place, name)
+            yield from self._bed12(number, columns, interval, name)
         else:
-            yield Feature(sys.intern(name), place, '', (), '', number)
+            yield Feature(sys.intern(name), interval, '', (), '', number)
 
     def _bed12(
-        self, number: int, columns: list[str], place: genome.Interval, name: str
+        self, number: int, columns: list[str], interval: genome.Interval, name: str
     ) -> Iterator[Feature]:
-        """A transcript in blocks: exons, and the part of each between thickStart and thickEnd as CDS."""
+        """A transcript and its blocks: exons, and what of each is between thickStart and thickEnd as CDS."""
         sizes, starts = (
             [self._integer(number, text, 'BD05') for text in column.rstrip(',').split(',')]
             for column in columns[10:12]
@@ -233,25 +242,26 @@ class _Reader:
         thick = [self._integer(number, text, 'BD05') for text in columns[6:8]]
         count = self._integer(number, columns[9], 'BD05')
         blocks = [
-            (place.start + a, place.start + a + n) for a, n in zip(starts, sizes, strict=False)
+            (interval.start + a, interval.start + a + n)
+            for a, n in zip(starts, sizes, strict=False)
         ]
         if not len(sizes) == len(starts) == count or any(
-            not place.start <= a < b <= place.end for a, b in blocks
+            not interval.start <= a < b <= interval.end for a, b in blocks
         ):
             problem = 'blockCount, blockSizes and blockStarts do not fit the row'
             raise self._error('BD01', number, problem, 'restore the row')
         own = f'{name}@{number}'  # names repeat in UCSC tables
-        yield Feature('transcript', place, own, (), name, number)
+        yield Feature('transcript', interval, own, (), name, number)
         for start, end in blocks:
-            part = dataclasses.replace(place, start=start, end=end)
+            part = dataclasses.replace(interval, start=start, end=end)
             yield Feature('exon', part, '', (own,), name, number)
             start, end = max(start, thick[0]), min(end, thick[1])
             if start < end:
-                part = dataclasses.replace(place, start=start, end=end)
+                part = dataclasses.replace(interval, start=start, end=end)
                 yield Feature('CDS', part, '', (own,), name, number)
 
     def _check_family(self) -> None:
-        """An ID means one thing on one contig; parents that are not in the file are counted."""
+        """Check that an ID is on one contig, and count parents that are not in the file."""
         contig_of: dict[str, str] = {}
         for contig, rows in self.features.items():
             for row in rows:

@@ -1,7 +1,7 @@
-"""The genome table, genomes.tsv: which contigs of which file belong to which species, and what is known of them.
+"""The genome table, genomes.tsv: which contigs of which file belong to which species.
 
-One row is some contigs of one FASTA for one species; a species may have several rows. A directory without a table is
-not guessed at: the reader gets a drafted table to check and save.
+One row is some contigs of one FASTA for one species; a species may have several rows. A directory without
+a table is an error, whose message holds a draft of the table to check and save.
 """
 
 import dataclasses
@@ -12,27 +12,23 @@ import re
 from collections.abc import Iterable
 
 from genojax import errors
-from genojax.data.formats import fasta, source
+from genojax.data.formats import input_file, table_draft
 
 NAME = 'genomes.tsv'
 COLUMNS = ('species', 'fasta', 'contigs', 'annotation', 'circular', 'softmasked')
 OPTIONAL_COLUMNS = ('split',)
 SPLITS = ('train', 'test', '')
 _SPLIT_OF_WORD = {word: word for word in SPLITS} | {'held_out': 'test'}
-# A species names a folder of shards, so its name must be safe as one.
+# A species is the name of a directory of shards, so it must be safe as one.
 _SPECIES = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.-]{0,99}')
-_FASTA_ENDS = ('.fa', '.fasta', '.fna', '.fas')
-_ANNOTATION_ENDS = ('.gff3', '.gff', '.gtf', '.bed')  # best first
-_PACKED_ENDS = ('.gz', '.bgz')
-_DRAFT_BASES = 1_000_000  # how much of a file a draft looks at
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """Some contigs of one file.
+class GenomeRow:
+    """One row: some contigs of one file.
 
     Attributes:
-        contigs: names in the order given; () means all of the file.
+        contigs: names in order; () means all contigs of the file.
         annotation: None where the genome has none.
         circular: of every contig of the row.
         softmasked: lower case means repeat. If not, repeats are unknown.
@@ -55,10 +51,11 @@ class GenomeTable:
     """The rows of a genomes.tsv; paths are joined to the directory it lies in."""
 
     path: pathlib.Path
-    rows: tuple[Row, ...]
+    rows: tuple[GenomeRow, ...]
 
     @property
     def directory(self) -> pathlib.Path:
+        """Where the table is."""
         return self.path.parent
 
     @property
@@ -68,14 +65,18 @@ class GenomeTable:
 
     @property
     def fasta_files(self) -> tuple[pathlib.Path, ...]:
+        """Each FASTA file once, in table order."""
         return tuple(dict.fromkeys(row.fasta for row in self.rows))
 
     def shown(self, path: pathlib.Path) -> str:
         """A path as the table writes it."""
         return os.path.relpath(path, self.directory)
 
-    def contigs_of(self, row: Row, in_file: Iterable[str]) -> tuple[str, ...]:
-        """The contigs of a row, given the names in its FASTA.
+    def contigs_of(self, row: GenomeRow, in_file: Iterable[str]) -> tuple[str, ...]:
+        """The contigs of a row.
+
+        Args:
+            in_file: names of the records of its FASTA.
 
         Raises:
             errors.InputError: GT06, a contig that the file does not have.
@@ -83,26 +84,26 @@ class GenomeTable:
         names = tuple(in_file)
         if not row.contigs:
             return names
-        have = set(names)
-        for contig in row.contigs:
-            if contig not in have:
-                near = difflib.get_close_matches(contig, names, 1, 0.6)
-                other = contig.removeprefix('chr') if contig.startswith('chr') else f'chr{contig}'
-                near = [other] if other in have else near
-                hint = f'did you mean {near[0]!r}?' if near else 'use names of the file'
-                raise errors.InputError(
-                    'GT06',
-                    f'contig {contig!r} is not in {self.shown(row.fasta)}, which has {_listed(names)}',
-                    path=self.path,
-                    line=row.line,
-                    fix=hint,
-                )
+        missing = [contig for contig in row.contigs if contig not in set(names)]
+        if missing:
+            raise errors.InputError(
+                'GT06',
+                f'contig {missing[0]!r} is not in {self.shown(row.fasta)}, which has {_listed(names)}',
+                path=self.path,
+                line=row.line,
+                fix=_similar_contig(missing[0], names),
+            )
         return row.contigs
 
     def check_contigs(self, names_of: dict[pathlib.Path, tuple[str, ...]]) -> None:
-        """Check every row against the names in its FASTA: all there, none twice in a species, none in two species."""
+        """Check every row against the names of the records of each FASTA.
+
+        Raises:
+            errors.InputError: GT06 a contig that its file does not have, GT07 one that a species has
+                twice, FA22 one that two species have.
+        """
         in_species: dict[tuple[str, str], int] = {}
-        owner: dict[tuple[pathlib.Path, str], Row] = {}
+        owner: dict[tuple[pathlib.Path, str], GenomeRow] = {}
         for row in self.rows:
             for contig in self.contigs_of(row, names_of[row.fasta]):
                 first = owner.setdefault((row.fasta, contig), row)
@@ -120,7 +121,7 @@ class GenomeTable:
                     raise self._contig_twice(row, contig, line)
 
     def check_digests(self, entries: Iterable[tuple[str, str, str]]) -> None:
-        """Check (species, contig, refget digest): one sequence under two species would leak between them.
+        """Check (species, contig, refget digest): one sequence in two species would leak between them.
 
         Raises:
             errors.InputError: FA22.
@@ -131,12 +132,12 @@ class GenomeTable:
             if first != species:
                 raise errors.InputError(
                     'FA22',
-                    f'contig {contig!r} of {species!r} is letter for letter {name!r} of {first!r}',
+                    f'contig {contig!r} of {species!r} has the same sequence as {name!r} of {first!r}',
                     path=self.path,
                     fix='leave it in one species',
                 )
 
-    def _contig_twice(self, row: Row, contig: str, line: int) -> errors.InputError:
+    def _contig_twice(self, row: GenomeRow, contig: str, line: int) -> errors.InputError:
         return errors.InputError(
             'GT07',
             f'{row.species!r} has contig {contig!r} twice: lines {line} and {row.line}',
@@ -147,19 +148,19 @@ class GenomeTable:
 
 
 def read(directory: str | os.PathLike) -> GenomeTable:
-    """Read DIR/genomes.tsv (or the table itself, if a file is named).
+    """The table DIR/genomes.tsv, or the table itself if the path is a file.
 
     Raises:
-        errors.InputError: GT01 without a table, with a drafted one in the message; GT02.. for what is wrong in it.
+        errors.InputError: GT01, no table, with a draft in the message; GT02 to GT10, mistakes in it.
     """
     path = pathlib.Path(directory)
     if path.is_dir():
         path = path / NAME
         if not path.exists():
             raise _missing(path.parent)
-    rows: list[Row] = []
+    rows: list[GenomeRow] = []
     columns: list[str] | None = None
-    for number, line in source.Source(path).lines():
+    for number, line in input_file.InputFile(path).lines():
         if not line.strip() or line.startswith('#'):
             continue
         cells = [cell.strip() for cell in line.split('\t')]
@@ -168,7 +169,7 @@ def read(directory: str | os.PathLike) -> GenomeTable:
         else:
             rows.append(_row(path, number, columns, cells))
     if not rows:
-        raise _error('GT02', path, None, 'the table has no rows', f'begin with: {_header_line()}')
+        raise _error('GT02', path, None, 'the table has no rows', f'start with: {_header_line()}')
     return GenomeTable(path, tuple(rows))
 
 
@@ -181,15 +182,15 @@ def _error(code: str, path, line: int | None, problem: str, fix: str) -> errors.
 
 
 def _missing(directory: pathlib.Path) -> errors.InputError:
-    drafted = draft(directory)
+    drafted = table_draft.draft(directory, COLUMNS)
     if not drafted:
         problem = f'no {NAME}, and no FASTA file to draft one from'
-        return _error('GT01', directory, None, problem, 'name the folder that holds the genomes')
+        return _error('GT01', directory, None, problem, 'name the directory of the genomes')
     error = _error(
         'GT01',
         directory,
         None,
-        f'no {NAME} says what this folder holds',
+        f'this directory has no {NAME}',
         f'check this draft and save it as {NAME} (genojax check DIR --draft-table prints it)',
     )
     error.args = (f'{error}\n{drafted}',)
@@ -197,14 +198,14 @@ def _missing(directory: pathlib.Path) -> errors.InputError:
 
 
 def _header(path, number: int, cells: list[str]) -> list[str]:
-    known = COLUMNS + OPTIONAL_COLUMNS
+    columns = COLUMNS + OPTIONAL_COLUMNS
     for cell in cells:
-        if cell not in known:
-            near = difflib.get_close_matches(cell.lower(), known, 1)
-            fix = f'did you mean {near[0]!r}?' if near else f'the columns are {", ".join(known)}'
+        if cell not in columns:
+            similar = difflib.get_close_matches(cell.lower(), columns, 1)
+            fix = f'did you mean {similar[0]!r}?' if similar else f'use {", ".join(columns)}'
             raise _error('GT02', path, number, f'unknown column {cell!r}', fix)
         if cells.count(cell) > 1:
-            raise _error('GT02', path, number, f'column {cell!r} is there twice', 'remove one')
+            raise _error('GT02', path, number, f'column {cell!r} occurs twice', 'remove one')
     for name in COLUMNS:
         if name not in cells:
             fix = f'the header is: {_header_line()}'
@@ -212,7 +213,7 @@ def _header(path, number: int, cells: list[str]) -> list[str]:
     return cells
 
 
-def _row(path: pathlib.Path, number: int, columns: list[str], cells: list[str]) -> Row:
+def _row(path: pathlib.Path, number: int, columns: list[str], cells: list[str]) -> GenomeRow:
     # Editors drop TABs at the end of a line; any other number of cells would shift the columns.
     cells = cells + [''] * (len(columns) - len(cells)) if _may_fill(columns, cells) else cells
     if len(cells) != len(columns):
@@ -232,7 +233,7 @@ def _row(path: pathlib.Path, number: int, columns: list[str], cells: list[str]) 
     for name in contigs:
         if contigs.count(name) > 1:
             raise _error('GT07', path, number, f'contig {name!r} is listed twice', 'remove one')
-    return Row(
+    return GenomeRow(
         species=species,
         fasta=_file(path, number, cell['fasta'], 'fasta'),
         contigs=() if contigs == ('*',) else contigs,
@@ -261,62 +262,20 @@ def _file(path: pathlib.Path, number: int, cell: str, column: str) -> pathlib.Pa
         raise _error('GT10', path, number, f'the {column} cell is empty', 'name a file')
     file = path.parent / cell
     if not file.is_file():
-        there = sorted(item.name for item in path.parent.iterdir())
-        near = difflib.get_close_matches(cell, there, 1)
-        fix = f'did you mean {near[0]!r}?' if near else 'paths are relative to the table'
-        raise _error('GT04', path, number, f'{column} file {cell!r} is not there', fix)
+        files = sorted(item.name for item in path.parent.iterdir())
+        similar = difflib.get_close_matches(cell, files, 1)
+        fix = f'did you mean {similar[0]!r}?' if similar else 'paths are relative to the table'
+        raise _error('GT04', path, number, f'{column} file {cell!r} does not exist', fix)
     return file
+
+
+def _similar_contig(contig: str, names: tuple[str, ...]) -> str:
+    """A fix for a contig that a file does not have: the name with or without 'chr', or a similar one."""
+    other = contig.removeprefix('chr') if contig.startswith('chr') else f'chr{contig}'
+    similar = [other] if other in names else difflib.get_close_matches(contig, names, 1, 0.6)
+    return f'did you mean {similar[0]!r}?' if similar else 'use names of the file'
 
 
 def _listed(names: tuple[str, ...]) -> str:
     shown = ', '.join(names[:5])
     return f'{shown} and {len(names) - 5:,} more' if len(names) > 5 else shown
-
-
-def draft(directory: str | os.PathLike) -> str:
-    """A table for a directory without one, as text: a guess to check, '' if there is no FASTA file in it."""
-    folder = pathlib.Path(directory)
-    files = sorted(item.name for item in folder.iterdir() if item.is_file())
-    rows = []
-    for name in files:
-        if _stem(name, _FASTA_ENDS) is not None:
-            rows.append(_draft_row(folder, name, files))
-    if not rows:
-        return ''
-    return '\n'.join(['\t'.join(COLUMNS), *rows, ''])
-
-
-def _stem(name: str, ends: tuple[str, ...]) -> str | None:
-    for packed in _PACKED_ENDS:
-        name = name.removesuffix(packed)
-    for end in ends:
-        if name.lower().endswith(end):
-            return name[: -len(end)]
-    return None
-
-
-def _draft_row(folder: pathlib.Path, name: str, files: list[str]) -> str:
-    stem = _stem(name, _FASTA_ENDS)
-    species = re.sub(r'[^A-Za-z0-9_.-]+', '_', stem).strip('_.-') or 'species'
-    partners = []
-    for other in files:
-        theirs = _stem(other, _ANNOTATION_ENDS)
-        if theirs is not None and (
-            theirs == stem or theirs.startswith(stem + '.') or stem.startswith(theirs + '.')
-        ):
-            rank = [end for end in _ANNOTATION_ENDS if end in other.lower()]
-            partners.append((theirs != stem, _ANNOTATION_ENDS.index(rank[0]), other))
-    seen = lower = 0
-    circular = 'no'
-    try:
-        for record in fasta.read(folder / name):
-            circular = 'yes' if 'mitochondri' in record.description.lower() else circular
-            seen, lower = seen + len(record.codes), lower + record.stats.soft_masked
-            if seen >= _DRAFT_BASES:
-                break
-    except errors.InputError as error:
-        return f'# {name}: {error}'
-    # A few lower-case letters are an editor's accident; repeats are at least some percent of a masked genome.
-    softmasked = 'yes' if lower > 0.01 * seen else 'no'
-    annotation = min(partners)[2] if partners else ''
-    return '\t'.join([species, name, '*', annotation, circular, softmasked])

@@ -30,26 +30,26 @@ _SPLIT_OF_WORD = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelledTable:
-    """Rows of a table: base codes of each sequence, its class, and where it came from."""
+    """Rows of a table: base codes of each sequence, its class, and its line of the file."""
 
     sequences: list[np.ndarray]  # uint8, each its own length
     labels: np.ndarray  # int32 [N]
     split: np.ndarray | None  # text [N], words of SPLITS; None without that column
     source: str
     lines: np.ndarray  # int64 [N], 1-based line of the file
-    extra: dict[
-        str, np.ndarray
-    ]  # the other columns: float64 where every row is a number, else text
+    extra: dict[str, np.ndarray]  # other columns: float64 where every row is a number, else text
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
     def classes(self) -> int:
+        """Number of classes."""
         return int(self.labels.max()) + 1
 
     @property
     def longest(self) -> int:
+        """Bases of the longest sequence."""
         return max(len(codes) for codes in self.sequences)
 
     def take(self, rows: np.ndarray) -> 'LabelledTable':
@@ -67,13 +67,14 @@ class LabelledTable:
     def padded(
         self, rows: np.ndarray | None = None, length: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Base codes uint8 [n, length] with 4 behind each row's end, and the real bases of each, int32 [n].
+        """Base codes uint8 [n, length], 4 after each row's end, and real bases per row, int32 [n].
 
         Args:
-            length: 0 means the longest row's of the whole table.
+            rows: row numbers; None means all rows.
+            length: 0 means that of the longest row of the whole table.
 
         Raises:
-            InputError: LB05 for a row that is longer.
+            InputError: LB05, a row that is longer.
         """
         length = length or self.longest
         rows = np.arange(len(self)) if rows is None else np.asarray(rows, np.int64)
@@ -85,7 +86,7 @@ class LabelledTable:
                 f'{int(valid.max())} bases, but the model reads {length}',
                 path=self.source,
                 line=int(self.lines[row]),
-                fix='cut the sequence where you mean to, or use a longer model',
+                fix='shorten the sequence, or use a model with a longer input',
             )
         codes = np.full((len(rows), length), dna.UNKNOWN, np.uint8)
         for i, row in enumerate(rows.tolist()):
@@ -94,13 +95,13 @@ class LabelledTable:
 
 
 def read(path: str | os.PathLike) -> LabelledTable:
-    """The rows of a table, or of the one table of labelled DNA in a directory.
+    """The rows of a table, or of the only table of labelled DNA in a directory.
 
-    In a directory, a table without the two columns or whose first sequence is not plain DNA (k-mers
-    with spaces, say) is not a table of labelled DNA.
+    In a directory, a table without the two columns, or whose first sequence is not plain DNA (k-mers
+    with spaces, for example), is not a table of labelled DNA.
 
     Raises:
-        InputError: LB01 .. LB08, each naming file and line.
+        InputError: LB01 to LB08, each naming file and line.
     """
     path = pathlib.Path(path)
     if path.is_dir():
@@ -115,29 +116,29 @@ def read(path: str | os.PathLike) -> LabelledTable:
     labels = _labels(columns.pop('label'), path, lines)
     split = _split(columns.pop('split'), path, lines) if 'split' in columns else None
     extra = {name: _column(cells) for name, cells in columns.items()}
-    return LabelledTable(sequences, labels, split, str(path), lines, extra)
+    return LabelledTable(sequences, labels, split, source=str(path), lines=lines, extra=extra)
 
 
 def _only_table(directory: pathlib.Path) -> pathlib.Path:
-    found = []
+    tables = []
     for path in sorted(directory.iterdir()):
         if path.is_file() and path.name.endswith(_SUFFIXES):
             try:
-                header, rows = _rows(path, at_most=1)
+                header, rows = _rows(path, limit=1)
                 line, cells = rows[0]
                 _sequence(cells[header.index('sequence')], path, line)
             except errors.InputError:
                 continue
-            found.append(path)
-    if len(found) != 1:
-        names = ', '.join(path.name for path in found) or 'none'
+            tables.append(path)
+    if len(tables) != 1:
+        names = ', '.join(path.name for path in tables) or 'none'
         raise errors.InputError(
             'LB07',
-            f'a folder should hold one table of labelled DNA; found: {names}',
+            f'the directory must hold one table of labelled DNA; it has: {names}',
             path=directory,
-            fix='name the file' if found else 'name a TSV or CSV with columns sequence and label',
+            fix='name the file' if tables else 'name a TSV or CSV with columns sequence and label',
         )
-    return found[0]
+    return tables[0]
 
 
 def _text(path: pathlib.Path) -> str:
@@ -151,48 +152,57 @@ def _text(path: pathlib.Path) -> str:
     except (EOFError, zlib.error):
         problem = 'the gzip data ends early or is damaged'
     except UnicodeDecodeError:
-        problem = 'not text in UTF-8'
+        problem = 'not UTF-8 text'
     raise errors.InputError(
-        'LB07', problem, path=path, fix='check the path, or fetch the file again'
+        'LB07', problem, path=path, fix='check the path, or download the file again'
     )
 
 
-def _rows(path: pathlib.Path, at_most: int | None = None):
-    """The column names and (line, cells) of every row."""
+def _rows(
+    path: pathlib.Path, limit: int | None = None
+) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The column names, and (line, cells) of every row or of the first `limit`."""
     lines = _text(path).splitlines()
     while lines and not lines[-1].strip():
         lines.pop()
-    mark = '\t' if lines and '\t' in lines[0] else ','
-    header = [_unquoted(cell) for cell in lines[0].split(mark)] if lines else []
+    separator = '\t' if lines and '\t' in lines[0] else ','
+    header = _header(lines[0].split(separator) if lines else [], path)
+    rows = []
+    for number, line in enumerate(lines[1:], 2):
+        cells = [_unquoted(cell) for cell in line.split(separator)]
+        if len(cells) != len(header):
+            raise errors.InputError(
+                'LB06',
+                f'{len(cells)} columns, but the first line names {len(header)}',
+                path=path,
+                line=number,
+            )
+        rows.append((number, cells))
+        if limit is not None and len(rows) == limit:
+            break
+    if not rows:
+        raise errors.InputError('LB03', 'the table has no rows', path=path)
+    return header, rows
+
+
+def _header(cells: list[str], path: pathlib.Path) -> list[str]:
+    """The column names, those with a meaning in lower case."""
+    header = [_unquoted(cell) for cell in cells]
     header = [
         name.lower() if name.lower() in ('sequence', 'label', 'split') else name for name in header
     ]
     for name in ('sequence', 'label'):
         if header.count(name) != 1:
+            number = 'no' if name not in header else 'more than one'
             raise errors.InputError(
                 'LB01',
-                f'{"no" if name not in header else "more than one"} column is called {name!r}; the first '
-                f'line names {", ".join(map(repr, header)) or "nothing"}',
+                f'{number} column is called {name!r}; the first line names '
+                f'{", ".join(map(repr, header)) or "nothing"}',
                 path=path,
                 line=1,
                 fix="begin the table with a line like 'sequence,label'",
             )
-    rows = []
-    for number, line in enumerate(lines[1:], 2):
-        cells = [_unquoted(cell) for cell in line.split(mark)]
-        if len(cells) != len(header):
-            raise errors.InputError(
-                'LB06',
-                f'{len(cells)} columns where the first line names {len(header)}',
-                path=path,
-                line=number,
-            )
-        rows.append((number, cells))
-        if at_most is not None and len(rows) == at_most:
-            break
-    if not rows:
-        raise errors.InputError('LB03', 'the table has no rows', path=path)
-    return header, rows
+    return header
 
 
 def _unquoted(cell: str) -> str:
@@ -206,13 +216,13 @@ def _sequence(text: str, path: pathlib.Path, line: int) -> np.ndarray:
     try:
         return dna.encode(text)
     except ValueError:
-        place = next(i for i, letter in enumerate(text) if letter.upper() not in dna.IUPAC)
+        position = next(i for i, letter in enumerate(text) if letter.upper() not in dna.IUPAC)
         raise errors.InputError(
             'LB04',
-            f'{text[place]!r} is not a DNA letter',
+            f'{text[position]!r} is not a DNA letter',
             path=path,
             line=line,
-            position=place + 1,
+            position=position + 1,
             fix='write DNA as plain letters, without spaces',
         ) from None
 
@@ -228,7 +238,7 @@ def _labels(cells: list[str], path: pathlib.Path, lines: np.ndarray) -> np.ndarr
     if absent.size:
         raise errors.InputError(
             'LB02',
-            f'class {absent[0]} has no row, but class {labels.max()} has',
+            f'class {absent[0]} has no row, but class {labels.max()} has some',
             path=path,
             fix='number classes from 0 without gaps',
         )

@@ -5,7 +5,7 @@ import os
 import pathlib
 
 from genojax.data.genomes import assemblies
-from genojax.data.store import cache, manifest, shard_files
+from genojax.data.store import manifest, shard_cache, shard_files
 
 
 def open_shards(directory: str | os.PathLike, verify: bool = True) -> assemblies.Corpus:
@@ -27,7 +27,7 @@ def open_shards(directory: str | os.PathLike, verify: bool = True) -> assemblies
     if verify:
         shard_files.check_files(folder, value)
     read = functools.partial(shard_files.read_species, folder)
-    bases, bits = cache.arrays(folder, value, fingerprint, read, verify)
+    bases, bits = shard_cache.ShardCache(folder, value, fingerprint, read).arrays(verify)
     genomes, offset = [], 0
     for species in value['species']:
         contigs = manifest.contigs_of(species)

@@ -1,7 +1,7 @@
-"""A FASTA read once into a flat file of bases, so that many species of one file do not each read it again.
+"""A FASTA file read once into a flat file of bases, for all species that have contigs in it.
 
-One byte a base (code | soft mask << 3, as in `records`), contig after contig, with a JSON file beside it that says what
-lies where. The JSON is written last: a spool without one is unfinished.
+There is one byte per base (code | soft mask << 3, see `genome.CODE_BITS`), contig after contig, and a
+JSON file beside it that lists the contigs. The JSON is written last: a cache without one is incomplete.
 """
 
 import dataclasses
@@ -12,68 +12,67 @@ import pathlib
 import numpy as np
 
 from genojax import genome
-from genojax.data.formats import fasta
+from genojax.data.formats import fasta, sequence_record
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
-    """One contig of a spool: its name, place and counts."""
+class CachedContig:
+    """One contig of a cache."""
 
     name: str
-    offset: int
+    offset: int  # bytes into the flat file
     length: int
-    stats: fasta.Stats
+    stats: sequence_record.RecordStats
 
 
 @dataclasses.dataclass(frozen=True)
-class Spool:
-    """What a FASTA held.
+class FastaCache:
+    """The contents of a FASTA file.
 
     Attributes:
         path: of the flat file.
-        names: of all records of the FASTA; `entries` holds the wanted ones.
+        names: of all records of the FASTA; `entries` holds the cached ones.
         sha256: of the FASTA as it was read.
     """
 
     path: pathlib.Path
     names: tuple[str, ...]
-    entries: dict[str, Entry]
+    entries: dict[str, CachedContig]
     notes: tuple[str, ...]
     sha256: str
 
-    def record(self, name: str) -> fasta.Record:
-        """One contig again as the reader gave it."""
+    def record(self, name: str) -> sequence_record.Record:
+        """One contig as the reader returned it."""
         entry = self.entries[name]
         bases = np.memmap(self.path, np.uint8, 'r', entry.offset, (entry.length,))
         soft = (bases >> genome.SOFT_SHIFT).view(np.bool_)
-        return fasta.Record(
-            name, '', np.asarray(bases & genome.CODE_BITS), np.asarray(soft), entry.stats
-        )
+        codes = np.asarray(bases & genome.CODE_BITS)
+        return sequence_record.Record(name, '', codes, np.asarray(soft), entry.stats)
 
 
-def write(source: pathlib.Path, path: pathlib.Path, wanted: frozenset[str] | None) -> Spool:
-    """Read a FASTA and spool the wanted records, all of them if None."""
-    reader = fasta.Reader(source)
-    names, entries, offset = [], {}, 0
+def write(fasta_file: pathlib.Path, path: pathlib.Path, names: frozenset[str] | None) -> FastaCache:
+    """Read a FASTA file and cache the records of these names, all of them if None."""
+    reader = fasta.FastaReader(fasta_file)
+    all_names, entries, offset = [], {}, 0
     with open(path, 'wb') as file:
         for record in reader:
-            names.append(record.name)
-            if wanted is not None and record.name not in wanted:
+            all_names.append(record.name)
+            if names is not None and record.name not in names:
                 continue
             soft = record.soft_masked.view(np.uint8) << genome.SOFT_SHIFT
             file.write((record.codes | soft).data)
             length = len(record.codes)
-            entries[record.name] = Entry(record.name, offset, length, record.stats)
+            entries[record.name] = CachedContig(record.name, offset, length, record.stats)
             offset += length
         file.flush()
         os.fsync(file.fileno())
-    spool = Spool(path, tuple(names), entries, tuple(reader.notes), reader.source.sha256)
-    _save(spool)
-    return spool
+    cache = FastaCache(path, tuple(all_names), entries, tuple(reader.notes), reader.file.sha256)
+    _save(cache)
+    return cache
 
 
-def load(path: pathlib.Path) -> Spool | None:
-    """A finished spool, None if there is none of the right size."""
+def load(path: pathlib.Path) -> FastaCache | None:
+    """A complete cache, None if there is none of the right size."""
     try:
         saved = json.loads(_json_of(path).read_text())
     except FileNotFoundError:
@@ -81,23 +80,23 @@ def load(path: pathlib.Path) -> Spool | None:
     entries = {}
     for name, (offset, length, stats) in saved['entries'].items():
         stats['counts'] = tuple(stats['counts'])
-        entries[name] = Entry(name, offset, length, fasta.Stats(**stats))
+        entries[name] = CachedContig(name, offset, length, sequence_record.RecordStats(**stats))
     total = sum(entry.length for entry in entries.values())
     if not path.exists() or path.stat().st_size != total:
         return None
-    return Spool(path, tuple(saved['names']), entries, tuple(saved['notes']), saved['sha256'])
+    return FastaCache(path, tuple(saved['names']), entries, tuple(saved['notes']), saved['sha256'])
 
 
 def _json_of(path: pathlib.Path) -> pathlib.Path:
     return path.with_suffix('.json')
 
 
-def _save(spool: Spool) -> None:
+def _save(cache: FastaCache) -> None:
     entries = {
         entry.name: (entry.offset, entry.length, dataclasses.asdict(entry.stats))
-        for entry in spool.entries.values()
+        for entry in cache.entries.values()
     }
-    saved = {'names': spool.names, 'entries': entries, 'notes': spool.notes, 'sha256': spool.sha256}
-    unfinished = spool.path.with_suffix('.json.new')
+    saved = {'names': cache.names, 'entries': entries, 'notes': cache.notes, 'sha256': cache.sha256}
+    unfinished = cache.path.with_suffix('.json.new')
     unfinished.write_text(json.dumps(saved))
-    os.replace(unfinished, _json_of(spool.path))
+    os.replace(unfinished, _json_of(cache.path))

@@ -1,9 +1,10 @@
-"""Genomes to shards and back: a TFDS builder that writes ArrayRecord, without TensorFlow, and `open` to read them.
+"""Genomes to shards.
 
-The steps: every FASTA is read once into a spool; every species is built from the spools, species side by side in
-worker processes; the manifest is written last. All of it happens in a folder beside its final place, a finished species
-or spool is used again after a kill, and the bytes do not depend on the number of workers. Memory holds one contig and
-one part of a species at a time, whatever the size of the genome.
+Every FASTA file is read once into a cache. Every species is built from the caches, species in parallel in
+worker processes. The manifest is written last. All of this is in a working directory beside the final
+one; a complete cache or species in it is used again after the process was killed. The bytes do not depend
+on the number of workers. Memory holds one contig and one part of a species at a time, whatever the size
+of the genome.
 """
 
 import dataclasses
@@ -30,7 +31,7 @@ _WORK = '.building'
 
 @dataclasses.dataclass(frozen=True)
 class Ingested:
-    """What `ingest` did: 'written' or 'up to date', with the manifest."""
+    """Result of `ingest`: 'written' or 'up to date', the manifest and its hash."""
 
     status: str
     manifest: dict
@@ -45,16 +46,16 @@ def ingest(
     replace: bool = False,
     promoter_span: tuple[int, int] = regions.PROMOTER_SPAN,
 ) -> Ingested:
-    """Check the genomes of a table and write their shards; does nothing if the same are there already.
+    """Check the genomes of a table and write their shards, unless those are there already.
 
     Args:
-        workers: processes; the shards do not depend on it.
-        replace: write over shards of other genomes.
+        workers: processes; the shards do not depend on their number.
+        replace: overwrite shards of other genomes.
         promoter_span: bases up- and downstream of transcript starts, where no promoter is annotated.
 
     Raises:
-        errors.InputError: for the first thing wrong with the genomes.
-        errors.UsageError: `out_dir` holds shards of other genomes.
+        errors.InputError: the first mistake in the genomes.
+        errors.UsageError: `out_dir` holds shards of other genomes or cannot be written to.
     """
     if workers < 1:
         raise errors.UsageError(f'{workers} workers')
@@ -66,28 +67,34 @@ def ingest(
         raise errors.UsageError(f'cannot write to {out}: {error.strerror}') from error
     with manifest.locked(out):
         plan = _plan(genomes, promoter_span)
-        if (out / manifest.NAME).exists():
-            there, fingerprint = manifest.load(out)
-            changed = [key for key in plan if there.get(key) != plan[key]]
-            if not changed:
-                shard_files.check_files(out, there)
-                shutil.rmtree(
-                    out / _WORK, ignore_errors=True
-                )  # a kill came just after the manifest
-                return Ingested('up to date', there, fingerprint)
-            if not replace:
-                raise errors.UsageError(
-                    f'{out} holds shards of other genomes (not the same: {", ".join(changed)});'
-                    ' name another folder, or --replace them'
-                )
+        existing = _up_to_date(out, plan, replace) if (out / manifest.NAME).exists() else None
+        if existing is not None:
+            return existing
         try:
             return _write(genomes, out, plan, workers)
         except OSError as error:
             raise errors.UsageError(f'cannot write shards to {out}: {error}') from error
 
 
+def _up_to_date(out: pathlib.Path, plan: dict, replace: bool) -> Ingested | None:
+    """The shards in a directory if they are those of the plan; None if they are to be replaced."""
+    value, fingerprint = manifest.load(out)
+    changed = [key for key in plan if value.get(key) != plan[key]]
+    if not changed:
+        shard_files.check_files(out, value)
+        # The process may have been killed just after it wrote the manifest.
+        shutil.rmtree(out / _WORK, ignore_errors=True)
+        return Ingested('up to date', value, fingerprint)
+    if not replace:
+        raise errors.UsageError(
+            f'{out} holds shards of other genomes (different: {", ".join(changed)}); use another '
+            'directory, or --replace'
+        )
+    return None
+
+
 def _plan(genomes: genome_table.GenomeTable, promoter_span: tuple[int, int]) -> dict:
-    """All that the shards depend on, as it stands in the manifest."""
+    """Everything that the shards depend on, as in the manifest."""
     files = [*genomes.fasta_files, *(row.annotation for row in genomes.rows if row.annotation)]
     rows = [
         {
@@ -101,16 +108,6 @@ def _plan(genomes: genome_table.GenomeTable, promoter_span: tuple[int, int]) -> 
         }
         for row in genomes.rows
     ]
-    sources = []
-    for path in dict.fromkeys(files):
-        try:
-            size, sha256 = path.stat().st_size, manifest.sha256_of(path)
-        except OSError as error:
-            problem = f'cannot be read: {error.strerror}'
-            raise errors.InputError(
-                'FA20', problem, path=path, fix='check its permissions'
-            ) from error
-        sources.append({'file': genomes.shown(path), 'bytes': size, 'sha256': sha256})
     return {
         'format': manifest.FORMAT,
         'version': manifest.VERSION,
@@ -118,8 +115,18 @@ def _plan(genomes: genome_table.GenomeTable, promoter_span: tuple[int, int]) -> 
         'part': shard_files.PART,
         'promoter_span': list(promoter_span),
         'table': rows,
-        'sources': sources,
+        'sources': [_source(genomes, path) for path in dict.fromkeys(files)],
     }
+
+
+def _source(genomes: genome_table.GenomeTable, path: pathlib.Path) -> dict:
+    """Name, size and hash of an input file."""
+    try:
+        size, sha256 = path.stat().st_size, manifest.sha256_of(path)
+    except OSError as error:
+        problem = f'cannot be read: {error.strerror}'
+        raise errors.InputError('FA20', problem, path=path, fix='check its permissions') from error
+    return {'file': genomes.shown(path), 'bytes': size, 'sha256': sha256}
 
 
 def _write(
@@ -131,31 +138,27 @@ def _write(
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         manifest.save(work, plan_file.name, plan)
-    spools = _spool_all(genomes, work, plan, workers)
-    genomes.check_contigs({path: found.names for path, found in spools.items()})
-    parts = {name: [] for name in genomes.species}
-    for row in genomes.rows:
-        chosen = genomes.contigs_of(row, spools[row.fasta].names)
-        parts[row.species].append(species_builder.Part(row, spools[row.fasta].path, chosen))
-    genomes.check_digests(
-        (name, contig, spools[part.row.fasta].entries[contig].stats.digest)
-        for name, listed in parts.items()
-        for part in listed
-        for contig in part.contigs
-    )
-    span = tuple(plan['promoter_span'])
-    jobs = [(work, name, listed, span) for name, listed in parts.items()]
-    built = list(processes.each(_build_species, jobs, workers, 'writing shards'))
+    caches = _cache_all(genomes, work, plan, workers)
+    parts = _parts_of_species(genomes, caches)
+    jobs = [(work, name, listed, tuple(plan['promoter_span'])) for name, listed in parts.items()]
+    built = list(processes.run_jobs(_build_species, jobs, workers, 'writing shards'))
     planned = {entry['file']: entry['sha256'] for entry in plan['sources']}
-    for found in built:
-        for name, sha256 in found.pop('annotations').items():
+    for species in built:
+        for name, sha256 in species.pop('annotations').items():
             path = pathlib.Path(name)
             _check_unchanged(path, sha256, planned[genomes.shown(path)], work)
-    notes = [f'{p.name}: {note}' for p, found in spools.items() for note in found.notes]
-    notes += [note for found in built for note in found.pop('notes')]
-    genes = {found['name']: found.pop('genes') for found in built}
+    notes = [f'{path.name}: {note}' for path, cache in caches.items() for note in cache.notes]
+    notes += [note for species in built for note in species.pop('notes')]
+    genes = {species['name']: species.pop('genes') for species in built}
     value = {**plan, 'species': built, 'notes': list(dict.fromkeys(notes))}
-    # From here to the new manifest the folder has none, so a kill leaves it unfinished, not half old.
+    return _publish(out, value, genes)
+
+
+def _publish(out: pathlib.Path, value: dict, genes: dict) -> Ingested:
+    """Move the shards from the working directory to their place and write the manifest."""
+    work = out / _WORK
+    # From here to the new manifest there is none: a killed process leaves an incomplete directory, not
+    # one with old and new files.
     (out / manifest.NAME).unlink(missing_ok=True)
     for old in (shard_files.GenojaxShards.name, 'cache'):
         shutil.rmtree(out / old, ignore_errors=True)
@@ -166,49 +169,73 @@ def _write(
     return Ingested('written', value, fingerprint)
 
 
-def _spool_all(
+def _parts_of_species(
+    genomes: genome_table.GenomeTable, caches: dict[pathlib.Path, fasta_cache.FastaCache]
+) -> dict[str, list[species_builder.RowContigs]]:
+    """The contigs of every species, checked against the files and each other."""
+    genomes.check_contigs({path: cache.names for path, cache in caches.items()})
+    parts = {name: [] for name in genomes.species}
+    for row in genomes.rows:
+        contigs = genomes.contigs_of(row, caches[row.fasta].names)
+        cache = caches[row.fasta].path
+        parts[row.species].append(species_builder.RowContigs(row, cache, contigs))
+    genomes.check_digests(
+        (name, contig, caches[part.row.fasta].entries[contig].stats.digest)
+        for name, listed in parts.items()
+        for part in listed
+        for contig in part.contigs
+    )
+    return parts
+
+
+def _cache_all(
     genomes: genome_table.GenomeTable, work: pathlib.Path, plan: dict, workers: int
-) -> dict[pathlib.Path, fasta_cache.Spool]:
+) -> dict[pathlib.Path, fasta_cache.FastaCache]:
+    """A cache of every FASTA file, with the contigs that the table names."""
     planned = {entry['file']: entry['sha256'] for entry in plan['sources']}
     jobs = []
     for number, path in enumerate(genomes.fasta_files):
         rows = [row for row in genomes.rows if row.fasta == path]
-        named = frozenset(name for row in rows for name in row.contigs)
-        jobs.append(
-            (path, work / f'spool{number:04d}.u8', named if all(r.contigs for r in rows) else None)
-        )
-    read = processes.each(_spool_one, jobs, workers, 'reading genomes')
-    found = dict(zip(genomes.fasta_files, read, strict=True))
-    for path, one in found.items():
-        _check_unchanged(path, one.sha256, planned[genomes.shown(path)], work)
-    return found
+        names = frozenset(name for row in rows for name in row.contigs)
+        all_named = all(row.contigs for row in rows)
+        jobs.append((path, work / f'fasta{number:04d}.u8', names if all_named else None))
+    read = processes.run_jobs(_cache_fasta, jobs, workers, 'reading genomes')
+    caches = dict(zip(genomes.fasta_files, read, strict=True))
+    for path, cache in caches.items():
+        _check_unchanged(path, cache.sha256, planned[genomes.shown(path)], work)
+    return caches
+
+
+def _cache_fasta(job: tuple) -> fasta_cache.FastaCache:
+    path, target, names = job
+    return fasta_cache.load(target) or fasta_cache.write(path, target, names)
 
 
 def _check_unchanged(path: pathlib.Path, read: str, planned: str, work: pathlib.Path) -> None:
+    """Compare the hash of a file as it was read with that of the plan."""
     if read != planned:
-        shutil.rmtree(work)  # what was made from the other content must not be used again
+        shutil.rmtree(work)  # what was built from the other content must not be used again
         raise errors.InputError(
             'FA19',
             'the file changed while it was read',
             path=path,
-            fix='start again when whatever writes it has finished',
+            fix='start again when the program that writes it has finished',
         )
 
 
-def _spool_one(job) -> fasta_cache.Spool:
-    path, target, wanted = job
-    return fasta_cache.load(target) or fasta_cache.write(path, target, wanted)
+def _build_species(job: tuple) -> dict:
+    """Build the shards of one species.
 
-
-def _build_species(job) -> dict:
-    """Build the shards of one species; returns its entry of the manifest, with genes and notes to be taken out."""
-    work, name, parts, span = job
+    Returns:
+        Its entry of the manifest, with genes, notes and annotations to be taken out.
+    """
+    work, name, parts, promoter_span = job
     done = work / f'species-{name}.json'
     folder = work / shard_files.GenojaxShards.name / name
     if done.exists() and folder.exists():
         return json.loads(done.read_text())
     shutil.rmtree(folder, ignore_errors=True)
-    species = species_builder.Species(parts, span)
+    species = species_builder.SpeciesBuilder(parts, promoter_span)
     with shard_files.quiet():
         builder = shard_files.GenojaxShards(
             keys=species.chunks(),
@@ -218,46 +245,33 @@ def _build_species(job) -> dict:
             file_format='array_record',
         )
         builder.download_and_prepare()
-    counts = {
-        f'{part}.array_record-{number:05d}': {'part': part, 'records': count}
-        for part, split in builder.info.splits.items()
-        for number, count in enumerate(split.shard_lengths)
-    }
-    files = sorted(path for path in folder.rglob('*') if path.is_file())
-    entries = [_file_entry(path, work, counts) for path in files]
-    found = {
+    entries = shard_files.entries(builder, folder, work)
+    result = {
         'name': name,
         'contigs': [
-            {
-                'name': contig.contig,
-                'length': contig.length,
-                'circular': contig.circular,
-                'softmasked': parts_row.softmasked,
-                'split': manifest.SPLIT_WORD[parts_row.split],
-                'digest': contig.digest,
-                'counts': dict(zip('ACGTN', contig.counts, strict=True)),
-                'soft_masked': contig.soft_masked,
-                'regions': contig.regions,
-                'genes': contig.genes,
-            }
-            for number, contig in sorted(species.summaries.items())
-            for parts_row in [species.places[number][0].row]
+            _contig_entry(summary, species.contigs[number][0].row)
+            for number, summary in sorted(species.summaries.items())
         ],
         'files': [entry for entry in entries if 'records' not in entry],
         'shards': [entry for entry in entries if 'records' in entry],
         'genes': species.genes,
         'notes': species.notes,
-        'annotations': {os.fspath(path): a.sha256 for path, a in species.annotated.items()},
+        'annotations': {os.fspath(path): a.sha256 for path, a in species.annotations.items()},
     }
-    manifest.save(work, done.name, found)
+    manifest.save(work, done.name, result)
     return json.loads(done.read_text())
 
 
-def _file_entry(path: pathlib.Path, work: pathlib.Path, counts: dict[str, dict]) -> dict:
-    entry = {
-        'file': path.relative_to(work).as_posix(),
-        'bytes': path.stat().st_size,
-        'sha256': manifest.sha256_of(path),
+def _contig_entry(summary, row: genome_table.GenomeRow) -> dict:
+    return {
+        'name': summary.contig,
+        'length': summary.length,
+        'circular': summary.circular,
+        'softmasked': row.softmasked,
+        'split': manifest.SPLIT_WORD[row.split],
+        'digest': summary.digest,
+        'counts': dict(zip('ACGTN', summary.counts, strict=True)),
+        'soft_masked': summary.soft_masked,
+        'regions': summary.regions,
+        'genes': summary.genes,
     }
-    shard = path.name.removeprefix(f'{shard_files.GenojaxShards.name}-').partition('-of-')[0]
-    return entry | counts.get(shard, {})

@@ -1,7 +1,8 @@
-"""The manifest of a folder of shards: what it was made from, what it holds, and the hash of every file.
+"""The manifest of a directory of shards: its sources, its contents, and the hash of every file.
 
-It is written last, so a folder with a manifest is complete; its own hash is the fingerprint of the corpus and stands in
-a file beside it. It names no absolute path and no time, so the same genomes give the same bytes anywhere.
+It is written last, so a directory with a manifest is complete. Its own hash is the fingerprint of the
+corpus and is in a file beside it. It holds no absolute path and no time, so the same genomes yield the
+same bytes anywhere.
 """
 
 import contextlib
@@ -36,14 +37,14 @@ def to_bytes(value) -> bytes:
 
 
 def save(directory: pathlib.Path, name: str, value) -> str:
-    """Write a JSON file so that it is there whole or not at all; returns its SHA-256."""
+    """Write a JSON file in one step, so that it is never incomplete; returns its SHA-256."""
     data = to_bytes(value)
     _save_bytes(directory / name, data)
     return hashlib.sha256(data).hexdigest()
 
 
 def finish(directory: pathlib.Path, value: dict) -> str:
-    """Write the manifest, which makes the folder complete; returns the fingerprint."""
+    """Write the manifest, which completes the directory; returns the fingerprint."""
     fingerprint = hashlib.sha256(to_bytes(value)).hexdigest()
     _save_bytes(directory / HASH, f'{fingerprint}  {NAME}\n'.encode())
     return save(directory, NAME, value)
@@ -59,17 +60,22 @@ def _save_bytes(path: pathlib.Path, data: bytes) -> None:
 
 
 def damaged(code: str, where: os.PathLike, problem: str) -> errors.DamageError:
-    """The one line about shards that are not what was written."""
+    """The error about shards that differ from what was written."""
     if code not in errors.EXPLANATIONS:
         raise KeyError(f'{code} has no entry in EXPLANATIONS')
     return errors.DamageError(
-        f'GX-{code}: {os.fspath(where)}: {problem}. Fix: ingest the genomes again (genojax ingest --replace)'
+        f'GX-{code}: {os.fspath(where)}: {problem}. '
+        'Fix: ingest the genomes again (genojax ingest --replace)'
     )
 
 
 @contextlib.contextmanager
 def locked(directory: pathlib.Path, wait: bool = False) -> Iterator[None]:
-    """Only one process writes to a folder; the lock goes with the process, also when it is killed."""
+    """Hold the lock of a directory; it is released when the process ends, also when it is killed.
+
+    Raises:
+        errors.UsageError: another process holds it, unless `wait`.
+    """
     try:
         file = open(directory / '.lock', 'a')
     except OSError as error:
@@ -86,7 +92,7 @@ def load(directory: pathlib.Path) -> tuple[dict, str]:
     """The manifest and its fingerprint.
 
     Raises:
-        errors.DamageError: AR03, there is none, or it cannot be read.
+        errors.DamageError: AR03, it is missing, changed or of another version.
     """
     path = directory / NAME
     try:
@@ -94,14 +100,16 @@ def load(directory: pathlib.Path) -> tuple[dict, str]:
         recorded = (directory / HASH).read_bytes()
     except OSError as error:
         missing = pathlib.Path(error.filename).name
-        raise damaged('AR03', directory, f'no {missing}: no finished shards here') from error
+        raise damaged(
+            'AR03', directory, f'no {missing}: there are no complete shards here'
+        ) from error
     fingerprint = hashlib.sha256(data).hexdigest()
     if recorded != f'{fingerprint}  {NAME}\n'.encode():
-        raise damaged('AR03', path, f'the manifest is not what was written (by {HASH})')
+        raise damaged('AR03', path, f'the manifest does not have the hash in {HASH}')
     value = json.loads(data)
     if (value['format'], value['version']) != (FORMAT, VERSION):
-        found = f'{value["format"]!r} version {value["version"]!r}'
-        raise damaged('AR03', path, f'this is {found}, not {FORMAT!r} version {VERSION}')
+        version = f'{value["format"]!r} version {value["version"]!r}'
+        raise damaged('AR03', path, f'this is {version}, not {FORMAT!r} version {VERSION}')
     return value, fingerprint
 
 
@@ -128,7 +136,7 @@ def genes(directory: pathlib.Path, value: dict) -> dict[str, list[genome.Gene]]:
     except OSError as error:
         raise damaged('AR02', path, 'the file of genes is missing') from error
     if hashlib.sha256(data).hexdigest() != value['genes']['sha256']:
-        raise damaged('AR01', path, 'the file of genes is not what was written')
+        raise damaged('AR01', path, 'the file of genes was changed after it was written')
     return {
         species: [genome.Gene(*gene) for gene in rows] for species, rows in json.loads(data).items()
     }

@@ -1,4 +1,4 @@
-"""Work shared among processes, results in order."""
+"""Jobs run in several processes, with results in order."""
 
 import concurrent.futures
 import functools
@@ -10,26 +10,30 @@ from collections.abc import Callable, Iterator
 from genojax import errors, progress
 
 
-def each(function: Callable, jobs: list, workers: int, label: str) -> Iterator:
-    """Results in order of the jobs, from this process or from new ones."""
+def run_jobs(function: Callable, jobs: list, workers: int, label: str) -> Iterator:
+    """Results of `function` in order of the jobs, from this process or from `workers` new ones.
+
+    Raises:
+        errors.InputError: the first that a job raises.
+    """
     if workers == 1 or len(jobs) == 1:
         yield from progress.track(map(function, jobs), label, float(len(jobs)))
         return
-    # Fresh processes: a fork of a process with threads (jax, grain) can lock up.
+    # New processes: a fork of a process with threads (jax, grain) can deadlock.
     context = multiprocessing.get_context('spawn')
     count = min(workers, len(jobs))
-    with concurrent.futures.ProcessPoolExecutor(count, context, _end_with_parent) as pool:
-        guarded = functools.partial(_guarded, function)
-        for result, error in progress.track(pool.map(guarded, jobs), label, float(len(jobs))):
+    with concurrent.futures.ProcessPoolExecutor(count, context, _exit_with_parent) as pool:
+        job = functools.partial(_catch, function)
+        for result, error in progress.track(pool.map(job, jobs), label, float(len(jobs))):
             if error is not None:
                 pool.shutdown(cancel_futures=True)
-                code, problem, where = error
-                raise errors.InputError(code, problem, **where)
+                code, problem, details = error
+                raise errors.InputError(code, problem, **details)
             yield result
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would go on writing beside the parent's next run."""
+def _exit_with_parent() -> None:
+    """End a worker whose parent was killed: it would write beside the parent's next run."""
     parent = multiprocessing.parent_process()
 
     def watch():
@@ -39,8 +43,8 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _guarded(function: Callable, job) -> tuple:
-    """An InputError crosses the process border in parts: its constructor cannot take it back whole."""
+def _catch(function: Callable, job) -> tuple:
+    """(result, None), or (None, parts of an InputError), because one cannot be unpickled."""
     try:
         return function(job), None
     except errors.InputError as error:

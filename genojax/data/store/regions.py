@@ -1,8 +1,8 @@
-"""What annotation says about each base: region bits, introns, promoters, named genes.
+"""Labels of bases by annotation: region bits, introns, promoters, named genes.
 
-Introns are the file's own rows and the gaps between the exons of one transcript. Promoters are the file's own rows or,
-on a contig that has none, a span upstream of each transcript start, which is a convention and not a finding:
-`PROMOTER_SPAN` says how long it is.
+Introns are the file's own rows and the gaps between the exons of one transcript. Promoters are the file's
+own rows or, on a contig without any, a span of `PROMOTER_SPAN` around each transcript start; that span is
+a convention, not a measurement.
 """
 
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ import numpy as np
 from genojax import dna, errors, genome
 from genojax.data.formats import annotation
 
-# Bases upstream and downstream of a transcript's first base that count as its promoter where none is annotated.
+# Bases up- and downstream of a transcript's first base that count as promoter if none is annotated.
 PROMOTER_SPAN = (200, 0)
 
 _TRANSCRIPTS = frozenset({'mRNA', 'transcript', 'primary_transcript', 'lnc_RNA', 'lncRNA'})
 _EXONS = ('exon', 'noncoding_exon', 'pseudogenic_exon', 'five_prime_UTR', 'three_prime_UTR', 'UTR',
           'five_prime_utr', 'three_prime_utr', '5UTR', '3UTR')  # fmt: skip
-_WITH_GAPS = ('exon', 'noncoding_exon', 'pseudogenic_exon')  # gaps between these are introns
+_SPLICED = ('exon', 'noncoding_exon', 'pseudogenic_exon')  # gaps between these are introns
 _CODING = ('CDS', 'start_codon', 'stop_codon')
 _REPEATS = ('repeat', 'repeat_region', 'repeat_element', 'transposable_element', 'transposon', 'retrotransposon',
             'mobile_genetic_element', 'long_terminal_repeat', 'LTR_retrotransposon', 'LINE_element', 'SINE_element',
@@ -49,24 +49,24 @@ def region_bits(
     """The `genome.Region` bits of every base of a contig, uint8 [length].
 
     Args:
-        features: of this contig or of a whole file; the others are left out.
+        features: of this contig or of a whole file; those of other contigs are ignored.
         promoter_span: bases upstream and downstream of transcript starts, see `promoters`.
-        soft_mask: bool [length], adds REPEAT; give it only where lower case means repeat.
-        circular: a feature may pass the end and goes on at the start.
+        soft_mask: bool [length], adds REPEAT; only for files whose lower case means repeat.
+        circular: a feature may pass the end and continue at the start.
         path: of the annotation, for messages.
 
     Raises:
         errors.InputError: BD03, a feature that ends beyond the contig.
     """
-    features = [feature for feature in features if feature.place.contig == contig]
+    features = [feature for feature in features if feature.interval.contig == contig]
     bits = np.zeros(length, np.uint8)
     for feature in features:
         _check_inside(feature, length, circular, path)
         bit = BITS_OF_KIND.get(feature.kind.lower())
         if bit is not None:
-            _mark(bits, feature.place.start, feature.place.end, bit)
-    for place in introns(features, contig):
-        _mark(bits, place.start, place.end, int(_Region.INTRON))
+            _mark(bits, feature.interval.start, feature.interval.end, bit)
+    for intron in introns(features, contig):
+        _mark(bits, intron.start, intron.end, int(_Region.INTRON))
     for start, end in promoters(features, contig, promoter_span):
         if not circular:
             start, end = max(start, 0), min(end, length)
@@ -77,7 +77,7 @@ def region_bits(
 
 
 def _mark(bits: np.ndarray, start: int, end: int, bit: int) -> None:
-    """Set bits from start to end; what lies beyond the array is on the other side of the origin."""
+    """Set bits from start to end, wrapping what lies beyond either end of the array."""
     length = len(bits)
     bits[max(start, 0) : end] |= bit
     if start < 0:
@@ -89,12 +89,14 @@ def _mark(bits: np.ndarray, start: int, end: int, bit: int) -> None:
 def _check_inside(
     feature: annotation.Feature, length: int, circular: bool, path: str | None
 ) -> None:
-    place = feature.place
-    if place.end <= length or (circular and place.start < length and len(place) <= length):
+    interval = feature.interval
+    wraps = circular and interval.start < length and len(interval) <= length
+    if interval.end <= length or wraps:
         return
     raise errors.InputError(
         'BD03',
-        f'{feature.kind} {place.start + 1}-{place.end} passes the end of {place.contig!r} ({length:,} bases)',
+        f'{feature.kind} {interval.start + 1}-{interval.end} passes the end of {interval.contig!r} '
+        f'({length:,} bases)',
         path=path,
         line=feature.line,
         fix='use the annotation of this assembly, or mark the contig circular if it is',
@@ -102,42 +104,42 @@ def _check_inside(
 
 
 def introns(features: Iterable[annotation.Feature], contig: str) -> list[genome.Interval]:
-    """Introns, each once: the file's own and the gaps between exons of one transcript, in order.
+    """Introns, each once and sorted: the file's own and the gaps between exons of one transcript.
 
-    A transcript whose exons lie on both strands (trans-splicing) has no gaps that are introns.
+    In a transcript with exons on both strands (trans-splicing) gaps are not introns.
     """
-    found: set[genome.Interval] = set()
+    result: set[genome.Interval] = set()
     exons: dict[str, list[genome.Interval]] = {}
     for feature in features:
-        if feature.place.contig != contig:
+        if feature.interval.contig != contig:
             continue
         kind = feature.kind.lower()
         if kind == 'intron':
-            found.add(feature.place)
-        elif kind in _WITH_GAPS:
+            result.add(feature.interval)
+        elif kind in _SPLICED:
             for parent in feature.parents:
-                exons.setdefault(parent, []).append(feature.place)
-    for places in exons.values():
-        if len({place.strand for place in places}) > 1:
+                exons.setdefault(parent, []).append(feature.interval)
+    for parts in exons.values():
+        if len({exon.strand for exon in parts}) > 1:
             continue
-        places.sort()
-        end = places[0].end
-        for place in places[1:]:
-            if place.start > end:
-                found.add(genome.Interval(contig, end, place.start, place.strand))
-            end = max(end, place.end)
-    return sorted(found)
+        parts.sort()
+        end = parts[0].end
+        for exon in parts[1:]:
+            if exon.start > end:
+                result.add(genome.Interval(contig, end, exon.start, exon.strand))
+            end = max(end, exon.end)
+    return sorted(result)
 
 
 def promoters(
     features: Iterable[annotation.Feature], contig: str, span: tuple[int, int] = PROMOTER_SPAN
 ) -> list[tuple[int, int]]:
-    """Spans around transcript starts where a contig has no promoter rows of its own; none if it has.
+    """Spans around transcript starts of a contig without promoter rows of its own; [] if it has any.
 
-    A gene without a transcript row counts by its own start. A feature without a strand has no upstream. A span may
-    reach below 0 or past the contig's end.
+    A gene without a transcript row counts by its own start. A feature without a strand has no upstream
+    and is ignored. A span may start below 0 or end past the contig.
     """
-    features = [feature for feature in features if feature.place.contig == contig]
+    features = [feature for feature in features if feature.interval.contig == contig]
     kinds = {feature.kind.lower() for feature in features}
     if any(BITS_OF_KIND.get(kind) == _Region.PROMOTER for kind in kinds):
         return []
@@ -151,30 +153,30 @@ def promoters(
     upstream, downstream = span
     spans = set()
     for feature in transcripts + genes:
-        place = feature.place
-        if place.strand == '+':
-            spans.add((place.start - upstream, place.start + downstream))
-        elif place.strand == '-':
-            spans.add((place.end - downstream, place.end + upstream))
+        interval = feature.interval
+        if interval.strand == '+':
+            spans.add((interval.start - upstream, interval.start + downstream))
+        elif interval.strand == '-':
+            spans.add((interval.end - downstream, interval.end + upstream))
     return sorted(spans)
 
 
 def genes(features: Iterable[annotation.Feature], contig: str) -> list[tuple[str, genome.Interval]]:
-    """Named genes in order of start: the gene rows or, on a contig without any, rows that name their gene.
+    """Named genes in order of start: the gene rows or, on a contig without any, rows that name a gene.
 
-    Rows of one transcript make one interval, and overlapping intervals of one name and strand are joined; copies of a
-    gene elsewhere on the contig stay apart.
+    Rows of one transcript are one interval, and overlapping intervals of one name and strand are joined;
+    copies of a gene elsewhere on the contig stay separate.
     """
-    features = [feature for feature in features if feature.place.contig == contig]
+    features = [feature for feature in features if feature.interval.contig == contig]
     rows = [feature for feature in features if feature.kind in annotation.GENE_ROWS]
     if not rows:
         rows = [feature for feature in features if feature.gene]
     extent: dict[tuple, list[int]] = {}
     for number, row in enumerate(rows):
         part_of = row.id or (row.parents[0] if row.parents else str(number))
-        key = (row.gene, row.place.strand, part_of)
-        reach = extent.setdefault(key, [row.place.start, row.place.end])
-        reach[:] = min(reach[0], row.place.start), max(reach[1], row.place.end)
+        key = (row.gene, row.interval.strand, part_of)
+        reach = extent.setdefault(key, [row.interval.start, row.interval.end])
+        reach[:] = min(reach[0], row.interval.start), max(reach[1], row.interval.end)
     joined: list[tuple[str, genome.Interval]] = []
     for (name, strand, _), (start, end) in sorted(
         extent.items(), key=lambda item: (item[0][:2], item[1])
@@ -189,19 +191,23 @@ def genes(features: Iterable[annotation.Feature], contig: str) -> list[tuple[str
 
 
 def splice_agreement(
-    codes: np.ndarray, places: Iterable[genome.Interval], shift: int = 0
+    codes: np.ndarray, intervals: Iterable[genome.Interval], shift: int = 0
 ) -> tuple[int, int]:
-    """How many introns read GT..AG or GC..AG on their strand, and how many were looked at.
+    """How many introns read GT..AG or GC..AG on their strand, and how many were compared.
 
-    With `shift` the places are first moved by so many bases: an annotation that is off by one agrees only when shifted.
+    Args:
+        codes: base codes of the contig.
+        intervals: its introns.
+        shift: bases by which they are moved first; an annotation that is off by one agrees only when
+            shifted.
     """
     agree = total = 0
-    for place in places:
-        start, end = place.start + shift, place.end + shift
-        if place.strand == '.' or len(place) < 4 or start < 0 or end > len(codes):
+    for interval in intervals:
+        start, end = interval.start + shift, interval.end + shift
+        if interval.strand == '.' or len(interval) < 4 or start < 0 or end > len(codes):
             continue
         intron = codes[start:end]
-        if place.strand == '-':
+        if interval.strand == '-':
             intron = dna.reverse_complement(intron)
         agree += dna.decode(intron[:2]) in ('GT', 'GC') and dna.decode(intron[-2:]) == 'AG'
         total += 1
@@ -209,26 +215,27 @@ def splice_agreement(
 
 
 def kinds_of(annotated: annotation.Annotation) -> genome.Region:
-    """The region kinds that a file speaks of, on any contig: of the others it says nothing, not that there are none."""
+    """The region kinds that a file annotates, on any contig; about others it says nothing."""
     kinds = {feature.kind for rows in annotated.features.values() for feature in rows}
-    spoken_of = genome.Region(0)
+    annotated_kinds = genome.Region(0)
     for kind in kinds:
-        spoken_of |= genome.Region(BITS_OF_KIND.get(kind.lower(), 0))
-        if kind.lower() in _WITH_GAPS:
-            spoken_of |= genome.Region.INTRON
+        annotated_kinds |= genome.Region(BITS_OF_KIND.get(kind.lower(), 0))
+        if kind.lower() in _SPLICED:
+            annotated_kinds |= genome.Region.INTRON
         if kind in _TRANSCRIPTS or kind in annotation.GENE_ROWS:
-            spoken_of |= genome.Region.PROMOTER
-    return spoken_of
+            annotated_kinds |= genome.Region.PROMOTER
+    return annotated_kinds
 
 
 def check_fits(annotated: annotation.Annotation, lengths: dict[str, int]) -> None:
-    """Check an annotation against the contigs it is to label.
+    """Check an annotation against the contigs that it labels.
 
     Args:
         lengths: of those contigs, by name.
 
     Raises:
-        errors.InputError: FA17 another length is declared, BD04 none of the contigs is there, BD08 nothing labels a base.
+        errors.InputError: FA17 the file declares another length, BD04 it has none of the contigs, BD08
+            no row labels a base.
     """
     for contig, length in lengths.items():
         declared = annotated.lengths.get(contig, length)
@@ -240,20 +247,7 @@ def check_fits(annotated: annotation.Annotation, lengths: dict[str, int]) -> Non
                 fix='get sequence and annotation of one assembly, and the whole file',
             )
     if not any(contig in annotated.features for contig in lengths):
-        theirs, ours = ', '.join(annotated.contigs[:4]), ', '.join(list(lengths)[:4])
-        near = [
-            f'{contig} = {name}'
-            for contig in lengths
-            for name in annotated.contigs
-            if contig.lower().removeprefix('chr') == name.lower().removeprefix('chr')
-        ]
-        hint = f'rename: {near[0]}' if near else 'name contigs alike in both'
-        raise errors.InputError(
-            'BD04',
-            f'none of the contigs {ours} is annotated; the file has {theirs}',
-            path=annotated.path,
-            fix=hint,
-        )
+        raise _no_common_contig(annotated, list(lengths))
     if not kinds_of(annotated):
         kinds = {feature.kind for rows in annotated.features.values() for feature in rows}
         raise errors.InputError(
@@ -262,3 +256,19 @@ def check_fits(annotated: annotation.Annotation, lengths: dict[str, int]) -> Non
             path=annotated.path,
             fix='name the kind: exon, CDS, intron, promoter, enhancer or repeat (BED: in column 4)',
         )
+
+
+def _no_common_contig(annotated: annotation.Annotation, contigs: list[str]) -> errors.InputError:
+    similar = [
+        f'{contig} = {name}'
+        for contig in contigs
+        for name in annotated.contigs
+        if contig.lower().removeprefix('chr') == name.lower().removeprefix('chr')
+    ]
+    return errors.InputError(
+        'BD04',
+        f'none of the contigs {", ".join(contigs[:4])} is annotated; the file has '
+        f'{", ".join(annotated.contigs[:4])}',
+        path=annotated.path,
+        fix=f'rename: {similar[0]}' if similar else 'use the same contig names in both files',
+    )

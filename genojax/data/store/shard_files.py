@@ -1,4 +1,4 @@
-"""Shards of one species: a TFDS builder that writes ArrayRecord without TensorFlow, and the reader of its records."""
+"""Shards of one species: a TFDS builder that writes ArrayRecord without TensorFlow, and their reader."""
 
 import contextlib
 import functools
@@ -14,12 +14,12 @@ from tensorflow_datasets.proto import tf_example_pb2
 
 from genojax.data.store import manifest, species_builder
 
-# TFDS holds what it writes of a split in memory until the split ends, so a species is cut into splits of 64 Mb.
-PART = 1_024  # records of a split
+# TFDS keeps a split in memory until all of it is written, so a species has one split per 64 Mb.
+PART = 1_024  # records per split
 
 
 class _StableWriter(tfds_writer.ExampleWriter):
-    """Writes each example with its features in order: protobuf's own order changes from process to process."""
+    """Writes the features of each example in order; protobuf's own order differs between processes."""
 
     def write(self, path, examples):
         return super().write(path, ((key, self._stable(example)) for key, example in examples))
@@ -37,7 +37,7 @@ class GenojaxShards(tfds.core.GeneratorBasedBuilder):
     __module__ = 'genojax.data.ingest'
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'The first.'}  # noqa: RUF012
-    pkg_dir_path = pathlib.Path(__file__).parent  # this class lies outside a TFDS package
+    pkg_dir_path = pathlib.Path(__file__).parent  # this class is outside a TFDS package
 
     def __init__(self, *, keys: Sequence[tuple[int, int]], chunk_at: Callable, **options):
         self._keys, self._chunk_at = keys, chunk_at
@@ -80,7 +80,7 @@ class GenojaxShards(tfds.core.GeneratorBasedBuilder):
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """TFDS prints banners, and warns of every configuration that is not part of its catalogue."""
+    """Suppress the banners of TFDS, and its warnings of configurations outside its catalogue."""
     tfds.disable_progress_bar()
     before = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
@@ -96,6 +96,11 @@ def _split(part: int) -> str:
 
 
 def check_files(folder: pathlib.Path, value: dict) -> None:
+    """Compare every file with its size and hash in the manifest `value`.
+
+    Raises:
+        errors.DamageError: AR01 or AR02, naming the file and, where possible, the record.
+    """
     for species in value['species']:
         for entry in species['files'] + species['shards']:
             wrong = manifest.wrong_file(folder, entry)
@@ -109,10 +114,33 @@ def check_files(folder: pathlib.Path, value: dict) -> None:
                     folder, species, entry
                 ):  # names the record, if one cannot be read
                     pass
-            raise manifest.damaged('AR01', path, f'not what was written (its {wrong} differs)')
+            raise manifest.damaged(
+                'AR01', path, f'it was changed after it was written (its {wrong} differs)'
+            )
 
 
-def _places(species: dict) -> list[tuple[str, int, int]]:
+def entries(builder: GenojaxShards, folder: pathlib.Path, work: pathlib.Path) -> list[dict]:
+    """Name, size and hash of every file of a species in `folder`; of a shard also its part and records."""
+    counts = {
+        f'{part}.array_record-{number:05d}': {'part': part, 'records': count}
+        for part, split in builder.info.splits.items()
+        for number, count in enumerate(split.shard_lengths)
+    }
+    files = sorted(path for path in folder.rglob('*') if path.is_file())
+    return [_file_entry(path, work, counts) for path in files]
+
+
+def _file_entry(path: pathlib.Path, work: pathlib.Path, counts: dict[str, dict]) -> dict:
+    entry = {
+        'file': path.relative_to(work).as_posix(),
+        'bytes': path.stat().st_size,
+        'sha256': manifest.sha256_of(path),
+    }
+    shard = path.name.removeprefix(f'{GenojaxShards.name}-').partition('-of-')[0]
+    return entry | counts.get(shard, {})
+
+
+def _positions(species: dict) -> list[tuple[str, int, int]]:
     """Contig, start and length of every record of a species."""
     return [
         (contig['name'], start, min(species_builder.CHUNK, contig['length'] - start))
@@ -122,41 +150,52 @@ def _places(species: dict) -> list[tuple[str, int, int]]:
 
 
 def read_species(folder: pathlib.Path, species: dict) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The chunks of a species in order, each checked to be the one that belongs there."""
-    places = _places(species)
-    if len(places) != sum(entry['records'] for entry in species['shards']):
-        raise manifest.damaged('AR02', folder, f'{species["name"]} has not {len(places)} records')
-    places = iter(places)
+    """Stored bases and region bits of every record of a species in order, uint8 [L] each.
+
+    Args:
+        species: its entry of the manifest.
+
+    Raises:
+        errors.DamageError: AR01 or AR02, a record that is missing, unreadable or of another position.
+    """
+    positions = _positions(species)
+    if len(positions) != sum(entry['records'] for entry in species['shards']):
+        problem = f'{species["name"]} has not {len(positions)} records'
+        raise manifest.damaged('AR02', folder, problem)
+    expected = iter(positions)
     for entry in species['shards']:
         for number, example in enumerate(_read_shard(folder, species, entry)):
-            where = next(places)
-            found = (example['contig'].decode(), int(example['start']), len(example['regions']))
-            if found != where or len(example['bases']) != (found[2] + 1) // 2:
-                problem = f'record {number} of {species["name"]} is {found}, where {where} belongs'
+            position = next(expected)
+            contig, length = example['contig'].decode(), len(example['regions'])
+            stored = (contig, int(example['start']), length)
+            if stored != position or len(example['bases']) != (length + 1) // 2:
+                problem = f'record {number} of {species["name"]} is {stored} in place of {position}'
                 raise manifest.damaged('AR01', folder / entry['file'], problem)
             bits = np.ascontiguousarray(example['regions'])
-            yield species_builder.unpack(example['bases'], found[2]), bits
+            yield species_builder.unpack(example['bases'], length), bits
 
 
 def _read_shard(folder: pathlib.Path, species: dict, entry: dict) -> Iterator[dict]:
     """The examples of one shard.
 
     Raises:
-        errors.DamageError: AR01 naming the record that cannot be read.
+        errors.DamageError: AR01, naming the record that cannot be read.
     """
     path = folder / entry['file']
     earlier = [other for other in species['shards'] if other['file'] < entry['file']]
     in_part = sum(other['records'] for other in earlier if other['part'] == entry['part'])
     in_species = sum(other['records'] for other in earlier)
-    places, where = _places(species), 'it cannot be opened'
+    positions, failed = _positions(species), 'it cannot be opened'
     try:
         with quiet():
             builder = tfds.builder_from_directory(path.parent)
             source = builder.as_data_source(split=entry['part'])
         for number in range(entry['records']):
-            contig, start, _ = places[in_species + number]
-            where = f'record {number} of {species["name"]} ({contig} from base {start + 1:,})'
+            contig, start, _ = positions[in_species + number]
+            failed = f'record {number} of {species["name"]} ({contig} from base {start + 1:,})'
             yield source[in_part + number]
-    except Exception as error:  # array_record raises what its C++ side says, of several types
+    except Exception as error:  # array_record raises what its C++ code reports, of several types
         first = str(error).strip().split('\n')[0][:200]
-        raise manifest.damaged('AR01', path, f'{where}: {first or type(error).__name__}') from error
+        raise manifest.damaged(
+            'AR01', path, f'{failed}: {first or type(error).__name__}'
+        ) from error

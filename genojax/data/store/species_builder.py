@@ -1,4 +1,4 @@
-"""One species on its way into shards: its contigs, labelled one at a time and cut into chunks."""
+"""One species as records of shards: its contigs, labelled one at a time and cut into chunks."""
 
 import dataclasses
 import pathlib
@@ -7,13 +7,13 @@ import numpy as np
 
 from genojax import genome
 from genojax.data.formats import annotation, genome_table
-from genojax.data.store import fasta_cache, regions, summary
+from genojax.data.store import contig_summary, fasta_cache, regions
 
-CHUNK = 65_536  # bases of a record
+CHUNK = 65_536  # bases per record
 
 
 def pack(bases: np.ndarray) -> np.ndarray:
-    """Two 4-bit bases a byte, the first in the high half; an odd last one stands alone."""
+    """Two 4-bit bases per byte, the first in the high half; after an odd last one the low half is 0."""
     if len(bases) % 2:
         bases = np.append(bases, np.uint8(0))
     return bases[0::2] << 4 | bases[1::2]
@@ -28,71 +28,90 @@ def unpack(packed: np.ndarray, length: int) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
-    """The contigs that one row of the table gives to a species, and the spool they lie in."""
+class RowContigs:
+    """The contigs of one row of the genome table, and the FASTA cache that holds them."""
 
-    row: genome_table.Row
-    spool: pathlib.Path
+    row: genome_table.GenomeRow
+    cache: pathlib.Path
     contigs: tuple[str, ...]
 
 
-class Species:
-    """The contigs of one species, labelled when they are first asked for; one is held at a time."""
+class SpeciesBuilder:
+    """The contigs of one species, each labelled on first use; one is in memory at a time.
 
-    def __init__(self, parts: list[Part], span: tuple[int, int]):
-        self.span = span
-        self.spools = {part.spool: fasta_cache.load(part.spool) for part in parts}
-        self.annotated = {
+    Args:
+        parts: the rows of the species.
+        promoter_span: see `regions.promoters`.
+
+    Attributes:
+        contigs: (part, name) of every contig, in order.
+        summaries: counts of the contigs labelled so far, by number.
+        genes: (name, contig, start, end) of their named genes.
+        notes: remarks on unusual content.
+        annotations: by path.
+
+    Raises:
+        errors.InputError: an annotation that does not fit its contigs (`regions.check_fits`).
+    """
+
+    def __init__(self, parts: list[RowContigs], promoter_span: tuple[int, int]):
+        self.promoter_span = promoter_span
+        self.caches = {part.cache: fasta_cache.load(part.cache) for part in parts}
+        self.annotations = {
             part.row.annotation: annotation.read(part.row.annotation)
             for part in parts
             if part.row.annotation
         }
-        self.places = [(part, name) for part in parts for name in part.contigs]
-        self.summaries: dict[int, summary.ContigSummary] = {}
+        self.contigs = [(part, name) for part in parts for name in part.contigs]
+        self.summaries: dict[int, contig_summary.ContigSummary] = {}
         self.genes: list[tuple] = []
         self.notes: list[str] = []
-        self._held: tuple[int, np.ndarray, np.ndarray] | None = None
-        for path, what in self.annotated.items():
-            self.notes += [f'{path.name}: {note}' for note in what.notes]
+        self._current: tuple[int, np.ndarray, np.ndarray] | None = None  # number, bases, regions
+        for path, annotated in self.annotations.items():
+            self.notes += [f'{path.name}: {note}' for note in annotated.notes]
         for part in parts:
             if part.row.annotation:
-                entries = self.spools[part.spool].entries
+                entries = self.caches[part.cache].entries
                 lengths = {name: entries[name].length for name in part.contigs}
-                regions.check_fits(self.annotated[part.row.annotation], lengths)
+                regions.check_fits(self.annotations[part.row.annotation], lengths)
 
     def length(self, number: int) -> int:
-        part, name = self.places[number]
-        return self.spools[part.spool].entries[name].length
+        """Bases of a contig."""
+        part, name = self.contigs[number]
+        return self.caches[part.cache].entries[name].length
 
     def chunks(self) -> list[tuple[int, int]]:
+        """(contig number, start) of every record, in order."""
         return [
             (number, start)
-            for number in range(len(self.places))
+            for number in range(len(self.contigs))
             for start in range(0, self.length(number), CHUNK)
         ]
 
     def chunk_at(self, number: int, start: int) -> dict:
-        if self._held is None or self._held[0] != number:
-            self._held = None  # free the last contig before the next is read
-            self._held = (number, *self._label(number))
-        _, bases, bits = self._held
+        """One record: contig, start, packed bases and region bits."""
+        if self._current is None or self._current[0] != number:
+            self._current = None  # free the last contig before the next is read
+            self._current = (number, *self._label(number))
+        _, bases, bits = self._current
         return {
-            'contig': self.places[number][1],
+            'contig': self.contigs[number][1],
             'start': start,
             'bases': pack(bases[start : start + CHUNK]),
             'regions': bits[start : start + CHUNK],
         }
 
     def _label(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        part, name = self.places[number]
-        record = self.spools[part.spool].record(name)
-        described = summary.describe(
-            part.row, record, self.annotated.get(part.row.annotation), self.span
+        """Stored bases and region bits of a contig, uint8 [L] each."""
+        part, name = self.contigs[number]
+        record = self.caches[part.cache].record(name)
+        labelled = contig_summary.label(
+            part.row, record, self.annotations.get(part.row.annotation), self.promoter_span
         )
         if number not in self.summaries:
-            self.genes += [(gene, number, at.start, at.end) for gene, at in described.genes]
-            self.notes += described.notes
-        self.summaries[number] = described.summary
+            self.genes += [(gene, number, at.start, at.end) for gene, at in labelled.genes]
+            self.notes += labelled.notes
+        self.summaries[number] = labelled.summary
         soft = record.soft_masked.view(np.uint8) << genome.SOFT_SHIFT
-        # Lower case that the table calls meaningless is no soft mask.
-        return record.codes | soft if part.row.softmasked else record.codes, described.bits
+        # Lower case without a meaning (softmasked = no) is not a soft mask.
+        return record.codes | soft if part.row.softmasked else record.codes, labelled.bits

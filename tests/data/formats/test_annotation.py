@@ -156,7 +156,7 @@ def test_sequence_sections_and_directives(tmp_path):
     found = _read(tmp_path, text + '##FASTA\n>c\nnot\ta row\n')
     assert found.lengths == {'c': 100}
     assert found.features == {
-        'c': [annotation.Feature(f.kind, f.place, f.id, f.parents, f.gene, f.line + 2) for f in _read(tmp_path, GFF).on('c')]
+        'c': [annotation.Feature(f.kind, f.interval, f.id, f.parents, f.gene, f.line + 2) for f in _read(tmp_path, GFF).on('c')]
     }  # fmt: skip
 
 
@@ -243,7 +243,7 @@ def test_any_text_is_read_or_refused(tmp_path_factory, pieces):
         return
     for contig, rows in found.features.items():
         for row in rows:
-            assert row.place.contig == contig and 0 <= row.place.start < row.place.end
+            assert row.interval.contig == contig and 0 <= row.interval.start < row.interval.end
 
 
 REAL = {
@@ -284,7 +284,7 @@ def test_real_coding_sequences_start_with_atg(real_data):
             coding: dict[str, list[genome.Interval]] = {}
             for row in found.on(record.name):
                 if row.kind == 'CDS':
-                    coding.setdefault(row.parents[0], []).append(row.place)
+                    coding.setdefault(row.parents[0], []).append(row.interval)
             for places in coding.values():
                 spliced = np.concatenate([record.codes[p.start : p.end] for p in sorted(places)])
                 if places[0].strand == '-':

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from genojax import dna, errors
-from genojax.data.formats import fasta, source
+from genojax.data.formats import fasta, input_file, sequence_record
 
 
 def bgzip(data: bytes, size: int = 60_000) -> bytes:
@@ -26,7 +26,7 @@ def bgzip(data: bytes, size: int = 60_000) -> bytes:
         length = 18 + len(body) + 8
         head = b'\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0' + struct.pack('<H', length - 1)
         out += head + body + struct.pack('<II', zlib.crc32(part), len(part))
-    assert out.endswith(source.BGZIP_END)
+    assert out.endswith(input_file.BGZIP_END)
     return out
 
 
@@ -37,7 +37,7 @@ def _write(folder, data: bytes, name='x.fa'):
 
 
 def _read(path, **options):
-    reader = fasta.Reader(path, **options)
+    reader = fasta.FastaReader(path, **options)
     return list(reader), reader
 
 
@@ -83,7 +83,7 @@ BAD = {
     'git-LFS': (b'version https://git-lfs.github.com/spec/v1\noid', 'FA14', None, None, None, 'LFS'),
     'gzip cut': (gzip.compress(LONG)[:-30_000], 'FA15', None, None, None, 'compressed byte'),
     'gzip cut in its trailer': (gzip.compress(b'>a\nAC\n')[:-3], 'FA15', None, None, None, ''),
-    'bgzip without its end': (bgzip(LONG)[: -len(source.BGZIP_END)], 'FA15', None, None, None, 'end-of-file'),
+    'bgzip without its end': (bgzip(LONG)[: -len(input_file.BGZIP_END)], 'FA15', None, None, None, 'end-of-file'),
     'gzip checksum': (gzip.compress(LONG)[:-8] + b'\0' * 8, 'FA16', None, None, None, 'data check'),
     'bytes after gzip': (gzip.compress(LONG) + b'hello', 'FA16', None, None, None, ''),
     'gzip bomb': (gzip.compress(b'>a\n' + b'A' * (70 << 20), 9), 'FA18', None, None, None, '100 to 1'),
@@ -177,7 +177,7 @@ def test_the_description_and_iupac_counts_are_kept(tmp_path):
     (record,), _ = _read(_write(tmp_path, b'>a  x y \nAnRrYK\n'))
     assert record.description == 'x y'
     assert record.stats.iupac == {'K': 1, 'R': 2, 'Y': 1}
-    assert np.isnan(fasta.Stats(1, (0, 0, 0, 0, 3), {}, 0, '').gc)
+    assert np.isnan(sequence_record.RecordStats(1, (0, 0, 0, 0, 3), {}, 0, '').gc)
 
 
 def test_a_file_that_changes_is_refused(tmp_path):
@@ -221,7 +221,9 @@ def test_an_expanding_file_is_refused_fast_and_small(tmp_path):
 def test_a_written_file_reads_back(tmp_path):
     rng = np.random.default_rng(1)
     made = [
-        fasta.Record(f'c{n}', 'made up', rng.integers(0, 5, n, dtype=np.uint8), rng.random(n) < 0.4)
+        sequence_record.Record(
+            f'c{n}', 'made up', rng.integers(0, 5, n, dtype=np.uint8), rng.random(n) < 0.4
+        )
         for n in (1, 79, 80, 81, 1000)
     ]
     for name in ('x.fa', 'x.fa.gz'):
@@ -280,7 +282,7 @@ def test_any_bytes_are_read_as_the_slow_parser_reads_them_or_refused(
 ):
     data = start + b''.join(pieces)
     expected = _oracle(data)
-    if data.lstrip().startswith(b'<') or data.startswith(tuple(source._FOREIGN)):
+    if data.lstrip().startswith(b'<') or data.startswith(tuple(input_file._FOREIGN)):
         expected = None
     if packed == 'gzip':
         data = gzip.compress(data)
@@ -288,8 +290,8 @@ def test_any_bytes_are_read_as_the_slow_parser_reads_them_or_refused(
         data = bgzip(data, 5)
     path = _write(tmp_path_factory.getbasetemp(), data, 'fuzz.fa')
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, '_RAW_BLOCK', block if packed == 'plain' else max(block, 20))
-        patch.setattr(source, 'BLOCK', block)
+        patch.setattr(input_file, '_RAW_BLOCK', block if packed == 'plain' else max(block, 20))
+        patch.setattr(input_file, 'BLOCK', block)
         try:
             found = [(record.name, _text(record)) for record in fasta.read(path)]
         except errors.InputError:
@@ -316,7 +318,9 @@ def test_no_flipped_bit_of_a_packed_file_passes_as_other_bases(tmp_path_factory,
 
 def test_thirty_million_bases_a_second(tmp_path):
     codes = np.random.default_rng(0).integers(0, 4, 20_000_000, dtype=np.uint8)
-    fasta.write(tmp_path / 'x.fa', [fasta.Record('x', '', codes, np.zeros(len(codes), bool))])
+    fasta.write(
+        tmp_path / 'x.fa', [sequence_record.Record('x', '', codes, np.zeros(len(codes), bool))]
+    )
     started = time.process_time()
     (found,) = fasta.read(tmp_path / 'x.fa')
     spent = time.process_time() - started

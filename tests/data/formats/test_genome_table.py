@@ -3,7 +3,7 @@
 import pytest
 
 from genojax import errors
-from genojax.data.formats import genome_table
+from genojax.data.formats import genome_table, table_draft
 
 HEADER = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked'
 
@@ -113,7 +113,7 @@ def test_a_folder_without_a_table_gets_a_draft_that_works(folder):
     with pytest.raises(errors.InputError) as caught:
         genome_table.read(folder)
     assert caught.value.code == 'GT01'
-    drafted = genome_table.draft(folder)
+    drafted = table_draft.draft(folder, genome_table.COLUMNS)
     assert drafted in str(caught.value)
     rows = drafted.splitlines()
     assert rows[0] == HEADER

@@ -62,7 +62,7 @@ def test_a_table_is_read_as_it_stands(write):
         ('sequence\tlabel\nACGT\t0\n\nACGT\t1\n', 'LB06', 'rows.tsv:3: 1 columns'),
         ('sequence\tlabel\tsplit\nACGT\t0\tholdout\n', 'LB08', "rows.tsv:2: split 'holdout'"),
         ('sequence\tlabel\tsplit\nACGT\t0\t\n', 'LB08', "rows.tsv:2: split ''"),
-        (b'\xff\xfes\x00e\x00', 'LB07', 'not text in UTF-8'),
+        (b'\xff\xfes\x00e\x00', 'LB07', 'not UTF-8 text'),
         (gzip.compress(_text().encode())[:-20], 'LB07', 'gzip data ends early'),
     ],
 )
@@ -73,7 +73,7 @@ def test_each_bad_table_has_its_error(write, text, code, words):
 
 
 def test_a_folder_holds_one_table_of_labelled_dna(write, tmp_path):
-    with pytest.raises(errors.InputError, match='LB07.*found: none'):
+    with pytest.raises(errors.InputError, match='LB07.*it has: none'):
         labelled_table.read(tmp_path)
     write(_text(), 'promoters.tsv.gz')
     write('sequence\tlabel\nACG CGT\t0\n', 'kmers.tsv')

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from genojax import errors
-from genojax.data.formats import annotation, fasta
+from genojax.data.formats import annotation, fasta, sequence_record
 from genojax.data.genomes import loading
 from genojax.data.store import ingest, manifest, regions, shard_files, species_builder
 
@@ -27,7 +27,7 @@ def _make(folder: pathlib.Path, seed=0) -> pathlib.Path:
     rng = np.random.default_rng(seed)
     lengths = {'a1': 150_001, 'a2': 65_536, 'b1': 7, 'b2': 70_000}
     made = [
-        fasta.Record(
+        sequence_record.Record(
             name,
             '',
             rng.choice(5, n, p=[0.3, 0.2, 0.2, 0.29, 0.01]).astype(np.uint8),
@@ -38,7 +38,11 @@ def _make(folder: pathlib.Path, seed=0) -> pathlib.Path:
     fasta.write(folder / 'ab.fa.gz', made)
     fasta.write(
         folder / 'c.fa',
-        [fasta.Record('c', '', rng.integers(0, 4, 3_001, dtype=np.uint8), np.zeros(3_001, bool))],
+        [
+            sequence_record.Record(
+                'c', '', rng.integers(0, 4, 3_001, dtype=np.uint8), np.zeros(3_001, bool)
+            )
+        ],
     )
     rows = ['a1\ts\tgene\t1001\t9000\t.\t-\t.\tID=g1;Name=abc']
     rows += [f'a1\ts\texon\t{a}\t{a + 99}\t.\t-\t.\tParent=g1' for a in range(1001, 9000, 500)]
@@ -319,7 +323,7 @@ def test_shards_swapped_between_species_are_seen_without_hashes(shards, tmp_path
     value = json.loads((damaged / manifest.NAME).read_text())
     a, c = (value['species'][n]['shards'][0]['file'] for n in (0, 2))
     (damaged / c).write_bytes((damaged / a).read_bytes())
-    with pytest.raises(errors.DamageError, match=r'record 0 of c is .*belongs'):
+    with pytest.raises(errors.DamageError, match=r'record 0 of c is .*in place of'):
         loading.open_shards(damaged, verify=False)
 
 

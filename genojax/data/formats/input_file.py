@@ -1,7 +1,8 @@
-"""The bytes of an input file: plain, gzip or bgzip by its first bytes, hashed on the way, never more than a block at a time.
+"""The bytes of an input file, read once, a block at a time, and hashed on the way.
 
-zlib is driven directly: the gzip module hides where a truncated file ends, and checks neither the end-of-file block of
-bgzip nor how far a small file expands.
+Plain text, gzip and bgzip are recognised by their first bytes. zlib is called directly: the gzip module
+hides where a truncated file ends, and checks neither the end-of-file block of bgzip nor how much a small
+file expands.
 """
 
 import hashlib
@@ -13,15 +14,15 @@ from collections.abc import Iterator
 
 from genojax import errors
 
-BLOCK = 1 << 20  # decompressed bytes handed on at a time
-_RAW_BLOCK = 1 << 18  # each bgzip member copies what is left of the raw block, so it is kept small
+BLOCK = 1 << 20  # decompressed bytes per block
+_RAW_BLOCK = 1 << 18  # small, because each bgzip member copies the rest of the raw block
 _GZIP_MAGIC = b'\x1f\x8b'
 # The empty member that ends every complete bgzip file (SAM specification, section 4.1.2).
 BGZIP_END = bytes.fromhex('1f8b08040000000000ff0600424302001b0003000000000000000000')
 
-# DNA packs at about 4:1; only long runs of N, or an attack, go past 100:1.
+# DNA compresses about 4:1; only long runs of N, or an attack, exceed 100:1.
 MAX_RATIO = 100
-MAX_UNCOMPRESSED = 64 << 20  # bytes: below this no ratio is refused
+MAX_UNCOMPRESSED = 64 << 20  # bytes; up to this size any ratio is accepted
 
 _FOREIGN = {
     b'PK\x03\x04': ('a zip archive', 'unpack it'),
@@ -35,20 +36,21 @@ _FOREIGN = {
 }
 
 
-class Source:
+class InputFile:
     """One input file, read once from beginning to end.
 
     Attributes:
         compression: 'plain', 'gzip' or 'bgzip', known after the first block.
-        sha256: of the file as it lies on disk, known after the last block.
-        crlf, bare_cr, bom: what `text` turned into plain newlines, or removed.
-        reached: words on how far the reader got, for the error about a truncated file.
+        sha256: of the file on disk, known after the last block.
+        crlf, bare_cr: line ends that `text` replaced by newlines; bom: whether it removed a byte-order
+            mark.
+        progress: text on how much has been read, for the error about a truncated file.
     """
 
     def __init__(self, path: str | os.PathLike, *, max_uncompressed: int = MAX_UNCOMPRESSED):
         self.path = pathlib.Path(path)
         self.max_uncompressed = max_uncompressed
-        self.compression, self.sha256, self.reached = 'plain', '', ''
+        self.compression, self.sha256, self.progress = 'plain', '', ''
         self.crlf = self.bare_cr = 0
         self.bom = False
         self._raw_bytes = 0
@@ -57,7 +59,8 @@ class Source:
         """The decompressed bytes.
 
         Raises:
-            errors.InputError: FA15 truncated, FA16 damaged, FA18 expands too far, FA19 changed meanwhile, FA20 unreadable.
+            errors.InputError: FA15 truncated, FA16 damaged, FA18 expands too much, FA19 changed while
+                read, FA20 unreadable.
         """
         before = self._stat()
         try:
@@ -77,33 +80,37 @@ class Source:
                 'FA19',
                 f'the file changed while it was read ({before.st_size:,} bytes, then {after.st_size:,})',
                 path=self.path,
-                fix='wait until whatever writes it has finished, then start again',
+                fix='start again when the program that writes it has finished',
             )
 
     def text(self) -> Iterator[bytes]:
-        """The bytes with every line end as one newline and without a byte-order mark."""
-        held, first = b'', True
+        """The bytes with every line end as one newline and without a byte-order mark.
+
+        Raises:
+            errors.InputError: as `blocks`; FA11, FA13, FA14 or FA23 for what is not text.
+        """
+        pending_cr, first = b'', True
         for block in self.blocks():
             if first:
                 block = self._first_of_text(block)
                 first = False
-            block = held + block
-            held = b''
+            block = pending_cr + block
+            pending_cr = b''
             if b'\r' in block:
-                if block.endswith(b'\r'):  # its newline may open the next block
-                    block, held = block[:-1], b'\r'
+                if block.endswith(b'\r'):  # its newline may begin the next block
+                    block, pending_cr = block[:-1], b'\r'
                 pairs = block.count(b'\r\n')
                 self.crlf += pairs
                 self.bare_cr += block.count(b'\r') - pairs
                 block = block.replace(b'\r\n', b'\n').replace(b'\r', b'\n')
             if block:
                 yield block
-        if held:
+        if pending_cr:
             self.bare_cr += 1
             yield b'\n'
 
     def lines(self) -> Iterator[tuple[int, str]]:
-        """Line number from 1 and line, without its end; bytes that are not UTF-8 are read as Latin-1."""
+        """Line numbers from 1 and lines without their ends; what is not UTF-8 is read as Latin-1."""
         number, rest = 0, b''
         for block in self.text():
             *whole, rest = (rest + block).split(b'\n')
@@ -115,18 +122,18 @@ class Source:
 
     def _stat(self) -> os.stat_result:
         try:
-            found = os.stat(self.path)
+            status = os.stat(self.path)
         except OSError as error:
             raise self._unreadable(error) from error
-        if not stat.S_ISREG(found.st_mode):
-            kind = 'a directory' if stat.S_ISDIR(found.st_mode) else 'not a regular file'
+        if not stat.S_ISREG(status.st_mode):
+            kind = 'a directory' if stat.S_ISDIR(status.st_mode) else 'not a regular file'
             raise errors.InputError(
                 'FA20',
                 f'this is {kind}',
                 path=self.path,
                 fix='name a file (a pipe cannot be checked)',
             )
-        return found
+        return status
 
     def _unreadable(self, error: OSError) -> errors.InputError:
         return errors.InputError(
@@ -177,11 +184,11 @@ class Source:
             raise self._truncated(cut_inside=member is not None)
 
     def _damaged(self, error: zlib.error, pending: int) -> errors.InputError:
-        near = max(self._raw_bytes - pending, 0)
+        position = max(self._raw_bytes - pending, 0)
         return errors.InputError(
             'FA16',
-            f'damaged {self.compression} data in the member or block at or after compressed byte {near:,}'
-            f' ({str(error).split(": ")[-1]}){self.reached}',
+            f'damaged {self.compression} data in the member or block at or after '
+            f'compressed byte {position:,} ({str(error).split(": ")[-1]}){self.progress}',
             path=self.path,
             fix='get the file again and compare its checksum with the one published',
         )
@@ -190,7 +197,7 @@ class Source:
         how = 'ends inside its compressed data' if cut_inside else 'has no bgzip end-of-file block'
         return errors.InputError(
             'FA15',
-            f'truncated: the file {how} at compressed byte {self._raw_bytes:,}{self.reached}',
+            f'truncated: the file {how} at compressed byte {self._raw_bytes:,}{self.progress}',
             path=self.path,
             fix='get the whole file again',
         )
@@ -198,14 +205,14 @@ class Source:
     def _bomb(self, written: int, used: int) -> errors.InputError:
         return errors.InputError(
             'FA18',
-            f'{used:,} compressed bytes have become {written:,}, more than {MAX_RATIO} to 1:'
-            ' no genome packs like this',
+            f'{used:,} compressed bytes expand to {written:,}, more than {MAX_RATIO} to 1: no genome '
+            'compresses like this',
             path=self.path,
-            fix='if the file is meant, unpack it yourself and give the plain file',
+            fix='if the file is intended, decompress it yourself and use the plain file',
         )
 
     def _first_of_text(self, block: bytes) -> bytes:
-        """Refuse what is no text of ours by its first bytes; drop a UTF-8 byte-order mark."""
+        """Refuse known formats that are not text by their first bytes; drop a UTF-8 byte-order mark."""
         if block.startswith((b'\xff\xfe', b'\xfe\xff')):
             raise errors.InputError(
                 'FA11',
