@@ -1,11 +1,12 @@
-"""Sharding: the plan of a config, the refusal of a wrong mesh, and eight devices against one."""
+"""Sharding: rules, meshes, batches, the plan of a config, and eight devices against one."""
 
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 
 from genojax import experiment as experiments
 from genojax import sharding, tokenizers
@@ -90,10 +91,10 @@ def run(setting, mesh_config, devices, count=2):
     abstract = experiments.abstract(experiment, mesh, tasks)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
     init = jax.jit(
-        lambda key: experiments.init_state(experiment, tasks, key, setting.batches),
+        lambda key, batches: experiments.init_state(experiment, tasks, key, batches),
         out_shardings=shardings,
     )
-    state = init(jax.random.key(0))
+    state = init(jax.random.key(0), setting.batches)
     step = steps.make_step(experiment, tasks, abstract, mesh)
     shares = jax.tree.map(
         lambda leaf: leaf.addressable_shards[0].data.size / leaf.size, state.params
@@ -113,18 +114,19 @@ def single(setting):
 
 
 @pytest.mark.parametrize('shape', [(8, 1, 1), (2, 2, 2)], ids=['data8', 'data2 fsdp2 tensor2'])
-def test_eight_devices_mean_the_same_as_one(setting, single, shape):
+def test_eight_devices_give_the_same_result_as_one(setting, single, shape):
     losses, params, shares = run(setting, sharding.MeshConfig(*shape), jax.devices())
     assert losses == pytest.approx(single[0], rel=1e-5)
     for value, expected in zip(jax.tree.leaves(params), jax.tree.leaves(single[1]), strict=True):
-        # Adam divides by the root of a tiny second moment: the order of sums shows at 1e-4 of a step.
+        # Adam divides by the root of a tiny second moment, so the order of sums has an effect of
+        # 1e-4 of an update.
         assert np.allclose(value, expected, atol=2e-5)
     if shape[1] > 1:
         kernel = shares['model']['layers']['block']['mlp']['up']['kernel']
         assert kernel == 1 / 4  # of fsdp x tensor, on each device
 
 
-def test_a_sequence_split_over_devices_means_the_same_as_one(setting):
+def test_a_sequence_split_over_devices_gives_the_same_result_as_one(setting):
     experiment = setting.experiment
     local = self_attention.AttentionConfig(kind='local', window=8)
     model = dataclasses.replace(experiment.model, attention=local, max_tokens=256)
@@ -132,7 +134,7 @@ def test_a_sequence_split_over_devices_means_the_same_as_one(setting):
     mixture = dataclasses.replace(task.data.mixture, length=4 * LENGTH, batch_size=2)
     task = dataclasses.replace(task, data=dataclasses.replace(task.data, mixture=mixture))
     experiment = dataclasses.replace(experiment, model=model, tasks={'masked_lm': task})
-    # Four devices with a whole block of 64 tokens each: four rows of 64 bases make one of 256.
+    # Four devices with one block of 64 tokens each: four rows of 64 bases are joined into one of 256.
     bases = setting.batch['bases'].reshape(2, -1)
     long = Setting(experiment, make_batch(experiment, bases))
     one = run(long, sharding.MeshConfig(), jax.devices()[:1], count=1)
@@ -152,6 +154,44 @@ def test_the_plan_is_the_one_written_here(setting):
     assert plan == PLAN
     moments = [leaf.sharding.spec for leaf in jax.tree.leaves(state.opt_state) if leaf.ndim == 4]
     assert PartitionSpec(None, 'fsdp', 'tensor', None) in moments
+
+
+def test_logical_names_are_mapped_to_mesh_axes_that_divide_them():
+    mesh = sharding.make_mesh(sharding.MeshConfig(2, 2, 2), jax.devices())
+    cases = {
+        ('batch', 'length', 'embed'): ((8, 6, 4), (('data', 'fsdp'), 'sequence', None)),
+        ('embed', 'mlp'): ((4, 6), ('fsdp', 'tensor')),
+        ('mlp', 'heads'): ((4, 4), ('tensor', None)),  # each mesh axis is used once
+        ('vocab', 'embed'): ((69, 4), (None, 'fsdp')),  # 69 is not divisible
+        (None, 'classes'): ((4, 4), (None, None)),
+    }
+    with jax.set_mesh(mesh):
+        for names, (shape, expected) in cases.items():
+            constrain = jax.jit(lambda x, names=names: sharding.with_logical_constraint(x, *names))
+            result = constrain(jnp.zeros(shape)).sharding
+            sharded = NamedSharding(mesh, PartitionSpec(*expected))
+            assert result.is_equivalent_to(sharded, len(shape)), (names, result.spec)
+
+
+def test_an_unknown_logical_name_is_refused():
+    with jax.set_mesh(sharding.make_mesh(sharding.MeshConfig(), jax.devices())):
+        with pytest.raises(ValueError, match="'widht' has no entry"):
+            sharding.with_logical_constraint(jnp.zeros((8, 8)), 'batch', 'widht')
+
+
+def test_without_a_mesh_there_is_no_constraint():
+    x = jnp.zeros((3, 5))
+    assert sharding.with_logical_constraint(x, 'batch', 'embed') is x
+
+
+def test_a_batch_is_sharded_by_rows_over_data_and_fsdp():
+    mesh = sharding.make_mesh(sharding.MeshConfig(2, 2, 2), jax.devices())
+    batch = {'x': np.arange(24, dtype=np.int32).reshape(8, 3), 'weight': np.ones(8, np.float32)}
+    sharded = sharding.shard_batch(batch, mesh)
+    for name, value in sharded.items():
+        np.testing.assert_array_equal(value, batch[name])
+        rows = {shard.data.shape[0] for shard in value.addressable_shards}
+        assert rows == {2} and value.sharding == sharding.batch_sharding(mesh)
 
 
 def test_a_mesh_that_does_not_use_the_devices_is_refused():
