@@ -124,7 +124,7 @@ class Basset(nn.Module):
             x_BD = drop(nn.relu(x_BD))
         logits_BTV = None
         if c.targets:
-            head = blocks.Linear((c.targets,), ('embed', 'vocab'), init=conv.fan_in(), name='head')
+            head = blocks.dense(c.targets, ('embed', 'vocab'), init=conv.fan_in(), name='head')
             logits_BTV = head(x_BD.astype(jnp.float32))[:, None]
         return features.Features(x_BLD, x_BD, x_BLD[:, 0], logits_BTV)
 
@@ -151,8 +151,8 @@ class Basset(nn.Module):
         return jnp.where(lost_B1[..., None], jnp.nan, x_BLD)
 
 
-def _linear(width: int, dtype: str, name: str) -> blocks.Linear:
-    return blocks.Linear((width,), ('embed', 'mlp'), dtype=dtype, init=conv.fan_in(), name=name)
+def _linear(width: int, dtype: str, name: str) -> nn.DenseGeneral:
+    return blocks.dense(width, ('embed', 'mlp'), dtype=dtype, init=conv.fan_in(), name=name)
 
 
 def _max_pool(x_BLD: Float[Array, 'B L D'], size: int) -> Float[Array, 'B M D']:

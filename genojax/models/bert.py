@@ -180,24 +180,6 @@ class BertConfig(base.ModelConfigBase):
         return self.positions if self.positions in ('rotary', 'alibi') else None
 
 
-class _Embed(nn.Module):
-    """A table of vectors, read by id and, for the language-model head, by its transpose."""
-
-    rows: int
-    width: int
-    axes: tuple[str | None, str | None]
-
-    def setup(self):
-        init = nn.initializers.normal(blocks.INIT_STDDEV)
-        self.embedding = blocks.param(self, 'embedding', init, self.axes, (self.rows, self.width))
-
-    def __call__(self, ids: Int[Array, '...']) -> Float[Array, '... D']:
-        return self.embedding[ids]
-
-    def attend(self, x_BTD: Float[Array, 'B T D']) -> Float[Array, 'B T V']:
-        return jnp.einsum('BTD,VD->BTV', x_BTD, self.embedding.astype(x_BTD.dtype))
-
-
 class _ScannedBlock(nn.Module):
     """A block in the form `nn.scan` wants: carry in, carry out."""
 
@@ -258,7 +240,7 @@ class Bert(nn.Module):
         tokens_BT = jnp.pad(tokens_BT, more, constant_values=c.pad_id)
         if coordinate_BT is not None:
             coordinate_BT = jnp.pad(coordinate_BT, more)
-        words = _Embed(_padded(c), c.width, ('vocab', 'embed'), name='words')
+        words = blocks.embed(_padded(c), c.width, ('vocab', 'embed'), 'words')
         x_BTD = self._embed(words, tokens_BT, length)
         x_BTD = nn.Dropout(c.dropout, deterministic=not train)(x_BTD)
         self.sow('intermediates', 'embedded', x_BTD)
@@ -272,7 +254,7 @@ class Bert(nn.Module):
         pooled_BD = (x_BTD * real_BT1).sum(1) / jnp.maximum(real_BT1.sum(1), 1)
         return features.Features(x_BTD, pooled_BD, x_BTD[:, 0], self._lm_head(x_BTD, words))
 
-    def _embed(self, words: _Embed, tokens_BT, length: int) -> Float[Array, 'B T D']:
+    def _embed(self, words: nn.Embed, tokens_BT, length: int) -> Float[Array, 'B T D']:
         """What the first block takes: words, positions and token type 0.
 
         Args:
@@ -283,18 +265,28 @@ class Bert(nn.Module):
         if c.token_dropout:
             x_BTD = drop_masked(c.token_dropout, x_BTD, tokens_BT, real_BT)
         extra = tokens_BT.shape[1] - length
-        if c.positions == 'learned':
-            x_TD = positions.Learned(c.max_tokens, c.width, name='positions')(length)
-            x_BTD += jnp.pad(x_TD, ((0, extra), (0, 0)))[None]
-        elif c.positions == 'counted':
-            table = positions.Counted(c.max_tokens, c.width, c.pad_id, name='positions')
-            x_BTD += jnp.pad(table(real_BT[:, :length]), ((0, 0), (0, extra), (0, 0)))
+        if not c.relative:
+            x_BTD += jnp.pad(self._positions(real_BT[:, :length]), ((0, 0), (0, extra), (0, 0)))
         if c.token_types:
-            types = _Embed(c.token_types, c.width, (None, 'embed'), name='token_types')
+            types = blocks.embed(c.token_types, c.width, (None, 'embed'), 'token_types')
             x_BTD += types(jnp.zeros((1, 1), int))
         if c.embed_norm:
             x_BTD = blocks.LayerNorm(c.epsilon, c.dtype, name='embed_norm')(x_BTD)
         return x_BTD.astype(c.dtype)
+
+    def _positions(self, real_BT: Bool[Array, 'B T']) -> Float[Array, '#B T D']:
+        """A vector per place in the row ('learned'), or per number among its real tokens ('counted').
+
+        Raises:
+            ValueError: more tokens than positions (a lookup alone would not fail).
+        """
+        c, T = self.config, real_BT.shape[1]
+        if T > c.max_tokens:
+            raise ValueError(f'{T} tokens are more than the {c.max_tokens} learned positions')
+        rows, ids_BT = c.max_tokens, jnp.arange(T)[None]
+        if c.positions == 'counted':
+            rows, ids_BT = c.max_tokens + c.pad_id + 1, positions.count(real_BT, c.pad_id)
+        return blocks.embed(rows, c.width, ('positions', 'embed'), 'positions')(ids_BT)
 
     def _layers(self, x_BTD, segments_BT, coordinate_BT, train: bool) -> Float[Array, 'B T D']:
         c = self.config
@@ -310,18 +302,19 @@ class Bert(nn.Module):
         layers = stack(c, c.attention.pattern(x_BTD.shape[1]), train, name='layers')
         return layers(x_BTD, segments_BT, coordinate_BT)[0]
 
-    def _lm_head(self, x_BTD, words: _Embed) -> Float[Array, 'B T V']:
+    def _lm_head(self, x_BTD, words: nn.Embed) -> Float[Array, 'B T V']:
         """Dense, GELU, norm and decoder, in float32; -inf for what no word has."""
         c = self.config
-        h_BTD = blocks.Linear((c.width,), ('embed', None), dtype=c.dtype, name='head')(x_BTD)
+        h_BTD = blocks.dense(c.width, ('embed', None), dtype=c.dtype, name='head')(x_BTD)
         h_BTD = blocks.LayerNorm(c.epsilon, c.dtype, name='head_norm')(
             nn.gelu(h_BTD, approximate=c.feed_forward == 'gelu_tanh')
         )
         if c.head == 'tied':
-            logits_BTV = words.attend(h_BTD)
+            # Not `words.attend`, which would compute in float32 where the model computes in bfloat16.
+            logits_BTV = jnp.einsum('BTD,VD->BTV', h_BTD, words.embedding.astype(c.dtype))
         else:
             axes = ('embed', 'vocab')
-            decoder = blocks.Linear((_padded(c),), axes, False, c.dtype, name='decoder')
+            decoder = blocks.dense(_padded(c), axes, use_bias=False, dtype=c.dtype, name='decoder')
             logits_BTV = decoder(h_BTD)
         bias_V = blocks.param(self, 'head_bias', nn.initializers.zeros, ('vocab',), (_padded(c),))
         logits_BTV = logits_BTV.astype(jnp.float32) + bias_V[None, None]

@@ -249,14 +249,8 @@ def outputs(config, x_BLF: Float[Array, 'B L F']) -> features.Features:
     """Every organism's tracks and the vectors they are made of; call it in a module's compact method."""
     tracks = {}
     for organism, count in zip(config.organisms, config.tracks, strict=True):
-        head = blocks.Linear(
-            (count,),
-            ('embed', 'classes'),
-            True,
-            config.dtype,
-            conv.fan_in(),
-            name=f'head_{organism}',
-        )
+        axes, init, name = ('embed', 'classes'), conv.fan_in(), f'head_{organism}'
+        head = blocks.dense(count, axes, dtype=config.dtype, init=init, name=name)
         tracks[organism] = jax.nn.softplus(head(x_BLF).astype(jnp.float32))
     return features.Features(x_BLF, x_BLF.mean(1), x_BLF[:, 0], None, tracks)
 

@@ -186,5 +186,5 @@ class EnformerAccessibility(nn.Module):
         seen_BTA = seen_BTA / jnp.where(share_BT1 > 0, share_BT1, 1.0)
         channels_BTA = jnp.concatenate([seen_BTA, share_BT1], -1)
         axes = (None, 'embed')
-        part = blocks.Linear((c.width,), axes, True, c.dtype, conv.fan_in(), name='accessibility')
+        part = blocks.dense(c.width, axes, dtype=c.dtype, init=conv.fan_in(), name='accessibility')
         return part(channels_BTA)

@@ -183,7 +183,7 @@ class _Summary(nn.Module):
         shape, axes = (c.heads, c.width // c.heads), ('embed', 'heads', 'head_width')
         x_RKD = blocks.LayerNorm(c.epsilon, c.dtype, name='norm')(x_RKD)
         key_RKHE, value_RKHE = (
-            blocks.Linear(shape, axes, dtype=c.dtype, name=name)(x_RKD) for name in ('key', 'value')
+            blocks.dense(shape, axes, dtype=c.dtype, name=name)(x_RKD) for name in ('key', 'value')
         )
         init = nn.initializers.normal(1.0)
         query_HE = blocks.param(self, 'query', init, axes[1:], shape).astype(c.dtype)
@@ -194,9 +194,7 @@ class _Summary(nn.Module):
         weight_RHK = jax.nn.softmax(score_RHK) * real_RK[:, None]
         mean_RHE = jnp.einsum('RHK,RKHE->RHE', weight_RHK.astype(c.dtype), value_RKHE)
         axes = ('heads', 'head_width', 'embed')
-        kernel_HED = blocks.param(
-            self, 'kernel', nn.initializers.normal(blocks.INIT_STDDEV), axes, (*shape, c.width)
-        )
+        kernel_HED = blocks.param(self, 'kernel', blocks.INIT, axes, (*shape, c.width))
         return jnp.einsum('RHE,HED->RD', mean_RHE, kernel_HED.astype(c.dtype))
 
 
@@ -227,7 +225,7 @@ class _After(nn.Module):
     @nn.compact
     def __call__(self, carry, x_BGKD, segments_BGK, summary_BGD):
         c, (B, G, K, D) = self.config, x_BGKD.shape
-        told = blocks.Linear((c.width,), ('embed', None), dtype=c.dtype, name='broadcast')
+        told = blocks.dense(c.width, ('embed', None), dtype=c.dtype, name='broadcast')
         x_BGKD += told(summary_BGD)[:, :, None]
         if c.after:
             x_RKD, segments_RK = x_BGKD.reshape(B * G, K, D), segments_BGK.reshape(B * G, K)
@@ -245,10 +243,10 @@ class _Head(nn.Module):
     @nn.compact
     def __call__(self, x_BTD: Float[Array, 'B T D']) -> Float[Array, 'B T V']:
         c = self.config
-        h_BTD = blocks.Linear((c.width,), ('embed', None), dtype=c.dtype, name='dense')(x_BTD)
+        h_BTD = blocks.dense(c.width, ('embed', None), dtype=c.dtype, name='dense')(x_BTD)
         h_BTD = nn.gelu(h_BTD, approximate=False)
         h_BTD = blocks.LayerNorm(c.epsilon, c.dtype, name='norm')(h_BTD)
-        decoder = blocks.Linear((c.vocab,), ('embed', 'vocab'), dtype=c.dtype, name='decoder')
+        decoder = blocks.dense(c.vocab, ('embed', 'vocab'), dtype=c.dtype, name='decoder')
         return decoder(h_BTD).astype(jnp.float32)
 
 
@@ -266,7 +264,7 @@ class Hierarchical(nn.Module):
             ValueError: more tokens than that, or chunks that the mesh's sequence axis does not divide.
         """
         c, T = self.config, tokens_BT.shape[1]
-        init = nn.initializers.normal(blocks.INIT_STDDEV)
+        init = blocks.INIT
         words_VD = blocks.param(self, 'words', init, ('vocab', 'embed'), (c.vocab, c.width))
         body_BL = tokens_BT[:, c.front : T - c.back]
         ends_BE = jnp.concatenate([tokens_BT[:, : c.front], tokens_BT[:, T - c.back :]], axis=1)

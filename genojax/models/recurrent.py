@@ -6,7 +6,7 @@ them by unchanged, so that the backward direction starts at the last real base o
 """
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from flax import linen as nn
 from genojax.models import base, diagram, features, input_spec
 from genojax.nn import bases, blocks
 from genojax.tokenizers import nucleotide
-from genojax.typing import Array, Bool, Float, Int
+from genojax.typing import Array, Float, Int
 
 _FRAME = ('pad', 'cls', 'sep')  # tokens that are no place in the sequence; [MASK] and N are
 
@@ -31,11 +31,10 @@ class RecurrentConfig(base.ModelConfigBase):
     depth: int = 1  # layers; each reads both directions of the one below
     dropout: float = 0.1  # of what a layer gives
     language_model: bool = True  # whether it has a head that scores tokens
-    unroll: int = 8  # steps written out per iteration of the scan along the sequence
     dtype: Literal['float32', 'bfloat16'] = 'float32'  # of the computation
 
     def __post_init__(self):
-        for name in ('vocab', 'width', 'depth', 'unroll'):
+        for name in ('vocab', 'width', 'depth'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
         if not 0 <= self.dropout < 1:
@@ -61,94 +60,38 @@ class RecurrentConfig(base.ModelConfigBase):
         return blocks
 
 
-class Direction(nn.Module):
-    """One cell led along a sequence, in one direction; the state starts at zero.
+class _BasesOnly(nn.RNNCellBase):
+    """A cell whose state does not change at positions that are not bases.
 
-    Gates, in the order of the parameters' last axis but one: GRU reset, update, new; LSTM input, forget, cell, output
-    (the forget gate's bias starts at one).
-
-    Attributes:
-        backward: from the last position to the first.
+    Inputs are [B, D + 1]: what the cell reads, and 1 where the position is a base, else 0.
     """
 
-    cell: Literal['gru', 'lstm']
-    width: int
-    backward: bool
-    unroll: int = 1
-    dtype: str = 'float32'
+    cell: nn.RNNCellBase
 
-    @nn.compact
-    def __call__(
-        self, x_BTD: Float[Array, 'B T D'], real_BT: Bool[Array, 'B T']
-    ) -> tuple[Float[Array, 'B T F'], Float[Array, 'B F']]:
-        """The state after every step, and after the last real one; a position that is not real changes nothing."""
-        gates, width = {'gru': 3, 'lstm': 4}[self.cell], self.width
-        shape = (gates, width)
-        inputs = blocks.Linear(
-            shape, ('embed', None, 'mlp'), dtype=self.dtype, init=_uniform(width), name='input'
-        )
-        axes, init = ('mlp', None, 'mlp'), nn.initializers.orthogonal()
-        kernel_FGF = blocks.param(self, 'kernel', _per_gate(init), axes, (width, *shape))
-        bias_GF = blocks.param(self, 'bias', _bias(self.cell), (None, 'mlp'), shape)
-        step = {'gru': _gru, 'lstm': _lstm}[self.cell]
-        kernel_FGF, bias_GF = kernel_FGF.astype(self.dtype), bias_GF.astype(self.dtype)
+    def __call__(self, carry, inputs: Float[Array, 'B D']) -> tuple[Any, Float[Array, 'B F']]:
+        new, _ = self.cell(carry, inputs[:, :-1])
+        is_base = inputs[:, -1:] > 0
+        carry = jax.tree.map(lambda new, old: jnp.where(is_base, new, old), new, carry)
+        return carry, _hidden(carry)
 
-        def advance(state, now):
-            x_BGF, real_B = now
-            h_BGF = jnp.einsum('BF,FGE->BGE', state[0], kernel_FGF) + bias_GF[None]
-            new = step(x_BGF, h_BGF, state)
-            state = tuple(jnp.where(real_B[:, None], a, b) for a, b in zip(new, state, strict=True))
-            return state, state[0]
+    @nn.nowrap
+    def initialize_carry(self, rng, input_shape: tuple[int, ...]):
+        return self.cell.initialize_carry(rng, input_shape)
 
-        # All products with the input at once; only those with the state have to wait for each other.
-        x_TBGF = jnp.moveaxis(inputs(x_BTD), 1, 0)
-        zero_BF = jnp.zeros((x_BTD.shape[0], width), self.dtype)
-        start = (zero_BF,) * (2 if self.cell == 'lstm' else 1)
-        last, h_TBF = jax.lax.scan(
-            advance,
-            start,
-            (x_TBGF, jnp.moveaxis(real_BT, 1, 0)),
-            reverse=self.backward,
-            unroll=min(self.unroll, x_BTD.shape[1]),
-        )
-        return jnp.moveaxis(h_TBF, 0, 1), last[0]
+    @property
+    def num_feature_axes(self) -> int:
+        return 1
 
 
-def _gru(x_BGF, h_BGF, state) -> tuple[Array]:
-    reset_BF = nn.sigmoid(x_BGF[:, 0] + h_BGF[:, 0])
-    update_BF = nn.sigmoid(x_BGF[:, 1] + h_BGF[:, 1])
-    new_BF = nn.tanh(x_BGF[:, 2] + reset_BF * h_BGF[:, 2])
-    return ((1 - update_BF) * new_BF + update_BF * state[0],)
-
-
-def _lstm(x_BGF, h_BGF, state) -> tuple[Array, Array]:
-    gate_BGF = x_BGF + h_BGF
-    enter_BF, forget_BF, leave_BF = (nn.sigmoid(gate_BGF[:, i]) for i in (0, 1, 3))
-    cell_BF = forget_BF * state[1] + enter_BF * nn.tanh(gate_BGF[:, 2])
-    return leave_BF * nn.tanh(cell_BF), cell_BF
+def _hidden(carry) -> Float[Array, 'B F']:
+    """The vector that a cell gives out: a GRU's carry, the second part of an LSTM's."""
+    return jax.tree.leaves(carry)[-1]
 
 
 def _uniform(width: int) -> nn.initializers.Initializer:
-    side = width**-0.5
-    return lambda key, shape, dtype: jax.random.uniform(key, shape, dtype, -side, side)
-
-
-def _per_gate(init) -> nn.initializers.Initializer:
-    """A square matrix for each gate, [F, G, F]."""
-
-    def make(key, shape, dtype):
-        parts = [init(one, (shape[0], shape[2]), dtype) for one in jax.random.split(key, shape[1])]
-        return jnp.stack(parts, axis=1)
-
-    return make
-
-
-def _bias(cell: str) -> nn.initializers.Initializer:
-    def make(key, shape, dtype):
-        zero_GF = jnp.zeros(shape, dtype)
-        return zero_GF.at[1].set(1.0) if cell == 'lstm' else zero_GF
-
-    return make
+    """Uniform in +-1/sqrt(width), as in PyTorch's recurrent layers."""
+    bound = width**-0.5
+    return lambda key, shape, dtype: jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
 class Recurrent(nn.Module):
@@ -173,19 +116,30 @@ class Recurrent(nn.Module):
             special = nucleotide.NucleotideTokenizer.special
             for name in _FRAME:
                 real_BT &= tokens_BT != getattr(special, name)
-        for layer in range(c.depth):
-            found = [
-                Direction(c.cell, c.width, back, c.unroll, c.dtype, name=f'{name}_{layer}')(
-                    x_BTD, real_BT
-                )
-                for name, back in (('forward', False), ('backward', True))
-            ]
-            x_BTD = drop(jnp.concatenate([states for states, _ in found], axis=-1))
-        last_BD = jnp.concatenate([last for _, last in found], axis=-1)
         real_BT1 = real_BT[..., None].astype(x_BTD.dtype)
+        for layer in range(c.depth):
+            x_BTD = jnp.concatenate([x_BTD, real_BT1], axis=-1)
+            forward_B, forward_BTF = self._rnn(f'forward_{layer}', False)(x_BTD)
+            backward_B, backward_BTF = self._rnn(f'backward_{layer}', True)(x_BTD)
+            x_BTD = jnp.concatenate([forward_BTF, backward_BTF], axis=-1)
+            x_BTD = drop(x_BTD.astype(c.dtype))
+        last_BD = jnp.concatenate([_hidden(forward_B), _hidden(backward_B)], axis=-1)
         pooled_BD = (x_BTD * real_BT1).sum(1) / jnp.maximum(real_BT1.sum(1), 1)
         logits_BTV = None
         if c.language_model:
-            head = blocks.Linear((c.vocab,), ('embed', 'vocab'), dtype=c.dtype, name='head')
+            head = blocks.dense(c.vocab, ('embed', 'vocab'), dtype=c.dtype, name='head')
             logits_BTV = head(x_BTD).astype(jnp.float32)
-        return features.Features(x_BTD, pooled_BD, last_BD, logits_BTV)
+        return features.Features(x_BTD, pooled_BD, last_BD.astype(c.dtype), logits_BTV)
+
+    def _rnn(self, name: str, backward: bool) -> nn.RNN:
+        """One direction of a layer, [B, T, D + 1] to its last carry and its states [B, T, F]."""
+        c, partitioned = self.config, nn.with_logical_partitioning
+        cell = {'gru': nn.GRUCell, 'lstm': nn.OptimizedLSTMCell}[c.cell](
+            c.width,
+            kernel_init=partitioned(_uniform(c.width), ('embed', 'mlp')),
+            recurrent_kernel_init=partitioned(nn.initializers.orthogonal(), (None, 'mlp')),
+            bias_init=partitioned(nn.initializers.zeros, ('mlp',)),
+            dtype=c.dtype,
+            name=name,
+        )
+        return nn.RNN(_BasesOnly(cell), return_carry=True, reverse=backward, keep_order=True)

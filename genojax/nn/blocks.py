@@ -13,7 +13,8 @@ from flax import linen as nn
 
 from genojax.typing import Array, Float
 
-INIT_STDDEV = 0.02  # BERT's (Devlin et al. 2019, section A.2 and its released code)
+# BERT's (Devlin et al. 2019, section A.2 and its released code).
+INIT = nn.initializers.normal(0.02)
 
 
 def param(
@@ -25,30 +26,37 @@ def param(
     )
 
 
-class Linear(nn.Module):
-    """An affine map of the last axis, [..., in] to [..., *out].
+def dense(
+    features: int | tuple[int, ...],
+    axes: tuple[str | None, ...],
+    *,
+    use_bias: bool = True,
+    dtype: str = 'float32',
+    init: nn.initializers.Initializer = INIT,
+    name: str | None = None,
+) -> nn.DenseGeneral:
+    """An affine map of the last axis, [..., in] to [..., *features], with named parameter axes.
 
-    Attributes:
-        features: sizes of the output axes.
+    Args:
         axes: logical names of the input axis and of the output axes.
-        dtype: of the computation; parameters stay float32.
-        init: of the kernel.
+        dtype: of the computation; parameters are float32.
+        init: of the kernel; it is called with the shape [in, product of features].
     """
+    partitioned = nn.with_logical_partitioning
+    return nn.DenseGeneral(
+        features,
+        use_bias=use_bias,
+        dtype=dtype,
+        kernel_init=partitioned(init, axes),
+        bias_init=partitioned(nn.initializers.zeros, axes[1:]),
+        name=name,
+    )
 
-    features: tuple[int, ...]
-    axes: tuple[str | None, ...]
-    use_bias: bool = True
-    dtype: str = 'float32'
-    init: nn.initializers.Initializer = nn.initializers.normal(INIT_STDDEV)
 
-    @nn.compact
-    def __call__(self, x: Float[Array, '... D']) -> Float[Array, '...']:
-        kernel = param(self, 'kernel', self.init, self.axes, (x.shape[-1], *self.features))
-        y = jnp.tensordot(x.astype(self.dtype), kernel.astype(self.dtype), axes=1)
-        if self.use_bias:
-            bias = param(self, 'bias', nn.initializers.zeros, self.axes[1:], self.features)
-            y += jnp.broadcast_to(bias.astype(self.dtype), y.shape)
-        return y
+def embed(rows: int, width: int, axes: tuple[str | None, str], name: str) -> nn.Embed:
+    """A table of vectors [rows, width], float32, with named axes; ids outside it give NaN."""
+    init = nn.with_logical_partitioning(INIT, axes)
+    return nn.Embed(rows, width, embedding_init=init, name=name)
 
 
 class LayerNorm(nn.Module):
@@ -90,9 +98,9 @@ class FeedForward(nn.Module):
         self, x_BLD: Float[Array, 'B L D'], drop: Callable = _kept
     ) -> Float[Array, 'B L D']:
         """Args: drop: the block's dropout."""
-        h_BLF = Linear((self.inner,), ('embed', 'mlp'), dtype=self.dtype, name='up')(x_BLD)
+        h_BLF = dense(self.inner, ('embed', 'mlp'), dtype=self.dtype, name='up')(x_BLD)
         h_BLF = nn.gelu(h_BLF, approximate=self.tanh)
-        down = Linear((x_BLD.shape[-1],), ('mlp', 'embed'), dtype=self.dtype, name='down')
+        down = dense(x_BLD.shape[-1], ('mlp', 'embed'), dtype=self.dtype, name='down')
         return drop(down(h_BLF))
 
 
@@ -116,16 +124,20 @@ class GatedFeedForward(nn.Module):
     ) -> Float[Array, 'B L D']:
         """Args: drop: the block's dropout; it acts on the product, as in the code that DNABERT-2 is made of."""
         gate_BLF, up_BLF = (
-            Linear((self.inner,), ('embed', 'mlp'), use_bias=False, dtype=self.dtype, name=name)(
-                x_BLD
-            )
+            dense(self.inner, ('embed', 'mlp'), use_bias=False, dtype=self.dtype, name=name)(x_BLD)
             for name in ('gate', 'up')
         )
         if self.activation == 'gelu':
             gate_BLF = nn.gelu(gate_BLF, approximate=False)
         else:
             gate_BLF = nn.silu(gate_BLF)
-        down = Linear((x_BLD.shape[-1],), ('mlp', 'embed'), self.down_bias, self.dtype, name='down')
+        down = dense(
+            x_BLD.shape[-1],
+            ('mlp', 'embed'),
+            use_bias=self.down_bias,
+            dtype=self.dtype,
+            name='down',
+        )
         return down(drop(gate_BLF * up_BLF))
 
 

@@ -10,7 +10,6 @@ from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 
 from genojax import attention
 from genojax.typing import Array, Bool, Float, Int, UInt8
@@ -20,57 +19,12 @@ CPG_RATES = (0.25, 1.0)  # bulk human DNA has observed/expected 0.2 to 0.25, isl
 _FAR = 1024  # positions: see `rotary`
 
 
-class Learned(nn.Module):
-    """A learned vector per position, [L, D] float32 (Devlin et al. 2019, section 3)."""
+def count(real_BL: Bool[Array, 'B L'], pad_id: int) -> Int[Array, 'B L']:
+    """Row of each token in ESM's position table, as fairseq counts: real tokens from pad_id + 1 on, padding pad_id.
 
-    length: int
-    width: int
-    stddev: float = 0.02
-
-    @nn.compact
-    def __call__(self, count: int) -> Float[Array, 'L D']:
-        """The first `count` of them.
-
-        Raises:
-            ValueError: more positions than there are (JAX alone would repeat the last and say nothing).
-        """
-        if count > self.length:
-            raise ValueError(f'{count} tokens are more than the {self.length} learned positions')
-        return _table(self, self.length)[:count]
-
-
-class Counted(nn.Module):
-    """A learned vector per real token's number, [B, L, D] float32: ESM's positions, as fairseq counts them.
-
-    Numbers start after the id of padding, so the table has `pad_id + 1` rows more than positions; padding takes row
-    `pad_id`.
+    A table for n tokens thus has n + pad_id + 1 rows.
     """
-
-    length: int
-    width: int
-    pad_id: int
-    stddev: float = 0.02
-
-    @nn.compact
-    def __call__(self, real_BL: Bool[Array, 'B L']) -> Float[Array, 'B L D']:
-        """Args: real_BL: which tokens are not padding.
-
-        Raises:
-            ValueError: rows longer than the positions that there are.
-        """
-        if real_BL.shape[1] > self.length:
-            raise ValueError(
-                f'{real_BL.shape[1]} tokens are more than the {self.length} learned positions'
-            )
-        number_BL = jnp.cumsum(real_BL, axis=1) * real_BL + self.pad_id
-        return _table(self, self.length + self.pad_id + 1)[number_BL]
-
-
-def _table(module: Learned | Counted, rows: int) -> Float[Array, 'R D']:
-    init = nn.with_logical_partitioning(
-        nn.initializers.normal(module.stddev), ('positions', 'embed')
-    )
-    return module.param('embedding', init, (rows, module.width), jnp.float32)
+    return jnp.cumsum(real_BL, axis=1) * real_BL + pad_id
 
 
 def rotary(

@@ -87,11 +87,9 @@ class RelativeAttention(nn.Module):
         return y_BLD + bias_D.astype(self.dtype)[None, None]
 
     def _project(self, x: Array, name: str, shape: tuple[int, int]) -> Array:
-        init = nn.initializers.variance_scaling(
-            2.0, 'fan_in', 'truncated_normal', in_axis=0, out_axis=(1, 2)
-        )
+        init = nn.initializers.variance_scaling(2.0, 'fan_in', 'truncated_normal')
         axes = ('embed', 'heads', 'head_width')
-        part = blocks.Linear(shape, axes, False, self.dtype, init, name=name)
+        part = blocks.dense(shape, axes, use_bias=False, dtype=self.dtype, init=init, name=name)
         return part(x)
 
     def _head_bias(self, name: str) -> Float[Array, '1 1 H K']:
@@ -159,7 +157,11 @@ class ReluFeedForward(nn.Module):
     def __call__(self, x_BLD: Float[Array, 'B L D'], drop: nn.Dropout) -> Float[Array, 'B L D']:
         width = x_BLD.shape[-1]
         init = nn.initializers.variance_scaling(1.0, 'fan_in', 'truncated_normal')
-        inner = (width * self.times,)
-        h_BLF = blocks.Linear(inner, ('embed', 'mlp'), True, self.dtype, init, name='up')(x_BLD)
-        h_BLF = nn.relu(drop(h_BLF))
-        return blocks.Linear((width,), ('mlp', 'embed'), True, self.dtype, init, name='down')(h_BLF)
+        up, down = (
+            blocks.dense(features, axes, dtype=self.dtype, init=init, name=name)
+            for features, axes, name in (
+                (width * self.times, ('embed', 'mlp'), 'up'),
+                (width, ('mlp', 'embed'), 'down'),
+            )
+        )
+        return down(nn.relu(drop(up(x_BLD))))

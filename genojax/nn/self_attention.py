@@ -132,7 +132,7 @@ class SelfAttention(nn.Module):
         shape = (self.heads, width // self.heads)
         axes = ('embed', 'heads', 'head_width')
         q, k, v = (
-            blocks.Linear(shape, axes, dtype=self.dtype, name=name)(x_BLD)
+            blocks.dense(shape, axes, dtype=self.dtype, name=name)(x_BLD)
             for name in ('query', 'key', 'value')
         )
         if coordinate_BL is None:
@@ -156,7 +156,7 @@ class SelfAttention(nn.Module):
             dropout=dropout,
             implementation=self.implementation,
         )
-        init = nn.initializers.normal(blocks.INIT_STDDEV)
+        init = blocks.INIT
         axes = ('heads', 'head_width', 'embed')
         kernel_HKD = blocks.param(self, 'kernel', init, axes, (*shape, width))
         bias_D = blocks.param(self, 'bias', nn.initializers.zeros, ('embed',), (width,))

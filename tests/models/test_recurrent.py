@@ -1,4 +1,4 @@
-"""The recurrent baseline: flax's own cells step by step, padding that changes nothing, and what each state has seen."""
+"""The recurrent baseline: its cells by their formulas, padding that changes nothing, and what each state has seen."""
 
 import dataclasses
 
@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import linen as nn
 from flax.core import meta
 
 from genojax import models, sharding
@@ -14,7 +13,7 @@ from genojax.models import recurrent
 from genojax.tasks.masked_lm import objective as mlm
 from genojax.tokenizers import nucleotide
 
-SMALL = recurrent.RecurrentConfig(vocab=10, width=5, depth=2, unroll=3)
+SMALL = recurrent.RecurrentConfig(vocab=10, width=5, depth=2)
 
 
 def tokens_of(rows: int, bases: int) -> np.ndarray:
@@ -34,41 +33,57 @@ def small(request):
     return request.param, params, jax.jit(lambda x: module.apply({'params': params}, x))
 
 
-def test_each_direction_is_flax_s_cell(small):
-    cell, params, _ = small
-    x = jnp.asarray(np.random.default_rng(2).normal(size=(2, 6, 4)), jnp.float32)
-    real = jnp.ones((2, 6), bool)
-    part = params['forward_0']
-    for backward in (False, True):
-        mine = recurrent.Direction(cell, 5, backward, unroll=2)
-        found, last = jax.jit(mine.apply)({'params': part}, x, real)
-        theirs, start = _flax_cell(cell, part)
-        state = start
-        order = range(5, -1, -1) if backward else range(6)
-        for t in order:
-            state, h = theirs(state, x[:, t])
-            assert np.allclose(found[:, t], h, atol=1e-6)
-        assert np.allclose(last, h, atol=1e-6)
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
 
 
-def _flax_cell(kind, part):
-    """flax.linen's cell with our parameters: gates are apart there, and it has one bias for each sum."""
-    kernel, bias = part['input']['kernel'], part['input']['bias']
-    names = {'gru': 'rzn', 'lstm': 'ifgo'}[kind]
-    params = {}
-    for gate, name in enumerate(names):
-        params[f'i{name}'] = {'kernel': kernel[:, gate], 'bias': bias[gate]}
-        params[f'h{name}'] = {'kernel': part['kernel'][:, gate], 'bias': part['bias'][gate]}
-    if kind == 'lstm':  # bias on the state's side alone
-        for name in names:
-            params[f'h{name}']['bias'] += params[f'i{name}'].pop('bias')
-        cell = nn.OptimizedLSTMCell(5)
-    else:
-        for name in 'rz':  # bias on the input's side alone
-            params[f'i{name}']['bias'] += params[f'h{name}'].pop('bias')
-        cell = nn.GRUCell(5)
-    start = cell.initialize_carry(jax.random.key(0), (2, 4))
-    return lambda state, x: cell.apply({'params': params}, state, x), start
+def gru(p, x, h):
+    """Cho et al. 2014 with the reset gate after the product, as in cuDNN and PyTorch."""
+    inputs = {name: x @ p[f'i{name}']['kernel'] + p[f'i{name}']['bias'] for name in 'rzn'}
+    state = {name: h @ p[f'h{name}']['kernel'] for name in 'rzn'}
+    reset, update = (sigmoid(inputs[name] + state[name]) for name in 'rz')
+    new = np.tanh(inputs['n'] + reset * (state['n'] + p['hn']['bias']))
+    return ((1 - update) * new + update * h,)
+
+
+def lstm(p, x, c, h):
+    gates = {
+        name: x @ p[f'i{name}']['kernel'] + h @ p[f'h{name}']['kernel'] + p[f'h{name}']['bias']
+        for name in 'ifgo'
+    }
+    c = sigmoid(gates['f']) * c + sigmoid(gates['i']) * np.tanh(gates['g'])
+    return c, sigmoid(gates['o']) * np.tanh(c)
+
+
+def test_the_states_are_those_of_the_formulas(small):
+    """Both layers in both directions, step by step in numpy."""
+    cell, params, apply = small
+    step = {'gru': gru, 'lstm': lstm}[cell]
+    tokens = tokens_of(2, 9)
+    x_LBD = np.moveaxis(np.asarray(jax.nn.one_hot(tokens[:, 1:-1] - 5, 4)), 1, 0)
+    for layer in range(2):
+        outputs, lasts = [], []
+        for name, order in (('forward', range(9)), ('backward', range(8, -1, -1))):
+            carry = (np.zeros((2, 5)),) * (2 if cell == 'lstm' else 1)
+            states = [None] * 9
+            for i in order:
+                carry = step(jax.tree.map(np.asarray, params[f'{name}_{layer}']), x_LBD[i], *carry)
+                states[i] = carry[-1]
+            outputs.append(np.stack(states))
+            lasts.append(carry[-1])
+        x_LBD = np.concatenate(outputs, -1)
+    found = apply(tokens)
+    assert np.allclose(found.hidden_BTD[:, 1:-1], np.moveaxis(x_LBD, 0, 1), atol=1e-6)
+    assert np.allclose(found.first_BD, np.concatenate(lasts, -1), atol=1e-6)
+
+
+@pytest.mark.parametrize(('cell', 'gates', 'biases'), [('gru', 3, 4), ('lstm', 4, 4)])
+def test_its_size_follows_from_its_gates(cell, gates, biases):
+    """Per direction: one kernel per gate from the input and one from the state, and the biases."""
+    config = recurrent.RecurrentConfig(10, cell=cell, language_model=False)
+    shapes = jax.eval_shape(models.build(config).init, jax.random.key(0), tokens_of(1, 4))
+    count = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    assert count == 2 * (gates * (4 + 128) * 128 + biases * 128)
 
 
 def test_padding_and_special_tokens_change_nothing(small):

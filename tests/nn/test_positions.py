@@ -1,6 +1,5 @@
 """Positions: what each is defined by, and the laws of the CpG coordinate."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -154,9 +153,7 @@ def test_works_in_a_sparse_pattern():
     assert np.abs(run('reference') - plain).max() > 1e-3
 
 
-def test_learned_positions_end():
-    table = positions.Learned(8, 4)
-    params = table.init(jax.random.key(0), 8)
-    assert table.apply(params, 5).shape == (5, 4)
-    with pytest.raises(ValueError, match='9 tokens'):
-        table.apply(params, 9)
+def test_counted_positions_are_the_numbers_of_real_tokens():
+    real = jnp.asarray([[True, True, False, True], [False, True, True, False]])
+    found = positions.count(real, 3)
+    assert np.array_equal(found, [[4, 5, 3, 6], [3, 4, 5, 3]])

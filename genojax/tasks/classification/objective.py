@@ -60,7 +60,7 @@ class ClassifierHead(nn.Module):
     def __call__(self, features: Features, train: bool = False) -> Float[Array, 'B C']:
         c, drop = self.config, nn.Dropout(self.config.dropout, deterministic=not train)
         x_BD = features.first_BD if c.pool == 'first' else features.pooled_BD
-        logits_BC = blocks.Linear((c.classes,), ('embed', 'classes'), name='linear')(drop(x_BD))
+        logits_BC = blocks.dense(c.classes, ('embed', 'classes'), name='linear')(drop(x_BD))
         if c.pool == 'positions':
             x_BTD = drop(features.hidden_BTD)
             shape, axes = (*x_BTD.shape[1:], c.classes), ('positions', 'embed', 'classes')
