@@ -1,22 +1,22 @@
-"""BERT for DNA, put together from parts: the config names one part for each place, and the table says what it holds.
+"""BERT encoders for DNA. The config names one part for each place; published models differ in these:
 
-| model | block | positions | feed_forward | besides |
+| model | block | positions | feed_forward | other |
 |---|---|---|---|---|
-| DNABERT (Ji et al. 2021, Bioinformatics 37:2112) | post_norm | learned | gelu | the defaults; k = 3 ... 6 differ in vocab |
+| DNABERT (Ji et al. 2021, Bioinformatics 37:2112) | post_norm | learned | gelu | the defaults |
 | DNABERT-2 (Zhou et al., arXiv 2306.15006) | post_norm | alibi | geglu | |
-| NT v1 (Dalla-Torre et al., Nature Methods 2024) | pre_norm | counted | gelu | token_dropout, head 'untied' |
-| NT v2 (the same) | pre_norm | rotary | swiglu | head 'untied' |
-| GENA-LM BigBird (Fishman et al., NAR 2025) | post_norm | learned | gelu_tanh | attention bigbird, plan 'hf_eval' |
-| GENA-LM BERT (the same) | pre_norm | learned | gelu | final_norm where its config says so |
-| NucleoTransformer (ours) | pre_norm | rotary | gelu | any sparse attention |
+| NT v1 (Dalla-Torre et al., Nature Methods 2024) | pre_norm | counted | gelu | token_dropout, untied head |
+| NT v2 (same paper) | pre_norm | rotary | swiglu | untied head |
+| GENA-LM BigBird (Fishman et al., NAR 2025) | post_norm | learned | gelu_tanh | BigBird, plan 'hf_eval' |
+| GENA-LM BERT (same paper) | pre_norm | learned | gelu | final_norm as in its config |
+| NucleoTransformer (genojax's own) | pre_norm | rotary | gelu | any sparse attention |
 
-Any pattern of `AttentionConfig` goes with any of them. Published configs are in `configs/`; their parameter counts are the
-published ones (tests/models/test_bert.py).
+Every attention pattern works with each of them. The published sizes are in `configs/`; parameter
+counts are the published ones (tests/models/test_bert.py).
 
-Parameters, [D] width, [F] inner, [H, K] heads and their width, [N] depth (all layers are stacked on the first axis), [V] vocab
-(rounded up to `vocab_multiple`), kernels [in, out]:
+Parameters: D width, F inner, H heads, K their width, N depth (layers are stacked on the first axis),
+V vocab (rounded up to `vocab_multiple`); kernels are [in, out]:
 
-| there if | name | shape |
+| present if | name | shape |
 |---|---|---|
 | always | words/embedding | [V, D] |
 | positions='learned' | positions/embedding | [max_tokens, D] |
@@ -24,20 +24,23 @@ Parameters, [D] width, [F] inner, [H, K] heads and their width, [N] depth (all l
 | token_types > 0 | token_types/embedding | [token_types, D] |
 | embed_norm | embed_norm/{scale,bias} | [D] |
 | always | layers/block/attention/{query,key,value}/{kernel,bias} | [N, D, H, K], [N, H, K] |
-| always (the output map) | layers/block/attention/{kernel,bias} | [N, H, K, D], [N, D] |
+| always (output map) | layers/block/attention/{kernel,bias} | [N, H, K, D], [N, D] |
 | always | layers/block/{attention_norm,mlp_norm}/{scale,bias} | [N, D] |
-| gelu, gelu_tanh | layers/block/mlp/{up,down}/{kernel,bias} | [N, D, F], [N, F]; [N, F, D], [N, D] |
-| geglu | layers/block/mlp/{gate,up}/kernel, down/{kernel,bias} | [N, D, F]; [N, F, D], [N, D] |
-| swiglu | layers/block/mlp/{gate,up,down}/kernel | [N, D, F]; [N, F, D] |
+| gelu, gelu_tanh | layers/block/mlp/up/{kernel,bias} | [N, D, F], [N, F] |
+| geglu, swiglu | layers/block/mlp/{gate,up}/kernel | [N, D, F] |
+| always | layers/block/mlp/down/kernel | [N, F, D] |
+| all but swiglu | layers/block/mlp/down/bias | [N, D] |
 | final_norm | final_norm/{scale,bias} | [D] |
 | always | head/{kernel,bias}, head_norm/{scale,bias}, head_bias | [D, D], [D]; [D]; [V] |
 | head='untied' | decoder/kernel | [D, V] |
 
-attention_norm comes before attention in pre_norm and after it in post_norm, mlp_norm likewise. gate is the half that the
-activation is taken of: the first half of DNABERT-2's `gated_layers` and of NT v2's `intermediate.dense`.
+attention_norm precedes attention in pre_norm and follows it in post_norm; likewise mlp_norm. The
+activation is applied to gate: the first half of DNABERT-2's `gated_layers` and of NT v2's
+`intermediate.dense`.
 
-Sown as 'intermediates' for whoever makes them mutable: 'embedded' [B, T, D], what the first block takes, and
-'layers'/'layer' [N, B, T, D], what each block gives (before final_norm); T is rounded up to `length_multiple`.
+Sown in the collection 'intermediates', where it is mutable: 'embedded' [B, T, D], the input of the
+first block, and 'layers'/'layer' [N, B, T, D], the output of each block (before final_norm); T is
+rounded up to `length_multiple`.
 """
 
 import dataclasses
@@ -54,11 +57,12 @@ from genojax.typing import Array, Bool, Float, Int
 
 @dataclasses.dataclass(frozen=True)
 class TokenDropout:
-    """ESM's: [MASK] has the zero vector, and the other words make up for it (Rives et al., PNAS 2021, and its code).
+    """ESM's token dropout: [MASK] has the zero vector (Rives et al., PNAS 2021, and its code).
 
-    Word vectors are scaled by (1 - rate) / (1 - share of [MASK] among the row's real tokens), so that their sum is
-    as large as it was in pretraining, however much is masked now. Real means not [PAD], as in InstaDeep's code:
-    transformers counts padding too, so its logits of a row with [MASK] depend on how far the row is padded.
+    The other vectors are scaled by (1 - rate) / (1 - share of [MASK] among the row's real tokens), so
+    that their sum is as large as in pretraining for any share of masked tokens. Real means not [PAD], as
+    in InstaDeep's code. The `transformers` library counts padding too, so its logits of a row with
+    [MASK] depend on the amount of padding.
     """
 
     mask_id: int
@@ -75,40 +79,38 @@ class BertConfig(base.ModelConfigBase):
     depth: int = 12
     heads: int = 12
     inner: int = 3072  # width of the feed-forward layer; of each of its halves where it is gated
-    max_tokens: int = 512  # a row, where positions are learned
-    token_types: int = (
-        2  # DNABERT uses only type 0, but its checkpoints hold both rows; 0: no table
-    )
+    max_tokens: int = 512  # per row, where positions are learned or counted
+    # Only type 0 is used, but DNABERT's checkpoints hold two rows; 0: no table.
+    token_types: int = 2
     dropout: float = 0.1
     attention_dropout: float = 0.1
     epsilon: float = 1e-12  # of the layer norms
     pad_id: int = 0
     dtype: Literal['float32', 'bfloat16'] = 'float32'  # of the computation
-    # Blocks written out per step of the scan over depth: on a CPU all of them make a small model faster (what
-    # runs inside a scan uses one core), for a longer compilation. The parameters are the same.
+    # Blocks unrolled per step of the scan over depth. On a CPU, unrolling all of them makes a small
+    # model faster (the body of a scan uses one core) and compilation longer; parameters are the same.
     unroll: int = 1
     attention: self_attention.AttentionConfig = self_attention.AttentionConfig()
-    # 'learned' is a table of `max_tokens` vectors, 'counted' is ESM's, which numbers real tokens only; 'rotary' and
-    # 'alibi' know no longest row.
+    # 'learned': a table of `max_tokens` vectors; 'counted': ESM's table, which numbers real tokens
+    # only; 'rotary' and 'alibi' are relative and have no longest row.
     positions: Literal['learned', 'counted', 'rotary', 'alibi'] = 'learned'
-    # What relative positions measure distance along: tokens, or bases weighted by CpG density (nn/positions.py).
+    # What relative positions measure distance along: token numbers, or bases weighted by CpG density
+    # (`positions.cpg_coordinate`).
     coordinate: Literal['tokens', 'cpg'] = 'tokens'
     remat: Literal['none', 'block', 'dots', 'offload'] = 'none'  # see nn/remat.py
     block: Literal['post_norm', 'pre_norm'] = 'post_norm'
-    feed_forward: blocks.FeedForwardKind = (
-        'gelu'  # 'gelu_tanh' makes the head's GELU the tanh form too
-    )
+    feed_forward: blocks.FeedForwardKind = 'gelu'  # 'gelu_tanh' applies to the head's GELU too
     token_dropout: TokenDropout | None = None
-    embed_norm: bool = True  # a norm of what the first block takes
+    embed_norm: bool = True  # a norm of the input of the first block
     final_norm: bool = (
-        False  # a norm of what the last block gives; blocks 'pre_norm' leave it without one
+        False  # a norm of the output of the last block; 'pre_norm' has none of its own
     )
-    head: Literal['tied', 'untied'] = 'tied'  # whether the head's decoder is the word table
-    # Rows of the word table are rounded up to a multiple, so that a mesh axis divides them; no word has them, their
-    # logits are -inf.
+    head: Literal['tied', 'untied'] = 'tied'  # 'tied': the word table is the head's decoder
+    # The rows of the word table are rounded up to a multiple of this, so that a mesh axis divides
+    # them. No id uses the additional rows; their logits are -inf.
     vocab_multiple: int = 1
-    # Rows are padded inside to a multiple of this many tokens: to whole blocks, as published BigBird code does, or to
-    # devices x block where a mesh axis splits the sequence. What comes back has the row's own length.
+    # The model pads rows to a multiple of this many tokens: to whole blocks, as published BigBird code
+    # does, or to devices x block where a mesh axis shards the sequence. Outputs have the row's length.
     length_multiple: int = 1
 
     def __post_init__(self):
@@ -130,7 +132,7 @@ class BertConfig(base.ModelConfigBase):
                 raise ValueError(f'{name}={getattr(self, name)} must be in [0, 1)')
 
     def input_spec(self) -> input_spec.InputSpec:
-        """See `base.ModelConfigBase`; only tables of positions limit the length of a row."""
+        """See `base.ModelConfigBase`; only a table of positions limits the length of a row."""
         mask_id = self.token_dropout.mask_id if self.token_dropout else None
         return input_spec.InputSpec(
             unit='tokens',
@@ -176,12 +178,12 @@ class BertConfig(base.ModelConfigBase):
 
     @property
     def relative(self) -> Literal['rotary', 'alibi'] | None:
-        """Positions that attention knows of; None where the embedding does."""
+        """Relative positions of the attention layers; None where positions are part of the embedding."""
         return self.positions if self.positions in ('rotary', 'alibi') else None
 
 
-class _ScannedBlock(nn.Module):
-    """A block in the form `nn.scan` wants: carry in, carry out."""
+class _Layer(nn.Module):
+    """A block with the signature that `nn.scan` needs: carry in, (carry, output) out."""
 
     config: BertConfig
     pattern: patterns.Pattern
@@ -195,15 +197,15 @@ class _ScannedBlock(nn.Module):
             'pre_norm': self_attention.PreNormBlock,
         }
         block = kinds[c.block](
-            c.heads,
-            c.inner,
-            c.dropout,
-            c.attention_dropout,
-            c.epsilon,
-            c.dtype,
-            c.relative,
-            c.attention.implementation,
-            c.feed_forward,
+            heads=c.heads,
+            inner=c.inner,
+            dropout=c.dropout,
+            attention_dropout=c.attention_dropout,
+            epsilon=c.epsilon,
+            dtype=c.dtype,
+            relative=c.relative,
+            implementation=c.attention.implementation,
+            feed_forward=c.feed_forward,
             name='block',
         )
         x_BTD = block(x_BTD, self.pattern, segments_BT, coordinate_BT, self.train)
@@ -224,22 +226,20 @@ class Bert(nn.Module):
         coordinate_BT: Float[Array, 'B T'] | None = None,
     ) -> features.Features:
         """Args:
-            tokens_BT: ids, special tokens included; at most `max_tokens` a row where positions are learned.
-            coordinate_BT: where each token stands, for relative positions; its number by default.
+            tokens_BT: ids, special tokens included; at most `max_tokens` where positions are not relative.
+            coordinate_BT: position of each token for relative positions; its number by default.
 
         Raises:
             ValueError: a row is longer than the position table, or the CpG coordinate is missing.
         """
         c = self.config
         if c.coordinate == 'cpg' and coordinate_BT is None:
-            raise ValueError(
-                "a model with coordinate='cpg' must be given the coordinate of its tokens"
-            )
+            raise ValueError("a model with coordinate='cpg' needs the argument coordinate_BT")
         length = tokens_BT.shape[1]
-        more = ((0, 0), (0, -length % c.length_multiple))
-        tokens_BT = jnp.pad(tokens_BT, more, constant_values=c.pad_id)
+        padding = ((0, 0), (0, -length % c.length_multiple))
+        tokens_BT = jnp.pad(tokens_BT, padding, constant_values=c.pad_id)
         if coordinate_BT is not None:
-            coordinate_BT = jnp.pad(coordinate_BT, more)
+            coordinate_BT = jnp.pad(coordinate_BT, padding)
         words = blocks.embed(_padded(c), c.width, ('vocab', 'embed'), 'words')
         x_BTD = self._embed(words, tokens_BT, length)
         x_BTD = nn.Dropout(c.dropout, deterministic=not train)(x_BTD)
@@ -255,18 +255,18 @@ class Bert(nn.Module):
         return features.Features(x_BTD, pooled_BD, x_BTD[:, 0], self._lm_head(x_BTD, words))
 
     def _embed(self, words: nn.Embed, tokens_BT, length: int) -> Float[Array, 'B T D']:
-        """What the first block takes: words, positions and token type 0.
+        """The input of the first block: word, position and token type 0 vectors.
 
         Args:
-            length: tokens of a row before it was padded to `length_multiple`; the position table knows no more.
+            length: tokens per row before padding to `length_multiple`; only these have a position.
         """
         c = self.config
         x_BTD, real_BT = words(tokens_BT), tokens_BT != c.pad_id
         if c.token_dropout:
             x_BTD = drop_masked(c.token_dropout, x_BTD, tokens_BT, real_BT)
-        extra = tokens_BT.shape[1] - length
         if not c.relative:
-            x_BTD += jnp.pad(self._positions(real_BT[:, :length]), ((0, 0), (0, extra), (0, 0)))
+            padding = tokens_BT.shape[1] - length
+            x_BTD += jnp.pad(self._positions(real_BT[:, :length]), ((0, 0), (0, padding), (0, 0)))
         if c.token_types:
             types = blocks.embed(c.token_types, c.width, (None, 'embed'), 'token_types')
             x_BTD += types(jnp.zeros((1, 1), int))
@@ -275,10 +275,10 @@ class Bert(nn.Module):
         return x_BTD.astype(c.dtype)
 
     def _positions(self, real_BT: Bool[Array, 'B T']) -> Float[Array, '#B T D']:
-        """A vector per place in the row ('learned'), or per number among its real tokens ('counted').
+        """The position vectors: by place in the row ('learned') or among its real tokens ('counted').
 
         Raises:
-            ValueError: more tokens than positions (a lookup alone would not fail).
+            ValueError: more tokens than the table has positions.
         """
         c, T = self.config, real_BT.shape[1]
         if T > c.max_tokens:
@@ -291,7 +291,7 @@ class Bert(nn.Module):
     def _layers(self, x_BTD, segments_BT, coordinate_BT, train: bool) -> Float[Array, 'B T D']:
         c = self.config
         stack = nn.scan(
-            remat.module(_ScannedBlock, c.remat),
+            remat.module(_Layer, c.remat),
             variable_axes={'params': 0, 'intermediates': 0},
             split_rngs={'params': True, 'dropout': True},
             in_axes=nn.broadcast,
@@ -303,14 +303,14 @@ class Bert(nn.Module):
         return layers(x_BTD, segments_BT, coordinate_BT)[0]
 
     def _lm_head(self, x_BTD, words: nn.Embed) -> Float[Array, 'B T V']:
-        """Dense, GELU, norm and decoder, in float32; -inf for what no word has."""
+        """Dense, GELU, norm and decoder; float32 logits, -inf for rows of the table without an id."""
         c = self.config
         h_BTD = blocks.dense(c.width, ('embed', None), dtype=c.dtype, name='head')(x_BTD)
         h_BTD = blocks.LayerNorm(c.epsilon, c.dtype, name='head_norm')(
             nn.gelu(h_BTD, approximate=c.feed_forward == 'gelu_tanh')
         )
         if c.head == 'tied':
-            # Not `words.attend`, which would compute in float32 where the model computes in bfloat16.
+            # `words.attend` would compute in float32 in a bfloat16 model.
             logits_BTV = jnp.einsum('BTD,VD->BTV', h_BTD, words.embedding.astype(c.dtype))
         else:
             axes = ('embed', 'vocab')
@@ -329,14 +329,14 @@ def _padded(c: BertConfig) -> int:
 
 
 def drop_masked(
-    part: TokenDropout,
+    config: TokenDropout,
     x_BTD: Float[Array, 'B T D'],
     tokens_BT: Int[Array, 'B T'],
     real_BT: Bool[Array, 'B T'],
 ) -> Float[Array, 'B T D']:
-    """Word vectors under `TokenDropout`; a row of nothing but [MASK] is all zeros."""
-    masked_BT = tokens_BT == part.mask_id
+    """Word vectors under `TokenDropout`; all zeros for a row of [MASK] only."""
+    masked_BT = tokens_BT == config.mask_id
     count_B = jnp.maximum(real_BT.sum(1), 1).astype(jnp.float32)
-    left_B = count_B - masked_BT.sum(1)
-    scale_B = (1 - part.rate) * count_B / jnp.maximum(left_B, 1)
+    visible_B = count_B - masked_BT.sum(1)
+    scale_B = (1 - config.rate) * count_B / jnp.maximum(visible_B, 1)
     return jnp.where(masked_BT[..., None], 0.0, x_BTD * scale_B[:, None, None])

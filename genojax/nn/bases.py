@@ -1,4 +1,4 @@
-"""DNA as numbers for models that read single bases: four channels in the order A, C, G, T."""
+"""One-hot DNA for models that read single bases: four channels in the order A, C, G, T."""
 
 import jax.numpy as jnp
 
@@ -11,10 +11,10 @@ FIRST = nucleotide.NucleotideTokenizer().first_kmer  # the id of A; C, G and T f
 def one_hot(
     bases: Int[Array, '...'] | Float[Array, '...'], dtype: str = 'float32'
 ) -> Float[Array, 'B L 4']:
-    """Ids of `NucleotideTokenizer` to channels; whatever is no base (N, [PAD], [MASK]) is all zeros.
+    """Channels of `NucleotideTokenizer`'s ids; N and special tokens are all zeros.
 
-    Channels given in place of ids come back as they are: that is how a gradient with respect to the sequence, or a
-    soft sequence, enters a model.
+    Channels are returned unchanged: so a model also takes a sequence of base probabilities, and has a
+    gradient with respect to its sequence.
 
     Raises:
         ValueError: an array that is neither ids [B, L] nor channels [B, L, 4].

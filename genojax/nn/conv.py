@@ -1,8 +1,15 @@
-"""Convolutions along DNA and what stands between them: batch norm, GELU, pooling; channels last.
+"""Convolutions along a sequence, batch norm, GELU and pooling, as in Enformer; channels last.
 
-One convolution, written three ways by its size, each the fastest on a CPU core (`experiments/benchmarks/enformer.py --suite
-convolution`): width 1 is XLA's convolution with a gradient of our own; few channels, as those of DNA, are one product
-of all windows; the rest is XLA's, which reaches the rate of a matrix product where shifted products summed do not.
+`convolve` chooses one of three implementations by size, each the fastest on a CPU core
+(`experiments/benchmarks/enformer.py --suite convolution`):
+
+- width 1: XLA's convolution with a gradient of its own (`pointwise`), not `nn.Dense` or `nn.Conv`;
+- few input channels, such as one-hot DNA: one matrix product over all windows;
+- otherwise XLA's convolution, which reaches the rate of a matrix product where a sum of shifted
+  products does not.
+
+`BatchNorm` is not flax's: its averages have no bias towards their start, as in DeepMind's code, and
+the published weights come with the number of updates that this needs.
 """
 
 import math
@@ -18,12 +25,12 @@ from genojax.typing import Array, Float
 
 
 def gelu(x: Float[Array, '...']) -> Float[Array, '...']:
-    """x * sigmoid(1.702 x), the approximation that Enformer was trained with (Hendrycks and Gimpel, section 2)."""
+    """x * sigmoid(1.702 x), Enformer's approximation of GELU (Hendrycks and Gimpel, section 2)."""
     return x * jax.nn.sigmoid(1.702 * x)
 
 
 def fan_in(scale: float = 1.0) -> nn.initializers.Initializer:
-    """Truncated normal of variance scale / inputs, for kernels whose last axis is the output."""
+    """Truncated normal with variance scale / inputs; the last axis of the kernel is the output."""
     return nn.initializers.variance_scaling(scale, 'fan_in', 'truncated_normal')
 
 
@@ -36,7 +43,7 @@ def identity(scale: float) -> nn.initializers.Initializer:
 def pointwise(
     x_BLD: Float[Array, 'B L D'], kernel_DF: Float[Array, 'D F']
 ) -> Float[Array, 'B L F']:
-    """Every position's channels times one matrix."""
+    """The channels of every position times one matrix."""
     return jax.lax.conv_general_dilated(
         x_BLD,
         kernel_DF[None],
@@ -51,8 +58,8 @@ def _pointwise_forward(x_BLD, kernel_DF):
 
 
 def _pointwise_backward(saved, g_BLF):
-    # XLA's gradient for a kernel transposes both arrays in memory first; this product, seen as one of two matrices,
-    # needs no copy and is 1.05 to 2.5 times as fast on a CPU.
+    # XLA's gradient with respect to the kernel first transposes both arrays in memory. As a product
+    # of two matrices it needs no copy and is 1.05 to 2.5 times as fast on a CPU.
     x_BLD, kernel_DF = saved
     x_PD, g_PF = (a.reshape(-1, a.shape[-1]) for a in (x_BLD, g_BLF))
     return pointwise(g_BLF, kernel_DF.T), (g_PF.T @ x_PD).T
@@ -62,21 +69,21 @@ pointwise.defvjp(_pointwise_forward, _pointwise_backward)
 
 
 def windows(x_BLD: Float[Array, 'B L D'], size: int) -> Float[Array, 'B L W']:
-    """What `size` positions around each hold, side by side; zeros stand beyond the ends."""
+    """The channels of the `size` positions around each position, concatenated; zeros beyond the ends."""
     L = x_BLD.shape[1]
-    wide = jnp.pad(x_BLD, [(0, 0), (size // 2, size // 2), (0, 0)])
-    return jnp.concatenate([wide[:, i : i + L] for i in range(size)], -1)
+    padded = jnp.pad(x_BLD, [(0, 0), (size // 2, size // 2), (0, 0)])
+    return jnp.concatenate([padded[:, i : i + L] for i in range(size)], -1)
 
 
 def convolve(
     x_BLD: Float[Array, 'B L D'], kernel_WDF: Float[Array, 'W D F'], bias_F: Float[Array, 'F']
 ) -> Float[Array, 'B L F']:
-    """Convolution in x's type."""
+    """Convolution in x's dtype, with zeros beyond the ends."""
     W, D, F = kernel_WDF.shape
     kernel_WDF = kernel_WDF.astype(x_BLD.dtype)
     if W == 1:
         y_BLF = pointwise(x_BLD, kernel_WDF[0])
-    elif W * D <= F:  # few channels, as those of DNA: one product of all windows
+    elif W * D <= F:  # few channels, such as one-hot DNA
         y_BLF = pointwise(windows(x_BLD, W), kernel_WDF.reshape(W * D, F))
     else:
         y_BLF = jax.lax.conv_general_dilated(
@@ -90,11 +97,11 @@ def convolve(
 
 
 class Conv(nn.Module):
-    """Convolution along the sequence, as long as its input: zeros stand beyond the ends.
+    """Convolution along the sequence with an output per position; zeros beyond the ends.
 
     Attributes:
         features: output channels.
-        window: positions that one output sees; odd, so that it stands in their middle.
+        window: positions that an output depends on, centred on its own; odd.
     """
 
     features: int
@@ -103,7 +110,11 @@ class Conv(nn.Module):
 
     @nn.compact
     def weights(self, inputs: int) -> tuple[Float[Array, 'W D F'], Float[Array, 'F']]:
-        """Kernel and bias for that many input channels."""
+        """Kernel and bias for that many input channels.
+
+        Raises:
+            ValueError: an even window.
+        """
         if self.window % 2 == 0:
             raise ValueError(f'{self.window=} must be odd')
         shape = (self.window, inputs, self.features)
@@ -116,7 +127,7 @@ class Conv(nn.Module):
 
 
 class Affine(NamedTuple):
-    """What batch norm does to each channel: (x - mean) * factor + bias."""
+    """Batch norm as a map of each channel: (x - mean) * factor + bias."""
 
     mean_D: Float[Array, 'D']
     factor_D: Float[Array, 'D']
@@ -128,12 +139,13 @@ class Affine(NamedTuple):
 
 
 class BatchNorm(nn.Module):
-    """Each channel less its mean, over its deviation (Ioffe and Szegedy 2015), then scaled and shifted; in float32.
+    """Batch normalisation of each channel (Ioffe and Szegedy 2015), computed in float32.
 
-    In training the statistics are those of the whole batch, all devices' rows together: under `jit` a mean over a
-    sharded axis is the global one. They move the averages that evaluation uses, kept in the collection `batch_stats`.
-    An average is free of its start, as DeepMind's is: after n updates with weights decay^(n-i) (1 - decay) it is
-    divided by 1 - decay^n, so that the first batch's statistics are the first average.
+    In training the statistics are those of the global batch: under `jit` a mean over a sharded axis is
+    the global one. They update the averages that evaluation uses, in the collection `batch_stats`.
+    An average has no bias towards its start, as in DeepMind's code: after n updates with weights
+    decay^(n-i) (1 - decay) it is divided by 1 - decay^n, so the first average is the statistics of the
+    first batch.
 
     Raises:
         flax.errors.ModifyScopeVariableError: training, but `batch_stats` is not mutable.
@@ -148,7 +160,7 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def affine(self, x_BLD: Float[Array, '... D'], train: bool) -> Affine:
-        """What is to be done to each channel; in training, moves the averages."""
+        """The map of each channel; in training, also updates the averages."""
         width = x_BLD.shape[-1]
         scale_D = blocks.param(self, 'scale', nn.initializers.ones, ('embed',), (width,))
         bias_D = blocks.param(self, 'bias', nn.initializers.zeros, ('embed',), (width,))
@@ -188,41 +200,41 @@ class ConvBlock(nn.Module):
 
     @nn.compact
     def map(self, x_BLD: Float[Array, 'B L D'], train: bool) -> Callable[[Array], Array]:
-        """The block as a function of x, or of some of its positions; its statistics are of all of them."""
+        """The block as a function of x or of part of its positions; the statistics are those of all."""
         affine = BatchNorm(dtype=self.dtype, name='norm').affine(x_BLD, train)
-        part = Conv(self.features, self.window, self.dtype, name='conv')
-        weights = part.weights(x_BLD.shape[-1])
+        conv = Conv(self.features, self.window, self.dtype, name='conv')
+        weights = conv.weights(x_BLD.shape[-1])
         return lambda x_BLD: convolve(gelu(affine(x_BLD, self.dtype)), *weights)
 
 
 def pool(x_BLD: Float[Array, 'B L D'], kernel_DD: Float[Array, 'D D']) -> Float[Array, 'B M D']:
     """See `SoftmaxPool`.
 
-    A softmax of two knows only the difference of their logits, and the map to them is linear: so it acts on the
-    difference of the neighbours, once a pair instead of twice.
+    A softmax over two logits depends on their difference only, and the logits are linear in x. So the
+    map is applied to the difference of the two positions: once per pair instead of twice.
 
     Raises:
         ValueError: an odd number of positions.
     """
     B, L, D = x_BLD.shape
     if L % 2:
-        raise ValueError(f'{L} positions cannot be pooled in pairs')
+        raise ValueError(f'{L} positions cannot be pooled in pairs: the number is odd')
     first_BMD, second_BMD = jnp.split(x_BLD.reshape(B, L // 2, 2 * D), 2, axis=-1)
-    apart_BMD = first_BMD - second_BMD
-    weight_BMD = jax.nn.sigmoid(pointwise(apart_BMD, kernel_DD.astype(x_BLD.dtype)))
-    return second_BMD + apart_BMD * weight_BMD
+    difference_BMD = first_BMD - second_BMD
+    weight_BMD = jax.nn.sigmoid(pointwise(difference_BMD, kernel_DD.astype(x_BLD.dtype)))
+    return second_BMD + difference_BMD * weight_BMD
 
 
 class SoftmaxPool(nn.Module):
-    """Each channel of each pair of neighbours is their mean, weighted by a softmax over the two.
+    """Mean of each pair of positions, weighted per channel by a softmax over the two.
 
-    The weights come from a linear map of all channels without bias, twice the identity at first (Avsec et al. 2021,
-    methods).
+    The logits are a linear map of all channels without bias, initialised as twice the identity (Avsec
+    et al. 2021, methods).
     """
 
     @nn.compact
     def weights(self, width: int) -> Float[Array, 'D D']:
-        """The map, in x out."""
+        """The linear map, in x out."""
         return blocks.param(self, 'kernel', identity(2.0), ('embed', 'mlp'), (width, width))
 
     def __call__(self, x_BLD: Float[Array, 'B L D']) -> Float[Array, 'B M D']:
@@ -232,10 +244,11 @@ class SoftmaxPool(nn.Module):
 def halve(
     x_BLD: Float[Array, 'B L D'], train: bool, dtype: str, policy: str
 ) -> Float[Array, 'B M D']:
-    """A pointwise block added to x, then softmax pooling: half as many positions; for a module's compact method.
+    """A pointwise block added to x, then softmax pooling by 2; for a module's compact method.
 
-    Once the statistics are known, all of it is local to a pair of positions: under a remat policy it runs in chunks of
-    the sequence that are computed again one by one, so that no intermediate of the whole length is ever alive.
+    Once the batch statistics are known, all of it is local to a pair of positions. Under a remat policy
+    it runs in chunks of the sequence that are recomputed one by one, so that no intermediate has the
+    full length.
     """
     width = x_BLD.shape[-1]
     block = ConvBlock(width, 1, dtype, name='pointwise').map(x_BLD, train)
@@ -248,7 +261,7 @@ def halve(
 
 
 class Stem(nn.Module):
-    """Bases to half as many positions: convolution over 15, then `halve`."""
+    """Bases to half as many positions: convolution of 15 bases, then `halve`."""
 
     features: int
     dtype: str = 'float32'
@@ -261,9 +274,10 @@ class Stem(nn.Module):
 
 
 class TowerBlock(nn.Module):
-    """Half as many positions: a convolution block over 5 of them, then `halve`.
+    """Half as many positions: a convolution block of window 5, then `halve`.
 
-    A remat policy of the convolution block costs no product: the backward pass of a convolution needs its input only.
+    Rematerialising the convolution block repeats no product: the backward pass of a convolution needs
+    its input only.
     """
 
     features: int
@@ -272,8 +286,8 @@ class TowerBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x_BLD: Float[Array, 'B L D'], train: bool) -> Float[Array, 'B M F']:
-        wide = ConvBlock(self.features, 5, self.dtype, name='wide')
-        x_BLF = remat.call(wide, self.remat, x_BLD, train=train)
+        block = ConvBlock(self.features, 5, self.dtype, name='wide')
+        x_BLF = remat.call(block, self.remat, x_BLD, train=train)
         return halve(x_BLF, train, self.dtype, self.remat)
 
 
@@ -281,7 +295,7 @@ def widths(first: int, last: int, count: int, multiple: int) -> tuple[int, ...]:
     """Channels of `count` tower blocks: geometric from `first` to `last`, rounded to a multiple.
 
     Raises:
-        ValueError: `last` is no multiple, so that the tower would not end there.
+        ValueError: `last` is not a multiple, so the tower could not end there.
     """
     if last % multiple:
         raise ValueError(f'the last width {last} must be a multiple of {multiple}')

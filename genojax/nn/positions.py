@@ -1,8 +1,8 @@
-"""Where a token stands: rotary, ALiBi, Enformer's bases, and a coordinate that runs by CpG density.
+"""Positions: rotary, ALiBi, Enformer's basis functions, and a coordinate that depends on CpG density.
 
-All are pure functions of positions. A position is a number per token, [B, L] or [1, L], and need not be whole: that
-is what lets `cpg_coordinate` stand in for the token number in `rotary` and in `attention.LinearBias`, at linear cost and
-under every attention pattern. A learned table is an embedding indexed by token number (`Learned`).
+All are pure functions of positions. A position is a number per token, [B, L] or [1, L], and need not
+be an integer. So `cpg_coordinate` can replace the token number in `rotary` and `alibi`, at linear
+cost and under every attention pattern. Learned positions are an `nn.Embed` in the model.
 """
 
 import math
@@ -16,13 +16,13 @@ from genojax.typing import Array, Bool, Float, Int, UInt8
 
 CPG_HALF_WINDOW = 250  # bases on each side: a CpG island is 200 bases or longer
 CPG_RATES = (0.25, 1.0)  # bulk human DNA has observed/expected 0.2 to 0.25, islands 0.6 and more
-_FAR = 1024  # positions: see `rotary`
+_COARSE = 1024  # positions: see `rotary`
 
 
 def count(real_BL: Bool[Array, 'B L'], pad_id: int) -> Int[Array, 'B L']:
-    """Row of each token in ESM's position table, as fairseq counts: real tokens from pad_id + 1 on, padding pad_id.
+    """Row of each token in ESM's table of positions: real tokens are counted from pad_id + 1 on.
 
-    A table for n tokens thus has n + pad_id + 1 rows.
+    Padding has row pad_id, as in fairseq. A table for n tokens has n + pad_id + 1 rows.
     """
     return jnp.cumsum(real_BL, axis=1) * real_BL + pad_id
 
@@ -32,13 +32,13 @@ def rotary(
     positions_BL: Float[Array, '#B L'] | Int[Array, '#B L'],
     base: float = 1e4,
 ) -> Float[Array, 'B L H K']:
-    """Turns pairs of features by angles that grow with the position, so that q.k depends on the distance alone.
+    """Rotates pairs of features by angles proportional to position: q.k then depends on distance only.
 
-    RoFormer (Su et al., arXiv 2104.09864, equation 34), half-split as in GPT-NeoX and ESM-2: feature f pairs with
-    f + K/2 and turns by position * base^(-2f/K). Computed in f32.
+    RoFormer (Su et al., arXiv 2104.09864, equation 34), half-split as in GPT-NeoX and ESM-2: feature f
+    and feature f + K/2 rotate by position * base^(-2f/K). Computed in f32.
 
-    A position is turned in two steps, its multiple of 1024 and the rest, and whole turns of the first are left out: at
-    position 2^20 the product itself would be rounded to 1/16 radian.
+    The angle is the sum of two: that of the position's multiple of 1024, modulo 2 pi, and that of the
+    remainder. At position 2^20 a single product would be rounded to 1/16 radian.
 
     Raises:
         ValueError: an odd number of features.
@@ -47,12 +47,13 @@ def rotary(
     if K % 2:
         raise ValueError(f'rotary positions pair features, but K = {K} is odd')
     frequency_K = base ** (-np.arange(0, K, 2, dtype=np.float64) / K)
-    far_BL, near_BL = jnp.divmod(positions_BL.astype(jnp.float32), _FAR)
-    angle_BLK = _outer(near_BL, frequency_K) + _outer(far_BL, _FAR * frequency_K % (2 * np.pi))
+    coarse_BL, fine_BL = jnp.divmod(positions_BL.astype(jnp.float32), _COARSE)
+    coarse_K = _COARSE * frequency_K % (2 * np.pi)
+    angle_BLK = _outer(fine_BL, frequency_K) + _outer(coarse_BL, coarse_K)
     cos, sin = jnp.cos(angle_BLK)[:, :, None], jnp.sin(angle_BLK)[:, :, None]
     first, second = jnp.split(x_BLHK.astype(jnp.float32), 2, axis=-1)
-    turned = jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
-    return turned.astype(x_BLHK.dtype)
+    rotated = jnp.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
+    return rotated.astype(x_BLHK.dtype)
 
 
 def _outer(x_BL: Float[Array, 'B L'], y_K: Float[np.ndarray, 'K']) -> Float[Array, 'B L K']:
@@ -60,10 +61,10 @@ def _outer(x_BL: Float[Array, 'B L'], y_K: Float[np.ndarray, 'K']) -> Float[Arra
 
 
 def alibi_slopes(heads: int) -> Float[np.ndarray, 'H']:
-    """Slopes of ALiBi (Press et al., arXiv 2108.12409, section 3): 2^(-8h/H), h = 1..H, for H a power of two.
+    """ALiBi's slopes: 2^(-8h/H), h = 1..H, for H a power of two (Press et al., arXiv 2108.12409, section 3).
 
-    Otherwise those of the power of two below, then every other one of the power of two above, as in the paper's code
-    and in DNABERT-2 (12 heads: 8 and 4).
+    For other H the slopes of the next lower power of two, then every other slope of the next higher, as
+    in the paper's code and in DNABERT-2 (12 heads: 8 and 4).
     """
     power = 2 ** int(math.log2(heads))
     slopes = 2.0 ** (-8 * np.arange(1, power + 1) / power)
@@ -71,40 +72,39 @@ def alibi_slopes(heads: int) -> Float[np.ndarray, 'H']:
     return np.concatenate([slopes, between])[:heads].astype(np.float32)
 
 
-def alibi(
-    heads: int, positions_BL: Float[Array, '#B L'] | Int[Array, '#B L']
-) -> attention.LinearBias:
-    """ALiBi, symmetric, along any coordinate: a bias for `attend`."""
+def alibi(heads: int, positions_BL: Float[Array, '#B L'] | Int[Array, '#B L']) -> attention.LinearBias:
+    """Symmetric ALiBi along any coordinate, as a bias for `attend`."""
     return attention.LinearBias(jnp.asarray(alibi_slopes(heads)), positions_BL, positions_BL)
 
 
 def enformer_basis(length: int, features: int = 192) -> Float[np.ndarray, 'P F']:
-    """Enformer's relative-position features for distances -(length-1) .. length-1 (Avsec et al. 2021, methods).
+    """Enformer's features of the distances -(length-1) .. length-1 (Avsec et al. 2021, methods).
 
-    A third each of exponentials, central masks and gamma densities of |distance|, then all of them times the sign.
-    The gamma densities are divided by their maximum over positions, as the published weights need (some
-    ports divide over features and differ by up to 1).
+    Exponentials, central masks and gamma densities of |distance|, a third each, then the same times the
+    sign. The gamma densities are divided by their maximum over positions, which the published weights
+    need (some ports divide by the maximum over features and differ by up to 1).
 
     Raises:
-        ValueError: a number of features that six does not divide.
+        ValueError: `features` is not a multiple of six.
     """
     if features % 6:
         raise ValueError(f'{features=} must be a multiple of 6')
     count = features // 6
     signed = np.arange(1 - length, length, dtype=np.float64)[:, None]
-    far = np.abs(signed)
+    distance = np.abs(signed)
     half_life = 2.0 ** np.linspace(3, math.log2(length), count)
-    exponential = np.exp(-math.log(2) / half_life * far)
-    mask = (2.0 ** np.arange(1, count + 1) - 1 > far).astype(np.float64)
-    basis = np.concatenate([exponential, mask, _gamma(far, length, count)], axis=1)
+    exponential = np.exp(-math.log(2) / half_life * distance)
+    mask = (2.0 ** np.arange(1, count + 1) - 1 > distance).astype(np.float64)
+    basis = np.concatenate([exponential, mask, _gamma(distance, length, count)], axis=1)
     return np.concatenate([basis, np.sign(signed) * basis], axis=1).astype(np.float32)
 
 
-def _gamma(far: np.ndarray, length: int, count: int) -> np.ndarray:
+def _gamma(distance: np.ndarray, length: int, count: int) -> np.ndarray:
+    """Gamma densities of the distances, each divided by its maximum, [P, count]."""
     deviation, mean = length / (2 * count), np.linspace(length / count, length, count)
     shape, rate = (mean / deviation) ** 2, mean / deviation**2
     with np.errstate(divide='ignore'):
-        log_density = (shape - 1) * np.log(far) - rate * far
+        log_density = (shape - 1) * np.log(distance) - rate * distance
     log_density -= np.array([math.lgamma(a) for a in shape]) - shape * np.log(rate)
     density = np.exp(log_density) + 1e-8
     return density / density.max(axis=0, keepdims=True)
@@ -116,30 +116,32 @@ def cpg_coordinate(
     half_window: int = CPG_HALF_WINDOW,
     rates: tuple[float, float] = CPG_RATES,
 ) -> Float[Array, 'B L']:
-    """A position that advances fast where CpGs are dense and slowly where they are rare, f32, in units of bases.
+    """A position, f32, in bases, that advances faster where CpGs are dense than where they are rare.
 
-    For the step from base i to i + 1, over the 2 * half_window bases around it (fewer at the ends), with N_C, N_G and
-    N_CpG counted among the `known` bases of the window (codes A 0, C 1, G 2, T 3, unknown 4):
+    For the step from base i to i + 1, with N_C, N_G and N_CpG counted among the `known` bases of the
+    2 * half_window bases around it, fewer at the ends (codes A 0, C 1, G 2, T 3, unknown 4):
 
-        expected = N_C * N_G / known                    Gardiner-Garden and Frommer 1987 (J. Mol. Biol. 196:261)
-        density  = (N_CpG + 1) / (expected + 1)         one pseudocount: a window without C or G has density 1
+        expected = N_C * N_G / known      Gardiner-Garden and Frommer 1987 (J. Mol. Biol. 196:261)
+        density  = (N_CpG + 1) / (expected + 1)   pseudocount: 1 for a window without C or G
         rate     = clip(density, *rates)
         s(0) = 0,  s(i + 1) = s(i) + rate / mean(rate)
 
-    So s is strictly increasing, s(L - 1) = L - 1, no step is longer than rates[1] / rates[0], and:
-    constant density gives s(i) = i, the plain token number; the reverse complement gives the mirrored coordinate
-    L - 1 - s(L - 1 - i), because C and G change places and CpG is its own reverse complement. The mean is over the
-    window given to the model, so the same DNA has the same relative, not absolute, rates in every window.
+    So s is strictly increasing, s(L - 1) = L - 1, and no step exceeds rates[1] / rates[0]. Constant
+    density gives s(i) = i, the token number. The reverse complement has the mirrored coordinate
+    L - 1 - s(L - 1 - i), because C and G change places and CpG is its own reverse complement. The mean
+    is over the model's window, so the same DNA has the same relative, not absolute, rates in each
+    window.
 
-    In f32 a coordinate near 2^20 is resolved to 1/16 base, and the sum up to there rounds by some of these.
+    In f32 a coordinate near 2^20 has a resolution of 1/16 base, and the sum up to there is off by some
+    multiples of it.
 
     Args:
-        valid_B: number of real bases of each row; beyond them s advances by 1.
+        valid_B: number of real bases per row; beyond them s advances by 1.
         half_window: bases on each side of a step.
-        rates: least and greatest rate before normalisation.
+        rates: lowest and highest rate before normalisation.
 
     Raises:
-        ValueError: rates that are not 0 < rates[0] <= rates[1], or a half_window below 1.
+        ValueError: not 0 < rates[0] <= rates[1], or a half_window below 1.
     """
     if not 0 < rates[0] <= rates[1] or half_window < 1:
         raise ValueError(f'{rates=} must be 0 < low <= high, {half_window=} at least 1')
@@ -160,13 +162,13 @@ def cpg_coordinate(
         real.sum(-1, keepdims=True), 1
     )
     rate = jnp.where(real, rate / jnp.where(mean > 0, mean, 1.0), 1.0)
-    # the sum of what the steps are away from 1 stays small, so it keeps more digits than the sum of the steps
+    # The sum of (step - 1) stays small, so it has more accurate digits than the sum of the steps.
     drift = jnp.pad(jnp.cumsum(rate - 1, axis=-1), [(0, 0), (1, 0)])
     return jnp.arange(L, dtype=jnp.float32)[None] + drift
 
 
 def _between(flags_BL: Array, low: Array, high: Array) -> Float[Array, 'B S']:
-    """How many flags are set at low .. high - 1."""
+    """Number of flags set at low .. high - 1."""
     total = jnp.pad(jnp.cumsum(flags_BL.astype(jnp.int32), axis=-1), [(0, 0), (1, 0)])
     return (total[:, high] - total[:, low]).astype(jnp.float32)
 
@@ -178,13 +180,13 @@ def token_coordinate(
 ) -> Float[Array, 'B T']:
     """The coordinate of tokens that span bases start .. stop - 1.
 
-    A token without bases (span -1, -1) stands at the nearest end of the row's tokens: in front of the first token with
-    bases at base 0, behind it at the last base that any token covers. Mirrored spans have mirrored coordinates.
+    A token without bases (span -1, -1) has the coordinate of base 0 if it precedes all tokens with bases,
+    else that of the last base that any token covers. Mirrored spans have mirrored coordinates.
 
     Args:
         spans_BT2: one row of spans for all rows, or one per row.
-        anchors: the mean over 'ends', the token's first and last base (k-mers that start at every base), or over its one
-            or two bases in the 'middle' (tokens of any length side by side).
+        anchors: 'ends': the mean of a token's first and last base (overlapping k-mers); 'middle': the
+            mean of its one or two middle bases (adjacent tokens of any length).
     """
     start_BT, end_BT = spans_BT2[..., 0], spans_BT2[..., 1]
     has_BT = start_BT >= 0

@@ -1,10 +1,12 @@
-"""Attention that knows distances by Enformer's bases, and the pre-norm block around it.
+"""Attention with Enformer's relative positions, and the pre-norm block around it.
 
-The score of query i and key j is (scale q_i + u).k_j + (scale q_i + w).r(j - i), where r is a linear map of 192 fixed
-functions of the distance (`positions.enformer_basis`), u and w are learned for each head (Avsec et al. 2021, methods;
-Dai et al., arXiv 1901.02860). The second term is an array of one score a pair and head, so it costs
-B * heads * L^2 * 4 bytes whatever the pattern: 75 MB for 8 heads and 1,536 bins, 2.1 GB for 8,192. Sparse patterns save
-the products of keys and values, not this array. `relative='rotary'` has no such array: its cost is the pattern's.
+The score of query i and key j is (scale q_i + u).k_j + (scale q_i + w).r(j - i), where r is a linear
+map of 192 fixed functions of the distance (`positions.enformer_basis`), and u and w are learned per
+head (Avsec et al. 2021, methods; Dai et al., arXiv 1901.02860).
+
+The second term is an array with one score per pair and head: B * heads * L^2 * 4 bytes under any
+pattern, 75 MB for 8 heads and 1,536 bins, 2.1 GB for 8,192 bins. Sparse patterns save the products
+with keys and values, not this array. `relative='rotary'` needs no such array.
 """
 
 from typing import Literal
@@ -22,21 +24,22 @@ EPSILON = 1e-5  # of the layer norms
 
 
 def shift(s_BHLP: Float[Array, 'B H L P']) -> Float[Array, 'B H L L']:
-    """Scores by distance, -(L-1) .. L-1 on the last axis, to scores by key: out[i, j] = s[i, j - i + L - 1]."""
+    """Scores per distance -(L-1) .. L-1 to scores per key: out[i, j] = s[i, j - i + L - 1]."""
     B, H, L, P = s_BHLP.shape
-    # One more column makes each row of the flat array start one key later than the row above: no gather is needed.
+    # With one more column each row of the flat array starts one key later than the row above it, so
+    # that no gather is needed.
     flat = jnp.pad(s_BHLP, [(0, 0)] * 3 + [(1, 0)]).reshape(B, H, P + 1, L)
     return flat[:, :, 1:].reshape(B, H, L, P)[..., :L]
 
 
 class RelativeAttention(nn.Module):
-    """Multi-head attention with relative positions; its output starts as zero.
+    """Multi-head attention with relative positions; its output is zero at initialisation.
 
     Attributes:
-        key_width: of a query or key head; a value head is the width over `heads`.
+        key_width: of a query or key head; the width of a value head is the model width / `heads`.
         basis: number of distance functions, a multiple of 6.
         dropout: share of attention weights dropped in training.
-        basis_dropout: share of the distance functions' values dropped in training.
+        basis_dropout: share of the values of the distance functions dropped in training.
     """
 
     heads: int
@@ -93,14 +96,14 @@ class RelativeAttention(nn.Module):
         return part(x)
 
     def _head_bias(self, name: str) -> Float[Array, '1 1 H K']:
-        # The published initialiser takes [1, H, 1, K] for a convolution kernel with H inputs.
+        # The published initialiser treats [1, H, 1, K] as a convolution kernel with H inputs.
         init = nn.initializers.truncated_normal((2 / self.heads) ** 0.5)
         shape = (self.heads, self.key_width)
         value_HK = blocks.param(self, name, init, ('heads', 'head_width'), shape)
         return value_HK.astype(self.dtype)[None, None]
 
     def _by_distance(self, q_BLHK: Array, train: bool) -> Float[Array, 'B H L L']:
-        """The part of the scores that distances make."""
+        """The part of the scores that depends on distance."""
         basis_PF = jnp.asarray(positions.enformer_basis(q_BLHK.shape[1], self.basis), self.dtype)
         basis_PF = nn.Dropout(self.basis_dropout, deterministic=not train)(basis_PF)
         r_PHK = self._project(basis_PF, 'relative_key', (self.heads, self.key_width))
@@ -109,10 +112,10 @@ class RelativeAttention(nn.Module):
 
 
 class EnformerBlock(nn.Module):
-    """Norm and attention, then norm and two linear maps with a ReLU, each added to what came in.
+    """Norm and attention, then norm and feed-forward, each added to its input.
 
     Attributes:
-        dropout: of each part's output and of the inner layer, before its ReLU.
+        dropout: of the output of each part, and of the inner layer before its ReLU.
     """
 
     heads: int
@@ -148,7 +151,7 @@ class EnformerBlock(nn.Module):
 
 
 class ReluFeedForward(nn.Module):
-    """Two linear maps, the inner one `times` as wide, dropout and a ReLU between them."""
+    """Two linear maps with dropout and a ReLU between them; the inner layer is `times` the width."""
 
     times: int
     dtype: str = 'float32'

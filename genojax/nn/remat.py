@@ -1,12 +1,11 @@
-"""Which activations of a block are kept for the backward pass: policies by name.
+"""Rematerialisation by named policies: which activations are stored for the backward pass.
 
-The saving is against no rematerialisation with the same attention, in XLA's temporary memory. Layers under `nn.scan`
-take `module`; blocks of different sizes, which no scan can run, take `call`, for XLA:CPU alone plans the same memory for
-them with and without. Measured by `experiments/benchmarks/remat.py` (12 layers x 512, 4,096 tokens, bigbird) and
-`experiments/benchmarks/enformer_remat.py`: see their results.
+`module` is for layers under `nn.scan`. `call` is for blocks of different sizes, which no scan can run:
+without it XLA:CPU removes the recomputation and plans the same memory as with policy 'none'.
+Measured by `experiments/benchmarks/remat.py` (12 layers x 512, 4,096 tokens, BigBird) and
+`experiments/benchmarks/enformer_remat.py`, as XLA's temporary memory with and without a policy.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,14 +21,15 @@ POLICIES = ('none', 'block', 'dots', 'offload')
 
 
 def policy(name: str) -> Callable | None:
-    """The jax.checkpoint policy of a name.
+    """The `jax.checkpoint` policy of a name.
 
-    'block' keeps the block's input only and computes the block again; 'dots' keeps the results of products without
-    batch axes (projections and feed-forward) and of convolutions, so attention and elementwise work are done again; 'offload' keeps those
-    products, without the convolutions, in the host's memory (accelerators; XLA:CPU has no other memory to put them in).
+    'block': stores the input of the block only and recomputes the block. 'dots': stores the results of
+    products without batch axes (projections and feed-forward) and of convolutions, and recomputes
+    attention and elementwise operations. 'offload': stores those products, without the convolutions, in
+    host memory (accelerators only: XLA:CPU has one memory).
 
     Raises:
-        ValueError: another name, or 'none', which is no policy.
+        ValueError: another name, or 'none'.
     """
     policies = jax.checkpoint_policies
     known = {
@@ -58,47 +58,49 @@ def module(
     """
     if name == 'none':
         return block
-    # Inside a scan nothing can be shared between forward and backward, so the barrier against it is not needed.
+    # In a scan the forward and the backward pass cannot share results, so no barrier is needed.
     return nn.remat(block, policy=policy(name), prevent_cse=False, static_argnums=static_argnums)
 
 
-def call(block: nn.Module, name: str, x: Array, **told: Any) -> Array:
-    """`block(x, **told)`, rematerialised by the named policy; for a block that is not under `nn.scan`.
+def call(block: nn.Module, name: str, x: Array, **options: Any) -> Array:
+    """`block(x, **options)`, rematerialised by the named policy; for blocks not under `nn.scan`.
 
-    Without a loop a compiler sees that the backward pass computes the same again, and keeps the first result instead:
-    XLA:CPU drops JAX's barrier against that. So what the backward pass starts from is made to depend on the gradient
-    that arrives, by adding zero times one of its elements, which no compiler may remove from floats.
+    Without a loop the compiler sees that the backward pass recomputes known values and stores the first
+    results instead: XLA:CPU drops JAX's barrier against that. So the inputs of the backward pass are
+    made to depend on the incoming gradient: zero times one of its elements is added, which a compiler
+    may not remove from floating-point code.
     """
     if name == 'none' or block.is_initializing():
-        return block(x, **told)
-    chosen = policy(name)
+        return block(x, **options)
+    checkpoint_policy = policy(name)
 
     def lifted(function, scopes, x):
         def inner(scope_of, repack, variables, rngs, x):
-            def plain(variables, rngs, x):
+            def apply(variables, rngs, x):
                 scope = scope_of(variables, rngs)
                 return function(scope, x), repack(scope)
 
-            return _again(jax.checkpoint(plain, policy=chosen))(variables, rngs, x)
+            checkpointed = jax.checkpoint(apply, policy=checkpoint_policy)
+            return _wait_for_gradient(checkpointed)(variables, rngs, x)
 
         return lift.pack(inner, (True,), (True,), (True,), name='remat')(scopes, x)
 
     return transforms.lift_direct_transform(
-        lifted, (lambda block, x: block(x, **told),), block, x, multi_scope=True
+        lifted, (lambda block, x: block(x, **options),), block, x, multi_scope=True
     )
 
 
-def _again(f: Callable) -> Callable:
-    """`f`, whose backward pass starts when the gradient of its first output has come."""
-    tied = jax.custom_vjp(f)
+def _wait_for_gradient(f: Callable) -> Callable:
+    """`f` with a backward pass that depends on the gradient of its first output from the start."""
+    wrapped = jax.custom_vjp(f)
 
-    def backward(pull, bars):
-        first = bars[0]
+    def backward(vjp, cotangents):
+        first = cotangents[0]
         zero = first[(0,) * (first.ndim - 1)].max() * 0
-        return jax.tree.map(lambda leaf: _plus(leaf, zero), pull)(bars)
+        return jax.tree.map(lambda leaf: _plus(leaf, zero), vjp)(cotangents)
 
-    tied.defvjp(lambda *arguments: jax.vjp(f, *arguments), backward)
-    return tied
+    wrapped.defvjp(lambda *arguments: jax.vjp(f, *arguments), backward)
+    return wrapped
 
 
 def _plus(leaf: Array, zero: Array) -> Array:
@@ -107,45 +109,38 @@ def _plus(leaf: Array, zero: Array) -> Array:
     return leaf + zero.astype(leaf.dtype)
 
 
-def function(f: Callable, name: str) -> Callable:
-    """A function that rematerialises by the named policy; for use under `jax.lax.scan`."""
-    if name == 'none':
-        return f
-    return functools.wraps(f)(jax.checkpoint(f, policy=policy(name), prevent_cse=False))
+def in_chunks(f: Callable, name: str, x_BLD: Array, chunks: int = 16, min_size: int = 512) -> Array:
+    """`f(x)` for an f that is local to parts of the sequence; under the policy 'block', chunk by chunk.
 
-
-def in_chunks(f: Callable, name: str, x_BLD: Array, chunks: int = 16, least: int = 512) -> Array:
-    """`f(x)` for an f that is local to short stretches of the sequence; under the policy 'block', chunk by chunk.
-
-    Nothing of f's inside is kept, and the backward pass computes one chunk again at a time, so that f's intermediates
-    are never alive at full length. Chunks are of one even length, of `least` positions or more.
+    No intermediate of f is stored, and the backward pass recomputes one chunk at a time, so that no
+    intermediate has the full length. Chunks have one even length of `min_size` positions or more.
     """
     L = x_BLD.shape[1]
-    while chunks > 1 and (L % (2 * chunks) or L // chunks < least):
+    while chunks > 1 and (L % (2 * chunks) or L // chunks < min_size):
         chunks //= 2
     if name != 'block' or chunks == 1:
         return f(x_BLD)
     size = L // chunks
     pure, closed = jax.closure_convert(f, x_BLD[:, :size])
     part = jax.eval_shape(pure, x_BLD[:, :size], *closed)
-    B, made, F = part.shape
+    B, M, F = part.shape
 
     def forward(x_BLD, *closed):
-        def step(i, y_BMF):
-            y = pure(jax.lax.dynamic_slice_in_dim(x_BLD, i * size, size, 1), *closed)
-            return jax.lax.dynamic_update_slice_in_dim(y_BMF, y, i * made, 1)
+        def step(i, y_BLF):
+            y_BMF = pure(jax.lax.dynamic_slice_in_dim(x_BLD, i * size, size, 1), *closed)
+            return jax.lax.dynamic_update_slice_in_dim(y_BLF, y_BMF, i * M, 1)
 
-        # From x, though it is overwritten: buffers of constants are made, and held, from a program's start.
-        empty = jnp.full((B, made * chunks, F), x_BLD[0, 0, 0] * 0, part.dtype)
+        # Derived from x, though overwritten: constant buffers are allocated when a program starts.
+        empty = jnp.full((B, M * chunks, F), x_BLD[0, 0, 0] * 0, part.dtype)
         return jax.lax.fori_loop(0, chunks, step, empty)
 
-    def backward(saved, g_BMF):
+    def backward(saved, g_BLF):
         def step(i, state):
             x_BLD, bars = state
             x = jax.lax.dynamic_slice_in_dim(x_BLD, i * size, size, 1)
-            g = jax.lax.dynamic_slice_in_dim(g_BMF, i * made, made, 1)
-            x_bar, *more = jax.vjp(pure, x, *saved[1:])[1](g)
-            # A chunk of x is not needed after its turn: its gradient takes its place.
+            g_BMF = jax.lax.dynamic_slice_in_dim(g_BLF, i * M, M, 1)
+            x_bar, *more = jax.vjp(pure, x, *saved[1:])[1](g_BMF)
+            # A chunk of x is not needed after its step: its gradient overwrites it.
             x_BLD = jax.lax.dynamic_update_slice_in_dim(x_BLD, x_bar, i * size, 1)
             return x_BLD, [a + b for a, b in zip(bars, more, strict=True)]
 

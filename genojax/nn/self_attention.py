@@ -1,4 +1,4 @@
-"""Self-attention as a layer: which tokens it joins, how they know their places, and the blocks around it."""
+"""Self-attention as a layer: its pattern, its positions, and the transformer blocks around it."""
 
 import dataclasses
 from typing import Literal
@@ -14,7 +14,10 @@ from genojax.typing import Array, Float, Int
 
 @dataclasses.dataclass(frozen=True)
 class AttentionConfig:
-    """Who attends to whom, and how it is computed. A field counts only for the kinds that its comment names."""
+    """Which tokens attend to which, and by which implementation.
+
+    A field applies only to the kinds that its comment names.
+    """
 
     kind: Literal[
         'full', 'causal', 'local', 'longformer', 'strided', 'random', 'bigbird', 'anchored'
@@ -22,16 +25,17 @@ class AttentionConfig:
     window: int = 64  # tokens on each side: all but full, causal and bigbird
     global_tokens: int = 1  # longformer: the first tokens, such as [CLS]
     period: int = (
-        512  # tokens between anchors: anchored; between the tokens seen beyond the window: strided
+        512  # tokens between anchors (anchored), between tokens beyond the window (strided)
     )
     anchors: Literal['antidiagonal', 'columns'] = 'antidiagonal'  # anchored
-    block: int = 64  # tokens: bigbird, as are the next four, and random, as are `random` and `seed`
-    near: int = 3  # blocks, the own one among them
-    ends: int = 2  # global blocks: the first and the last
-    random: int = 3  # blocks
-    # 'uniform' draws over the whole sequence; the others are what weights were trained or are published with.
+    block: int = 64  # tokens per block: bigbird, random
+    near: int = 3  # blocks around and including the own one: bigbird
+    ends: int = 2  # global blocks, first and last: bigbird
+    random: int = 3  # random blocks per row of blocks: bigbird, random
+    # How bigbird draws its random blocks. 'uniform': over the whole sequence; the others are those
+    # that published weights were trained with ('google') or are evaluated with ('hf_eval').
     plan: Literal['uniform', 'google', 'hf_eval'] = 'uniform'
-    seed: int = 0
+    seed: int = 0  # of the random blocks: bigbird, random
     implementation: Literal[
         'auto', 'reference', 'block_sparse', 'anchored', 'pallas_tpu', 'splash_tpu'
     ] = 'auto'
@@ -46,7 +50,7 @@ class AttentionConfig:
 
     @property
     def published_full(self) -> int:
-        """Tokens up to which published BigBird code attends to everything: fewer have no room for its random blocks."""
+        """Tokens up to which published BigBird code uses full attention: too few for its random blocks."""
         return (2 * self.random + 5) * self.block
 
     @property
@@ -70,7 +74,8 @@ class AttentionConfig:
     def pattern(self, length: int) -> patterns.Pattern:
         """The pattern over `length` tokens.
 
-        The published bigbird plans are for whole blocks; up to `published_full` tokens they are full attention.
+        The published bigbird plans need whole blocks; up to `published_full` tokens they are full
+        attention.
         """
         match self.kind:
             case 'full':
@@ -108,8 +113,8 @@ class SelfAttention(nn.Module):
 
     Attributes:
         dropout: share of attention weights dropped in training.
-        relative: how distances enter: 'rotary' turns queries and keys, 'alibi' lowers scores, None leaves places to
-            the embedding.
+        relative: relative positions: 'rotary' rotates queries and keys, 'alibi' lowers the scores of
+            distant tokens, None uses none (positions are then part of the embedding).
     """
 
     heads: int
@@ -127,7 +132,7 @@ class SelfAttention(nn.Module):
         coordinate_BL: Float[Array, '#B L'] | None = None,
         train: bool = False,
     ) -> Float[Array, 'B L D']:
-        """Args: coordinate_BL: where each token stands, for relative positions; its number by default."""
+        """Args: coordinate_BL: position of each token for `relative`; its number by default."""
         width = x_BLD.shape[-1]
         shape = (self.heads, width // self.heads)
         axes = ('embed', 'heads', 'head_width')
@@ -165,7 +170,7 @@ class SelfAttention(nn.Module):
 
 
 class _Block(nn.Module):
-    """What a block is made of; the subclasses say how it is put together.
+    """The parts of a transformer block; subclasses apply them in their order.
 
     Parameters: 'attention', 'attention_norm', 'mlp', 'mlp_norm'.
     """
@@ -198,7 +203,7 @@ class _Block(nn.Module):
 
 
 class PostNormBlock(_Block):
-    """BERT's block: each part is followed by dropout, the residual sum and a norm."""
+    """BERT's block: each part is followed by dropout, the residual sum and a norm (post-norm)."""
 
     @nn.compact
     def __call__(
@@ -216,9 +221,9 @@ class PostNormBlock(_Block):
 
 
 class PreNormBlock(_Block):
-    """The block of ESM and of most deep models: a norm before each part, the sum is left as it is.
+    """The block of ESM and of most deep models: a norm before each part, none on the residual sum.
 
-    Xiong et al., arXiv 2002.04745, figure 1 (b). Whoever stacks these norms the last sum.
+    Xiong et al., arXiv 2002.04745, figure 1 (b). A stack of these blocks needs a final norm.
     """
 
     @nn.compact

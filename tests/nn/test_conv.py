@@ -176,7 +176,7 @@ def test_chunk_by_chunk_is_the_same_function():
     x, kernel = draw(2, 24, 6), draw(6, 6, seed=1)
 
     def value(x, kernel, name):
-        y = remat.in_chunks(lambda x: conv.pool(x * 2 + 1, kernel), name, x, chunks=4, least=6)
+        y = remat.in_chunks(lambda x: conv.pool(x * 2 + 1, kernel), name, x, chunks=4, min_size=6)
         return jnp.square(y - 1).mean(), y
 
     step = jax.jit(jax.value_and_grad(value, (0, 1), has_aux=True), static_argnums=2)
