@@ -1,4 +1,4 @@
-"""Networks, each a frozen config and the module that it builds."""
+"""Models: a frozen config each, and the flax module that `build` makes of it."""
 
 from flax import linen as nn
 
@@ -22,7 +22,11 @@ ModelConfig = (
 
 
 def build(config: ModelConfig) -> nn.Module:
-    """The module that a config describes."""
+    """The module of a config.
+
+    Raises:
+        TypeError: not the config of a model.
+    """
     match config:
         case bert.BertConfig():
             return bert.Bert(config)
@@ -37,4 +41,4 @@ def build(config: ModelConfig) -> nn.Module:
         case recurrent.RecurrentConfig():
             return recurrent.Recurrent(config)
         case _:
-            raise TypeError(f'{type(config).__name__} describes no model')
+            raise TypeError(f'{type(config).__name__} is not the config of a model')

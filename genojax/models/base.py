@@ -1,4 +1,4 @@
-"""What every model config says about itself, so that other packages need not know which model it is."""
+"""The methods of every model config: all that other packages need to know of a model."""
 
 import abc
 from typing import Any
@@ -9,8 +9,8 @@ from genojax.models import diagram, input_spec
 class ModelConfigBase(abc.ABC):
     """Base class of the model configs; it adds no fields.
 
-    Every model returns `features.Features`. The methods say how a model reads (`input_spec`), which of those arrays
-    it fills (`outputs`) and what it predicts (`has_lm_head`, `track_heads`).
+    Every model returns `features.Features`. The methods say how a model reads (`input_spec`), which
+    of those arrays it fills (`outputs`) and what it predicts (`has_lm_head`, `track_heads`).
     """
 
     kind: str
@@ -28,7 +28,8 @@ class ModelConfigBase(abc.ABC):
     def outputs(self) -> tuple[str, ...]:
         """The outputs a caller can ask for.
 
-        'pooled' [B, D], 'first' [B, D], 'hidden' [B, T, D], 'logits' [B, T, V], 'tracks' {organism: [B, bins, tracks]}.
+        'pooled' [B, D], 'first' [B, D], 'hidden' [B, T, D], 'logits' [B, T, V], 'tracks' {organism:
+        [B, bins, tracks]}.
         """
         logits = ('logits',) if self.has_lm_head else ()
         return 'pooled', 'first', 'hidden', *logits
@@ -49,7 +50,8 @@ class ModelConfigBase(abc.ABC):
         return 0
 
     def parameter_meaning(self) -> dict[str, Any]:
-        """Settings that change what given parameters compute without changing any parameter's shape.
+        """Settings that change what given parameters compute without changing any parameter's
+        shape.
 
         Parameters trained under one set of values must not be used under another.
         """

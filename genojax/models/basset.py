@@ -1,16 +1,20 @@
-"""Basset: three convolutions and two fully connected layers (Kelley, Snoek and Rinn 2016, Genome Research 26:990).
+"""Basset: three convolutions and two fully connected layers.
 
-The published network reads 600 bp: convolutions of 300 filters of 19, 200 of 11 and 200 of 7, each followed by batch
-norm, ReLU and max pooling by 3, 4 and 4; then 1,000 and 1,000 units, each with batch norm, ReLU and dropout 0.3; then
-164 sigmoid outputs: 4,135,064 parameters with their biases.
+Kelley, Snoek and Rinn 2016, Genome Research 26:990. The published network reads 600 bp.
+Convolutions of 300 filters of 19, 200 of 11 and 200 of 7 are each followed by batch norm, ReLU and
+max pooling by 3, 4 and 4. Two layers of 1,000 units follow, each with batch norm, ReLU and dropout
+0.3, and 164 sigmoid outputs: 4,135,064 parameters, biases included.
 
-Details from the public Torch7 code (davek44/Basset, src/convnet.lua and data/models/pretrained_params.txt): every layer
-keeps its bias in front of batch norm; batch norm has epsilon 1e-5 and averages with 0.9 of the old; pooling rounds up,
-so a last window may be a part of one. Its convolutions as first published see whole windows only (`padding='valid'`:
-600 bases become 582, 194, 184, 46, 40, 10 positions); the code's last version stands zeros at the ends (`'same'`), which
-sequences too short for the other need. Torch7's average of the variance is of the unbiased one, which a batch of
-thousands of positions cannot tell. Not built: RMSprop with a cap of 7 on the norm of weights, which it was trained
-with; an unknown base is four zeros, where the code had four quarters.
+Details from the public Torch7 code (davek44/Basset, src/convnet.lua and
+data/models/pretrained_params.txt): every layer before batch norm has a bias; batch norm has epsilon
+1e-5 and averages with weight 0.9 on the old value; pooling rounds up, so the last window may be
+shorter. The convolutions as first published have no padding (`padding='valid'`: 600 bases become
+582, 194, 184, 46, 40, 10 positions). The last version of the code pads with zeros (`'same'`), which
+shorter sequences need.
+
+Differences: Torch7 averages the unbiased variance, which is the same for a batch of thousands of
+positions. Training with RMSprop and a maximum weight norm of 7 is not implemented. An unknown base
+is four zeros here, four quarters in the published code.
 """
 
 import dataclasses
@@ -28,18 +32,18 @@ from genojax.typing import Array, Float, Int
 
 @dataclasses.dataclass(frozen=True)
 class BassetConfig(base.ModelConfigBase):
-    """Sizes of the network; the defaults are the published ones. It reads `NucleotideTokenizer`'s ids."""
+    """Sizes of the network, by default the published ones. It reads `NucleotideTokenizer`'s ids."""
 
     vocab: int
     kind: Literal['basset'] = 'basset'
-    length: int = 600  # bases; a shorter row is filled up with zeros
+    length: int = 600  # bases; a shorter row is padded with zeros
     filters: tuple[int, ...] = (300, 200, 200)
-    windows: tuple[int, ...] = (19, 11, 7)  # bases or positions that a filter sees
+    windows: tuple[int, ...] = (19, 11, 7)  # width of the filters, in bases or positions
     pools: tuple[int, ...] = (3, 4, 4)
     padding: Literal['valid', 'same'] = 'valid'
     hidden: tuple[int, ...] = (1000, 1000)
     dropout: float = 0.3  # after each hidden layer
-    targets: int = 164  # outputs of the network's own head; 0: none, where a task brings its own
+    targets: int = 164  # outputs of the network's own head; 0: no head
     dtype: Literal['float32', 'bfloat16'] = 'float32'  # of the computation
 
     def __post_init__(self):
@@ -56,7 +60,8 @@ class BassetConfig(base.ModelConfigBase):
             raise ValueError(f'{self.dropout=} must be in [0, 1)')
         if self.positions < 1:
             raise ValueError(
-                f"length={self.length} bases leave no position after the convolutions; padding='same' may"
+                f'length={self.length} bases leave no position after the convolutions; '
+                "set padding='same' or a larger length"
             )
 
     def input_spec(self) -> input_spec.InputSpec:
@@ -65,7 +70,10 @@ class BassetConfig(base.ModelConfigBase):
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Positions after the pooling are no tokens, so one vector per row is all; 'logits' are [B, 1, targets]."""
+        """One vector per row ('pooled'): positions after pooling are not tokens.
+
+        'logits' are [B, 1, targets].
+        """
         return ('pooled', 'logits') if self.targets else ('pooled',)
 
     def diagram(self) -> list[diagram.DiagramBlock]:
@@ -94,10 +102,10 @@ class BassetConfig(base.ModelConfigBase):
 
 
 class Basset(nn.Module):
-    """Bases to `Features`; `tokens` come with [CLS] and [SEP] or without.
+    """Bases to `Features`; tokens may have [CLS] and [SEP] around them.
 
-    `hidden_BTD` are the last convolution's positions, `pooled_BD` is the last hidden layer (after dropout, in training),
-    and `logits_BTV` the head's outputs before the sigmoid, [B, 1, targets].
+    `hidden_BTD` is the output of the last convolution, `pooled_BD` the last hidden layer (after
+    dropout, in training), and `logits_BTV` the head's output before the sigmoid, [B, 1, targets].
     """
 
     config: BassetConfig
@@ -112,7 +120,7 @@ class Basset(nn.Module):
         layers = zip(c.filters, c.windows, c.pools, strict=True)
         for number, (filters, window, pool) in enumerate(layers):
             x_BLD = conv.Conv(filters, window, c.dtype, name=f'conv_{number}')(x_BLD)
-            if c.padding == 'valid':  # what saw beyond the ends goes
+            if c.padding == 'valid':  # drop positions whose window reaches beyond the ends
                 x_BLD = x_BLD[:, window // 2 : x_BLD.shape[1] - window // 2]
             x_BLD = conv.BatchNorm(dtype=c.dtype, name=f'conv_norm_{number}')(x_BLD, train)
             x_BLD = _max_pool(nn.relu(x_BLD), pool)
@@ -129,26 +137,29 @@ class Basset(nn.Module):
         return features.Features(x_BLD, x_BD, x_BLD[:, 0], logits_BTV)
 
     def _input(self, tokens_BT) -> Float[Array, 'B L 4']:
-        """Exactly `length` bases: specials gone, zeros behind a shorter row; NaN for a row of more bases than that."""
+        """Channels of exactly `length` bases, without special tokens; zeros after a shorter row.
+
+        A row with more bases is NaN: whether it has [CLS] is known at run time only.
+        """
         length, size = self.config.length, tokens_BT.shape[1]
         if size > length + 2 or (size > length and tokens_BT.ndim == 3):
             raise ValueError(
-                f'{size} tokens are more than the {length} bases, [CLS] and [SEP] that the model reads; set model.length'
+                f'{size} tokens are more than the {length} bases, [CLS] and [SEP] that the model '
+                'reads; set model.length'
             )
-        more = ((0, 0), (0, max(length + 1 - size, 0)))
+        padding = ((0, 0), (0, max(length + 1 - size, 0)))
         if tokens_BT.ndim == 3:
-            x_BLD = jnp.pad(tokens_BT, (*more, (0, 0)))[:, :length]
+            x_BLD = jnp.pad(tokens_BT, (*padding, (0, 0)))[:, :length]
             return bases.one_hot(x_BLD, self.config.dtype)
-        padded_BT = jnp.pad(tokens_BT, more)
-        framed_B1 = tokens_BT[:, :1] == nucleotide.NucleotideTokenizer.special.cls
-        bare_BL, inside_BL = padded_BT[:, :length], padded_BT[:, 1 : length + 1]
-        x_BLD = bases.one_hot(jnp.where(framed_B1, inside_BL, bare_BL), self.config.dtype)
+        padded_BT = jnp.pad(tokens_BT, padding)
+        has_cls_B1 = tokens_BT[:, :1] == nucleotide.NucleotideTokenizer.special.cls
+        from_first_BL, from_second_BL = padded_BT[:, :length], padded_BT[:, 1 : length + 1]
+        ids_BL = jnp.where(has_cls_B1, from_second_BL, from_first_BL)
+        x_BLD = bases.one_hot(ids_BL, self.config.dtype)
         if size <= length:
             return x_BLD
-        # Bases beyond the length would be lost; which ids they are is known only when it runs.
-        beyond_BT = padded_BT[:, length:]
-        lost_B1 = ~framed_B1 & (beyond_BT >= bases.FIRST).any(1, keepdims=True)
-        return jnp.where(lost_B1[..., None], jnp.nan, x_BLD)
+        too_long_B1 = ~has_cls_B1 & (padded_BT[:, length:] >= bases.FIRST).any(1, keepdims=True)
+        return jnp.where(too_long_B1[..., None], jnp.nan, x_BLD)
 
 
 def _linear(width: int, dtype: str, name: str) -> nn.DenseGeneral:
@@ -156,9 +167,9 @@ def _linear(width: int, dtype: str, name: str) -> nn.DenseGeneral:
 
 
 def _max_pool(x_BLD: Float[Array, 'B L D'], size: int) -> Float[Array, 'B M D']:
-    """The largest of every `size` neighbours; a part of a window at the end counts as one."""
+    """Maximum over windows of `size` positions; the last window may be shorter."""
     lowest = -jnp.inf if x_BLD.dtype == jnp.float32 else jnp.finfo(x_BLD.dtype).min
-    extra = -x_BLD.shape[1] % size
-    x_BLD = jnp.pad(x_BLD, ((0, 0), (0, extra), (0, 0)), constant_values=lowest)
+    padding = ((0, 0), (0, -x_BLD.shape[1] % size), (0, 0))
+    x_BLD = jnp.pad(x_BLD, padding, constant_values=lowest)
     B, L, D = x_BLD.shape
     return x_BLD.reshape(B, L // size, size, D).max(2)

@@ -1,20 +1,20 @@
-"""BERT encoders for DNA. The config names one part for each place; published models differ in these:
+"""BERT encoders for DNA: the config names one part for each place, in which models differ.
 
 | model | block | positions | feed_forward | other |
 |---|---|---|---|---|
 | DNABERT (Ji et al. 2021, Bioinformatics 37:2112) | post_norm | learned | gelu | the defaults |
 | DNABERT-2 (Zhou et al., arXiv 2306.15006) | post_norm | alibi | geglu | |
-| NT v1 (Dalla-Torre et al., Nature Methods 2024) | pre_norm | counted | gelu | token_dropout, untied head |
-| NT v2 (same paper) | pre_norm | rotary | swiglu | untied head |
-| GENA-LM BigBird (Fishman et al., NAR 2025) | post_norm | learned | gelu_tanh | BigBird, plan 'hf_eval' |
+| NT v1 (Dalla-Torre et al., Nat. Meth. 2024) | pre_norm | counted | gelu | token_dropout, untied |
+| NT v2 (same paper) | pre_norm | rotary | swiglu | untied |
+| GENA-LM BigBird (Fishman et al., NAR 2025) | post_norm | learned | gelu_tanh | 'hf_eval' plan |
 | GENA-LM BERT (same paper) | pre_norm | learned | gelu | final_norm as in its config |
 | NucleoTransformer (genojax's own) | pre_norm | rotary | gelu | any sparse attention |
 
 Every attention pattern works with each of them. The published sizes are in `configs/`; parameter
 counts are the published ones (tests/models/test_bert.py).
 
-Parameters: D width, F inner, H heads, K their width, N depth (layers are stacked on the first axis),
-V vocab (rounded up to `vocab_multiple`); kernels are [in, out]:
+Parameters: D width, F inner, H heads, K their width, N depth (layers are stacked on the first
+axis), V vocab (rounded up to `vocab_multiple`); kernels are [in, out]:
 
 | present if | name | shape |
 |---|---|---|
@@ -59,10 +59,10 @@ from genojax.typing import Array, Bool, Float, Int
 class TokenDropout:
     """ESM's token dropout: [MASK] has the zero vector (Rives et al., PNAS 2021, and its code).
 
-    The other vectors are scaled by (1 - rate) / (1 - share of [MASK] among the row's real tokens), so
-    that their sum is as large as in pretraining for any share of masked tokens. Real means not [PAD], as
-    in InstaDeep's code. The `transformers` library counts padding too, so its logits of a row with
-    [MASK] depend on the amount of padding.
+    The other vectors are scaled by (1 - rate) / (1 - share of [MASK] among the row's real tokens),
+    so that their sum is as large as in pretraining for any share of masked tokens. Real means not
+    [PAD], as in InstaDeep's code. The `transformers` library counts padding too, so its logits of a
+    row with [MASK] depend on the amount of padding.
     """
 
     mask_id: int
@@ -88,14 +88,15 @@ class BertConfig(base.ModelConfigBase):
     pad_id: int = 0
     dtype: Literal['float32', 'bfloat16'] = 'float32'  # of the computation
     # Blocks unrolled per step of the scan over depth. On a CPU, unrolling all of them makes a small
-    # model faster (the body of a scan uses one core) and compilation longer; parameters are the same.
+    # model faster (the body of a scan uses one core) and compilation longer. The
+    # parameters are the same.
     unroll: int = 1
     attention: self_attention.AttentionConfig = self_attention.AttentionConfig()
     # 'learned': a table of `max_tokens` vectors; 'counted': ESM's table, which numbers real tokens
     # only; 'rotary' and 'alibi' are relative and have no longest row.
     positions: Literal['learned', 'counted', 'rotary', 'alibi'] = 'learned'
-    # What relative positions measure distance along: token numbers, or bases weighted by CpG density
-    # (`positions.cpg_coordinate`).
+    # What relative positions measure distance along: token numbers, or bases weighted by CpG
+    # density (`positions.cpg_coordinate`).
     coordinate: Literal['tokens', 'cpg'] = 'tokens'
     remat: Literal['none', 'block', 'dots', 'offload'] = 'none'  # see nn/remat.py
     block: Literal['post_norm', 'pre_norm'] = 'post_norm'
@@ -109,8 +110,9 @@ class BertConfig(base.ModelConfigBase):
     # The rows of the word table are rounded up to a multiple of this, so that a mesh axis divides
     # them. No id uses the additional rows; their logits are -inf.
     vocab_multiple: int = 1
-    # The model pads rows to a multiple of this many tokens: to whole blocks, as published BigBird code
-    # does, or to devices x block where a mesh axis shards the sequence. Outputs have the row's length.
+    # The model pads rows to a multiple of this many tokens: to whole blocks, as published BigBird
+    # code does, or to devices x block where a mesh axis shards the sequence. Outputs have the row's
+    # length.
     length_multiple: int = 1
 
     def __post_init__(self):
@@ -178,7 +180,7 @@ class BertConfig(base.ModelConfigBase):
 
     @property
     def relative(self) -> Literal['rotary', 'alibi'] | None:
-        """Relative positions of the attention layers; None where positions are part of the embedding."""
+        """Relative positions of the attention layers; None where the embedding has positions."""
         return self.positions if self.positions in ('rotary', 'alibi') else None
 
 
@@ -226,7 +228,8 @@ class Bert(nn.Module):
         coordinate_BT: Float[Array, 'B T'] | None = None,
     ) -> features.Features:
         """Args:
-            tokens_BT: ids, special tokens included; at most `max_tokens` where positions are not relative.
+            tokens_BT: ids, special tokens included; at most `max_tokens` where positions are not
+            relative.
             coordinate_BT: position of each token for relative positions; its number by default.
 
         Raises:
@@ -275,7 +278,7 @@ class Bert(nn.Module):
         return x_BTD.astype(c.dtype)
 
     def _positions(self, real_BT: Bool[Array, 'B T']) -> Float[Array, '#B T D']:
-        """The position vectors: by place in the row ('learned') or among its real tokens ('counted').
+        """Position vectors by place in the row ('learned') or among its real tokens ('counted').
 
         Raises:
             ValueError: more tokens than the table has positions.
@@ -303,7 +306,7 @@ class Bert(nn.Module):
         return layers(x_BTD, segments_BT, coordinate_BT)[0]
 
     def _lm_head(self, x_BTD, words: nn.Embed) -> Float[Array, 'B T V']:
-        """Dense, GELU, norm and decoder; float32 logits, -inf for rows of the table without an id."""
+        """Dense, GELU, norm and decoder; float32 logits, -inf for table rows without an id."""
         c = self.config
         h_BTD = blocks.dense(c.width, ('embed', None), dtype=c.dtype, name='head')(x_BTD)
         h_BTD = blocks.LayerNorm(c.epsilon, c.dtype, name='head_norm')(

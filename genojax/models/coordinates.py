@@ -19,16 +19,17 @@ def model_inputs(
     valid_B=None,
     spans_BT2=None,
 ) -> Mapping[str, Array]:
-    """Keyword arguments of a model beside its tokens: `coordinate_BT` for coordinate 'cpg', else none.
+    """Keyword arguments of a model beside tokens: `coordinate_BT` for coordinate 'cpg', else none.
 
-    Special tokens that follow the bases of a row stand at the last base of its tokens. Without spans, rows of overlapping
-    tokens are taken as full: in a row shorter than L, what follows the bases stands where full rows have it. With spans,
-    padding moves no special token.
+    Special tokens after the bases of a row have the coordinate of the last base of its tokens.
+    Without spans, rows of overlapping tokens count as full: in a row shorter than L, the tokens
+    after the bases have the coordinates of a full row. With spans, padding moves no special token.
 
     Args:
-        bases_BL: base codes as the model may know them: masked bases must be unknown here, or the coordinate reveals them.
+        bases_BL: base codes as the model may know them: masked bases must be unknown here, because
+            the coordinate depends on them.
         valid_B: number of real bases per row; None: all.
-        spans_BT2: bases of each token, [B, T, 2]; required where each row is cut in its own way.
+        spans_BT2: bases of each token, [B, T, 2]; required where tokens do not overlap.
 
     Raises:
         ValueError: the spans are missing though tokens do not overlap.

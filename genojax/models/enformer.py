@@ -1,10 +1,12 @@
-"""Enformer: convolutions that pool DNA into bins, a transformer over the bins, coverage tracks by organism.
+"""Enformer: convolutions pool DNA into bins, a transformer reads the bins, heads predict tracks.
 
-Avsec et al. 2021 (Nature Methods 18:1196). 196,608 bp in; 1,536 bins of 128 bp; 320 bins cropped at each end; 5,313
-human and 1,643 mouse tracks. 251,221,292 parameters with both heads, as published.
+Avsec et al. 2021 (Nature Methods 18:1196). Input 196,608 bp; 1,536 bins of 128 bp; 320 bins cropped
+at each end; 5,313 human and 1,643 mouse tracks. 251,221,292 parameters with both heads, as
+published.
 
-Parameters by name. C is `width` (1,536), C/2 the stem's width, W0 ... W5 the tower's widths, H `heads`, K `key_width`,
-V = C / H, F `position_features`. A tower block goes from W(i-1) channels (C/2 for i = 0) to W(i):
+Parameters by name. C is `width` (1,536), C/2 the stem's width, W0 ... W5 the tower's widths, H
+`heads`, K `key_width`, V = C / H, F `basis`. A tower block maps W(i-1) channels (C/2 for i = 0) to
+W(i):
 
     params/stem/conv/{kernel [15, 4, C/2], bias}
     params/stem/pointwise/norm/{scale, bias}           BatchNorm, then GELU, then the convolution
@@ -15,22 +17,24 @@ V = C / H, F `position_features`. A tower block goes from W(i-1) channels (C/2 f
     params/tower_<i>/pointwise/norm/{scale, bias}
     params/tower_<i>/pointwise/conv/{kernel [1, W(i), W(i)], bias}
     params/tower_<i>/pool/kernel [W(i), W(i)]
-    params/layers/block/attention_norm/{scale, bias}   everything under layers/ is stacked over depth on axis 0
+    params/layers/block/attention_norm/{scale, bias}   layers/: stacked over depth on axis 0
     params/layers/block/attention/{query,key}/kernel [depth, C, H, K]          no biases
     params/layers/block/attention/value/kernel [depth, C, H, V]
     params/layers/block/attention/relative_key/kernel [depth, F, H, K]
-    params/layers/block/attention/{content_bias, position_bias} [depth, H, K]  published as r_w_bias, r_r_bias
-    params/layers/block/attention/kernel [depth, H, V, C], bias [depth, C]     the output projection
+    params/layers/block/attention/{content_bias, position_bias} [depth, H, K]  r_w_bias, r_r_bias
+    params/layers/block/attention/kernel [depth, H, V, C], bias [depth, C]     output projection
     params/layers/block/mlp_norm/{scale, bias}
     params/layers/block/mlp/up/{kernel [depth, C, 2C], bias}
     params/layers/block/mlp/down/{kernel [depth, 2C, C], bias}
     params/final/norm/{scale, bias}
     params/final/conv/{kernel [1, C, 2C], bias}
     params/head_<organism>/{kernel [2C, tracks], bias}
-    batch_stats/.../norm/{mean, variance} [channels], count []     beside each BatchNorm's scale and bias
+    batch_stats/.../norm/{mean, variance} [channels], count []     beside each BatchNorm's scale and
+    bias
 
-`mean` and `variance` are the averages that evaluation uses (DeepMind's `average`, torch's `running_*`), `count` the
-number of updates behind them (DeepMind's `counter`, torch's `num_batches_tracked`), int32.
+`mean` and `variance` are the averages that evaluation uses (DeepMind's `average`, torch's
+`running_*`), `count` the number of their updates, int32 (DeepMind's `counter`, torch's
+`num_batches_tracked`).
 """
 
 import dataclasses
@@ -44,7 +48,7 @@ from genojax.models import base, diagram, features, input_spec
 from genojax.nn import bases, blocks, conv, relative, remat, self_attention
 from genojax.typing import Array, Float, Int
 
-# Both published sizes predict 896 bins of 128 bases, 114,688 bases in the middle of their window.
+# Both published sizes predict 896 bins of 128 bases: the middle 114,688 bases of their window.
 PUBLISHED_BINS, PUBLISHED_BIN = 896, 128
 OUTPUTS = (
     'pooled',
@@ -58,36 +62,28 @@ class EnformerConfig(base.ModelConfigBase):
     """Sizes of an Enformer; the defaults are the published ones."""
 
     kind: Literal['enformer'] = 'enformer'
-    vocab: int = (
-        10  # of NucleotideTokenizer: the model reads A, C, G and T, whatever else is all zeros
-    )
+    vocab: int = 10  # of NucleotideTokenizer; ids other than A, C, G and T are all zeros
     width: int = 1536
     depth: int = 11  # transformer blocks
     heads: int = 8
     key_width: int = 64  # of a query or key head; a value head is width / heads
-    basis: int = (
-        192  # functions of the distance: a multiple of 6, in the published models width / heads
-    )
-    stages: int = 7  # halvings of the sequence, the stem's among them: a bin is 2^stages bases
-    multiple: int = (
-        128  # tower widths, geometric from width / 2 to width, are rounded to multiples of it
-    )
-    crop: int = 320  # bins left out at each end, where the model sees one side only
+    basis: int = 192  # functions of the distance, a multiple of 6; published: width / heads
+    stages: int = 7  # poolings by 2, the stem's included: a bin is 2^stages bases
+    multiple: int = 128  # of tower widths, which are geometric from width / 2 to width
+    crop: int = 320  # bins left out at each end, whose context is one-sided
     organisms: tuple[str, ...] = ('human', 'mouse')
     tracks: tuple[int, ...] = (5313, 1643)  # of each organism
     dropout: float = 0.4
     attention_dropout: float = 0.05
     basis_dropout: float = 0.01
     dtype: Literal['float32', 'bfloat16'] = 'float32'  # of the computation
-    # 'enformer': the published bases, one score a pair of bins; 'rotary': at the pattern's cost (nn/relative.py)
+    # 'enformer': published, with a score per pair of bins; 'rotary': at the pattern's cost
+    # (nn/relative.py)
     positions: relative.Relative = 'enformer'
     attention: self_attention.AttentionConfig = self_attention.AttentionConfig()
-    remat: Literal['none', 'block', 'dots', 'offload'] = (
-        'none'  # see nn/remat.py; stem and tower blocks too
-    )
-    unroll: int = (
-        1  # transformer blocks written out per step of the scan over depth (see BertConfig)
-    )
+    # Of transformer, stem and tower blocks; see nn/remat.py.
+    remat: Literal['none', 'block', 'dots', 'offload'] = 'none'
+    unroll: int = 1  # transformer blocks unrolled per step of the scan over depth (see BertConfig)
 
     def __post_init__(self):
         check(self)
@@ -120,7 +116,7 @@ class EnformerConfig(base.ModelConfigBase):
 
 
 def check(config) -> None:
-    """Refuses sizes that make no Enformer, of this file or of a variant's.
+    """Checks the sizes of a config with Enformer's fields.
 
     Raises:
         ValueError: names the field.
@@ -143,14 +139,16 @@ def check(config) -> None:
     if config.crop < 0:
         raise ValueError(f'{config.crop=} must not be negative')
     if len(config.organisms) != len(config.tracks) or not config.tracks or min(config.tracks) < 1:
-        raise ValueError(f'{config.organisms=} need one number of tracks each, not {config.tracks}')
+        raise ValueError(
+            f'{config.organisms=} need one number of tracks each, not tracks={config.tracks}'
+        )
 
 
 def input_spec_of(config, published_crop: int) -> input_spec.InputSpec:
     """The input of a config with Enformer's fields.
 
-    The published window is known for the published bin and crop only: a network with others takes any window that
-    its bins divide, and the config does not hold the one it was trained on.
+    The window is known for the published bin and crop only. Other sizes take any window of whole
+    bins; the config does not hold the one they were trained on.
     """
     is_published = config.bin == PUBLISHED_BIN and config.crop == published_crop
     window = (PUBLISHED_BINS + 2 * config.crop) * config.bin if is_published else 0
@@ -191,8 +189,8 @@ def heads_diagram(config) -> list[diagram.DiagramBlock]:
     ]
 
 
-class ScannedBlock(nn.Module):
-    """A transformer block in the form `nn.scan` wants; of any config with Enformer's fields."""
+class _TrunkBlock(nn.Module):
+    """A block with the signature that `nn.scan` needs, for any config with Enformer's fields."""
 
     config: object
     length: int
@@ -202,15 +200,15 @@ class ScannedBlock(nn.Module):
     def __call__(self, x_BLD, _):
         c = self.config
         block = relative.EnformerBlock(
-            c.heads,
-            c.key_width,
-            c.basis,
-            c.dropout,
-            c.attention_dropout,
-            c.basis_dropout,
-            c.positions,
-            c.dtype,
-            c.attention.implementation,
+            heads=c.heads,
+            key_width=c.key_width,
+            basis=c.basis,
+            dropout=c.dropout,
+            attention_dropout=c.attention_dropout,
+            basis_dropout=c.basis_dropout,
+            relative=c.positions,
+            dtype=c.dtype,
+            implementation=c.attention.implementation,
             name='block',
         )
         x_BLD = block(x_BLD, c.attention.pattern(self.length), self.train)
@@ -221,7 +219,7 @@ class ScannedBlock(nn.Module):
 def transformer(config, length: int, train: bool) -> nn.Module:
     """The stack of transformer blocks over `length` bins."""
     stack = nn.scan(
-        remat.module(ScannedBlock, config.remat),
+        remat.module(_TrunkBlock, config.remat),
         variable_axes={'params': 0, 'intermediates': 0},
         split_rngs={'params': True, 'dropout': True},
         length=config.depth,
@@ -232,7 +230,7 @@ def transformer(config, length: int, train: bool) -> nn.Module:
 
 
 class Final(nn.Module):
-    """What the heads read: a pointwise block to twice the width, dropout, GELU."""
+    """The input of the heads: a pointwise block to twice the width, dropout, GELU."""
 
     dropout: float
     dtype: str = 'float32'
@@ -246,7 +244,7 @@ class Final(nn.Module):
 
 
 def outputs(config, x_BLF: Float[Array, 'B L F']) -> features.Features:
-    """Every organism's tracks and the vectors they are made of; call it in a module's compact method."""
+    """The tracks of every organism and the vectors they come from; for a compact method."""
     tracks = {}
     for organism, count in zip(config.organisms, config.tracks, strict=True):
         axes, init, name = ('embed', 'classes'), conv.fan_in(), f'head_{organism}'
@@ -256,10 +254,10 @@ def outputs(config, x_BLF: Float[Array, 'B L F']) -> features.Features:
 
 
 class Enformer(nn.Module):
-    """DNA to coverage tracks by organism.
+    """DNA to coverage tracks per organism.
 
-    In training `batch_stats` must be mutable (see `nn.conv.BatchNorm`). Activations that can be asked for as
-    `intermediates`: 'stem_out', 'tower_out', 'layer' (each block's, stacked) and 'final_out'.
+    In training `batch_stats` must be mutable (see `nn.conv.BatchNorm`). Sown in the collection
+    `intermediates`: 'stem_out', 'tower_out', 'layer' (of each block, stacked) and 'final_out'.
     """
 
     config: EnformerConfig
@@ -272,10 +270,10 @@ class Enformer(nn.Module):
             tokens_BL: ids of single nucleotides, or channels A, C, G, T.
 
         Raises:
-            ValueError: a length that bins do not divide, or that the crop leaves nothing of.
+            ValueError: a length that is not whole bins, or of which the crop leaves no bin.
         """
         c = self.config
-        left = c.input_spec().bins(tokens_BL.shape[1])
+        bins = c.input_spec().bins(tokens_BL.shape[1])
         x_BLD = bases.one_hot(tokens_BL, c.dtype)
         stem = conv.Stem(c.width // 2, c.dtype, c.remat, name='stem')
         x_BLD = remat.call(stem, c.remat, x_BLD, train=train)
@@ -285,7 +283,7 @@ class Enformer(nn.Module):
             x_BLD = remat.call(block, c.remat, x_BLD, train=train)
         self.sow('intermediates', 'tower_out', x_BLD)
         x_BLD, _ = transformer(c, x_BLD.shape[1], train)(x_BLD, None)
-        x_BLD = x_BLD[:, c.crop : c.crop + left]
+        x_BLD = x_BLD[:, c.crop : c.crop + bins]
         x_BLF = Final(c.dropout / 8, c.dtype, name='final')(x_BLD, train)
         self.sow('intermediates', 'final_out', x_BLF)
         return outputs(c, x_BLF)

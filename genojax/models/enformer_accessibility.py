@@ -1,26 +1,27 @@
-"""Enformer's parts in another order: DNA and measured accessibility in, a transformer, then a pooling tower as output head.
+"""Enformer's parts in another order: DNA and accessibility, a transformer, a pooling tower.
 
-The variant of the description: 131,072 bases and chromatin-accessibility tracks go in, expression and chromatin state
-come out together. With the defaults:
+131,072 bases and chromatin-accessibility tracks are the input; expression and chromatin state are
+predicted together. With the defaults:
 
-    stem, tower_0 .. tower_3     131,072 bases to 4,096 positions of 32 bases ('trunk_stages' halvings)
-    accessibility                added to them: see below
+    stem, tower_0 .. tower_3     131,072 bases to 4,096 positions of 32 bases ('trunk_stages'
+    halvings) accessibility                added to them: see below
     layers                       transformer over the 4,096 positions, `attention` any pattern
-    pool_0, pool_1               the pooling tower: convolution blocks and softmax pooling, 32 to 128 bases
-    crop, final, head_<organism> as in Enformer; an organism's tracks are its expression and chromatin tracks together
+    pool_0, pool_1               the pooling tower: convolution blocks and softmax pooling, 32 to
+    128 bases crop, final, head_<organism> as in Enformer; an organism's tracks are its expression
+    and chromatin tracks together
 
-Accessibility is coverage in bins of any width that the trunk's positions divide or that divides them. It is seen as
-log(1 + coverage), averaged over the known of narrower bins or repeated for wider ones, beside one channel that says
-what share of the position is known; where nothing is, all channels are zero. A linear map takes tracks and flag to the
-trunk's width.
+Accessibility is coverage in bins whose width is a multiple or a divisor of the trunk's positions.
+The model reads log(1 + coverage), averaged over known narrower bins or repeated for wider ones, and
+one channel with the known share of the position; where nothing is known, all channels are zero. A
+linear map takes tracks and share to the trunk's width.
 
 Parameters are named as Enformer's (`models.enformer`), with two more:
 
-    params/accessibility/kernel [A + 1, C], bias     A input tracks in the batch's order, the flag last
-    params/pool_<i>/...                              as params/tower_<i>, from C to C channels
+    params/accessibility/kernel [A + 1, C], bias     A input tracks in the batch's order, the share
+    last params/pool_<i>/...                              as params/tower_<i>, from C to C channels
 
-A model must not be shown its own answer: input tracks come from samples that are not among the targets, or the tracks of
-the same sample are dropped from loss and score. That is the data's task (`data.tracks`).
+Input tracks must come from samples that are not among the targets, or the targets of the same
+sample must be left out of loss and score. The dataset is responsible for that.
 """
 
 import dataclasses
@@ -36,9 +37,9 @@ from genojax.typing import Array, Bool, Float, Int
 
 @dataclasses.dataclass(frozen=True)
 class EnformerAccessibilityConfig(base.ModelConfigBase):
-    """Sizes of the variant; fields of the same name mean what they mean in `EnformerConfig`."""
+    """Sizes of the variant; fields without a comment are those of `EnformerConfig`."""
 
-    inputs: int  # accessibility tracks that go in
+    inputs: int  # accessibility tracks
     kind: Literal['enformer_accessibility'] = 'enformer_accessibility'
     vocab: int = 10
     width: int = 1536
@@ -46,17 +47,17 @@ class EnformerAccessibilityConfig(base.ModelConfigBase):
     heads: int = 8
     key_width: int = 64
     basis: int = 192
-    stages: int = 7  # halvings from bases to bins: 128 bases
-    trunk_stages: int = 5  # of them before the transformer, which so sees 32 bases a position
+    stages: int = 7  # poolings by 2 from bases to bins of 128 bases
+    trunk_stages: int = 5  # of them before the transformer, which has 32 bases per position
     multiple: int = 128
-    crop: int = 64  # bins; 131,072 bases give 1,024 bins, of which 896 are predicted
+    crop: int = 64  # bins; 131,072 bases are 1,024 bins, of which 896 are predicted
     organisms: tuple[str, ...] = ('human', 'mouse')
     tracks: tuple[int, ...] = (5313, 1643)
     dropout: float = 0.4
     attention_dropout: float = 0.05
     basis_dropout: float = 0.01
     dtype: Literal['float32', 'bfloat16'] = 'float32'
-    # The published bases cost a score for each pair of 4,096 positions, which rotary positions do not.
+    # 'enformer' needs a score per pair of the 4,096 positions, 'rotary' does not.
     positions: relative.Relative = 'rotary'
     attention: self_attention.AttentionConfig = self_attention.AttentionConfig()
     remat: Literal['none', 'block', 'dots', 'offload'] = 'none'
@@ -110,7 +111,9 @@ class EnformerAccessibilityConfig(base.ModelConfigBase):
 
 
 def resample(x_BNA: Float[Array, 'B N A'], length: int) -> Float[Array, 'B T A']:
-    """Values of bins at `length` positions of the same stretch: means of narrower bins, copies of wider ones.
+    """Values of bins at `length` positions of the same window.
+
+    Means of narrower bins, copies of wider ones.
 
     Raises:
         ValueError: neither number divides the other.
@@ -124,7 +127,7 @@ def resample(x_BNA: Float[Array, 'B N A'], length: int) -> Float[Array, 'B T A']
 
 
 class EnformerAccessibility(nn.Module):
-    """DNA and accessibility to coverage tracks by organism; training and intermediates as for `Enformer`."""
+    """DNA and accessibility to coverage tracks per organism; otherwise as `Enformer`."""
 
     config: EnformerAccessibilityConfig
 
@@ -138,28 +141,28 @@ class EnformerAccessibility(nn.Module):
     ) -> features.Features:
         """Args:
             tokens_BL: ids of single nucleotides, or channels A, C, G, T.
-            accessibility_BNA: coverage, not negative; None where nothing was measured.
+            accessibility_BNA: coverage, not negative; None: not measured.
             accessibility_known_BN: where it was measured; everywhere by default.
 
         Raises:
-            ValueError: a length that bins do not divide, a crop that leaves nothing, or accessibility that does not fit.
+            ValueError: a length that is not whole bins, a crop that leaves no bin, or accessibility
+                in another number of tracks or bins.
         """
         c = self.config
-        length = tokens_BL.shape[1]
-        left = c.input_spec().bins(length)
+        bins = c.input_spec().bins(tokens_BL.shape[1])
         x_BLD = bases.one_hot(tokens_BL, c.dtype)
         stem = conv.Stem(c.width // 2, c.dtype, c.remat, name='stem')
         x_BLD = remat.call(stem, c.remat, x_BLD, train=train)
         towers = conv.widths(c.width // 2, c.width, c.trunk_stages - 1, c.multiple)
         names = [f'tower_{i}' for i in range(len(towers))]
         x_BLD = self._tower(x_BLD, names, towers, train)
-        known = (accessibility_BNA, accessibility_known_BN)
-        x_BLD += self._accessibility(*known, x_BLD.shape[0], length // 2**c.trunk_stages)
+        B, T, _ = x_BLD.shape
+        x_BLD += self._accessibility(accessibility_BNA, accessibility_known_BN, B, T)
         self.sow('intermediates', 'tower_out', x_BLD)
         x_BLD, _ = enformer.transformer(c, x_BLD.shape[1], train)(x_BLD, None)
         names = [f'pool_{i}' for i in range(c.stages - c.trunk_stages)]
         x_BLD = self._tower(x_BLD, names, (c.width,) * len(names), train)
-        x_BLD = x_BLD[:, c.crop : c.crop + left]
+        x_BLD = x_BLD[:, c.crop : c.crop + bins]
         x_BLF = enformer.Final(c.dropout / 8, c.dtype, name='final')(x_BLD, train)
         self.sow('intermediates', 'final_out', x_BLF)
         return enformer.outputs(c, x_BLF)
@@ -172,19 +175,21 @@ class EnformerAccessibility(nn.Module):
         return x_BLD
 
     def _accessibility(self, values_BNA, known_BN, rows: int, length: int):
-        """What is known of accessibility at the trunk's positions, [B, T, C]."""
+        """Accessibility at the trunk's positions, mapped to its width: [B, length, C]."""
         c = self.config
         if values_BNA is None:
             values_BNA, known_BN = jnp.zeros((rows, 1, c.inputs)), jnp.zeros((rows, 1))
         if values_BNA.shape[-1] != c.inputs:
-            raise ValueError(f'{values_BNA.shape[-1]} accessibility tracks, but {c.inputs=}')
+            raise ValueError(
+                f'{values_BNA.shape[-1]} accessibility tracks, but model.inputs={c.inputs}'
+            )
         known_BN = jnp.ones(values_BNA.shape[:2]) if known_BN is None else known_BN
         known_BN1 = known_BN.astype(jnp.float32)[..., None]
-        # Known bins only: a mean over half-known positions would mix measured zeros with missing ones.
-        seen_BNA = jnp.where(known_BN1 > 0, jnp.log1p(values_BNA.astype(jnp.float32)), 0.0)
-        share_BT1, seen_BTA = resample(known_BN1, length), resample(seen_BNA, length)
-        seen_BTA = seen_BTA / jnp.where(share_BT1 > 0, share_BT1, 1.0)
-        channels_BTA = jnp.concatenate([seen_BTA, share_BT1], -1)
+        # The mean is over known bins only; otherwise missing bins would count as measured zeros.
+        x_BNA = jnp.where(known_BN1 > 0, jnp.log1p(values_BNA.astype(jnp.float32)), 0.0)
+        share_BT1, x_BTA = resample(known_BN1, length), resample(x_BNA, length)
+        x_BTA = x_BTA / jnp.where(share_BT1 > 0, share_BT1, 1.0)
+        channels_BTA = jnp.concatenate([x_BTA, share_BT1], -1)
         axes = (None, 'embed')
-        part = blocks.dense(c.width, axes, dtype=c.dtype, init=conv.fan_in(), name='accessibility')
-        return part(channels_BTA)
+        dense = blocks.dense(c.width, axes, dtype=c.dtype, init=conv.fan_in(), name='accessibility')
+        return dense(channels_BTA)

@@ -1,4 +1,4 @@
-"""What every model gives back."""
+"""The output of every model."""
 
 from typing import NamedTuple
 
@@ -6,15 +6,15 @@ from genojax.typing import Array, Float
 
 
 class Features(NamedTuple):
-    """Outputs of a model; those that nobody uses cost nothing under `jit`.
+    """Outputs of a model; unused ones cost nothing under `jit`.
 
     Attributes:
-        hidden_BTD: one vector a token (a bin, for models that pool), after the last block.
+        hidden_BTD: one vector per token (per bin, for models that pool), after the last block.
         pooled_BD: their mean over real tokens.
-        first_BD: the first token's vector ([CLS], where the tokenizer puts one).
-        logits_BTV: scores of the published language-model head; None for models without one.
-        tracks: organism -> predicted coverage of each track, non-negative float32 (after softplus), in bins of the
-            model's width, the cropped flanks left out; None for models that predict none.
+        first_BD: the first token's vector ([CLS], where the tokenizer adds it).
+        logits_BTV: output of the published language-model head; None for models without one.
+        tracks: organism -> predicted coverage per track, non-negative float32 (after softplus), in
+            the model's bins without the crop; None for models that predict none.
     """
 
     hidden_BTD: Float[Array, 'B T D']

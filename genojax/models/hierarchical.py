@@ -1,24 +1,28 @@
-"""A long encoder in two levels: one transformer shared by all chunks of a sequence, and attention across their summaries.
+"""A two-level encoder for long sequences: a transformer over each chunk, and one over chunk
+summaries.
 
-The named size reads 1 Mb as 64 chunks of 16,384 tokens. No published system is this one: it is genojax's own.
+The named size reads 1 Mb as 64 chunks of 16,384 tokens. It is genojax's own, not a published model.
 
-    tokens of a chunk  -> blocks ('before')                 attention inside the chunk alone, positions counted in it
-    chunk              -> one summary vector                 each head has a query of its own over the chunk's tokens
-    [CLS], summaries, [SEP]  -> blocks ('cross')             full attention; positions are chunk numbers
-    summary            -> added to every token of its chunk  through one linear map ('broadcast')
-    tokens of a chunk  -> blocks ('after')                   inside the chunk again
-    token              -> language-model head
+    input                      layers                    what happens
+    tokens of a chunk          blocks ('before')         attention within the chunk, own positions
+    chunk                      one summary vector        per head, a learned query over its tokens
+    [CLS], summaries, [SEP]    blocks ('cross')          full attention; positions: chunk numbers
+    summary                    linear map ('broadcast')  added to every token of its chunk
+    tokens of a chunk          blocks ('after')          attention within the chunk
+    token                      language-model head
 
-So nothing passes from one chunk to another but through the summaries: with the broadcast at zero, no output of a chunk
-depends on another chunk.
+Information passes between chunks through the summaries only: with the broadcast at zero, no output
+of a chunk depends on another chunk.
 
-Special tokens at the ends of a row are in no chunk. They stand among the summaries, `front` of them before and `back`
-behind: a window of 64 x 16,384 bases makes 64 whole chunks, and [CLS]'s vector is one of the whole sequence. In a
-padded row the last place holds [PAD], which nothing sees, and [SEP] is a token of the last real chunk.
+Special tokens at the ends of a row are in no chunk but among the summaries, `front` of them before
+and `back` after. So a window of 64 x 16,384 bases is 64 whole chunks, and [CLS]'s vector depends on
+the whole sequence. In a padded row the last place holds [PAD], which is not attended to, and [SEP]
+is a token of the last real chunk.
 
-Memory: chunks are taken `at_once` at a time in a scan whose steps keep their input alone (`chunk_remat`), so that what is
-kept for the backward pass does not grow with depth. The mesh's `sequence` axis splits the chunks of a step: at_once
-must be a multiple of it, and the chunks of one device are neighbours.
+Memory: chunks are computed `at_once` at a time in a scan whose steps store their input only
+(`chunk_remat`), so that the memory for the backward pass does not grow with depth. The mesh axis
+`sequence` shards the chunks of a step: at_once must be a multiple of its size, and the chunks of a
+device are neighbours.
 """
 
 import dataclasses
@@ -29,10 +33,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from genojax import attention, sharding
+from genojax import attention
 from genojax.attention import patterns
-from genojax.attention.sharded import mesh as attention_mesh
-from genojax.models import base, diagram, features, input_spec
+from genojax.models import base, chunks, diagram, features, input_spec
 from genojax.nn import blocks, remat, self_attention
 from genojax.typing import Array, Float, Int
 
@@ -43,27 +46,27 @@ class HierarchicalConfig(base.ModelConfigBase):
 
     vocab: int
     kind: Literal['hierarchical'] = 'hierarchical'
-    chunks: int = 64  # the most that a row may have
+    chunks: int = 64  # maximum per row
     chunk: int = 16_384  # tokens
     front: int = 1  # special tokens at the start of a row: [CLS]
-    back: int = 1  # and at its end: [SEP]
+    back: int = 1  # special tokens at the end of a row: [SEP]
     width: int = 512
     heads: int = 8
     inner: int = 2048  # width of the feed-forward layers
     before: int = 6  # blocks inside chunks before the summaries
     cross: int = 2  # blocks across summaries
-    after: int = 2  # blocks inside chunks after the broadcast; 0: the head alone reads it
+    after: int = 2  # blocks inside chunks after the broadcast; 0: only the head reads it
     attention: self_attention.AttentionConfig = self_attention.AttentionConfig(kind='bigbird')
     positions: Literal['rotary', 'alibi'] = 'rotary'
     feed_forward: blocks.FeedForwardKind = 'gelu'
-    # Dropout's bits depend on `at_once`, not on the mesh.
+    # The random bits of dropout depend on `at_once`, not on the mesh.
     dropout: float = 0.0
     attention_dropout: float = 0.0
     epsilon: float = 1e-5  # of the layer norms
     pad_id: int = 0
     dtype: Literal['float32', 'bfloat16'] = 'float32'  # of the computation
     at_once: int = 1  # chunks computed together; a row is padded to a multiple of it
-    chunk_remat: bool = True  # a step over chunks keeps its input alone and is computed again
+    chunk_remat: bool = True  # a step over chunks stores its input only and is recomputed
     remat: Literal['none', 'block', 'dots', 'offload'] = 'none'  # of each block; see nn/remat.py
 
     def __post_init__(self):
@@ -128,8 +131,8 @@ class HierarchicalConfig(base.ModelConfigBase):
         return [*blocks, diagram.DiagramBlock('Language-model head', ('layer norm', *head))]
 
 
-class _ScannedBlock(nn.Module):
-    """A block in the form `nn.scan` wants: carry in, carry out."""
+class _StackedBlock(nn.Module):
+    """A block with the signature that `nn.scan` needs: carry in, (carry, output) out."""
 
     config: HierarchicalConfig
     pattern: patterns.Pattern
@@ -140,24 +143,26 @@ class _ScannedBlock(nn.Module):
     def __call__(self, x_BLD, segments_BL, coordinate_BL):
         c = self.config
         block = self_attention.PreNormBlock(
-            c.heads,
-            c.inner,
-            c.dropout,
-            c.attention_dropout,
-            c.epsilon,
-            c.dtype,
-            c.positions,
-            self.implementation,
-            c.feed_forward,
+            heads=c.heads,
+            inner=c.inner,
+            dropout=c.dropout,
+            attention_dropout=c.attention_dropout,
+            epsilon=c.epsilon,
+            dtype=c.dtype,
+            relative=c.positions,
+            implementation=self.implementation,
+            feed_forward=c.feed_forward,
             name='block',
         )
         return block(x_BLD, self.pattern, segments_BL, coordinate_BL, self.train), None
 
 
-def _stack(c: HierarchicalConfig, depth: int, pattern, implementation: str, train: bool, name: str):
-    """`depth` blocks, their parameters stacked on the first axis."""
+def _stack(
+    c: HierarchicalConfig, depth: int, name: str, *, pattern, implementation: str, train: bool
+):
+    """`depth` blocks with their parameters stacked on the first axis."""
     scanned = nn.scan(
-        remat.module(_ScannedBlock, c.remat),
+        remat.module(_StackedBlock, c.remat),
         variable_axes={'params': 0},
         split_rngs={'params': True, 'dropout': True},
         in_axes=nn.broadcast,
@@ -168,9 +173,10 @@ def _stack(c: HierarchicalConfig, depth: int, pattern, implementation: str, trai
 
 
 class _Summary(nn.Module):
-    """One vector of each chunk: per head a mean of its real tokens by softmax weights, under a learned query.
+    """One vector per chunk: for each head a softmax-weighted mean of its real tokens.
 
-    The seed vector of Set Transformer's pooling (Lee et al., arXiv 1810.00825, section 3.2); zeros for a chunk of padding.
+    The weights come from a learned query per head, the seed vector of Set Transformer's pooling
+    (Lee et al., arXiv 1810.00825, section 3.2). A chunk of padding has zeros.
     """
 
     config: HierarchicalConfig
@@ -199,7 +205,7 @@ class _Summary(nn.Module):
 
 
 class _Before(nn.Module):
-    """Blocks inside chunks and their summaries: a step of the scan over chunks."""
+    """Blocks inside chunks, and the summaries: a step of the scan over chunks."""
 
     config: HierarchicalConfig
     pattern: patterns.Pattern
@@ -209,14 +215,14 @@ class _Before(nn.Module):
     def __call__(self, carry, x_BGKD, segments_BGK):
         c, (B, G, K, D) = self.config, x_BGKD.shape
         x_RKD, segments_RK = x_BGKD.reshape(B * G, K, D), segments_BGK.reshape(B * G, K)
-        stack = _stack(c, c.before, self.pattern, c.attention.implementation, self.train, 'layers')
+        stack = _chunk_stack(self, c.before)
         x_RKD, _ = stack(x_RKD, segments_RK, None)
         summary_RD = _Summary(c, name='summary')(x_RKD, segments_RK.astype(jnp.float32))
         return carry, (x_RKD.reshape(B, G, K, D), summary_RD.reshape(B, G, D))
 
 
 class _After(nn.Module):
-    """The broadcast and the blocks inside chunks that read it: a step of the scan over chunks."""
+    """The broadcast and the blocks inside chunks after it: a step of the scan over chunks."""
 
     config: HierarchicalConfig
     pattern: patterns.Pattern
@@ -225,18 +231,24 @@ class _After(nn.Module):
     @nn.compact
     def __call__(self, carry, x_BGKD, segments_BGK, summary_BGD):
         c, (B, G, K, D) = self.config, x_BGKD.shape
-        told = blocks.dense(c.width, ('embed', None), dtype=c.dtype, name='broadcast')
-        x_BGKD += told(summary_BGD)[:, :, None]
+        broadcast = blocks.dense(c.width, ('embed', None), dtype=c.dtype, name='broadcast')
+        x_BGKD += broadcast(summary_BGD)[:, :, None]
         if c.after:
             x_RKD, segments_RK = x_BGKD.reshape(B * G, K, D), segments_BGK.reshape(B * G, K)
-            implementation = c.attention.implementation
-            stack = _stack(c, c.after, self.pattern, implementation, self.train, 'layers')
+            stack = _chunk_stack(self, c.after)
             x_BGKD = stack(x_RKD, segments_RK, None)[0].reshape(B, G, K, D)
         return carry, x_BGKD
 
 
+def _chunk_stack(part: _Before | _After, depth: int):
+    """The blocks inside chunks; call it in the compact method of `part`."""
+    implementation = part.config.attention.implementation
+    options = {'pattern': part.pattern, 'implementation': implementation, 'train': part.train}
+    return _stack(part.config, depth, 'layers', **options)
+
+
 class _Head(nn.Module):
-    """Scores of tokens: dense, GELU, norm, linear, in float32."""
+    """Logits of tokens: dense, GELU, norm, linear; float32."""
 
     config: HierarchicalConfig
 
@@ -251,7 +263,10 @@ class _Head(nn.Module):
 
 
 class Hierarchical(nn.Module):
-    """Token ids to `Features`; [PAD] is neither attended to nor pooled. `first_BD` is [CLS] among the summaries."""
+    """Token ids to `Features`; [PAD] is neither attended to nor pooled.
+
+    `first_BD` is [CLS]'s vector after the blocks across summaries.
+    """
 
     config: HierarchicalConfig
 
@@ -261,41 +276,48 @@ class Hierarchical(nn.Module):
             tokens_BT: `front` special tokens, up to chunks x chunk others, `back` special tokens.
 
         Raises:
-            ValueError: more tokens than that, or chunks that the mesh's sequence axis does not divide.
+            ValueError: more tokens than that, or a sequence axis that does not divide the chunks.
         """
         c, T = self.config, tokens_BT.shape[1]
         init = blocks.INIT
         words_VD = blocks.param(self, 'words', init, ('vocab', 'embed'), (c.vocab, c.width))
         body_BL = tokens_BT[:, c.front : T - c.back]
         ends_BE = jnp.concatenate([tokens_BT[:, : c.front], tokens_BT[:, T - c.back :]], axis=1)
-        plan = lay_out(c, body_BL.shape[1])
-        more = plan.padded * plan.size - body_BL.shape[1]
+        layout = chunks.layout(
+            body_BL.shape[1], size=c.chunk, max_chunks=c.chunks, at_once=c.at_once
+        )
+        more = layout.padded * layout.size - body_BL.shape[1]
         ids_BL = jnp.pad(body_BL, ((0, 0), (0, more)), constant_values=c.pad_id)
-        ids_SBGK = plan.to_steps(ids_BL.reshape(len(ids_BL), plan.padded, plan.size))
+        ids_SBGK = layout.to_steps(ids_BL.reshape(len(ids_BL), layout.padded, layout.size))
         segments_SBGK = (ids_SBGK != c.pad_id).astype(jnp.int32)
         x_SBGKD = words_VD[ids_SBGK].astype(c.dtype)
-        pattern = c.attention.pattern(plan.size)
+        pattern = c.attention.pattern(layout.size)
         with attention.whole_rows():
             step = self._scan(_Before, 2)(c, pattern, train, name='before')
             _, (x_SBGKD, summary_SBGD) = step((), x_SBGKD, segments_SBGK)
-            there_BC = plan.from_steps(segments_SBGK.max(-1))
+            is_real_BC = layout.from_steps(segments_SBGK.max(-1))
             chunks_BCD, ends_BED = self._cross(
-                plan, plan.from_steps(summary_SBGD), there_BC, words_VD[ends_BE], ends_BE, train
+                layout,
+                layout.from_steps(summary_SBGD),
+                is_real_BC,
+                words_VD[ends_BE],
+                ends_BE,
+                train,
             )
             step = self._scan(_After, 3)(c, pattern, train, name='after')
-            _, x_SBGKD = step((), x_SBGKD, segments_SBGK, plan.to_steps(chunks_BCD))
-        x_BLD = plan.from_steps(x_SBGKD).reshape(*ids_BL.shape, c.width)[:, : body_BL.shape[1]]
+            _, x_SBGKD = step((), x_SBGKD, segments_SBGK, layout.to_steps(chunks_BCD))
+        x_BLD = layout.from_steps(x_SBGKD).reshape(*ids_BL.shape, c.width)[:, : body_BL.shape[1]]
         x_BTD = _among(c.front, ends_BED, x_BLD)
         x_BTD = blocks.LayerNorm(c.epsilon, c.dtype, name='final_norm')(x_BTD)
         real_BT1 = (tokens_BT != c.pad_id)[..., None].astype(x_BTD.dtype)
         count_B1 = jnp.maximum(real_BT1.sum(1, dtype=jnp.float32), 1)
         pooled_BD = ((x_BTD * real_BT1).sum(1, dtype=jnp.float32) / count_B1).astype(x_BTD.dtype)
-        # It has the widest arrays over all tokens, so they are not kept but made again.
+        # Its arrays are the largest over all tokens, so they are recomputed, not stored.
         head = nn.remat(_Head)(c, name='head')
         return features.Features(x_BTD, pooled_BD, x_BTD[:, 0], head(x_BTD))
 
     def _scan(self, module: type[nn.Module], inputs: int) -> type[nn.Module]:
-        """A module over the chunks of one step made one over all steps, which share its parameters."""
+        """A module for the chunks of one step, scanned over all steps, which share parameters."""
         if self.config.chunk_remat:
             module = nn.remat(module, prevent_cse=False)
         return nn.scan(
@@ -305,79 +327,26 @@ class Hierarchical(nn.Module):
             in_axes=(0,) * inputs,
         )
 
-    def _cross(self, plan: 'Layout', summary_BCD, there_BC, ends_BED, ends_BE, train: bool):
-        """What the chunks are told [B, C, D], and the vectors of the special tokens at the ends [B, E, D]."""
+    def _cross(
+        self, layout: chunks.ChunkLayout, summary_BCD, is_real_BC, ends_BED, ends_BE, train: bool
+    ):
+        """Vectors of the chunks [B, C, D] and of the special tokens at the ends [B, E, D]."""
         c = self.config
         y_BMD = _among(c.front, ends_BED.astype(c.dtype), summary_BCD)
-        segments_BM = _among(c.front, (ends_BE != c.pad_id).astype(jnp.int32), there_BC)
-        # Chunks that only fill up the last step have no place: what stands behind follows the last real one.
-        chunks = np.arange(c.front + plan.padded)
-        places_M = np.concatenate([chunks, c.front + plan.count + np.arange(c.back)])
-        stack = _stack(c, c.cross, patterns.full(len(places_M)), 'auto', train, 'cross')
-        y_BMD, _ = stack(y_BMD, segments_BM, jnp.asarray(places_M, jnp.float32)[None])
+        segments_BM = _among(c.front, (ends_BE != c.pad_id).astype(jnp.int32), is_real_BC)
+        # The special tokens at the end follow the last real chunk: filler chunks of the last step
+        # do not count.
+        last_M = c.front + layout.count + np.arange(c.back)
+        positions_M = np.concatenate([np.arange(c.front + layout.padded), last_M])
+        options = {'pattern': patterns.full(len(positions_M)), 'implementation': 'auto'}
+        stack = _stack(c, c.cross, 'cross', train=train, **options)
+        y_BMD, _ = stack(y_BMD, segments_BM, jnp.asarray(positions_M, jnp.float32)[None])
         y_BMD = blocks.LayerNorm(c.epsilon, c.dtype, name='cross_norm')(y_BMD)
-        first, last = y_BMD[:, : c.front], y_BMD[:, c.front + plan.padded :]
-        chunks_BCD = y_BMD[:, c.front : c.front + plan.padded]
+        first, last = y_BMD[:, : c.front], y_BMD[:, c.front + layout.padded :]
+        chunks_BCD = y_BMD[:, c.front : c.front + layout.padded]
         return chunks_BCD, jnp.concatenate([first, last], axis=1)
 
 
 def _among(front: int, ends: Array, middle: Array) -> Array:
-    """The first `front` of `ends`, what stands between, and the rest of `ends`."""
+    """The first `front` of `ends`, then `middle`, then the rest of `ends`, along axis 1."""
     return jnp.concatenate([ends[:, :front], middle, ends[:, front:]], axis=1)
-
-
-@dataclasses.dataclass(frozen=True)
-class Layout:
-    """How rows are cut into chunks and these into steps: chunk number = place in its step * steps + step.
-
-    Attributes:
-        size: tokens of a chunk.
-        count: chunks that hold tokens.
-        steps: of the scan.
-        at_once: chunks of a row in a step.
-    """
-
-    size: int
-    count: int
-    steps: int
-    at_once: int
-
-    @property
-    def padded(self) -> int:
-        """Chunks of a row with those that only fill up the last step."""
-        return self.steps * self.at_once
-
-    def to_steps(self, x_BC: Array) -> Array:
-        """[B, padded, ...] to [steps, B, at_once, ...]."""
-        shape = (len(x_BC), self.at_once, self.steps, *x_BC.shape[2:])
-        return self._lay(jnp.moveaxis(x_BC.reshape(shape), 2, 0))
-
-    def from_steps(self, x_SBG: Array) -> Array:
-        """The way back."""
-        x_BGS = jnp.moveaxis(self._lay(x_SBG), 0, 2)
-        return x_BGS.reshape(len(x_BGS), self.padded, *x_SBG.shape[3:])
-
-    def _lay(self, x_SBG: Array) -> Array:
-        rest = (None,) * (x_SBG.ndim - 3)
-        return sharding.with_logical_constraint(x_SBG, None, 'batch', 'chunks', *rest)
-
-
-def lay_out(c: HierarchicalConfig, length: int) -> Layout:
-    """The layout of rows of `length` tokens between their ends; fewer than a chunk are one chunk of that many.
-
-    Raises:
-        ValueError: too many tokens or none, or chunks that the mesh's sequence axis does not divide.
-    """
-    if not 0 < length <= c.chunks * c.chunk:
-        raise ValueError(
-            f'{length} tokens between the special ones, but the model reads 1 to {c.chunks} chunks of {c.chunk}'
-        )
-    devices = attention_mesh.axes().get(attention_mesh.SEQUENCE_AXIS, 1)
-    if c.at_once % devices:
-        raise ValueError(
-            f'at_once={c.at_once} chunks cannot be split over {devices} devices of the sequence axis; '
-            f'set model.at_once to a multiple of {devices}'
-        )
-    size = min(c.chunk, length)
-    count = -(-length // size)
-    return Layout(size, count, -(-count // c.at_once), c.at_once)

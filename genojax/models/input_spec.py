@@ -1,7 +1,7 @@
-"""How a model reads its input: the one answer to every question that a dataset, a tokenizer or a caller has.
+"""How a model reads its input, for datasets, tokenizer checks and inference.
 
-Every model config returns an `InputSpec` from `input_spec()`. Nothing outside `genojax/models` looks at a model's own
-fields to find out what it reads.
+Every model config returns an `InputSpec` from `input_spec()`; no other package looks at a model's
+own fields to find out what it reads.
 """
 
 import dataclasses
@@ -16,9 +16,9 @@ class SpecialTokens:
 
     Attributes:
         pad_id: id that is neither attended to nor pooled.
-        mask_id: id that the model itself treats apart from the others (ESM's token dropout).
-        front: number of special tokens at the start of each row; the model treats them by their place.
-        back: the same at the end of each row. In a padded row they stay at the end, behind the padding.
+        mask_id: id that the model itself treats differently (ESM's token dropout).
+        front: special tokens at the start of each row, which the model treats differently.
+        back: the same at the end of each row. In a padded row they stay at the end, after padding.
     """
 
     pad_id: int | None = None
@@ -29,20 +29,21 @@ class SpecialTokens:
 
 @dataclasses.dataclass(frozen=True)
 class InputSpec:
-    """What the rows of a model's input are.
+    """The rows of a model's input.
 
     Attributes:
-        unit: 'tokens': ids of any tokenizer with `vocab` ids. 'bases': ids of `NucleotideTokenizer`, or one-hot channels
-            [B, L, 4] in the order A, C, G, T.
+        unit: 'tokens': ids of any tokenizer with `vocab` ids. 'bases': ids of
+            `NucleotideTokenizer`, or one-hot channels [B, L, 4] in the order A, C, G, T.
         vocab: number of ids.
         max_tokens: longest row, special tokens included; None: no limit.
-        multiple: the number of tokens of a row, without `special.front` and `special.back`, is padded to the next multiple
-            of this and no further, because what attends to what depends on it. 0: any padding gives the same result.
+        multiple: the number of tokens of a row, without `special.front` and `special.back`, must be
+            padded to the next multiple of this, because the attention pattern depends on it. 0: any
+            padding gives the same result.
         bin: bases per output bin, for models that predict in bins; 0: one output vector per token.
         crop: bins left out at each end of a window, for models that predict in bins.
-        window: bases per row that a model with bins was published with; 0: not known, the caller chooses.
-        coordinate: what relative positions measure distance along. 'cpg': the model needs the keyword argument
-            `coordinate_BT` (see `models.coordinates`).
+        window: bases per row that a model with bins was published with; 0: unknown.
+        coordinate: what relative positions measure distance along. 'cpg': the model needs the
+            keyword argument `coordinate_BT` (see `models.coordinates`).
         special: the special tokens that the model depends on.
     """
 
@@ -60,7 +61,8 @@ class InputSpec:
         """Bins predicted for a window of `length` bases, the cropped ones left out.
 
         Raises:
-            ValueError: the model has no bins, the length is not a multiple of a bin, or the crop leaves no bin.
+            ValueError: the model has no bins, the length is not a multiple of a bin, or the crop
+            leaves no bin.
         """
         if not self.bin:
             raise ValueError('the model does not predict in bins')
@@ -71,12 +73,13 @@ class InputSpec:
         count = length // self.bin - 2 * self.crop
         if count < 1:
             raise ValueError(
-                f'a window of {length // self.bin} bins has none left after a crop of {self.crop} bins at each end'
+                f'a window of {length // self.bin} bins has none left after a crop of {self.crop} '
+                'bins at each end'
             )
         return count
 
     def mismatches(self, tokenizer: base.Tokenizer) -> list[str]:
-        """What is wrong with a tokenizer for this model, one sentence per mistake; empty where it fits."""
+        """Why a tokenizer does not fit this model, a sentence per mistake; empty where it does."""
         if self.vocab != tokenizer.vocab_size:
             return [
                 f'model.vocab={self.vocab}, but the tokenizer has {tokenizer.vocab_size} tokens'

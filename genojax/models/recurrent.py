@@ -1,8 +1,19 @@
-"""A bidirectional recurrent network over bases: the older family for sequences, beside which transformers are measured.
+"""A bidirectional recurrent network over bases, the baseline for transformers.
 
-GRU (Cho et al. 2014, arXiv 1406.1078, with the reset gate after the product, as cuDNN has it) or LSTM (Hochreiter and
-Schmidhuber 1997, with forget gates), as in DanQ-type models of DNA. [PAD], [CLS] and [SEP] are no steps: a state passes
-them by unchanged, so that the backward direction starts at the last real base of each row.
+GRU (Cho et al. 2014, arXiv 1406.1078, with the reset gate after the product, as in cuDNN and
+PyTorch) or LSTM (Hochreiter and Schmidhuber 1997, with forget gates), as in DanQ and related models
+of DNA. The cells are flax's, which add one bias to each sum where cuDNN and PyTorch add two. Per
+direction:
+
+    GRU: input kernels [D, F] and state kernels [F, F] for r, z, n; biases [F] for r, z and two for
+    n
+    LSTM: the same kernels for i, f, g, o; biases [F] for each; all start at zero
+
+where D is 4 in the first layer, then 2 F. Parameters are `forward_<layer>` and `backward_<layer>`
+/{ir, iz, in, hr, hz, hn}/{kernel, bias}, for LSTM {ii, if, ig, io, hi, hf, hg, ho}.
+
+[PAD], [CLS] and [SEP] do not change a state, so the backward direction starts at the last base of
+each row.
 """
 
 import dataclasses
@@ -17,8 +28,6 @@ from genojax.nn import bases, blocks
 from genojax.tokenizers import nucleotide
 from genojax.typing import Array, Float, Int
 
-_FRAME = ('pad', 'cls', 'sep')  # tokens that are no place in the sequence; [MASK] and N are
-
 
 @dataclasses.dataclass(frozen=True)
 class RecurrentConfig(base.ModelConfigBase):
@@ -27,10 +36,10 @@ class RecurrentConfig(base.ModelConfigBase):
     vocab: int
     kind: Literal['recurrent'] = 'recurrent'
     cell: Literal['gru', 'lstm'] = 'gru'
-    width: int = 128  # of each direction's state
+    width: int = 128  # of the state of each direction
     depth: int = 1  # layers; each reads both directions of the one below
-    dropout: float = 0.1  # of what a layer gives
-    language_model: bool = True  # whether it has a head that scores tokens
+    dropout: float = 0.1  # of the output of each layer
+    language_model: bool = True  # whether it has a head with logits of tokens
     dtype: Literal['float32', 'bfloat16'] = 'float32'  # of the computation
 
     def __post_init__(self):
@@ -63,7 +72,7 @@ class RecurrentConfig(base.ModelConfigBase):
 class _BasesOnly(nn.RNNCellBase):
     """A cell whose state does not change at positions that are not bases.
 
-    Inputs are [B, D + 1]: what the cell reads, and 1 where the position is a base, else 0.
+    Inputs are [B, D + 1]: those of the cell, and 1 where the position is a base, else 0.
     """
 
     cell: nn.RNNCellBase
@@ -84,7 +93,7 @@ class _BasesOnly(nn.RNNCellBase):
 
 
 def _hidden(carry) -> Float[Array, 'B F']:
-    """The vector that a cell gives out: a GRU's carry, the second part of an LSTM's."""
+    """The output of a cell: the carry of a GRU, the second part of the carry of an LSTM."""
     return jax.tree.leaves(carry)[-1]
 
 
@@ -95,10 +104,10 @@ def _uniform(width: int) -> nn.initializers.Initializer:
 
 
 class Recurrent(nn.Module):
-    """Bases to `Features`: hidden vectors are both directions' states, side by side.
+    """Bases to `Features`; the vectors are the states of both directions, concatenated.
 
-    `first_BD` is what each direction ends with: the forward state after the last real base, the backward one after the
-    first. `pooled_BD` is the mean over real bases.
+    `first_BD` is the last state of each direction: forward after the last base, backward after the
+    first. `pooled_BD` is the mean over bases.
     """
 
     config: RecurrentConfig
@@ -107,24 +116,24 @@ class Recurrent(nn.Module):
     def __call__(
         self, tokens_BT: Int[Array, 'B T'] | Float[Array, 'B T 4'], train: bool = False
     ) -> features.Features:
-        """Args: tokens_BT: nucleotide ids, or channels A, C, G, T of which every position is real."""
+        """Args: tokens_BT: nucleotide ids, or channels A, C, G, T of bases only."""
         c = self.config
         drop = nn.Dropout(c.dropout, deterministic=not train)
         x_BTD = bases.one_hot(tokens_BT, c.dtype)
-        real_BT = jnp.ones(x_BTD.shape[:2], bool)
+        is_base_BT = jnp.ones(x_BTD.shape[:2], bool)
         if tokens_BT.ndim == 2:
             special = nucleotide.NucleotideTokenizer.special
-            for name in _FRAME:
-                real_BT &= tokens_BT != getattr(special, name)
-        real_BT1 = real_BT[..., None].astype(x_BTD.dtype)
+            for special_id in (special.pad, special.cls, special.sep):  # [MASK] and N are bases
+                is_base_BT &= tokens_BT != special_id
+        is_base_BT1 = is_base_BT[..., None].astype(x_BTD.dtype)
         for layer in range(c.depth):
-            x_BTD = jnp.concatenate([x_BTD, real_BT1], axis=-1)
+            x_BTD = jnp.concatenate([x_BTD, is_base_BT1], axis=-1)
             forward_B, forward_BTF = self._rnn(f'forward_{layer}', False)(x_BTD)
             backward_B, backward_BTF = self._rnn(f'backward_{layer}', True)(x_BTD)
             x_BTD = jnp.concatenate([forward_BTF, backward_BTF], axis=-1)
             x_BTD = drop(x_BTD.astype(c.dtype))
         last_BD = jnp.concatenate([_hidden(forward_B), _hidden(backward_B)], axis=-1)
-        pooled_BD = (x_BTD * real_BT1).sum(1) / jnp.maximum(real_BT1.sum(1), 1)
+        pooled_BD = (x_BTD * is_base_BT1).sum(1) / jnp.maximum(is_base_BT1.sum(1), 1)
         logits_BTV = None
         if c.language_model:
             head = blocks.dense(c.vocab, ('embed', 'vocab'), dtype=c.dtype, name='head')

@@ -1,1 +1,1 @@
-"""Layers: Linen modules whose every parameter names its axes in the words of `sharding.RULES`."""
+"""Layers: Linen modules whose parameters have the logical axis names of `sharding.RULES`."""

@@ -13,8 +13,8 @@ def one_hot(
 ) -> Float[Array, 'B L 4']:
     """Channels of `NucleotideTokenizer`'s ids; N and special tokens are all zeros.
 
-    Channels are returned unchanged: so a model also takes a sequence of base probabilities, and has a
-    gradient with respect to its sequence.
+    Channels are returned unchanged: so a model also takes a sequence of base probabilities, and has
+    a gradient with respect to its sequence.
 
     Raises:
         ValueError: an array that is neither ids [B, L] nor channels [B, L, 4].

@@ -3,11 +3,11 @@
 Kernels have one axis per head ([D, H, K], not [D, H*K]) so that a mesh axis can shard the heads.
 `dense` and `embed` are flax's layers with logical axis names on their parameters.
 `nn.DenseGeneral` draws its kernel as a matrix and reshapes it, so flax's own
-`nn.logical_axis_rules` must not be set: a constraint for three axes would meet a matrix. This package
-does not set them; shardings come from `sharding.RULES`.
+`nn.logical_axis_rules` must not be set: a constraint for three axes would meet a matrix. This
+package does not set them; shardings come from `sharding.RULES`.
 
-`LayerNorm` is not flax's: `nn.LayerNorm` multiplies the scale by 1/deviation first, which changes the
-last bit of about a third of the outputs (4.8e-7 of 6.5) and so the losses of every model here.
+`LayerNorm` is not flax's: `nn.LayerNorm` multiplies the scale by 1/deviation first, which changes
+the last bit of about a third of the outputs (4.8e-7 of 6.5) and so the losses of every model here.
 """
 
 from collections.abc import Callable, Sequence

@@ -69,7 +69,7 @@ pointwise.defvjp(_pointwise_forward, _pointwise_backward)
 
 
 def windows(x_BLD: Float[Array, 'B L D'], size: int) -> Float[Array, 'B L W']:
-    """The channels of the `size` positions around each position, concatenated; zeros beyond the ends."""
+    """Concatenated channels of `size` positions around each; zeros beyond the ends."""
     L = x_BLD.shape[1]
     padded = jnp.pad(x_BLD, [(0, 0), (size // 2, size // 2), (0, 0)])
     return jnp.concatenate([padded[:, i : i + L] for i in range(size)], -1)
@@ -141,11 +141,11 @@ class Affine(NamedTuple):
 class BatchNorm(nn.Module):
     """Batch normalisation of each channel (Ioffe and Szegedy 2015), computed in float32.
 
-    In training the statistics are those of the global batch: under `jit` a mean over a sharded axis is
-    the global one. They update the averages that evaluation uses, in the collection `batch_stats`.
-    An average has no bias towards its start, as in DeepMind's code: after n updates with weights
-    decay^(n-i) (1 - decay) it is divided by 1 - decay^n, so the first average is the statistics of the
-    first batch.
+    In training the statistics are those of the global batch: under `jit` a mean over a sharded axis
+    is the global one. They update the averages that evaluation uses, in the collection
+    `batch_stats`. An average has no bias towards its start, as in DeepMind's code: after n updates
+    with weights decay^(n-i) (1 - decay) it is divided by 1 - decay^n, so the first average is the
+    statistics of the first batch.
 
     Raises:
         flax.errors.ModifyScopeVariableError: training, but `batch_stats` is not mutable.
@@ -200,7 +200,7 @@ class ConvBlock(nn.Module):
 
     @nn.compact
     def map(self, x_BLD: Float[Array, 'B L D'], train: bool) -> Callable[[Array], Array]:
-        """The block as a function of x or of part of its positions; the statistics are those of all."""
+        """The block as a function of x or of part of its positions, with the statistics of all."""
         affine = BatchNorm(dtype=self.dtype, name='norm').affine(x_BLD, train)
         conv = Conv(self.features, self.window, self.dtype, name='conv')
         weights = conv.weights(x_BLD.shape[-1])
@@ -210,8 +210,8 @@ class ConvBlock(nn.Module):
 def pool(x_BLD: Float[Array, 'B L D'], kernel_DD: Float[Array, 'D D']) -> Float[Array, 'B M D']:
     """See `SoftmaxPool`.
 
-    A softmax over two logits depends on their difference only, and the logits are linear in x. So the
-    map is applied to the difference of the two positions: once per pair instead of twice.
+    A softmax over two logits depends on their difference only, and the logits are linear in x. So
+    the map is applied to the difference of the two positions: once per pair instead of twice.
 
     Raises:
         ValueError: an odd number of positions.
@@ -228,8 +228,8 @@ def pool(x_BLD: Float[Array, 'B L D'], kernel_DD: Float[Array, 'D D']) -> Float[
 class SoftmaxPool(nn.Module):
     """Mean of each pair of positions, weighted per channel by a softmax over the two.
 
-    The logits are a linear map of all channels without bias, initialised as twice the identity (Avsec
-    et al. 2021, methods).
+    The logits are a linear map of all channels without bias, initialised as twice the identity
+    (Avsec et al. 2021, methods).
     """
 
     @nn.compact
@@ -246,9 +246,9 @@ def halve(
 ) -> Float[Array, 'B M D']:
     """A pointwise block added to x, then softmax pooling by 2; for a module's compact method.
 
-    Once the batch statistics are known, all of it is local to a pair of positions. Under a remat policy
-    it runs in chunks of the sequence that are recomputed one by one, so that no intermediate has the
-    full length.
+    Once the batch statistics are known, all of it is local to a pair of positions. Under a remat
+    policy it runs in chunks of the sequence that are recomputed one by one, so that no intermediate
+    has the full length.
     """
     width = x_BLD.shape[-1]
     block = ConvBlock(width, 1, dtype, name='pointwise').map(x_BLD, train)
@@ -276,8 +276,8 @@ class Stem(nn.Module):
 class TowerBlock(nn.Module):
     """Half as many positions: a convolution block of window 5, then `halve`.
 
-    Rematerialising the convolution block repeats no product: the backward pass of a convolution needs
-    its input only.
+    Rematerialising the convolution block repeats no product: the backward pass of a convolution
+    needs its input only.
     """
 
     features: int

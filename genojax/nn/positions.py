@@ -1,8 +1,8 @@
-"""Positions: rotary, ALiBi, Enformer's basis functions, and a coordinate that depends on CpG density.
+"""Positions: rotary, ALiBi, Enformer's basis functions, and a coordinate that follows CpG density.
 
-All are pure functions of positions. A position is a number per token, [B, L] or [1, L], and need not
-be an integer. So `cpg_coordinate` can replace the token number in `rotary` and `alibi`, at linear
-cost and under every attention pattern. Learned positions are an `nn.Embed` in the model.
+All are pure functions of positions. A position is a number per token, [B, L] or [1, L], and need
+not be an integer. So `cpg_coordinate` can replace the token number in `rotary` and `alibi`, at
+linear cost and under every attention pattern. Learned positions are an `nn.Embed` in the model.
 """
 
 import math
@@ -32,13 +32,13 @@ def rotary(
     positions_BL: Float[Array, '#B L'] | Int[Array, '#B L'],
     base: float = 1e4,
 ) -> Float[Array, 'B L H K']:
-    """Rotates pairs of features by angles proportional to position: q.k then depends on distance only.
+    """Rotates pairs of features by angles proportional to position; q.k then depends on distance.
 
-    RoFormer (Su et al., arXiv 2104.09864, equation 34), half-split as in GPT-NeoX and ESM-2: feature f
-    and feature f + K/2 rotate by position * base^(-2f/K). Computed in f32.
+    RoFormer (Su et al., arXiv 2104.09864, equation 34), half-split as in GPT-NeoX and ESM-2:
+    feature f and feature f + K/2 rotate by position * base^(-2f/K). Computed in f32.
 
-    The angle is the sum of two: that of the position's multiple of 1024, modulo 2 pi, and that of the
-    remainder. At position 2^20 a single product would be rounded to 1/16 radian.
+    The angle is the sum of two: that of the position's multiple of 1024, modulo 2 pi, and that of
+    the remainder. At position 2^20 a single product would be rounded to 1/16 radian.
 
     Raises:
         ValueError: an odd number of features.
@@ -61,10 +61,10 @@ def _outer(x_BL: Float[Array, 'B L'], y_K: Float[np.ndarray, 'K']) -> Float[Arra
 
 
 def alibi_slopes(heads: int) -> Float[np.ndarray, 'H']:
-    """ALiBi's slopes: 2^(-8h/H), h = 1..H, for H a power of two (Press et al., arXiv 2108.12409, section 3).
+    """ALiBi's slopes (Press et al., arXiv 2108.12409, section 3): 2^(-8h/H), h = 1..H.
 
-    For other H the slopes of the next lower power of two, then every other slope of the next higher, as
-    in the paper's code and in DNABERT-2 (12 heads: 8 and 4).
+    For H not a power of two: the slopes of the next lower power of two, then every other slope of
+    the next higher, as in the paper's code and in DNABERT-2 (12 heads: 8 and 4).
     """
     power = 2 ** int(math.log2(heads))
     slopes = 2.0 ** (-8 * np.arange(1, power + 1) / power)
@@ -72,7 +72,9 @@ def alibi_slopes(heads: int) -> Float[np.ndarray, 'H']:
     return np.concatenate([slopes, between])[:heads].astype(np.float32)
 
 
-def alibi(heads: int, positions_BL: Float[Array, '#B L'] | Int[Array, '#B L']) -> attention.LinearBias:
+def alibi(
+    heads: int, positions_BL: Float[Array, '#B L'] | Int[Array, '#B L']
+) -> attention.LinearBias:
     """Symmetric ALiBi along any coordinate, as a bias for `attend`."""
     return attention.LinearBias(jnp.asarray(alibi_slopes(heads)), positions_BL, positions_BL)
 
@@ -80,9 +82,9 @@ def alibi(heads: int, positions_BL: Float[Array, '#B L'] | Int[Array, '#B L']) -
 def enformer_basis(length: int, features: int = 192) -> Float[np.ndarray, 'P F']:
     """Enformer's features of the distances -(length-1) .. length-1 (Avsec et al. 2021, methods).
 
-    Exponentials, central masks and gamma densities of |distance|, a third each, then the same times the
-    sign. The gamma densities are divided by their maximum over positions, which the published weights
-    need (some ports divide by the maximum over features and differ by up to 1).
+    Exponentials, central masks and gamma densities of |distance|, a third each, then the same times
+    the sign. The gamma densities are divided by their maximum over positions, which the published
+    weights need (some ports divide by the maximum over features and differ by up to 1).
 
     Raises:
         ValueError: `features` is not a multiple of six.
@@ -116,10 +118,10 @@ def cpg_coordinate(
     half_window: int = CPG_HALF_WINDOW,
     rates: tuple[float, float] = CPG_RATES,
 ) -> Float[Array, 'B L']:
-    """A position, f32, in bases, that advances faster where CpGs are dense than where they are rare.
+    """A position in bases, f32, that advances faster where CpGs are dense.
 
-    For the step from base i to i + 1, with N_C, N_G and N_CpG counted among the `known` bases of the
-    2 * half_window bases around it, fewer at the ends (codes A 0, C 1, G 2, T 3, unknown 4):
+    For the step from base i to i + 1, with N_C, N_G and N_CpG counted among the `known` bases of
+    the 2 * half_window bases around it, fewer at the ends (codes A 0, C 1, G 2, T 3, unknown 4):
 
         expected = N_C * N_G / known      Gardiner-Garden and Frommer 1987 (J. Mol. Biol. 196:261)
         density  = (N_CpG + 1) / (expected + 1)   pseudocount: 1 for a window without C or G
@@ -128,12 +130,12 @@ def cpg_coordinate(
 
     So s is strictly increasing, s(L - 1) = L - 1, and no step exceeds rates[1] / rates[0]. Constant
     density gives s(i) = i, the token number. The reverse complement has the mirrored coordinate
-    L - 1 - s(L - 1 - i), because C and G change places and CpG is its own reverse complement. The mean
-    is over the model's window, so the same DNA has the same relative, not absolute, rates in each
-    window.
+    L - 1 - s(L - 1 - i), because C and G change places and CpG is its own reverse complement. The
+    mean is over the model's window, so the same DNA has the same relative, not absolute, rates in
+    each window.
 
-    In f32 a coordinate near 2^20 has a resolution of 1/16 base, and the sum up to there is off by some
-    multiples of it.
+    In f32 a coordinate near 2^20 has a resolution of 1/16 base, and the sum up to there is off by
+    some multiples of it.
 
     Args:
         valid_B: number of real bases per row; beyond them s advances by 1.
@@ -180,13 +182,14 @@ def token_coordinate(
 ) -> Float[Array, 'B T']:
     """The coordinate of tokens that span bases start .. stop - 1.
 
-    A token without bases (span -1, -1) has the coordinate of base 0 if it precedes all tokens with bases,
-    else that of the last base that any token covers. Mirrored spans have mirrored coordinates.
+    A token without bases (span -1, -1) has the coordinate of base 0 if it precedes all tokens with
+    bases, else that of the last base that any token covers. Mirrored spans have mirrored
+    coordinates.
 
     Args:
         spans_BT2: one row of spans for all rows, or one per row.
-        anchors: 'ends': the mean of a token's first and last base (overlapping k-mers); 'middle': the
-            mean of its one or two middle bases (adjacent tokens of any length).
+        anchors: 'ends': the mean of a token's first and last base (overlapping k-mers); 'middle':
+            the mean of its one or two middle bases (adjacent tokens of any length).
     """
     start_BT, end_BT = spans_BT2[..., 0], spans_BT2[..., 1]
     has_BT = start_BT >= 0

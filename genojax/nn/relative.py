@@ -1,8 +1,8 @@
 """Attention with Enformer's relative positions, and the pre-norm block around it.
 
-The score of query i and key j is (scale q_i + u).k_j + (scale q_i + w).r(j - i), where r is a linear
-map of 192 fixed functions of the distance (`positions.enformer_basis`), and u and w are learned per
-head (Avsec et al. 2021, methods; Dai et al., arXiv 1901.02860).
+The score of query i and key j is (scale q_i + u).k_j + (scale q_i + w).r(j - i), where r is a
+linear map of 192 fixed functions of the distance (`positions.enformer_basis`), and u and w are
+learned per head (Avsec et al. 2021, methods; Dai et al., arXiv 1901.02860).
 
 The second term is an array with one score per pair and head: B * heads * L^2 * 4 bytes under any
 pattern, 75 MB for 8 heads and 1,536 bins, 2.1 GB for 8,192 bins. Sparse patterns save the products
@@ -151,7 +151,7 @@ class EnformerBlock(nn.Module):
 
 
 class ReluFeedForward(nn.Module):
-    """Two linear maps with dropout and a ReLU between them; the inner layer is `times` the width."""
+    """Two linear maps with dropout and a ReLU between them; the inner one is `times` the width."""
 
     times: int
     dtype: str = 'float32'

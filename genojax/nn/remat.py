@@ -1,7 +1,7 @@
 """Rematerialisation by named policies: which activations are stored for the backward pass.
 
-`module` is for layers under `nn.scan`. `call` is for blocks of different sizes, which no scan can run:
-without it XLA:CPU removes the recomputation and plans the same memory as with policy 'none'.
+`module` is for layers under `nn.scan`. `call` is for blocks of different sizes, which no scan can
+run: without it XLA:CPU removes the recomputation and plans the same memory as with policy 'none'.
 Measured by `experiments/benchmarks/remat.py` (12 layers x 512, 4,096 tokens, BigBird) and
 `experiments/benchmarks/enformer_remat.py`, as XLA's temporary memory with and without a policy.
 """
@@ -23,10 +23,11 @@ POLICIES = ('none', 'block', 'dots', 'offload')
 def policy(name: str) -> Callable | None:
     """The `jax.checkpoint` policy of a name.
 
-    'block': stores the input of the block only and recomputes the block. 'dots': stores the results of
-    products without batch axes (projections and feed-forward) and of convolutions, and recomputes
-    attention and elementwise operations. 'offload': stores those products, without the convolutions, in
-    host memory (accelerators only: XLA:CPU has one memory).
+    - 'block': stores the input of the block only and recomputes the block.
+    - 'dots': stores the results of products without batch axes (projections and feed-forward) and
+      of convolutions, and recomputes attention and elementwise operations.
+    - 'offload': stores those products, without the convolutions, in host memory (accelerators only:
+      XLA:CPU has one memory).
 
     Raises:
         ValueError: another name, or 'none'.
@@ -65,10 +66,10 @@ def module(
 def call(block: nn.Module, name: str, x: Array, **options: Any) -> Array:
     """`block(x, **options)`, rematerialised by the named policy; for blocks not under `nn.scan`.
 
-    Without a loop the compiler sees that the backward pass recomputes known values and stores the first
-    results instead: XLA:CPU drops JAX's barrier against that. So the inputs of the backward pass are
-    made to depend on the incoming gradient: zero times one of its elements is added, which a compiler
-    may not remove from floating-point code.
+    Without a loop the compiler sees that the backward pass recomputes known values and stores the
+    first results instead: XLA:CPU drops JAX's barrier against that. So the inputs of the backward
+    pass are made to depend on the incoming gradient: zero times one of its elements is added, which
+    a compiler may not remove from floating-point code.
     """
     if name == 'none' or block.is_initializing():
         return block(x, **options)
@@ -110,7 +111,8 @@ def _plus(leaf: Array, zero: Array) -> Array:
 
 
 def in_chunks(f: Callable, name: str, x_BLD: Array, chunks: int = 16, min_size: int = 512) -> Array:
-    """`f(x)` for an f that is local to parts of the sequence; under the policy 'block', chunk by chunk.
+    """`f(x)` for an f that is local to parts of the sequence; under the policy 'block', chunk by
+    chunk.
 
     No intermediate of f is stored, and the backward pass recomputes one chunk at a time, so that no
     intermediate has the full length. Chunks have one even length of `min_size` positions or more.

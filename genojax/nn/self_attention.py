@@ -50,12 +50,12 @@ class AttentionConfig:
 
     @property
     def published_full(self) -> int:
-        """Tokens up to which published BigBird code uses full attention: too few for its random blocks."""
+        """Tokens up to which published BigBird code uses full attention, without random blocks."""
         return (2 * self.random + 5) * self.block
 
     @property
     def padding_multiple(self) -> int:
-        """Tokens that rows are padded to a multiple of, where the pattern depends on a row's number of blocks; else 0."""
+        """Rows must be padded to a multiple of this; 0: any padding gives the same result."""
         return self.block if self.kind in ('bigbird', 'random') else 0
 
     @property
@@ -113,8 +113,8 @@ class SelfAttention(nn.Module):
 
     Attributes:
         dropout: share of attention weights dropped in training.
-        relative: relative positions: 'rotary' rotates queries and keys, 'alibi' lowers the scores of
-            distant tokens, None uses none (positions are then part of the embedding).
+        relative: relative positions: 'rotary' rotates queries and keys, 'alibi' lowers the scores
+            of distant tokens, None uses none (positions are then part of the embedding).
     """
 
     heads: int

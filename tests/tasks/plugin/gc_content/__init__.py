@@ -34,7 +34,7 @@ class GcHead(nn.Module):
 
     @nn.compact
     def __call__(self, features):
-        return blocks.Linear((1,), ('embed', 'classes'), name='linear')(features.pooled_BD)[:, 0]
+        return blocks.dense(1, ('embed', 'classes'), name='linear')(features.pooled_BD)[:, 0]
 
 
 class GcContent(base.Task):
