@@ -1,4 +1,4 @@
-"""Parts of a block by hand: feed-forward layers from their formulas, ALiBi as a bias written out."""
+"""Parts of a block by hand: linear maps, feed-forward layers, norms, ALiBi as a bias written out."""
 
 import math
 
@@ -6,7 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
+from flax.core import meta
 
+from genojax import sharding
 from genojax.attention import patterns
 from genojax.nn import blocks, positions, self_attention
 
@@ -57,6 +60,74 @@ def test_a_feed_forward_layer_is_its_formula(kind, activation, gated, down_bias)
     assert jax.tree.structure(params) == jax.tree.structure(
         shapes, is_leaf=lambda x: hasattr(x, 'names')
     )
+
+
+class _Kernel(nn.Module):
+    shape: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self):
+        return self.param('kernel', blocks.INIT, self.shape)
+
+
+def test_dense_is_an_affine_map_with_an_axis_per_head():
+    layer = blocks.dense((2, 3), ('embed', 'heads', 'head_width'), name='dense')
+    x = jnp.float32(numbers(1, 5, 6))
+    params = layer.init(jax.random.key(0), x)['params']
+    kernel, bias = params['kernel'], params['bias']
+    assert kernel.names == ('embed', 'heads', 'head_width') and bias.names == kernel.names[1:]
+    assert kernel.value.shape == (6, 2, 3) and kernel.value.dtype == jnp.float32
+    # flax draws a matrix and reshapes it, which gives the numbers of a kernel drawn in its own shape.
+    assert np.array_equal(
+        kernel.value, _Kernel((6, 2, 3)).init(jax.random.key(0))['params']['kernel']
+    )
+    bias = jnp.float32(numbers(2, 3))
+    found = layer.apply({'params': {'kernel': kernel, 'bias': bias}}, x)
+    expected = np.einsum('BLD,DHK->BLHK', x, kernel.value) + np.asarray(bias)
+    assert np.allclose(found, expected, atol=1e-6)
+    bare = blocks.dense(4, ('embed', None), use_bias=False, dtype='bfloat16')
+    params = bare.init(jax.random.key(0), x)
+    assert params['params'].keys() == {'kernel'}
+    assert bare.apply(params, x).dtype == jnp.bfloat16
+
+
+def test_dense_is_the_same_on_a_mesh():
+    layer = blocks.dense((8, 3), ('embed', 'heads', 'head_width'))
+    x = jnp.float32(numbers(8, 5, 16))
+    params = meta.unbox(jax.jit(layer.init)(jax.random.key(0), x))
+    one = jax.jit(layer.apply)(params, x)
+    mesh = sharding.make_mesh(sharding.MeshConfig(data=2, fsdp=2, tensor=2), jax.devices())
+    with jax.set_mesh(mesh):
+        boxed = jax.eval_shape(layer.init, jax.random.key(0), x)
+        shardings = sharding.variable_shardings(boxed, mesh)
+        params = jax.jit(lambda key, x: meta.unbox(layer.init(key, x)), out_shardings=shardings)(
+            jax.random.key(0), x
+        )
+        split = jax.jit(layer.apply)(params, x)
+    kernel = params['params']['kernel']
+    assert kernel.sharding.spec == jax.P('fsdp', 'tensor', None)
+    assert kernel.addressable_shards[0].data.shape == (8, 4, 3)
+    assert np.allclose(split, one, atol=1e-6)
+
+
+def test_an_id_outside_a_table_is_not_a_number():
+    table = blocks.embed(5, 3, ('vocab', 'embed'), 'words')
+    params = table.init(jax.random.key(0), jnp.zeros((1, 1), jnp.int32))
+    assert params['params']['embedding'].names == ('vocab', 'embed')
+    found = np.asarray(table.apply(params, jnp.asarray([[0, 4, 5]])))
+    assert np.array_equal(found[0, :2], params['params']['embedding'].value[jnp.array([0, 4])])
+    assert np.isnan(found[0, 2]).all()
+
+
+def test_layer_norm_is_the_formula_and_within_a_bit_of_flax_s():
+    x, scale, bias = numbers(2, 7, 24) * 3 + 1, 1 + 0.3 * numbers(24), numbers(24)
+    params = {'params': {'scale': jnp.float32(scale), 'bias': jnp.float32(bias)}}
+    found = blocks.LayerNorm(1e-5).apply(params, jnp.float32(x))
+    centred = x - x.mean(-1, keepdims=True)
+    expected = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * scale + bias
+    assert np.allclose(found, expected, atol=2e-6)
+    theirs = nn.LayerNorm(1e-5, use_fast_variance=False).apply(params, jnp.float32(x))
+    assert np.allclose(found, theirs, rtol=2.0**-22, atol=2.0**-22)
 
 
 def test_alibi_is_a_bias_that_falls_with_the_distance_on_both_sides():
