@@ -4,33 +4,32 @@ Avsec et al. 2021 (Nature Methods 18:1196). Input 196,608 bp; 1,536 bins of 128 
 at each end; 5,313 human and 1,643 mouse tracks. 251,221,292 parameters with both heads, as
 published.
 
-Parameters by name. C is `width` (1,536), C/2 the stem's width, W0 ... W5 the tower's widths, H
-`heads`, K `key_width`, V = C / H, F `basis`. A tower block maps W(i-1) channels (C/2 for i = 0) to
+Parameters by name. D is `width` (1,536), D/2 the stem's width, W0 ... W5 the tower's widths, H
+`heads`, K `key_width`, V = D / H, F `basis`. A tower block maps W(i-1) channels (D/2 for i = 0) to
 W(i):
 
-    params/stem/conv/{kernel [15, 4, C/2], bias}
+    params/stem/conv/{kernel [15, 4, D/2], bias}
     params/stem/pointwise/norm/{scale, bias}           BatchNorm, then GELU, then the convolution
-    params/stem/pointwise/conv/{kernel [1, C/2, C/2], bias}
-    params/stem/pool/kernel [C/2, C/2]                 in x out, of the pooling's logits; no bias
+    params/stem/pointwise/conv/{kernel [1, D/2, D/2], bias}
+    params/stem/pool/kernel [D/2, D/2]                 in x out, of the pooling's logits; no bias
     params/tower_<i>/wide/norm/{scale, bias}
     params/tower_<i>/wide/conv/{kernel [5, W(i-1), W(i)], bias}
     params/tower_<i>/pointwise/norm/{scale, bias}
     params/tower_<i>/pointwise/conv/{kernel [1, W(i), W(i)], bias}
     params/tower_<i>/pool/kernel [W(i), W(i)]
     params/layers/block/attention_norm/{scale, bias}   layers/: stacked over depth on axis 0
-    params/layers/block/attention/{query,key}/kernel [depth, C, H, K]          no biases
-    params/layers/block/attention/value/kernel [depth, C, H, V]
+    params/layers/block/attention/{query,key}/kernel [depth, D, H, K]          no biases
+    params/layers/block/attention/value/kernel [depth, D, H, V]
     params/layers/block/attention/relative_key/kernel [depth, F, H, K]
     params/layers/block/attention/{content_bias, position_bias} [depth, H, K]  r_w_bias, r_r_bias
-    params/layers/block/attention/kernel [depth, H, V, C], bias [depth, C]     output projection
+    params/layers/block/attention/kernel [depth, H, V, D], bias [depth, D]     output projection
     params/layers/block/mlp_norm/{scale, bias}
-    params/layers/block/mlp/up/{kernel [depth, C, 2C], bias}
-    params/layers/block/mlp/down/{kernel [depth, 2C, C], bias}
+    params/layers/block/mlp/up/{kernel [depth, D, 2D], bias}
+    params/layers/block/mlp/down/{kernel [depth, 2D, D], bias}
     params/final/norm/{scale, bias}
-    params/final/conv/{kernel [1, C, 2C], bias}
-    params/head_<organism>/{kernel [2C, tracks], bias}
-    batch_stats/.../norm/{mean, variance} [channels], count []     beside each BatchNorm's scale and
-    bias
+    params/final/conv/{kernel [1, D, 2D], bias}
+    params/head_<organism>/{kernel [2D, tracks], bias}
+    batch_stats/.../norm/{mean, variance} [channels], count []   beside each BatchNorm's scale, bias
 
 `mean` and `variance` are the averages that evaluation uses (DeepMind's `average`, torch's
 `running_*`), `count` the number of their updates, int32 (DeepMind's `counter`, torch's

@@ -17,8 +17,8 @@ linear map takes tracks and share to the trunk's width.
 
 Parameters are named as Enformer's (`models.enformer`), with two more:
 
-    params/accessibility/kernel [A + 1, C], bias     A input tracks in the batch's order, the share
-    last params/pool_<i>/...                              as params/tower_<i>, from C to C channels
+    params/accessibility/kernel [A + 1, D], bias     A input tracks in the batch's order, the share
+    last params/pool_<i>/...                              as params/tower_<i>, from D to D channels
 
 Input tracks must come from samples that are not among the targets, or the targets of the same
 sample must be left out of loss and score. The dataset is responsible for that.
@@ -175,7 +175,7 @@ class EnformerAccessibility(nn.Module):
         return x_BLD
 
     def _accessibility(self, values_BNA, known_BN, rows: int, length: int):
-        """Accessibility at the trunk's positions, mapped to its width: [B, length, C]."""
+        """Accessibility at the trunk's positions, mapped to its width: [B, length, D]."""
         c = self.config
         if values_BNA is None:
             values_BNA, known_BN = jnp.zeros((rows, 1, c.inputs)), jnp.zeros((rows, 1))

@@ -183,25 +183,25 @@ class _Summary(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x_RKD: Float[Array, 'R K D'], real_RK: Float[Array, 'R K']
+        self, x_RPD: Float[Array, 'R P D'], is_real_RP: Float[Array, 'R P']
     ) -> Float[Array, 'R D']:
         c = self.config
         shape, axes = (c.heads, c.width // c.heads), ('embed', 'heads', 'head_width')
-        x_RKD = blocks.LayerNorm(c.epsilon, c.dtype, name='norm')(x_RKD)
-        key_RKHE, value_RKHE = (
-            blocks.dense(shape, axes, dtype=c.dtype, name=name)(x_RKD) for name in ('key', 'value')
+        x_RPD = blocks.LayerNorm(c.epsilon, c.dtype, name='norm')(x_RPD)
+        key_RPHK, value_RPHK = (
+            blocks.dense(shape, axes, dtype=c.dtype, name=name)(x_RPD) for name in ('key', 'value')
         )
         init = nn.initializers.normal(1.0)
-        query_HE = blocks.param(self, 'query', init, axes[1:], shape).astype(c.dtype)
-        score_RHK = jnp.einsum(
-            'RKHE,HE->RHK', key_RKHE, query_HE, preferred_element_type=jnp.float32
+        query_HK = blocks.param(self, 'query', init, axes[1:], shape).astype(c.dtype)
+        score_RHP = jnp.einsum(
+            'RPHK,HK->RHP', key_RPHK, query_HK, preferred_element_type=jnp.float32
         )
-        score_RHK = jnp.where(real_RK[:, None] > 0, score_RHK * shape[1] ** -0.5, -1e30)
-        weight_RHK = jax.nn.softmax(score_RHK) * real_RK[:, None]
-        mean_RHE = jnp.einsum('RHK,RKHE->RHE', weight_RHK.astype(c.dtype), value_RKHE)
+        score_RHP = jnp.where(is_real_RP[:, None] > 0, score_RHP * shape[1] ** -0.5, -1e30)
+        weight_RHP = jax.nn.softmax(score_RHP) * is_real_RP[:, None]
+        mean_RHK = jnp.einsum('RHP,RPHK->RHK', weight_RHP.astype(c.dtype), value_RPHK)
         axes = ('heads', 'head_width', 'embed')
-        kernel_HED = blocks.param(self, 'kernel', blocks.INIT, axes, (*shape, c.width))
-        return jnp.einsum('RHE,HED->RD', mean_RHE, kernel_HED.astype(c.dtype))
+        kernel_HKD = blocks.param(self, 'kernel', blocks.INIT, axes, (*shape, c.width))
+        return jnp.einsum('RHK,HKD->RD', mean_RHK, kernel_HKD.astype(c.dtype))
 
 
 class _Before(nn.Module):
@@ -212,13 +212,13 @@ class _Before(nn.Module):
     train: bool
 
     @nn.compact
-    def __call__(self, carry, x_BGKD, segments_BGK):
-        c, (B, G, K, D) = self.config, x_BGKD.shape
-        x_RKD, segments_RK = x_BGKD.reshape(B * G, K, D), segments_BGK.reshape(B * G, K)
+    def __call__(self, carry, x_BGPD, segments_BGP):
+        c, (B, G, P, D) = self.config, x_BGPD.shape
+        x_RPD, segments_RP = x_BGPD.reshape(B * G, P, D), segments_BGP.reshape(B * G, P)
         stack = _chunk_stack(self, c.before)
-        x_RKD, _ = stack(x_RKD, segments_RK, None)
-        summary_RD = _Summary(c, name='summary')(x_RKD, segments_RK.astype(jnp.float32))
-        return carry, (x_RKD.reshape(B, G, K, D), summary_RD.reshape(B, G, D))
+        x_RPD, _ = stack(x_RPD, segments_RP, None)
+        summary_RD = _Summary(c, name='summary')(x_RPD, segments_RP.astype(jnp.float32))
+        return carry, (x_RPD.reshape(B, G, P, D), summary_RD.reshape(B, G, D))
 
 
 class _After(nn.Module):
@@ -229,15 +229,15 @@ class _After(nn.Module):
     train: bool
 
     @nn.compact
-    def __call__(self, carry, x_BGKD, segments_BGK, summary_BGD):
-        c, (B, G, K, D) = self.config, x_BGKD.shape
+    def __call__(self, carry, x_BGPD, segments_BGP, summary_BGD):
+        c, (B, G, P, D) = self.config, x_BGPD.shape
         broadcast = blocks.dense(c.width, ('embed', None), dtype=c.dtype, name='broadcast')
-        x_BGKD += broadcast(summary_BGD)[:, :, None]
+        x_BGPD += broadcast(summary_BGD)[:, :, None]
         if c.after:
-            x_RKD, segments_RK = x_BGKD.reshape(B * G, K, D), segments_BGK.reshape(B * G, K)
+            x_RPD, segments_RP = x_BGPD.reshape(B * G, P, D), segments_BGP.reshape(B * G, P)
             stack = _chunk_stack(self, c.after)
-            x_BGKD = stack(x_RKD, segments_RK, None)[0].reshape(B, G, K, D)
-        return carry, x_BGKD
+            x_BGPD = stack(x_RPD, segments_RP, None)[0].reshape(B, G, P, D)
+        return carry, x_BGPD
 
 
 def _chunk_stack(part: _Before | _After, depth: int):
@@ -288,14 +288,14 @@ class Hierarchical(nn.Module):
         )
         more = layout.padded * layout.size - body_BL.shape[1]
         ids_BL = jnp.pad(body_BL, ((0, 0), (0, more)), constant_values=c.pad_id)
-        ids_SBGK = layout.to_steps(ids_BL.reshape(len(ids_BL), layout.padded, layout.size))
-        segments_SBGK = (ids_SBGK != c.pad_id).astype(jnp.int32)
-        x_SBGKD = words_VD[ids_SBGK].astype(c.dtype)
+        ids_SBGP = layout.to_steps(ids_BL.reshape(len(ids_BL), layout.padded, layout.size))
+        segments_SBGP = (ids_SBGP != c.pad_id).astype(jnp.int32)
+        x_SBGPD = words_VD[ids_SBGP].astype(c.dtype)
         pattern = c.attention.pattern(layout.size)
         with attention.whole_rows():
             step = self._scan(_Before, 2)(c, pattern, train, name='before')
-            _, (x_SBGKD, summary_SBGD) = step((), x_SBGKD, segments_SBGK)
-            is_real_BC = layout.from_steps(segments_SBGK.max(-1))
+            _, (x_SBGPD, summary_SBGD) = step((), x_SBGPD, segments_SBGP)
+            is_real_BC = layout.from_steps(segments_SBGP.max(-1))
             chunks_BCD, ends_BED = self._cross(
                 layout,
                 layout.from_steps(summary_SBGD),
@@ -305,8 +305,8 @@ class Hierarchical(nn.Module):
                 train,
             )
             step = self._scan(_After, 3)(c, pattern, train, name='after')
-            _, x_SBGKD = step((), x_SBGKD, segments_SBGK, layout.to_steps(chunks_BCD))
-        x_BLD = layout.from_steps(x_SBGKD).reshape(*ids_BL.shape, c.width)[:, : body_BL.shape[1]]
+            _, x_SBGPD = step((), x_SBGPD, segments_SBGP, layout.to_steps(chunks_BCD))
+        x_BLD = layout.from_steps(x_SBGPD).reshape(*ids_BL.shape, c.width)[:, : body_BL.shape[1]]
         x_BTD = _among(c.front, ends_BED, x_BLD)
         x_BTD = blocks.LayerNorm(c.epsilon, c.dtype, name='final_norm')(x_BTD)
         real_BT1 = (tokens_BT != c.pad_id)[..., None].astype(x_BTD.dtype)

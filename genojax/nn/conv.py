@@ -254,8 +254,8 @@ def halve(
     block = ConvBlock(width, 1, dtype, name='pointwise').map(x_BLD, train)
     kernel_DD = SoftmaxPool(name='pool').weights(width)
 
-    def local(x_BND):
-        return pool(x_BND + block(x_BND), kernel_DD)
+    def local(x_BLD):
+        return pool(x_BLD + block(x_BLD), kernel_DD)
 
     return remat.in_chunks(local, policy, x_BLD)
 
