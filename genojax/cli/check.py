@@ -1,4 +1,4 @@
-"""Say what a folder of genomes, or a single file, holds, and what is wrong with it."""
+"""Check a directory of genomes, or single files, and print what they hold."""
 
 import argparse
 import json
@@ -15,48 +15,48 @@ def run(argv: list[str]) -> None:
     """Print the summary; raise the first error after the others have been printed."""
     parser = flags.Parser('check', __doc__)
     parser.add_argument(
-        'paths', nargs='+', help='folders with a genomes.tsv, or FASTA, GFF3, GTF, BED files'
+        'paths', nargs='+', help='directories with a genomes.tsv, or FASTA, GFF3, GTF, BED files'
     )
     parser.add_argument(
-        '--json', metavar='FILE', help='also write the figures of one folder as JSON'
+        '--json', metavar='FILE', help='also write the figures of one directory as JSON'
     )
     parser.add_argument('--all', action='store_true', help='print every contig and every note')
     parser.add_argument(
         '--draft-table',
         action='store_true',
-        help='print a drafted genomes.tsv for a folder, and nothing else',
+        help='print a draft of genomes.tsv for a directory, and nothing else',
     )
     arguments = parser.parse_args(argv)
     if arguments.json and len(arguments.paths) > 1:
-        raise errors.UsageError('--json takes one folder')
+        raise errors.UsageError('--json takes one directory')
     if arguments.json and not pathlib.Path(arguments.paths[0]).is_dir():
-        raise errors.UsageError(f'--json takes a folder, and {arguments.paths[0]} is none')
-    found = []
+        raise errors.UsageError(f'--json takes a directory, which {arguments.paths[0]} is not')
+    mistakes = []
     for path in arguments.paths:
         try:
             _check(pathlib.Path(path), arguments)
         except errors.InputError as error:
-            found.append(error)
-    for error in found[1:]:
+            mistakes.append(error)
+    for error in mistakes[1:]:
         print(f'genojax: error {error}', file=sys.stderr)
-    if found:
-        raise found[0]
+    if mistakes:
+        raise mistakes[0]
 
 
 def _check(path: pathlib.Path, arguments: argparse.Namespace) -> None:
     if arguments.draft_table:
         if not path.is_dir():
-            raise errors.UsageError(f'--draft-table takes a folder, and {path} is none')
-        drafted = table_draft.draft(path, genome_table.COLUMNS)
-        if not drafted:
+            raise errors.UsageError(f'--draft-table takes a directory, which {path} is not')
+        draft = table_draft.draft(path, genome_table.COLUMNS)
+        if not draft:
             raise errors.InputError('GT01', 'no FASTA file to draft a table from', path=path)
-        print(drafted, end='')
+        print(draft, end='')
         return
     if path.is_dir() or path.name == genome_table.NAME:
-        found = summary.summarize(path)
-        print(found.text(arguments.all), end='')
+        figures = summary.summarize(path)
+        print(figures.text(arguments.all), end='')
         if arguments.json:
-            text = json.dumps(found.to_json(), indent=1, allow_nan=False) + '\n'
+            text = json.dumps(figures.to_json(), indent=1, allow_nan=False) + '\n'
             pathlib.Path(arguments.json).write_text(text)
     else:
         print(f'{path}:\n{summary.summarize_file(path)}', end='')

@@ -8,28 +8,28 @@ from genojax.data.store import regions
 def run(argv: list[str]) -> None:
     """Write shards, or say that they are up to date."""
     parser = flags.Parser('ingest', __doc__)
-    parser.add_argument('genomes', help='folder with a genomes.tsv')
-    parser.add_argument('--out', required=True, metavar='DIR', help='folder for the shards')
+    parser.add_argument('genomes', help='directory with a genomes.tsv')
+    parser.add_argument('--out', required=True, metavar='DIR', help='directory of the shards')
     parser.add_argument(
         '--workers',
         type=int,
         default=1,
         help='processes; the shards do not depend on it (%(default)s)',
     )
-    parser.add_argument('--replace', action='store_true', help='write over shards of other genomes')
+    parser.add_argument('--replace', action='store_true', help='overwrite shards of other genomes')
     parser.add_argument(
         '--promoter-span',
         default=','.join(map(str, regions.PROMOTER_SPAN)),
         metavar='UP,DOWN',
-        help='bases around a transcript start that count as promoter where none is annotated (%(default)s)',
+        help='bases around a transcript start that count as promoter if none is annotated '
+        '(%(default)s)',
     )
     arguments = parser.parse_args(argv)
     span = arguments.promoter_span.split(',')
     if len(span) != 2 or not all(part.isdigit() for part in span):
         raise errors.UsageError(f'--promoter-span {arguments.promoter_span!r} is not like 200,0')
-    from genojax.data.store import (
-        ingest,  # TFDS takes most of a second to import, which --help should not pay
-    )
+    # TFDS takes most of a second to import, which --help must not take.
+    from genojax.data.store import ingest
 
     done = ingest.ingest(
         arguments.genomes,
@@ -41,5 +41,6 @@ def run(argv: list[str]) -> None:
     species = done.manifest['species']
     bases = sum(contig['length'] for one in species for contig in one['contigs'])
     print(
-        f'{arguments.out}: {done.status}; {len(species)} species, {bases:,} bases, {done.fingerprint[:12]}'
+        f'{arguments.out}: {done.status}; {len(species)} species, {bases:,} bases, '
+        f'{done.fingerprint[:12]}'
     )

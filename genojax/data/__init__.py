@@ -1,1 +1,1 @@
-"""Genomes on their way in: files, checks, shards, windows, mixtures. No jax here: data workers import it."""
+"""Genomes from files to batches. No jax here, because data workers import these modules."""

@@ -1,4 +1,6 @@
-"""Random numbers as a function of a seed and counters, without state: the i-th draw can be computed directly.
+"""Random numbers as a function of a seed and counters, without state.
+
+The i-th draw can be computed directly, so resuming only counts.
 
 The bits are those of a 64-bit mixer (SplitMix64; Steele, Lea & Flood 2014).
 """
@@ -11,7 +13,11 @@ SECOND = np.uint64(0x94D049BB133111EB)
 
 
 def random_bits(*parts: int | np.integer | np.ndarray) -> np.ndarray:
-    """64 random bits for every combination of `parts` (a seed, a purpose, counters), uint64; shapes broadcast."""
+    """64 random bits for every combination of `parts`, uint64.
+
+    Args:
+        parts: a seed, a purpose, counters; their shapes broadcast.
+    """
     state = np.uint64(0)
     with np.errstate(over='ignore'):
         for part in parts:

@@ -1,7 +1,7 @@
 """Annotation files (GFF3, GTF, BED) as features with 0-based, half-open intervals.
 
-The format is recognised by content, not by name. Coordinates are shifted here and nowhere else. What
-features mean for each base is in `data.store.regions`.
+The format is recognised by content, not by name. Coordinates are shifted here and nowhere else.
+What features mean for each base is in `data.store.regions`.
 """
 
 import dataclasses
@@ -76,7 +76,8 @@ def read(path: str | os.PathLike) -> Annotation:
     """Read a whole annotation file, plain, gzip or bgzip.
 
     Raises:
-        errors.InputError: GF.. for GFF3 and GTF rows, BD.. for BED rows, FA.. for the file as a file.
+        errors.InputError: GF.. for GFF3 and GTF rows, BD.. for BED rows, FA.. for the file as a
+            file.
     """
     return _AnnotationReader(path).read()
 
@@ -193,7 +194,7 @@ class _AnnotationReader:
         # A comma separates parents; one inside an id is written %2C, so the split comes first.
         parents = tuple(_unquote(part) for part in attributes.get('Parent', '').split(',') if part)
         own = _unquote(attributes.get('ID', ''))
-        return Feature(kind, interval, own, parents, _unquote(gene), number)
+        return Feature(kind, interval, own, parents, gene=_unquote(gene), line=number)
 
     def _gtf_feature(self, number: int, kind: str, interval: genome.Interval, text: str) -> Feature:
         attributes = {
@@ -208,7 +209,7 @@ class _AnnotationReader:
             own, parents = transcript, (gene_id,) if gene_id else ()
         else:
             own, parents = '', (transcript,) if transcript else ()
-        return Feature(kind, interval, own, parents, gene, number)
+        return Feature(kind, interval, own, parents, gene=gene, line=number)
 
     def _bed(self, number: int, columns: list[str]) -> Iterator[Feature]:
         if len(columns) < 3:
@@ -229,12 +230,12 @@ class _AnnotationReader:
         if len(columns) >= 12:
             yield from self._bed12(number, columns, interval, name)
         else:
-            yield Feature(sys.intern(name), interval, '', (), '', number)
+            yield Feature(sys.intern(name), interval, '', (), gene='', line=number)
 
     def _bed12(
         self, number: int, columns: list[str], interval: genome.Interval, name: str
     ) -> Iterator[Feature]:
-        """A transcript and its blocks: exons, and what of each is between thickStart and thickEnd as CDS."""
+        """A transcript and its blocks as exons; what is between thickStart and thickEnd also as CDS."""
         sizes, starts = (
             [self._integer(number, text, 'BD05') for text in column.rstrip(',').split(',')]
             for column in columns[10:12]
@@ -251,14 +252,14 @@ class _AnnotationReader:
             problem = 'blockCount, blockSizes and blockStarts do not fit the row'
             raise self._error('BD01', number, problem, 'restore the row')
         own = f'{name}@{number}'  # names repeat in UCSC tables
-        yield Feature('transcript', interval, own, (), name, number)
+        yield Feature('transcript', interval, own, (), gene=name, line=number)
         for start, end in blocks:
             part = dataclasses.replace(interval, start=start, end=end)
-            yield Feature('exon', part, '', (own,), name, number)
+            yield Feature('exon', part, '', (own,), gene=name, line=number)
             start, end = max(start, thick[0]), min(end, thick[1])
             if start < end:
                 part = dataclasses.replace(interval, start=start, end=end)
-                yield Feature('CDS', part, '', (own,), name, number)
+                yield Feature('CDS', part, '', (own,), gene=name, line=number)
 
     def _check_family(self) -> None:
         """Check that an ID is on one contig, and count parents that are not in the file."""

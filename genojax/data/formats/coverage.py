@@ -12,10 +12,10 @@ dataset.untransform_preds. With x the coverage of a base:
               above clip_soft: v = clip_soft + sqrt(v - clip_soft);  above clip: v = clip
               v = scale * v
 
-The statistic 'sum_sqrt' has the same name in both, so the transform must be configured. A bin with one
-read of a CAGE track (scale 1) holds sqrt(2) - 1 = 0.41 under the first and 1 under the second. Values
-are stored with two decimals in float16, so a sum s is recovered within about 0.01 sqrt(1 + s) + 0.001 s.
-What `clip` removed is lost.
+The statistic 'sum_sqrt' has the same name in both, so the transform must be configured. A bin with
+one read of a CAGE track (scale 1) holds sqrt(2) - 1 = 0.41 under the first and 1 under the second.
+Values are stored with two decimals in float16, so a sum s is recovered within about
+0.01 sqrt(1 + s) + 0.001 s. What `clip` removed is lost.
 
 Transformed values must not be added: the root of a sum is not the sum of roots. So
 `inverse_transform` comes before `pool`.
@@ -87,7 +87,7 @@ def transform(summed: np.ndarray, tracks: Sequence[Track], kind: Transform = 'ro
 def inverse_transform(
     stored: np.ndarray, tracks: Sequence[Track], kind: Transform = 'root'
 ) -> np.ndarray:
-    """The scaled sums or means of stored values [..., C], float64: inverts `transform` below `clip`."""
+    """Scaled sums or means of stored values [..., C], float64: inverts `transform` up to `clip`."""
     exponent_C, scale_C, _, soft_C = _columns(tracks, kind)
     v = np.asarray(stored, np.float64)
     if kind == 'root':
@@ -101,7 +101,7 @@ def inverse_transform(
 
 
 def pool(summed_BPC: np.ndarray, tracks: Sequence[Track], factor: int) -> np.ndarray:
-    """Bins of `factor` bins each, [B, P / factor, C]: sums of sums, means of means, maxima of maxima."""
+    """Bins of `factor` bins each, [B, P / factor, C]: their sum, mean or maximum by statistic."""
     batch, bins, count = summed_BPC.shape
     parts = summed_BPC.reshape(batch, bins // factor, factor, count)
     statistic = [track.sum_stat.partition('_')[0] for track in tracks]

@@ -1,10 +1,10 @@
 """FASTA files, read and written one record at a time, with every byte checked and nothing dropped.
 
 genojax has its own reader because common ones return wrong bases without a message in ordinary
-accidents (a space inside a line, a stale index, an empty record). It needs no index and no lines of even
-length, keeps lower case as a soft mask, and turns ambiguous IUPAC codes into N and counts them. Unusual
-content that is accepted is listed in `notes`; a mistake is one `errors.InputError` with file, line,
-record, position, byte and fix.
+accidents (a space inside a line, a stale index, an empty record). It needs no index and no lines of
+even length, keeps lower case as a soft mask, and turns ambiguous IUPAC codes into N and counts
+them. Unusual content that is accepted is listed in `notes`; a mistake is one `errors.InputError`
+with file, line, record, position, byte and fix.
 """
 
 import gzip
@@ -171,14 +171,14 @@ class FastaReader:
 
 
 def read(path: str | os.PathLike, **options) -> Iterator[sequence_record.Record]:
-    """The records of a FASTA file, one at a time; `FastaReader` describes the options and the notes."""
+    """The records of a FASTA file, one at a time; `FastaReader` describes the options."""
     return iter(FastaReader(path, **options))
 
 
 def write(
     path: str | os.PathLike, records: Iterable[sequence_record.Record], line_width: int = 80
 ) -> None:
-    """Write records, soft-masked bases in lower case; as gzip without a time stamp if PATH ends in .gz."""
+    """Write records, soft-masked bases in lower case; gzip without a time stamp for names in .gz."""
     with open(path, 'wb') as plain:
         compressed = str(path).endswith('.gz')
         file = gzip.GzipFile('', 'wb', 6, plain, mtime=0) if compressed else plain

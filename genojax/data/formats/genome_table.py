@@ -1,7 +1,7 @@
 """The genome table, genomes.tsv: which contigs of which file belong to which species.
 
-One row is some contigs of one FASTA for one species; a species may have several rows. A directory without
-a table is an error, whose message holds a draft of the table to check and save.
+One row is some contigs of one FASTA for one species; a species may have several rows. A directory
+without a table is an error, whose message holds a draft of the table to check and save.
 """
 
 import dataclasses
@@ -48,7 +48,7 @@ class GenomeRow:
 
 @dataclasses.dataclass(frozen=True)
 class GenomeTable:
-    """The rows of a genomes.tsv; paths are joined to the directory it lies in."""
+    """The rows of a genomes.tsv; paths are joined to its directory."""
 
     path: pathlib.Path
     rows: tuple[GenomeRow, ...]
@@ -88,7 +88,8 @@ class GenomeTable:
         if missing:
             raise errors.InputError(
                 'GT06',
-                f'contig {missing[0]!r} is not in {self.shown(row.fasta)}, which has {_listed(names)}',
+                f'contig {missing[0]!r} is not in {self.shown(row.fasta)}, '
+                f'which has {_listed(names)}',
                 path=self.path,
                 line=row.line,
                 fix=_similar_contig(missing[0], names),
@@ -99,8 +100,8 @@ class GenomeTable:
         """Check every row against the names of the records of each FASTA.
 
         Raises:
-            errors.InputError: GT06 a contig that its file does not have, GT07 one that a species has
-                twice, FA22 one that two species have.
+            errors.InputError: GT06 a contig that its file does not have, GT07 one that a species
+                has twice, FA22 one that two species have.
         """
         in_species: dict[tuple[str, str], int] = {}
         owner: dict[tuple[pathlib.Path, str], GenomeRow] = {}
@@ -121,7 +122,7 @@ class GenomeTable:
                     raise self._contig_twice(row, contig, line)
 
     def check_digests(self, entries: Iterable[tuple[str, str, str]]) -> None:
-        """Check (species, contig, refget digest): one sequence in two species would leak between them.
+        """Check (species, contig, refget digest): no sequence may be in two species.
 
         Raises:
             errors.InputError: FA22.
@@ -132,7 +133,8 @@ class GenomeTable:
             if first != species:
                 raise errors.InputError(
                     'FA22',
-                    f'contig {contig!r} of {species!r} has the same sequence as {name!r} of {first!r}',
+                    f'contig {contig!r} of {species!r} has the same sequence as {name!r} of '
+                    f'{first!r}',
                     path=self.path,
                     fix='leave it in one species',
                 )
@@ -151,7 +153,7 @@ def read(directory: str | os.PathLike) -> GenomeTable:
     """The table DIR/genomes.tsv, or the table itself if the path is a file.
 
     Raises:
-        errors.InputError: GT01, no table, with a draft in the message; GT02 to GT10, mistakes in it.
+        errors.InputError: GT01, no table, with a draft in the message; GT02 to GT10, mistakes.
     """
     path = pathlib.Path(directory)
     if path.is_dir():
@@ -270,7 +272,7 @@ def _file(path: pathlib.Path, number: int, cell: str, column: str) -> pathlib.Pa
 
 
 def _similar_contig(contig: str, names: tuple[str, ...]) -> str:
-    """A fix for a contig that a file does not have: the name with or without 'chr', or a similar one."""
+    """Advice on a contig that a file does not have: with or without 'chr', or a similar name."""
     other = contig.removeprefix('chr') if contig.startswith('chr') else f'chr{contig}'
     similar = [other] if other in names else difflib.get_close_matches(contig, names, 1, 0.6)
     return f'did you mean {similar[0]!r}?' if similar else 'use names of the file'

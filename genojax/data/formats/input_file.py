@@ -1,8 +1,8 @@
 """The bytes of an input file, read once, a block at a time, and hashed on the way.
 
-Plain text, gzip and bgzip are recognised by their first bytes. zlib is called directly: the gzip module
-hides where a truncated file ends, and checks neither the end-of-file block of bgzip nor how much a small
-file expands.
+Plain text, gzip and bgzip are recognised by their first bytes. zlib is called directly: the gzip
+module hides where a truncated file ends, and checks neither the end-of-file block of bgzip nor how
+much a small file expands.
 """
 
 import hashlib
@@ -42,8 +42,8 @@ class InputFile:
     Attributes:
         compression: 'plain', 'gzip' or 'bgzip', known after the first block.
         sha256: of the file on disk, known after the last block.
-        crlf, bare_cr: line ends that `text` replaced by newlines; bom: whether it removed a byte-order
-            mark.
+        crlf, bare_cr: line ends that `text` replaced by newlines; bom: whether it removed a
+            byte-order mark.
         progress: text on how much has been read, for the error about a truncated file.
     """
 
@@ -59,8 +59,8 @@ class InputFile:
         """The decompressed bytes.
 
         Raises:
-            errors.InputError: FA15 truncated, FA16 damaged, FA18 expands too much, FA19 changed while
-                read, FA20 unreadable.
+            errors.InputError: FA15 truncated, FA16 damaged, FA18 expands too much, FA19 changed
+                while read, FA20 unreadable.
         """
         before = self._stat()
         try:
@@ -78,7 +78,8 @@ class InputFile:
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise errors.InputError(
                 'FA19',
-                f'the file changed while it was read ({before.st_size:,} bytes, then {after.st_size:,})',
+                f'the file changed while it was read ({before.st_size:,} bytes, then '
+                f'{after.st_size:,})',
                 path=self.path,
                 fix='start again when the program that writes it has finished',
             )
@@ -110,7 +111,7 @@ class InputFile:
             yield b'\n'
 
     def lines(self) -> Iterator[tuple[int, str]]:
-        """Line numbers from 1 and lines without their ends; what is not UTF-8 is read as Latin-1."""
+        """Line numbers from 1 and lines without their ends; other than UTF-8 is read as Latin-1."""
         number, rest = 0, b''
         for block in self.text():
             *whole, rest = (rest + block).split(b'\n')
@@ -205,14 +206,14 @@ class InputFile:
     def _bomb(self, written: int, used: int) -> errors.InputError:
         return errors.InputError(
             'FA18',
-            f'{used:,} compressed bytes expand to {written:,}, more than {MAX_RATIO} to 1: no genome '
-            'compresses like this',
+            f'{used:,} compressed bytes expand to {written:,}, more than {MAX_RATIO} to 1: no '
+            'genome compresses like this',
             path=self.path,
             fix='if the file is intended, decompress it yourself and use the plain file',
         )
 
     def _first_of_text(self, block: bytes) -> bytes:
-        """Refuse known formats that are not text by their first bytes; drop a UTF-8 byte-order mark."""
+        """Refuse known formats other than text; drop a UTF-8 byte-order mark."""
         if block.startswith((b'\xff\xfe', b'\xfe\xff')):
             raise errors.InputError(
                 'FA11',

@@ -97,8 +97,8 @@ class LabelledTable:
 def read(path: str | os.PathLike) -> LabelledTable:
     """The rows of a table, or of the only table of labelled DNA in a directory.
 
-    In a directory, a table without the two columns, or whose first sequence is not plain DNA (k-mers
-    with spaces, for example), is not a table of labelled DNA.
+    In a directory, a table without the two columns, or whose first sequence is not plain DNA
+    (k-mers with spaces, for example), is not a table of labelled DNA.
 
     Raises:
         InputError: LB01 to LB08, each naming file and line.

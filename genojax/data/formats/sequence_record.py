@@ -37,8 +37,8 @@ class RecordStats:
         iupac: number of each ambiguous letter but N (upper case), now unknown bases.
         soft_masked: bases in lower case.
         digest: GA4GH refget digest of the letters of the file, in upper case.
-        uneven_lines: a line other than the last has another length than the first, which samtools faidx
-            refuses.
+        uneven_lines: a line other than the last has another length than the first, which samtools
+            faidx refuses.
     """
 
     line: int

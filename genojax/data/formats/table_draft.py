@@ -1,4 +1,4 @@
-"""A draft of the genome table for a directory without one, from the names and first bases of its files."""
+"""A draft of the genome table of a directory, from the names and first bases of its files."""
 
 import os
 import pathlib
@@ -58,7 +58,8 @@ def _draft_row(folder: pathlib.Path, name: str, files: list[str]) -> str:
                 break
     except errors.InputError as error:
         return f'# {name}: {error}'
-    # A few lower-case letters are an editor's accident; repeats are at least some percent of a masked genome.
+    # A few lower-case letters are an editor's accident; repeats are at least some percent of a
+    # masked genome.
     softmasked = 'yes' if lower > 0.01 * bases else 'no'
     annotation = min(partners)[2] if partners else ''
     return '\t'.join([species, name, '*', annotation, circular, softmasked])

@@ -27,8 +27,8 @@ def read(path: pathlib.Path, transform: coverage.Transform = 'root') -> tuple[co
     """The tracks of a targets table, in its order.
 
     Raises:
-        InputError: TK01; TK06 for a missing column, text that is not a number, an unknown statistic,
-            or strands that are not paired with each other.
+        InputError: TK01; TK06 for a missing column, text that is not a number, an unknown
+            statistic, or strands that are not paired with each other.
     """
     rows = list(csv.DictReader(read_text(path).splitlines(), delimiter='\t'))
     missing = [name for name in _COLUMNS if not rows or name not in rows[0]]

@@ -8,15 +8,15 @@ For every organism NAME the directory holds
     NAME_targets.tsv                 one row per track: index (without a name), identifier, clip,
                                      clip_soft, scale, sum_stat, strand_pair (index of the other
                                      strand's track; its own if there is none), description
-    NAME_sequences.bed               contig, start, end of each window's centre, and its part, in the
-                                     order of the npz
+    NAME_sequences.bed               contig, start, end of each window's centre, and its part, in
+                                     the order of the npz
     NAME_statistics.json             seq_length, pool_width, crop_bp, target_length, num_targets,
                                      train_seqs, valid_seqs
 
 This is baskerville's format with arrays in place of its TFRecords. The windows that the files call
 'valid' are the test part here: training and the choice of checkpoints do not use them. Coverage
-outside the centre is unknown. Everything is read into memory. Every mistake is an InputError TK01 to
-TK08.
+outside the centre is unknown. Everything is read into memory. Every mistake is an InputError TK01
+to TK08.
 """
 
 import dataclasses
@@ -111,8 +111,8 @@ def read(
         target_NPC = coverage.pool(summed_NPC, tracks, factor)
         if soft_clip:
             target_NPC = coverage.soft_clip(target_NPC, tracks)
-        places = tuple(centres[_FILE_WORD[part]])
-        parts[part] = TrackWindows(codes_NL, target_NPC.astype(np.float32), places)
+        intervals = tuple(centres[_FILE_WORD[part]])
+        parts[part] = TrackWindows(codes_NL, target_NPC.astype(np.float32), intervals)
     _refuse_overlap(parts, bed)
     digest.update(repr((tracks, centres, sizes)).encode())
     return Organism(name, tracks, parts, bin, sizes['crop_bp'], digest.hexdigest())
@@ -121,8 +121,8 @@ def read(
 def choose_inputs(organism: Organism, rule: str) -> tuple[np.ndarray, np.ndarray]:
     """Tracks that a model reads as accessibility, and those that it may be scored on.
 
-    An input is never a target, nor is any other accessibility track (DNase, ATAC, FAIRE) of the same
-    sample.
+    An input is never a target, nor is any other accessibility track (DNase, ATAC, FAIRE) of the
+    same sample.
 
     Args:
         rule: a regular expression, searched for in a track's description and identifier.
@@ -131,8 +131,8 @@ def choose_inputs(organism: Organism, rule: str) -> tuple[np.ndarray, np.ndarray
         Numbers of the input tracks, int64 [A]; which tracks are still targets, bool [C].
 
     Raises:
-        InputError: TK07, the rule is not a regular expression, matches no track, leaves no target, or
-            takes one strand of two.
+        InputError: TK07, the rule is not a regular expression, matches no track, leaves no target,
+            or takes one strand of two.
     """
     try:
         pattern = re.compile(rule)
@@ -214,8 +214,8 @@ def _pool_factor(sizes: dict[str, int], bin: int, path: pathlib.Path) -> int:
     if rest or factor < 1 or centre % bin or sizes['crop_bp'] % bin:
         raise errors.InputError(
             'TK05',
-            f'bins of {bin} bp do not consist of whole bins of {sizes["pool_width"]} bp, or do not tile '
-            f'the centre of {centre} bp and the flanks of {sizes["crop_bp"]} bp',
+            f'bins of {bin} bp do not consist of whole bins of {sizes["pool_width"]} bp, or do not '
+            f'tile the centre of {centre} bp and the flanks of {sizes["crop_bp"]} bp',
             path=path,
         )
     return factor

@@ -1,7 +1,8 @@
 """Genomes in memory: contigs, bases, region labels and genes, read as windows.
 
-Every later step (splits, mixture, evaluation) reads genomes only through `Corpus`, whether its arrays
-are files mapped into memory (`loading.open_shards`) or were built in a test (`Genome.from_arrays`).
+Every later step (splits, mixture, evaluation) reads genomes only through `Corpus`, whether its
+arrays are files mapped into memory (`loading.open_shards`) or were built in a test
+(`Genome.from_arrays`).
 There are two bytes per base: the base code with the soft-mask bit, and the region bits.
 """
 
@@ -109,11 +110,11 @@ class Genome:
     def read(
         self, contig: np.ndarray | Sequence[int], start: np.ndarray | Sequence[int], length: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Windows of `length` bases: codes uint8 [B, L], regions uint8 [B, L], soft mask bool [B, L].
+        """Windows of `length` bases: codes uint8, region bits uint8 and soft mask bool, [B, L] each.
 
-        A window on a circular contig wraps; on a linear contig it must end at the contig's end at the
-        latest. A contig shorter than the window yields each of its bases once and then code 4 with no
-        region; `valid` counts the real bases.
+        A window on a circular contig wraps; on a linear contig it must end at the contig's end at
+        the latest. A contig shorter than the window yields each of its bases once and then code 4
+        with no region; `valid` counts the real bases.
 
         Raises:
             IndexError: no such contig, a start outside it, or a window past a linear contig's end.

@@ -1,8 +1,8 @@
 """Sets of bases on the contigs of a corpus, as sorted intervals on one axis.
 
-All contigs lie one after another on the axis, with one position between neighbours that belongs to
-none. So a set is one int64 array [n, 2] of disjoint, sorted [start, end), and no interval crosses the
-end of a contig.
+All contigs are one after another on the axis, with one position between neighbours that belongs to
+none. So a set is one int64 array [n, 2] of disjoint, sorted [start, end), and no interval crosses
+the end of a contig.
 """
 
 import numpy as np
@@ -61,7 +61,7 @@ def _inside(spans: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 class Axis:
-    """The position of every contig of a corpus. Contigs are numbered over all species, in corpus order.
+    """The position of every contig of a corpus; they are numbered over all species, in its order.
 
     Attributes:
         names: the species [S].
@@ -107,7 +107,7 @@ class Axis:
         return merge(np.concatenate(parts))
 
     def widen(self, spans: np.ndarray, by: int) -> np.ndarray:
-        """A set with `by` more bases at either side of each interval, also across a circular origin."""
+        """A set with `by` more bases on either side of each interval, across origins too."""
         contig = self.contig_of(spans[:, 0])
         offset = self.starts[contig]
         return self.spans(contig, spans[:, 0] - offset - by, spans[:, 1] - offset + by)
@@ -142,7 +142,7 @@ class Axis:
         return rows[~drop]
 
     def describe(self, run: np.ndarray) -> dict[str, str | int]:
-        """One row of `runs` by names, 0-based and half-open; across an origin `end` passes the length."""
+        """One row of `runs` by name, half-open from 0; across an origin `end` passes the length."""
         contig, start, bases = (int(x) for x in run)
         return {
             'species': self.names[int(self.species[contig])],

@@ -23,7 +23,7 @@ def pack(codes: np.ndarray, k: int) -> np.ndarray:
     count = len(codes) - k + 1
     if count <= 0:
         return np.zeros(0, np.uint64)
-    # `piece` holds k-mers of a power of two (`width`), doubled until `packed` is made of them.
+    # `piece` holds k-mers of a power of two (`width`), doubled until they add up to k in `packed`.
     piece, width = (codes & 3).astype(np.uint64), 1
     packed, done = np.zeros(len(codes), np.uint64), 0
     while done < k:
@@ -42,7 +42,11 @@ def pack(codes: np.ndarray, k: int) -> np.ndarray:
 
 
 def canonical(codes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The smaller of each k-mer and its reverse complement, uint64 [L - k + 1], and which is the latter."""
+    """The smaller of each k-mer and its reverse complement.
+
+    Returns:
+        uint64 [L - k + 1]; where that is the reverse complement, bool [L - k + 1].
+    """
     forward = pack(codes, k)
     backward = pack(dna.reverse_complement(codes), k)[::-1]
     flipped = backward < forward
@@ -74,7 +78,7 @@ class KmerSet:
         return len(self.values)
 
     def find(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Positions in `values` of those in the set, and the number of each among the sorted members."""
+        """Positions in `values` of the members, and the number of each in the sorted set."""
         index = np.flatnonzero(self._maybe[self._slot(values)])
         number = np.searchsorted(self.values, values[index])
         number[number == len(self.values)] = 0

@@ -11,8 +11,8 @@ from genojax.data.store import manifest, shard_cache, shard_files
 def open_shards(directory: str | os.PathLike, verify: bool = True) -> assemblies.Corpus:
     """The genomes of a directory of shards, mapped into memory.
 
-    The shards are unpacked once into a cache beside them, two bytes per base. The cache belongs to one
-    manifest and is rebuilt for another.
+    The shards are unpacked once into a cache beside them, two bytes per base. The cache belongs to
+    one manifest and is rebuilt for another.
 
     Args:
         verify: compare every shard and the cache with their hashes, about one second for 1.5 GB;

@@ -89,7 +89,7 @@ def mostly_sequenced(member: assemblies.Genome, part: Windows, length: int) -> n
 
 
 def covered(axis: interval_sets.Axis, parts: dict[str, Windows]) -> np.ndarray:
-    """The bases that lie in any of these windows, as a set."""
+    """The bases in any of these windows, as a set."""
     spans = [interval_sets.EMPTY]
     for s, name in enumerate(axis.names):
         if name in parts:

@@ -20,8 +20,8 @@ def measure(
 ) -> dict:
     """How many k-mers of test windows occur in training windows, on either strand.
 
-    Random sequence shares no 24-mer with a genome of laptop size; what is counted are repeats, recent
-    copies and conserved sequence.
+    Random sequence shares no 24-mer with a genome of laptop size; what is counted are repeats,
+    recent copies and conserved sequence.
 
     Args:
         splits: (training, test) windows per species.

@@ -1,14 +1,14 @@
 """Choice of the bases of a corpus that are test sequence, in blocks.
 
-The genome table's `split` column decides where it says something. Elsewhere blocks of at least eight
-windows are chosen, with a gap of one window on either side. A block excludes from training everything
-homologous to it (`homology`): no base of a training window matches a test block, or lies in a gene
-whose same-named gene, in any species, overlaps one. Bases that are homologous to a test block and not
-in one themselves are used for nothing ('gap').
+The genome table's `split` column decides where it says something. Elsewhere blocks of at least
+eight windows are chosen, with a gap of one window on either side. A block excludes from training
+everything homologous to it (`homology`): no base of a training window matches a test block, or lies
+in a gene whose same-named gene, in any species, overlaps one. Bases that are homologous to a test
+block and not in one themselves are used for nothing ('gap').
 
 Blocks are drawn at random, the species with the least sequence first. A block within bases that
-training has already lost is taken before a new one is drawn: so homologous blocks become test blocks
-in every species.
+training has already lost is taken before a new one is drawn: so homologous blocks become test
+blocks in every species.
 """
 
 import itertools
@@ -28,9 +28,9 @@ _MAX_DRAWS = 24  # random positions tried for a block
 _MIN_TRAIN_SHARE = 0.5
 
 FIX = (
-    "use shorter windows, add sequence, or fill in the genome table's split column ('train': no block "
-    "is cut from the contig; 'test': all of it is test sequence). Where windows are so long that each "
-    'has a homologue, --config.data.homology=False'
+    "use shorter windows, add sequence, or fill in the genome table's split column ('train': no "
+    "block is cut from the contig; 'test': all of it is test sequence). Where windows are so long "
+    'that each has a homologue, --config.data.homology=False'
 )
 
 
@@ -126,9 +126,9 @@ class BlockPlan:
             if block is None:
                 raise errors.InputError(
                     'SP01',
-                    f'{self.axis.names[s]} is too small for a test block of {BLOCK_WINDOWS} windows of '
-                    f'{self.length} bases ({BLOCK_WINDOWS * self.length:,} bases) with its gaps and '
-                    'anything left for training',
+                    f'{self.axis.names[s]} is too small for a test block of {BLOCK_WINDOWS} windows '
+                    f'of {self.length} bases ({BLOCK_WINDOWS * self.length:,} bases) with its gaps '
+                    'and anything left for training',
                     fix=FIX,
                 )
             self.test = interval_sets.union(self.test, block)
@@ -236,7 +236,7 @@ class BlockPlan:
         return bool(((after < 1) & (before >= 1)).any())
 
     def _longest_run(self, excluded: np.ndarray) -> np.ndarray:
-        """Windows in the longest run left for training in each species, [S]; a whole short contig is 1."""
+        """Windows in the longest training run of each species, [S]; a whole short contig is 1."""
         runs = self.axis.runs(interval_sets.subtract(self.whole, excluded))
         longest = np.zeros(len(self.axis.names))
         window = np.minimum(self.length, self.axis.lengths[runs[:, 0]])

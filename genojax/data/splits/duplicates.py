@@ -51,7 +51,7 @@ def shared(these: list[np.ndarray], those: list[np.ndarray], k: int = K) -> np.n
 
 
 def _join(sequences: list[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray]:
-    """All rows, an unknown base after each so that no k-mer spans two, and the row of every base."""
+    """All rows, an unknown base after each, and the row of every base."""
     unknown = np.array([dna.UNKNOWN], np.uint8)
     joined = np.concatenate([x for codes in sequences for x in (codes, unknown)] or [unknown])
     lengths = np.array([len(codes) + 1 for codes in sequences] or [1])
@@ -61,7 +61,7 @@ def _join(sequences: list[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray]:
 def assign_groups(
     group_N: np.ndarray, label_N: np.ndarray, shares: tuple[float, ...], seed: int
 ) -> np.ndarray:
-    """A part for every row, int64 [N]: whole groups, each class in the given shares where groups allow.
+    """A part for every row, int64 [N]: whole groups, and each class in the shares of the parts.
 
     Groups of several rows are assigned first, each to a part drawn by the shares, so that no part
     collects them; single rows then make up what every part is missing of every class.
@@ -165,7 +165,7 @@ def occurrences(
 def _hits(
     corpus: assemblies.Corpus, members: kmers.KmerSet, k: int
 ) -> Iterator[tuple[assemblies.Genome, int, int, np.uint64]]:
-    """(genome, contig, position, k-mer) of every member, across the origins of circular contigs too."""
+    """(genome, contig, position, k-mer) of every member, across circular origins too."""
     for member in corpus:
         for contig in range(len(member.contigs)):
             codes = member.codes(contig)

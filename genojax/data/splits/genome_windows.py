@@ -34,8 +34,8 @@ def split_windows(
 
     Args:
         length: bases per window.
-        fraction: share of a species' bases that are test sequence, at least one block; contigs marked
-            in the genome table count.
+        fraction: share of a species' bases that are test sequence, at least one block; contigs
+            marked in the genome table count.
         stride: bases between the starts of training windows; by default they touch and do not
             overlap.
         seed: of the choice of blocks.
@@ -43,8 +43,8 @@ def split_windows(
             relatives).
 
     Raises:
-        InputError: SP01 a species too small for a test block, SP02 nothing left for training, SP03 an
-            unknown word in the split column.
+        InputError: SP01 a species too small for a test block, SP02 nothing left for training, SP03
+            an unknown word in the split column.
         ValueError: length, fraction or stride out of range.
     """
     stride = length if stride is None else stride
@@ -70,8 +70,8 @@ def _species_windows(
     free = interval_sets.subtract(plan.of_species(s), plan.excluded)
     test = interval_sets.intersect(plan.test, plan.of_species(s))
     tiled = windows.tile(axis, s, free, length, stride), windows.tile(axis, s, test, length, length)
-    kept = [windows.mostly_sequenced(axis.corpus[name], part, length) for part in tiled]
-    split = WindowSplit(*(part.take(rows) for part, rows in zip(tiled, kept, strict=True)))
+    usable = [windows.mostly_sequenced(axis.corpus[name], part, length) for part in tiled]
+    split = WindowSplit(*(part.take(rows) for part, rows in zip(tiled, usable, strict=True)))
     if not len(split.train) and plan.marked(s) != {'test'}:
         raise errors.InputError(
             'SP02',
@@ -79,7 +79,7 @@ def _species_windows(
             'homologues',
             fix=blocks.FIX,
         )
-    return split, [int((~rows).sum()) for rows in kept]
+    return split, [int((~rows).sum()) for rows in usable]
 
 
 def _report(plan: blocks.BlockPlan, splits: dict[str, WindowSplit], dropped, seed: int) -> dict:

@@ -1,13 +1,15 @@
 """Which bases of a corpus are homologous, so that none trains a model that is tested on another.
 
-There are two kinds of evidence. Sequence: k-mers that two species share on either strand and that lie
-on one diagonal (one such anchor happens by chance, several on a diagonal do not). Names: genes of the
-same name in the annotation, whatever their sequence. Repeats are no evidence of descent at a position,
-so soft-masked, low-complexity and many-copy k-mers are no anchors; `audit` measures what repeats leak.
+There are two kinds of evidence. Sequence: k-mers that two species share on either strand and that
+lie on one diagonal (one such anchor happens by chance, several on a diagonal do not). Names: genes
+of the same name in the annotation, whatever their sequence. Repeats are no evidence of descent at a
+position, so soft-masked, low-complexity and many-copy k-mers are no anchors; `audit` measures what
+repeats leak.
 
-Time and memory are bounded for genomes of any size. Small contigs are searched with every k-mer, with
-k just long enough for the sequence searched; if some contigs are left, all are searched once more with
-a sample of 25-mers, which finds close relatives only. `Homology.limits` lists what was not searched.
+Time and memory are bounded for genomes of any size. Small contigs are searched with every k-mer,
+with k just long enough for the sequence searched; if some contigs are left, all are searched once
+more with a sample of 25-mers, which finds close relatives only. `Homology.limits` lists what was
+not searched.
 """
 
 import dataclasses
@@ -43,7 +45,8 @@ class Homology:
 
     Attributes:
         y0, y1: ends of the contig that the matching bases lie on.
-        gene_spans: named genes on the axis, int64 [n, 2], and `gene_names` the numbers of their names.
+        gene_spans: named genes on the axis, int64 [n, 2], and `gene_names` the numbers of their
+            names.
         limits: sentences on what was not searched.
     """
 
@@ -65,7 +68,7 @@ class Homology:
         return len(self.x0) // 2
 
     def of(self, spans: np.ndarray) -> np.ndarray:
-        """The bases that match these, or lie in a gene of the same name as one that these overlap."""
+        """The bases that match these, or of genes named like one that these overlap."""
         parts = [interval_sets.EMPTY]
         longest = int((self.x1 - self.x0).max()) if len(self.x0) else 0
         for start, end in spans.tolist():
@@ -110,9 +113,9 @@ def find(corpus: assemblies.Corpus, axis: interval_sets.Axis) -> Homology:
         everything = int(axis.lengths.sum())
         one_in = -(-everything // EXHAUSTIVE_TOTAL)
         limits.append(
-            f'{len(axis.lengths) - len(small)} contigs ({everything - total:,} bases) did not fit into the '
-            f'full search: they were compared by one {SAMPLED_K}-mer in {one_in} and by gene names, which '
-            'does not find distant homology'
+            f'{len(axis.lengths) - len(small)} contigs ({everything - total:,} bases) did not fit into '
+            f'the full search: they were compared by one {SAMPLED_K}-mer in {one_in} and by gene '
+            'names, which does not find distant homology'
         )
         matches.append(_matches(axis, np.arange(len(axis.lengths)), SAMPLED_K, one_in, limits))
     columns = [np.concatenate(parts) for parts in zip(*matches, strict=True)]
@@ -121,7 +124,7 @@ def find(corpus: assemblies.Corpus, axis: interval_sets.Axis) -> Homology:
 
 
 def _genes(corpus, axis, limits) -> tuple[np.ndarray, np.ndarray]:
-    """Gene intervals on the axis and the numbers of their names; names are compared without case."""
+    """Gene intervals on the axis, and numbers of their names, compared without case."""
     numbers: dict[str, int] = {}
     spans, names = [interval_sets.EMPTY], []
     for species, member in enumerate(corpus):
@@ -132,7 +135,8 @@ def _genes(corpus, axis, limits) -> tuple[np.ndarray, np.ndarray]:
         for name, genes in copies.items():
             if len(genes) > _MAX_NAMESAKES:
                 limits.append(
-                    f'{len(genes)} genes of {member.name} are called {genes[0].name!r}: the name is not used'
+                    f'{len(genes)} genes of {member.name} are called {genes[0].name!r}: the name is '
+                    'not used'
                 )
                 continue
             contigs = [axis.first[species] + gene.contig for gene in genes]
@@ -224,14 +228,15 @@ def _pairs(axis, anchors: _Anchors, limits: list[str]) -> _Pairs:
     common = _run_sizes(anchors.value) > _MAX_OCCURRENCES
     if common.any():
         limits.append(
-            f'{len(np.unique(anchors.value[common])):,} k-mers occur more than {_MAX_OCCURRENCES} times '
-            'in all species together and were not used as anchors'
+            f'{len(np.unique(anchors.value[common])):,} k-mers occur more than {_MAX_OCCURRENCES} '
+            'times in all species together and were not used as anchors'
         )
         anchors, species = anchors.take(~common), species[~common]
     size = _run_sizes(anchors.value)
     one_in = -(-int((size - 1).sum() // 2) // _MAX_PAIRS)
     if one_in > 1:
-        # Only k-mers of many species are sampled: those of few are the evidence of distant homology.
+        # Only k-mers of many species are sampled: those of few are the evidence of distant
+        # homology.
         sampled = counter_random.randint(one_in, anchors.value.view(np.int64)) == 0
         keep = (size <= _FEW_SPECIES) | sampled
         anchors, species = anchors.take(keep), species[keep]
@@ -263,7 +268,7 @@ def _run_sizes(*keys: np.ndarray) -> np.ndarray:
 
 
 def _clusters(axis, pairs: _Pairs, k, max_gap, phase) -> tuple[np.ndarray, ...]:
-    """Columns x0 x1 low high same contig_x contig_y of runs of anchors along a band of diagonals."""
+    """Columns x0 x1 low high same contig_x contig_y of runs of anchors in a band of diagonals."""
     x, y, same = pairs
     diagonal = np.where(same, y - x, x + y + k - 1)
     by_band = np.lexsort((x, (diagonal + phase) // _BAND, same))

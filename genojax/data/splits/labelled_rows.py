@@ -15,7 +15,7 @@ SPLITS = labelled_table.SPLITS
 def remove_rows_in(
     corpus: assemblies.Corpus, table: labelled_table.LabelledTable
 ) -> tuple[labelled_table.LabelledTable, dict]:
-    """The rows that do not occur in the genomes, on either strand, and a report of those that do."""
+    """The rows that do not occur in the genomes on either strand, and a report of the others."""
     occurrences, skipped = duplicates.occurrences(corpus, table.sequences)
     for one in occurrences:
         one['line'] = int(table.lines[one['row']])
@@ -116,9 +116,9 @@ def _column_parts(table: labelled_table.LabelledTable, group_N: np.ndarray) -> n
         other = int(group_N[row])
         raise errors.InputError(
             'LB09',
-            f'{np.unique(group_N[crossing]).size} leak groups have rows in several parts of the split '
-            f'column, one of them line {table.lines[other]} ({SPLITS[part_N[other]]}) and this line '
-            f'({SPLITS[part_N[row]]})',
+            f'{np.unique(group_N[crossing]).size} leak groups have rows in several parts of the '
+            f'split column, one of them line {table.lines[other]} ({SPLITS[part_N[other]]}) and '
+            f'this line ({SPLITS[part_N[row]]})',
             path=table.source,
             line=int(table.lines[row]),
             fix='delete the split column to get a leak-free split',
@@ -129,7 +129,7 @@ def _column_parts(table: labelled_table.LabelledTable, group_N: np.ndarray) -> n
 def _report(
     table: labelled_table.LabelledTable, rows_of: dict[str, np.ndarray], group_N: np.ndarray, k: int
 ) -> dict:
-    """Sizes of the parts, and the leak counted anew: rows that share a k-mer with a training row."""
+    """Sizes of the parts, and a new count of rows that share a k-mer with a training row."""
     train = [table.sequences[row] for row in rows_of['train'].tolist()]
     count = np.bincount(group_N, minlength=len(group_N))
     report = {

@@ -25,23 +25,23 @@ def overlap_groups(windows: track_windows.TrackWindows, flank: int) -> np.ndarra
 
 
 def leaks(organism: track_windows.Organism, k: int = LEAK_K) -> dict:
-    """How much of the scored windows training contains: by coordinates, and as k-mers on either strand.
+    """How much of the test windows training contains: coordinates, and k-mers on either strand.
 
-    Transposons put common k-mers into any two genomic windows, so the share of k-mers says more than
-    the number of windows.
+    Transposons bring common k-mers to any two genomic windows, so the share of k-mers says more
+    than the number of windows.
     """
-    train, scored = organism.parts['train'], organism.parts['test']
+    train, test = organism.parts['train'], organism.parts['test']
     flank = organism.crop
     members = kmers.KmerSet(_sampled(_canonical(train.codes_NL, k)))
     shares, shared, total = [], 0, 0
-    for codes in scored.codes_NL:
+    for codes in test.codes_NL:
         values = _sampled(kmers.canonical(codes, k)[0])
         hits = len(members.find(values)[0])
         shares.append(hits / max(len(values), 1))
         shared, total = shared + hits, total + len(values)
-    flanks = [any(_overlap(one, other, flank) for other in train.centres) for one in scored.centres]
+    flanks = [any(_overlap(one, other, flank) for other in train.centres) for one in test.centres]
     return {
-        'windows': len(scored),
+        'windows': len(test),
         'centres_that_overlap_training': 0,  # refused when read
         'windows_whose_flanks_overlap_training': sum(flanks),
         'k': k,

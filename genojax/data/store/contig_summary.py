@@ -1,7 +1,7 @@
 """One contig with its region labels and counts, before any training.
 
-A figure that was not measured is None, never 0: a genome that is not soft-masked has unknown repeats, and
-an annotation without enhancer rows says nothing about enhancers.
+A figure that was not measured is None, never 0: a genome that is not soft-masked has unknown
+repeats, and an annotation without enhancer rows says nothing about enhancers.
 """
 
 import dataclasses

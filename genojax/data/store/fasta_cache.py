@@ -1,7 +1,9 @@
 """A FASTA file read once into a flat file of bases, for all species that have contigs in it.
 
-There is one byte per base (code | soft mask << 3, see `genome.CODE_BITS`), contig after contig, and a
-JSON file beside it that lists the contigs. The JSON is written last: a cache without one is incomplete.
+There is one byte per base (code | soft mask << 3, see `genome.CODE_BITS`), contig after contig, and
+a
+JSON file beside it that lists the contigs. The JSON is written last: a cache without one is
+incomplete.
 """
 
 import dataclasses

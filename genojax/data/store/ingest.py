@@ -1,10 +1,10 @@
 """Genomes to shards.
 
-Every FASTA file is read once into a cache. Every species is built from the caches, species in parallel in
-worker processes. The manifest is written last. All of this is in a working directory beside the final
-one; a complete cache or species in it is used again after the process was killed. The bytes do not depend
-on the number of workers. Memory holds one contig and one part of a species at a time, whatever the size
-of the genome.
+Every FASTA file is read once into a cache. Every species is built from the caches, species in
+parallel in worker processes. The manifest is written last. All of this is in a working directory
+beside the final one; a complete cache or species in it is used again after the process was killed.
+The bytes do not depend on the number of workers. Memory holds one contig and one part of a species
+at a time, whatever the size of the genome.
 """
 
 import dataclasses
@@ -51,7 +51,8 @@ def ingest(
     Args:
         workers: processes; the shards do not depend on their number.
         replace: overwrite shards of other genomes.
-        promoter_span: bases up- and downstream of transcript starts, where no promoter is annotated.
+        promoter_span: bases up- and downstream of transcript starts, where no promoter is
+            annotated.
 
     Raises:
         errors.InputError: the first mistake in the genomes.
@@ -155,10 +156,10 @@ def _write(
 
 
 def _publish(out: pathlib.Path, value: dict, genes: dict) -> Ingested:
-    """Move the shards from the working directory to their place and write the manifest."""
+    """Move the shards out of the working directory and write the manifest."""
     work = out / _WORK
-    # From here to the new manifest there is none: a killed process leaves an incomplete directory, not
-    # one with old and new files.
+    # From here to the new manifest there is none: a killed process leaves an incomplete directory,
+    # not one with old and new files.
     (out / manifest.NAME).unlink(missing_ok=True)
     for old in (shard_files.GenojaxShards.name, 'cache'):
         shutil.rmtree(out / old, ignore_errors=True)

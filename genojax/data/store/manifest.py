@@ -1,8 +1,8 @@
 """The manifest of a directory of shards: its sources, its contents, and the hash of every file.
 
-It is written last, so a directory with a manifest is complete. Its own hash is the fingerprint of the
-corpus and is in a file beside it. It holds no absolute path and no time, so the same genomes yield the
-same bytes anywhere.
+It is written last, so a directory with a manifest is complete. Its own hash is the fingerprint of
+the corpus and is in a file beside it. It holds no absolute path and no time, so the same genomes
+yield the same bytes anywhere.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """Labels of bases by annotation: region bits, introns, promoters, named genes.
 
-Introns are the file's own rows and the gaps between the exons of one transcript. Promoters are the file's
-own rows or, on a contig without any, a span of `PROMOTER_SPAN` around each transcript start; that span is
-a convention, not a measurement.
+Introns are the file's own rows and the gaps between the exons of one transcript. Promoters are the
+file's own rows or, on a contig without any, a span of `PROMOTER_SPAN` around each transcript start;
+that span is a convention, not a measurement.
 """
 
 from collections.abc import Iterable
@@ -20,12 +20,15 @@ _EXONS = ('exon', 'noncoding_exon', 'pseudogenic_exon', 'five_prime_UTR', 'three
           'five_prime_utr', 'three_prime_utr', '5UTR', '3UTR')  # fmt: skip
 _SPLICED = ('exon', 'noncoding_exon', 'pseudogenic_exon')  # gaps between these are introns
 _CODING = ('CDS', 'start_codon', 'stop_codon')
-_REPEATS = ('repeat', 'repeat_region', 'repeat_element', 'transposable_element', 'transposon', 'retrotransposon',
-            'mobile_genetic_element', 'long_terminal_repeat', 'LTR_retrotransposon', 'LINE_element', 'SINE_element',
-            'terminal_inverted_repeat', 'inverted_repeat', 'direct_repeat', 'dispersed_repeat', 'tandem_repeat',
-            'microsatellite', 'minisatellite', 'satellite_DNA', 'low_complexity_region')  # fmt: skip
+_REPEATS = (
+    'repeat', 'repeat_region', 'repeat_element', 'transposable_element', 'transposon',
+    'retrotransposon', 'mobile_genetic_element', 'long_terminal_repeat', 'LTR_retrotransposon',
+    'LINE_element', 'SINE_element', 'terminal_inverted_repeat', 'inverted_repeat',
+    'direct_repeat', 'dispersed_repeat', 'tandem_repeat', 'microsatellite', 'minisatellite',
+    'satellite_DNA', 'low_complexity_region',
+)  # fmt: skip
 _Region = genome.Region
-# A coding base lies in an exon, also in files that have CDS rows only.
+# A coding base is in an exon, also in files that have CDS rows only.
 BITS_OF_KIND: dict[str, int] = (
     dict.fromkeys((kind.lower() for kind in _EXONS), int(_Region.EXON))
     | dict.fromkeys((kind.lower() for kind in _CODING), int(_Region.EXON | _Region.CDS))
@@ -134,10 +137,10 @@ def introns(features: Iterable[annotation.Feature], contig: str) -> list[genome.
 def promoters(
     features: Iterable[annotation.Feature], contig: str, span: tuple[int, int] = PROMOTER_SPAN
 ) -> list[tuple[int, int]]:
-    """Spans around transcript starts of a contig without promoter rows of its own; [] if it has any.
+    """Spans around transcript starts of a contig; [] if it has promoter rows of its own.
 
-    A gene without a transcript row counts by its own start. A feature without a strand has no upstream
-    and is ignored. A span may start below 0 or end past the contig.
+    A gene without a transcript row counts by its own start. A feature without a strand has no
+    upstream and is ignored. A span may start below 0 or end past the contig.
     """
     features = [feature for feature in features if feature.interval.contig == contig]
     kinds = {feature.kind.lower() for feature in features}
@@ -162,10 +165,10 @@ def promoters(
 
 
 def genes(features: Iterable[annotation.Feature], contig: str) -> list[tuple[str, genome.Interval]]:
-    """Named genes in order of start: the gene rows or, on a contig without any, rows that name a gene.
+    """Named genes by start: gene rows or, on a contig without any, rows that name a gene.
 
-    Rows of one transcript are one interval, and overlapping intervals of one name and strand are joined;
-    copies of a gene elsewhere on the contig stay separate.
+    Rows of one transcript are one interval, and overlapping intervals of one name and strand are
+    joined; copies of a gene elsewhere on the contig stay separate.
     """
     features = [feature for feature in features if feature.interval.contig == contig]
     rows = [feature for feature in features if feature.kind in annotation.GENE_ROWS]
@@ -198,8 +201,8 @@ def splice_agreement(
     Args:
         codes: base codes of the contig.
         intervals: its introns.
-        shift: bases by which they are moved first; an annotation that is off by one agrees only when
-            shifted.
+        shift: bases by which they are moved first; an annotation that is off by one agrees only
+            when shifted.
     """
     agree = total = 0
     for interval in intervals:
@@ -234,8 +237,8 @@ def check_fits(annotated: annotation.Annotation, lengths: dict[str, int]) -> Non
         lengths: of those contigs, by name.
 
     Raises:
-        errors.InputError: FA17 the file declares another length, BD04 it has none of the contigs, BD08
-            no row labels a base.
+        errors.InputError: FA17 the file declares another length, BD04 it has none of the contigs,
+            BD08 no row labels a base.
     """
     for contig, length in lengths.items():
         declared = annotated.lengths.get(contig, length)

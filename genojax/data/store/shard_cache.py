@@ -1,6 +1,7 @@
 """Shards unpacked for random access: two flat files, bases and region bits, of one manifest.
 
-They are what `assemblies.Genome` maps into memory, one byte per base each, species after species. The
+They are what `assemblies.Genome` maps into memory, one byte per base each, species after species.
+The
 cache can always be rebuilt: it is, when its fingerprint, its size or its hash does not match.
 """
 
@@ -48,7 +49,7 @@ class ShardCache:
         return sum(contig['length'] for one in species for contig in one['contigs'])
 
     def arrays(self, verify: bool) -> tuple[np.ndarray, np.ndarray]:
-        """The bases and the region bits of all species, mapped from files that are built if need be.
+        """The bases and region bits of all species, mapped from files that are built if necessary.
 
         Args:
             verify: compare the files with their hashes, not only with their sizes.
@@ -61,7 +62,7 @@ class ShardCache:
         return tuple(np.memmap(self.path / n, np.uint8, 'r', shape=(self.total,)) for n in NAMES)
 
     def _matches(self, verify: bool) -> bool:
-        """Whether the files belong to the manifest and have the right size and, with `verify`, hash."""
+        """Whether the files belong to the manifest and have the right size (`verify`: and hash)."""
         try:
             saved = json.loads((self.path / 'cache.json').read_text())
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Shards of one species: a TFDS builder that writes ArrayRecord without TensorFlow, and their reader."""
+"""Shards of one species: a TFDS builder (ArrayRecord, without TensorFlow) and their reader."""
 
 import contextlib
 import functools
@@ -19,7 +19,7 @@ PART = 1_024  # records per split
 
 
 class _StableWriter(tfds_writer.ExampleWriter):
-    """Writes the features of each example in order; protobuf's own order differs between processes."""
+    """Writes features in order, because protobuf's own order differs between processes."""
 
     def write(self, path, examples):
         return super().write(path, ((key, self._stable(example)) for key, example in examples))
@@ -32,8 +32,8 @@ class _StableWriter(tfds_writer.ExampleWriter):
 class GenojaxShards(tfds.core.GeneratorBasedBuilder):
     """One species as chunks of packed bases with their region bits, in contig order."""
 
-    # TFDS writes this name into dataset_info.json. It stays what it was in version 1.0.0, so that the
-    # bytes of shards do not depend on where the class is defined.
+    # TFDS writes this name into dataset_info.json. It stays what it was in version 1.0.0, so that
+    # the bytes of shards do not depend on where the class is defined.
     __module__ = 'genojax.data.ingest'
     VERSION = tfds.core.Version('1.0.0')
     RELEASE_NOTES = {'1.0.0': 'The first.'}  # noqa: RUF012
@@ -120,7 +120,7 @@ def check_files(folder: pathlib.Path, value: dict) -> None:
 
 
 def entries(builder: GenojaxShards, folder: pathlib.Path, work: pathlib.Path) -> list[dict]:
-    """Name, size and hash of every file of a species in `folder`; of a shard also its part and records."""
+    """Name, size and hash of every file of a species, and part and records of every shard."""
     counts = {
         f'{part}.array_record-{number:05d}': {'part': part, 'records': count}
         for part, split in builder.info.splits.items()
@@ -156,7 +156,8 @@ def read_species(folder: pathlib.Path, species: dict) -> Iterator[tuple[np.ndarr
         species: its entry of the manifest.
 
     Raises:
-        errors.DamageError: AR01 or AR02, a record that is missing, unreadable or of another position.
+        errors.DamageError: AR01 or AR02, a record that is missing, unreadable or of another
+            position.
     """
     positions = _positions(species)
     if len(positions) != sum(entry['records'] for entry in species['shards']):

@@ -13,7 +13,7 @@ CHUNK = 65_536  # bases per record
 
 
 def pack(bases: np.ndarray) -> np.ndarray:
-    """Two 4-bit bases per byte, the first in the high half; after an odd last one the low half is 0."""
+    """Two 4-bit bases per byte, the first in the high half; an odd last one is padded with 0."""
     if len(bases) % 2:
         bases = np.append(bases, np.uint8(0))
     return bases[0::2] << 4 | bases[1::2]

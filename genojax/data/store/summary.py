@@ -1,6 +1,7 @@
 """Length, GC, N, repeats and region kinds of the genomes of a directory, per species and contig.
 
-A figure that was not measured is None here and 'not annotated' in print, never 0 (see `contig_summary`).
+A figure that was not measured is None here and 'not annotated' in print, never 0 (see
+`contig_summary`).
 """
 
 import collections
@@ -51,7 +52,7 @@ class GenomesSummary:
         return {'species': listed, 'notes': list(self.notes)}
 
     def text(self, all_contigs: bool = False) -> str:
-        """A table to print: one line per species, then its contigs (the first few, or all of them)."""
+        """A table to print: one line per species, then its first contigs, or all of them."""
         head = ['species / contig', 'bases', 'GC %', 'N %', 'soft-masked %']
         head += [f'{kind} %' for kind in genome.REGION_NAMES] + ['genes', 'GT-AG introns']
         lines = [head]
