@@ -112,6 +112,15 @@ def test_every_module_stands_on_lower_ones():
     assert not wrong
 
 
+@pytest.mark.parametrize('package', ['data'])
+def test_every_module_is_named_by_a_test_file(package):
+    """genojax/data/formats/fasta.py is tested by tests/data/formats/test_fasta.py."""
+    tests = ROOT.parent / 'tests'
+    modules = [path.relative_to(ROOT) for path in (ROOT / package).rglob('*.py')]
+    expected = [path.with_name(f'test_{path.name}') for path in modules if path.stem != '__init__']
+    assert [str(path) for path in expected if not (tests / path).exists()] == []
+
+
 def test_feeds_do_not_bring_jax_along():
     """Nor through what they import: data workers start many times."""
     code = 'import sys; from genojax.data.datasets import mixture; assert "jax" not in sys.modules'

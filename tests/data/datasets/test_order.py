@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from genojax.data import counter_random
 from genojax.data.datasets import order
 
 
@@ -53,26 +52,10 @@ def test_index_outside_is_refused():
         order.permute(np.array([-1]), 5, 0)
 
 
-def test_randint_is_uniform_and_depends_on_every_key():
-    draws = counter_random.randint(7, 3, 2, np.arange(70_000))
-    assert draws.min() == 0 and draws.max() == 6
-    assert np.abs(np.bincount(draws) - 10_000).max() < 500
-    assert (
-        counter_random.randint(2**40, 3, 2, np.arange(99))
-        != counter_random.randint(2**40, 3, 1, np.arange(99))
-    ).all()
-    assert (
-        counter_random.randint(2**40, 3, 2, np.arange(99))
-        != counter_random.randint(2**40, 4, 2, np.arange(99))
-    ).all()
-
-
 def test_the_stream_is_pinned():
     """Checkpoints hold a step only, so the order behind it may never change silently."""
     assert order.permute(np.arange(8), 8, 0, 0).tolist() == PINNED_ORDER
-    assert [int(x) for x in counter_random.random_bits(1, 2, np.arange(2))] == PINNED_BITS
 
 
 # python -c "import numpy as np; from genojax.data.datasets import order; print(order.permute(np.arange(8), 8, 0, 0))"
 PINNED_ORDER = [5, 4, 7, 1, 0, 2, 3, 6]
-PINNED_BITS = [16613338946343043936, 13264548337748323810]

@@ -1,232 +1,63 @@
-"""Splits: nothing that training sees is, or matches, what is held out."""
-
-import json
+"""Blocks of test bases: large enough, within their quota, and no species is left without training."""
 
 import numpy as np
 import pytest
 
-from genojax import dna, errors, genome
-from genojax.data.genomes import assemblies, interval_sets, loading, windows
-from genojax.data.splits import audit, genome_windows
+from genojax import errors, genome
+from genojax.data.genomes import assemblies, interval_sets
+from genojax.data.splits import blocks, homology
 
 
-def _random(seed, bases):
-    return np.random.default_rng(seed).integers(0, 4, bases).astype(np.uint8)
+def _plan(*genomes, length=100, fraction=0.2, seed=0, related=False):
+    corpus = assemblies.Corpus(genomes)
+    axis = interval_sets.Axis(corpus)
+    relation = homology.find(corpus, axis) if related else None
+    return blocks.BlockPlan(axis, relation, length, fraction, np.random.default_rng(seed))
 
 
-def _genome(name, bases, seed, **contig):
-    return assemblies.Genome.from_arrays(
-        name, [genome.Contig(f'{name}1', bases, **contig)], [_random(seed, bases)]
-    )
-
-
-def _clade(species=4, bases=60_000, rate=0.1):
-    """Species that evolved from one ancestor by substitutions: base i of one is homologous to base i of all."""
-    ancestor = _random(0, bases)
-    members = []
-    for s in range(species):
-        random = np.random.default_rng(100 + s)
-        hit = random.random(bases) < rate
-        codes = np.where(hit, (ancestor + random.integers(1, 4, bases)) % 4, ancestor)
-        members.append(assemblies.Genome.from_arrays(f's{s}', ['c'], [codes.astype(np.uint8)]))
-    return assemblies.Corpus(members)
-
-
-def _bases(corpus, parts, side, length):
-    """Which bases of each species any window of a side covers, as one boolean array a contig."""
-    seen = {}
-    for name, pair in parts.items():
-        lengths = [contig.length for contig in corpus[name].contigs]
-        seen[name] = [np.zeros(n, bool) for n in lengths]
-        part = pair[side]
-        for c, start, valid in zip(part.contig, part.start, part.valid, strict=True):
-            seen[name][c][(start + np.arange(valid)) % lengths[c]] = True
-    return seen
+def _genome(name, bases, seed=0, split='', circular=False):
+    codes = np.random.default_rng(seed).integers(0, 4, bases).astype(np.uint8)
+    contig = genome.Contig(f'{name}1', bases, circular=circular, split=split)
+    return assemblies.Genome.from_arrays(name, [contig], [codes])
 
 
 @pytest.mark.parametrize('circular', [False, True])
-def test_a_gap_of_one_window_separates_the_sides(circular):
-    corpus = assemblies.Corpus([_genome('x', 100_000, 1, circular=circular)])
-    parts, report = genome_windows.split_windows(corpus, 100, fraction=0.2, seed=3)
-    train = _bases(corpus, parts, 0, 100)['x'][0]
-    held = _bases(corpus, parts, 1, 100)['x'][0]
-    near = held.copy()
-    for shift in range(-100, 101):
-        moved = np.roll(held, shift)
-        if not circular and shift:
-            moved[: max(shift, 0)] = False
-            moved[len(held) + min(shift, 0) :] = False
-        near |= moved
-    assert not (train & near).any()
-    lost = interval_sets.merge(np.stack([np.flatnonzero(~near & ~train)] * 2, 1) + [0, 1])
-    assert (lost[:, 1] - lost[:, 0] < 100).all()  # but for the gaps, only what holds no window
-    assert abs(held.mean() - 0.2) < 0.02
-    lengths = [block['end'] - block['start'] for block in report['species']['x']['blocks']]
-    assert min(lengths) >= 800 and len(lengths) > 5
+@pytest.mark.parametrize('seed', range(3))
+def test_blocks_are_large_fill_their_quota_and_exclude_a_gap(seed, circular):
+    plan = _plan(_genome('x', 60_000, seed, circular=circular), seed=seed)
+    plan.fill()
+    runs = plan.axis.runs(plan.test)
+    assert (runs[:, 2] >= blocks.BLOCK_WINDOWS * 100).all()
+    assert abs(interval_sets.size(plan.test) - 12_000) <= blocks.BLOCK_WINDOWS * 100
+    assert np.array_equal(plan.excluded, plan.axis.widen(plan.test, 100))
 
 
-def test_homologous_blocks_are_held_out_together():
-    corpus = _clade()
-    parts, report = genome_windows.split_windows(corpus, 128, seed=1)
-    train, held = (_bases(corpus, parts, side, 128) for side in (0, 1))
-    anywhere = np.any([held[name][0] for name in corpus.species], axis=0)
-    for name in corpus.species:
-        assert not (train[name][0] & anywhere).any()
-        assert 0.08 < held[name][0].mean() < 0.2
-        assert train[name][0].mean() > 0.5
-    for group in report['groups']:
-        assert {block['species'] for block in group} == set(corpus.species)
-
-
-def test_without_the_search_homologues_leak_and_the_audit_sees_it():
-    corpus = _clade(rate=0.01)
-    with_search = genome_windows.split_windows(corpus, 128, seed=1)[1]
-    without = genome_windows.split_windows(corpus, 128, seed=1, homology=False)[1]
-    assert with_search['audit']['kmers_in_training'] == 0
-    assert without['audit']['window_fraction'] > 0.5
-    assert without['limits'] == ['homology was not searched']
-
-
-def test_the_audit_counts_kmers_on_both_strands():
-    codes = _random(5, 4_000)
-    codes[3_000:3_100] = dna.reverse_complement(codes[100:200])
-    codes[2_999], codes[3_100] = codes[200], codes[99]  # not the complements: the copy ends here
-    corpus = assemblies.Corpus([assemblies.Genome.from_arrays('x', ['c'], [codes])])
-    axis = interval_sets.Axis(corpus)
-    train = windows.tile(axis, 0, axis.spans([0], [0], [1_000]), 500, 500)
-    held = windows.tile(axis, 0, axis.spans([0], [2_500], [3_500]), 500, 500)
-    found = audit.measure(corpus, {'x': (train, held)}, 500)
-    assert found['kmers_in_training'] == 100 - 23
-    assert found['windows_with_a_training_kmer'] == 1 and found['window_fraction'] == 0.5
-    assert found['kmers'] == 2 * (500 - 23)
-
-
-def test_the_table_decides_where_it_speaks():
-    contigs = [
-        genome.Contig('a', 20_000, split='train'),
-        genome.Contig('b', 9_050, split='test'),
-    ]
-    member = assemblies.Genome.from_arrays('x', contigs, [_random(6, 20_000), _random(7, 9_050)])
-    parts, report = genome_windows.split_windows(assemblies.Corpus([member]), 100)
-    train, held = parts['x']
-    assert set(train.contig.tolist()) == {0} and train.bases == 20_000
-    assert set(held.contig.tolist()) == {1} and report['species']['x']['test'] == 9_050
-    assert held.start[-1] == 8_950  # the last window ends at the contig's end
-
-
-def test_a_training_contig_loses_what_matches_a_held_out_one():
-    a, b = _random(8, 20_000), _random(9, 20_000)
-    b[5_000:8_000] = a[5_000:8_000]
-    corpus = assemblies.Corpus(
-        [
-            assemblies.Genome.from_arrays('x', [genome.Contig('a', 20_000, split='test')], [a]),
-            assemblies.Genome.from_arrays('y', [genome.Contig('b', 20_000, split='train')], [b]),
-        ]
+def test_what_matches_a_test_block_is_excluded_in_the_other_species():
+    a, b = _genome('a', 20_000, 1), _genome('b', 20_000, 2)
+    shared = a.codes(0)[5_000:9_000]
+    codes = b.codes(0)
+    codes[11_000:15_000] = shared
+    plan = _plan(a, assemblies.Genome.from_arrays('b', ['b1'], [codes]), related=True)
+    image = plan.excluded_by(plan.axis.spans([0], [6_000], [8_000]))
+    matched = plan.axis.spans([1], [12_000], [14_000])
+    assert interval_sets.size(interval_sets.subtract(matched, image)) == 0
+    assert not interval_sets.size(
+        interval_sets.intersect(plan.axis.spans([1], [0], [9_000]), image)
     )
-    parts, report = genome_windows.split_windows(corpus, 100)
-    assert len(parts['x'][0]) == 0 and len(parts['y'][1]) == 0
-    train = _bases(corpus, parts, 0, 100)['y'][0]
-    assert not train[5_000:8_000].any() and train[:4_500].all() and train[8_500:].all()
-    assert report['species']['y']['gap'] == int((~train).sum())
 
 
-def test_short_contigs_unknown_bases_and_rings():
-    ring = _random(10, 1_050)
-    unknown = np.full(2_000, dna.UNKNOWN, np.uint8)
-    contigs = [
-        genome.Contig('ring', 1_050, circular=True, split='train'),
-        genome.Contig('tiny', 40, split='train'),
-        genome.Contig('n', 2_000, split='train'),
-        genome.Contig('h', 3_000, split='test'),
-    ]
-    codes = [ring, _random(11, 40), unknown, _random(12, 3_000)]
-    member = assemblies.Genome.from_arrays('x', contigs, codes)
-    parts, report = genome_windows.split_windows(assemblies.Corpus([member]), 100)
-    train = parts['x'][0]
-    rows = list(zip(train.contig.tolist(), train.start.tolist(), train.valid.tolist(), strict=True))
-    assert rows == [(0, start, 100) for start in range(0, 1_050, 100)] + [(1, 0, 40)]
-    assert (train.before[-1], train.after[-1]) == (0, 0)
-    assert report['species']['x']['dropped_unknown_windows'] == [20, 0]
-
-
-def test_windows_may_move_inside_their_block_only():
-    corpus = assemblies.Corpus([_genome('x', 50_000, 13)])
-    parts, _ = genome_windows.split_windows(corpus, 100, seed=2)
-    train = parts['x'][0]
-    covered = _bases(corpus, parts, 0, 100)['x'][0]
-    for row in range(len(train)):
-        low = int(train.start[row] - train.before[row])
-        high = int(train.start[row] + train.after[row]) + 100
-        assert covered[low:high].all()
-        assert low == 0 or not covered[low - 1]
-        assert high == 50_000 or not covered[high]
-
-
-def test_too_small_is_an_error_that_names_the_species():
-    corpus = assemblies.Corpus([_genome('big', 50_000, 14), _genome('small', 900, 15)])
-    with pytest.raises(errors.InputError, match='GX-SP01: small is too small') as caught:
-        genome_windows.split_windows(corpus, 100)
-    assert 'split column' in caught.value.fix
-    split = [genome.Contig('c', 20_000, split='holdout')]
-    odd = assemblies.Corpus([assemblies.Genome.from_arrays('x', split, [_random(16, 20_000)])])
+def test_the_words_of_the_table_decide_before_any_block():
+    plan = _plan(_genome('x', 9_000, split='test'), _genome('y', 9_000, split='train'))
+    plan.fill()
+    assert np.array_equal(plan.test, plan.axis.whole(np.array([0])))
+    assert plan.train_shares(plan.excluded).tolist() == [1.0, 1.0]  # x has none to lose
+    assert plan.unmarked_contigs(0).size == plan.unmarked_contigs(1).size == 0
     with pytest.raises(errors.InputError, match='SP03'):
-        genome_windows.split_windows(odd, 100)
-    with pytest.raises(ValueError, match='fraction'):
-        genome_windows.split_windows(corpus, 100, fraction=1.0)
+        _plan(_genome('z', 9_000, split='holdout'))
 
 
-def test_a_split_is_a_function_of_its_seed_and_its_report_is_json():
-    corpus = _clade(2, 30_000)
-    reports = [genome_windows.split_windows(corpus, 128, seed=seed)[1] for seed in (0, 0, 1)]
-    texts = [json.dumps(report, allow_nan=False) for report in reports]
-    assert texts[0] == texts[1] != texts[2]
-    for entry in reports[0]['species'].values():
-        assert entry['train'] + entry['test'] + entry['gap'] == entry['bases']
-
-
-def test_subsampled_windows_are_spread_evenly():
-    corpus = assemblies.Corpus([_genome('x', 50_000, 17)])
-    train = genome_windows.split_windows(corpus, 100)[0]['x'][0]
-    few = train.subsample(10)
-    assert len(few) == 10 and len(set(few.start.tolist())) == 10
-    gaps = np.diff(np.searchsorted(train.start, few.start))
-    assert gaps.max() - gaps.min() <= 1
-    assert train.subsample(10**6) is train
-
-
-@pytest.fixture(scope='module')
-def real_corpus(real_data, tmp_path_factory):
-    from genojax.data.store import ingest
-
-    out = tmp_path_factory.mktemp('shards')
-    ingest.ingest(real_data / 'embed_default', out)
-    return loading.open_shards(out)
-
-
-MITO_GENES = {'nd1', 'nd2', 'nd3', 'nd4', 'nd4l', 'nd6', 'co1', 'co2', 'co3', 'atp6', 'atp8', 'cyb'}
-
-
-@pytest.mark.real
-@pytest.mark.parametrize('length', [256, 512])
-def test_no_training_base_lies_in_a_gene_whose_namesake_is_held_out(real_corpus, length):
-    parts, report = genome_windows.split_windows(real_corpus, length)
-    train, held = (_bases(real_corpus, parts, side, length) for side in (0, 1))
-    inside, touched = {}, {}
-    for member in real_corpus:
-        for gene in member.genes:
-            place = (np.arange(gene.start, gene.end)) % member.contigs[gene.contig].length
-            name = gene.name.casefold()
-            inside[name] = inside.get(name, False) or train[member.name][gene.contig][place].any()
-            touched[name] = touched.get(name, False) or held[member.name][gene.contig][place].any()
-    assert [name for name in inside if inside[name] and touched[name]] == []
-    mito = {name.removeprefix('mt-') for name in touched if name.startswith('mt-')}
-    assert mito == MITO_GENES  # the law was tested on names, not on an empty list
-    assert 0 < sum(touched[f'mt-{gene}'] for gene in MITO_GENES) < len(MITO_GENES)
-    shares = {name: entry['test_share'] for name, entry in report['species'].items()}
-    for name in ('human', 'worm', 'arabidopsis', 'mycoplasma'):
-        assert 0.09 < shares[name] < 0.13
-    assert min(shares.values()) > 0.09 and max(shares.values()) < 0.35
-    assert min(entry['train'] / entry['bases'] for entry in report['species'].values()) > 0.4
-    mito_windows = sum(e['windows_with_a_training_kmer'] for n, e in report['audit']['species'].items()
-                       if n not in ('human', 'worm', 'arabidopsis', 'mycoplasma'))  # fmt: skip
-    assert mito_windows == 0
+def test_no_block_takes_the_last_training_window_of_a_species():
+    """900 bases hold a block of 800, but then no window of 100 with its gaps is left."""
+    plan = _plan(_genome('x', 900))
+    with pytest.raises(errors.InputError, match='SP01'):
+        plan.fill()

@@ -1,7 +1,6 @@
 """Shards: the same bytes however they were made, what went in comes out, and no damage passes."""
 
 import hashlib
-import json
 import os
 import pathlib
 import signal
@@ -13,61 +12,12 @@ import numpy as np
 import pytest
 
 from genojax import errors
-from genojax.data.formats import annotation, fasta, sequence_record
+from genojax.data.formats import annotation, fasta
 from genojax.data.genomes import loading
-from genojax.data.store import ingest, manifest, regions, shard_files, species_builder
+from genojax.data.store import ingest, manifest, regions, shard_files
+from tests.data import genome_files
 
-HEADER = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\tsplit\n'
 ROOT = pathlib.Path(__file__).parents[3]
-
-
-def _make(folder: pathlib.Path, seed=0) -> pathlib.Path:
-    """Three species in two files: longer than a chunk, of odd length, circular, soft-masked, annotated."""
-    folder.mkdir()
-    rng = np.random.default_rng(seed)
-    lengths = {'a1': 150_001, 'a2': 65_536, 'b1': 7, 'b2': 70_000}
-    made = [
-        sequence_record.Record(
-            name,
-            '',
-            rng.choice(5, n, p=[0.3, 0.2, 0.2, 0.29, 0.01]).astype(np.uint8),
-            rng.random(n) < 0.4,
-        )
-        for name, n in lengths.items()
-    ]
-    fasta.write(folder / 'ab.fa.gz', made)
-    fasta.write(
-        folder / 'c.fa',
-        [
-            sequence_record.Record(
-                'c', '', rng.integers(0, 4, 3_001, dtype=np.uint8), np.zeros(3_001, bool)
-            )
-        ],
-    )
-    rows = ['a1\ts\tgene\t1001\t9000\t.\t-\t.\tID=g1;Name=abc']
-    rows += [f'a1\ts\texon\t{a}\t{a + 99}\t.\t-\t.\tParent=g1' for a in range(1001, 9000, 500)]
-    rows += ['b2\ts\tCDS\t69901\t70100\t.\t+\t0\tID=x;gene=abc']
-    (folder / 'ab.gff3').write_text('\n'.join(rows) + '\n')
-    table = [
-        'a\tab.fa.gz\ta1,a2\tab.gff3\tno\tyes\ttrain',
-        'b\tab.fa.gz\tb2\tab.gff3\tyes\tno\t',
-        'c\tc.fa\t*\t\tno\tno\theld_out',
-        'a\tab.fa.gz\tb1\t\tno\tno\t',
-    ]
-    (folder / 'genomes.tsv').write_text(HEADER + '\n'.join(table) + '\n')
-    return folder
-
-
-@pytest.fixture(scope='module')
-def genomes(tmp_path_factory):
-    return _make(tmp_path_factory.mktemp('in') / 'genomes')
-
-
-@pytest.fixture(scope='module')
-def shards(genomes, tmp_path_factory):
-    out = tmp_path_factory.mktemp('out') / 'shards'
-    assert ingest.ingest(genomes, out).status == 'written'
-    return out
 
 
 def _hashes(folder: pathlib.Path) -> dict[str, str]:
@@ -76,13 +26,6 @@ def _hashes(folder: pathlib.Path) -> dict[str, str]:
         for path in sorted(folder.rglob('*'))
         if path.is_file() and 'cache' not in path.parts and path.name != '.lock'
     }
-
-
-def _copy(shards, folder) -> pathlib.Path:
-    import shutil
-
-    shutil.copytree(shards, folder, ignore=shutil.ignore_patterns('cache'))
-    return folder
 
 
 def test_what_went_in_comes_out(genomes, shards):
@@ -111,35 +54,6 @@ def test_what_went_in_comes_out(genomes, shards):
     codes, bits, _ = corpus['b'].read([0], [69_990], 20)
     np.testing.assert_array_equal(codes[0], np.roll(records['b2'].codes, 10)[:20])
     assert (bits == 3).all()
-
-
-def test_odd_lengths_pack_and_unpack():
-    rng = np.random.default_rng(0)
-    for length in (1, 2, 3, 1000, 1001):
-        bases = rng.integers(0, 13, length, dtype=np.uint8)
-        packed = species_builder.pack(bases)
-        assert len(packed) == (length + 1) // 2
-        np.testing.assert_array_equal(species_builder.unpack(packed, length), bases)
-
-
-def test_the_manifest_says_what_the_shards_are(genomes, shards):
-    value, fingerprint = manifest.load(shards)
-    assert value['species'][0]['contigs'][0]['counts'].keys() == set('ACGTN')
-    for source in value['sources']:
-        data = (genomes / source['file']).read_bytes()
-        assert source['sha256'] == hashlib.sha256(data).hexdigest()
-    for species in value['species']:
-        for entry in species['shards']:
-            assert entry['sha256'] == manifest.sha256_of(shards / entry['file'])
-        bases = sum(contig['length'] for contig in species['contigs'])
-        assert bases == sum(sum(contig['counts'].values()) for contig in species['contigs'])
-    assert loading.open_shards(shards).fingerprint == fingerprint
-    assert str(genomes) not in (shards / manifest.NAME).read_text()
-
-
-def test_no_tensorflow(shards):
-    code = 'import sys; from genojax.data.genomes import loading; loading.open_shards(sys.argv[1]); assert not {"tensorflow", "jax", "torch"} & set(sys.modules)'
-    subprocess.run([sys.executable, '-c', code, str(shards)], check=True, cwd=ROOT)
 
 
 def test_two_workers_write_the_same_bytes(genomes, shards, tmp_path):
@@ -221,18 +135,20 @@ def _runs(pid: int) -> bool:
 
 
 def test_the_same_genomes_are_up_to_date_and_others_are_refused(tmp_path):
-    genomes, out = _make(tmp_path / 'in'), tmp_path / 'out'
+    genomes, out = genome_files.write_genomes(tmp_path / 'in'), tmp_path / 'out'
     first = ingest.ingest(genomes, out)
     before = _hashes(out)
     again = ingest.ingest(genomes, out)
     assert (again.status, again.fingerprint) == ('up to date', first.fingerprint)
     assert loading.open_shards(out).species == ('a', 'b', 'c')
-    _make(tmp_path / 'other', seed=1).joinpath('c.fa').replace(genomes / 'c.fa')
+    genome_files.write_genomes(tmp_path / 'other', seed=1).joinpath('c.fa').replace(
+        genomes / 'c.fa'
+    )
     with pytest.raises(errors.UsageError, match='sources'):
         ingest.ingest(genomes, out)
     assert _hashes(out) == before
     with pytest.raises(errors.UsageError, match='promoter_span'):
-        ingest.ingest(_make(tmp_path / 'same'), out, promoter_span=(100, 0))
+        ingest.ingest(genome_files.write_genomes(tmp_path / 'same'), out, promoter_span=(100, 0))
     replaced = ingest.ingest(genomes, out, replace=True)
     assert replaced.fingerprint != first.fingerprint
     corpus = loading.open_shards(out)  # the cache of the old shards is not used
@@ -242,7 +158,7 @@ def test_the_same_genomes_are_up_to_date_and_others_are_refused(tmp_path):
 
 @pytest.mark.parametrize('workers', [1, 2])
 def test_a_bad_file_ends_it_with_the_same_line_for_any_number_of_workers(tmp_path, workers):
-    genomes = _make(tmp_path / 'in')
+    genomes = genome_files.write_genomes(tmp_path / 'in')
     (genomes / 'ab.gff3').write_text(
         'a1\ts\texon\t1\t200000\t.\t+\t.\tID=a\nb2\ts\texon\t1\t2\t.\t+\t.\tID=b\n'
     )
@@ -261,93 +177,6 @@ def test_a_bad_file_ends_it_with_the_same_line_for_any_number_of_workers(tmp_pat
 def test_two_writers_in_one_folder_are_refused(genomes, tmp_path):
     with manifest.locked(tmp_path), pytest.raises(errors.UsageError, match='another process'):
         ingest.ingest(genomes, tmp_path)
-
-
-def test_no_flipped_bit_passes(shards, tmp_path):
-    damaged = _copy(shards, tmp_path / 'x')
-    rng = np.random.default_rng(0)
-    for path in sorted(p for p in damaged.rglob('*') if p.is_file() and p.name != '.lock'):
-        good = path.read_bytes()
-        for where in rng.integers(8 * len(good), size=10).tolist():
-            data = bytearray(good)
-            data[where // 8] ^= 1 << where % 8
-            path.write_bytes(data)
-            with pytest.raises(errors.DamageError, match='GX-AR0[13]: .*Fix: ') as caught:
-                loading.open_shards(damaged)
-            named = path if path.name != manifest.HASH else damaged / manifest.NAME
-            assert str(named) in str(caught.value)
-        path.write_bytes(good)
-    loading.open_shards(damaged)
-
-
-def test_a_damaged_record_is_named(shards, tmp_path):
-    damaged = _copy(shards, tmp_path / 'x')
-    shard = next((damaged / 'genojax_shards' / 'a').rglob('*array_record*'))
-    data = bytearray(shard.read_bytes())
-    # ArrayRecord pads its last block, so the records lie in the first two thirds.
-    for where, record in ((20_000, 'record 0 of a (a1 from base 1)'), (60_000, 'record 1 of a (a1 from base 65,537)'),
-                          (100_000, 'record 3 of a (a2 from base 1)')):  # fmt: skip
-        data[where] ^= 1
-        shard.write_bytes(data)
-        with pytest.raises(errors.DamageError) as caught:
-            loading.open_shards(damaged)
-        assert f'{shard}: {record}' in str(caught.value)
-        data[where] ^= 1
-
-
-def test_a_missing_or_cut_file_is_named(shards, tmp_path):
-    damaged = _copy(shards, tmp_path / 'x')
-    shard = next(damaged.rglob('*array_record*'))
-    data = shard.read_bytes()
-    shard.write_bytes(data[:-100])
-    with pytest.raises(errors.DamageError, match='GX-AR01') as caught:
-        loading.open_shards(damaged)
-    assert shard.name in str(caught.value)
-    shard.unlink()
-    with pytest.raises(errors.DamageError, match='GX-AR02'):
-        loading.open_shards(damaged)
-    shard.write_bytes(data)
-    (damaged / manifest.GENES).unlink()
-    with pytest.raises(errors.DamageError, match='GX-AR02'):
-        loading.open_shards(damaged)
-    (damaged / manifest.HASH).unlink()
-    with pytest.raises(errors.DamageError, match='GX-AR03: .* no manifest.sha256'):
-        loading.open_shards(damaged)
-    manifest.finish(damaged, {'format': 'other', 'version': 1})
-    with pytest.raises(errors.DamageError, match="GX-AR03: .*'other' version 1"):
-        loading.open_shards(damaged)
-
-
-def test_shards_swapped_between_species_are_seen_without_hashes(shards, tmp_path):
-    damaged = _copy(shards, tmp_path / 'x')
-    value = json.loads((damaged / manifest.NAME).read_text())
-    a, c = (value['species'][n]['shards'][0]['file'] for n in (0, 2))
-    (damaged / c).write_bytes((damaged / a).read_bytes())
-    with pytest.raises(errors.DamageError, match=r'record 0 of c is .*in place of'):
-        loading.open_shards(damaged, verify=False)
-
-
-def test_a_cache_of_other_shards_or_other_content_is_made_anew(shards, tmp_path):
-    folder = _copy(shards, tmp_path / 'x')
-    expected = loading.open_shards(folder)['a'].codes(0)
-    note = folder / 'cache' / 'cache.json'
-    made = note.stat().st_mtime_ns
-    loading.open_shards(folder)
-    assert note.stat().st_mtime_ns == made  # used again
-    for damage in ('content', 'size', 'fingerprint', 'note'):
-        bases = folder / 'cache' / 'bases.u8'
-        data = bases.read_bytes()
-        if damage == 'content':
-            bases.write_bytes(b'\x03' + data[1:] if data[0] != 3 else b'\x02' + data[1:])
-        elif damage == 'size':
-            bases.write_bytes(data[:-1])
-        elif damage == 'fingerprint':
-            note.write_text(note.read_text().replace('"fingerprint": "', '"fingerprint": "0'))
-            bases.write_bytes(bytes(len(data)))
-        else:
-            note.write_text('{')
-            bases.write_bytes(bytes(len(data)))
-        np.testing.assert_array_equal(loading.open_shards(folder)['a'].codes(0), expected)
 
 
 @pytest.mark.real

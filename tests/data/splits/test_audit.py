@@ -1,0 +1,40 @@
+"""The audit counts k-mers of test windows that training contains."""
+
+import numpy as np
+import pytest
+
+from genojax import dna, genome
+from genojax.data.genomes import assemblies, interval_sets, windows
+from genojax.data.splits import audit
+
+
+def _random(seed, bases):
+    return np.random.default_rng(seed).integers(0, 4, bases).astype(np.uint8)
+
+
+def test_the_audit_counts_kmers_on_both_strands():
+    codes = _random(5, 4_000)
+    codes[3_000:3_100] = dna.reverse_complement(codes[100:200])
+    codes[2_999], codes[3_100] = codes[200], codes[99]  # not the complements: the copy ends here
+    corpus = assemblies.Corpus([assemblies.Genome.from_arrays('x', ['c'], [codes])])
+    axis = interval_sets.Axis(corpus)
+    train = windows.tile(axis, 0, axis.spans([0], [0], [1_000]), 500, 500)
+    held = windows.tile(axis, 0, axis.spans([0], [2_500], [3_500]), 500, 500)
+    found = audit.measure(corpus, {'x': (train, held)}, 500)
+    assert found['kmers_in_training'] == 100 - 23
+    assert found['windows_with_a_training_kmer'] == 1 and found['window_fraction'] == 0.5
+    assert found['kmers'] == 2 * (500 - 23)
+
+
+@pytest.mark.parametrize('circular', [False, True])
+def test_a_copy_across_the_origin_is_counted_on_a_circular_contig_only(circular):
+    ring, other = _random(6, 2_000), _random(7, 1_000)
+    other[200:240] = np.concatenate([ring[-20:], ring[:20]])
+    other[199], other[240] = (ring[-21] + 1) % 4, (ring[20] + 1) % 4  # the copy ends here
+    contigs = [genome.Contig('ring', 2_000, circular=circular), genome.Contig('other', 1_000)]
+    corpus = assemblies.Corpus([assemblies.Genome.from_arrays('x', contigs, [ring, other])])
+    axis = interval_sets.Axis(corpus)
+    train = windows.tile(axis, 0, axis.whole(np.array([0])), 500, 500)
+    test = windows.tile(axis, 0, axis.whole(np.array([1])), 500, 500)
+    result = audit.measure(corpus, {'x': (train, test)}, 500)
+    assert result['kmers_in_training'] == (40 - 23 if circular else 0)

@@ -1,0 +1,176 @@
+"""Labels of bases by annotation: region bits with a known answer, introns, promoters, genes, and the fit."""
+
+import numpy as np
+import pytest
+
+from genojax import dna, errors, genome
+from genojax.data.formats import annotation, fasta
+from genojax.data.store import regions
+from tests.data import annotation_files
+
+EXON, CDS, INTRON, PROMOTER, ENHANCER, REPEAT = genome.REGIONS
+REAL = {
+    'embed_default/celegans_1pct': ('gff3', 257),
+    'embed_default/athaliana_1pct': ('gff3', 362),
+    'embed_default/human_chr1_400kb': ('gtf', 21),
+}
+
+
+def test_bed_names_are_kinds_and_soft_mask_adds_repeat(tmp_path):
+    text = 'browser x\ntrack name=a\n# c\n\nc\t0\t5\tenhancer\nc\t3\t8\tpromoter\t0\t-\nd\t0\t1\texon\n'
+    found = annotation_files.read(tmp_path, text)
+    soft = np.zeros(10, bool)
+    soft[4:6] = True
+    bits = regions.region_bits(found.features['c'] + found.features['d'], 'c', 10, soft_mask=soft)
+    expected = annotation_files.region_bits(
+        10, enhancer=[(0, 5)], promoter=[(3, 8)], repeat=[(4, 6)]
+    )
+    np.testing.assert_array_equal(bits, expected)
+
+
+def test_promoters_are_upstream_on_either_strand_and_rows_win_over_the_convention(tmp_path):
+    rows = [
+        'c s gene 11 20 . + . ID=a',
+        'c s gene 31 40 . - . ID=b',
+        'c s gene 61 70 . . . ID=no_strand',
+        'c s gene 3 9 . + . ID=near_the_edge',
+    ]
+    found = annotation_files.read(tmp_path, annotation_files.gff(*rows))
+    bits = regions.region_bits(found.on('c'), 'c', 100, promoter_span=(4, 1))
+    expected = annotation_files.region_bits(100, promoter=[(6, 11), (39, 44), (0, 3)])
+    np.testing.assert_array_equal(bits, expected)
+    found = annotation_files.read(
+        tmp_path, annotation_files.gff(*rows, 'c s promoter 81 90 . + . ID=p')
+    )
+    bits = regions.region_bits(found.on('c'), 'c', 100, promoter_span=(4, 1))
+    np.testing.assert_array_equal(bits, annotation_files.region_bits(100, promoter=[(80, 90)]))
+
+
+def test_a_circular_contig_continues_at_its_start(tmp_path):
+    found = annotation_files.read(
+        tmp_path, annotation_files.gff('c s CDS 91 104 . + 0 ID=a', 'c s gene 3 9 . + . ID=b')
+    )
+    bits = regions.region_bits(found.on('c'), 'c', 100, promoter_span=(4, 0), circular=True)
+    coding = [(90, 100), (0, 4)]
+    expected = annotation_files.region_bits(
+        100, cds=coding, exon=coding, promoter=[(98, 100), (0, 2)]
+    )
+    np.testing.assert_array_equal(bits, expected)
+    with pytest.raises(errors.InputError) as caught:
+        regions.region_bits(found.on('c'), 'c', 100, path='x.gff3')
+    assert (caught.value.code, caught.value.line) == ('BD03', 2)
+    assert '(100 bases)' in str(caught.value)
+
+
+def test_trans_spliced_exons_have_no_intron_between_them(tmp_path):
+    rows = ['c s exon 1 5 . + . Parent=t', 'c s exon 11 15 . - . Parent=t']
+    assert (
+        regions.introns(annotation_files.read(tmp_path, annotation_files.gff(*rows)).on('c'), 'c')
+        == []
+    )
+
+
+def test_an_intron_shared_by_transcripts_is_there_once(tmp_path):
+    rows = [f'c s exon {a} {b} . + . Parent=t1,t2' for a, b in ((1, 5), (11, 15))]
+    rows.append('c s intron 6 10 . + . Parent=t1')
+    found = regions.introns(
+        annotation_files.read(tmp_path, annotation_files.gff(*rows)).on('c'), 'c'
+    )
+    assert found == [genome.Interval('c', 5, 10, '+')]
+
+
+def test_genes_without_gene_rows_are_joined_by_name_and_copies_stay_apart(tmp_path):
+    rows = [
+        'c s CDS 1 5 . + 0 ID=x1;gene=x',
+        'c s CDS 11 15 . + 0 ID=x1;gene=x',
+        'c s CDS 13 20 . + 0 ID=x2;gene=x',
+        'c s CDS 81 90 . + 0 ID=x3;gene=x',
+        'c s CDS 31 35 . - 0 ID=y;gene=y%2C1',
+        'c s CDS 41 45 . - 0 ID=z',
+    ]
+    found = regions.genes(annotation_files.read(tmp_path, annotation_files.gff(*rows)).on('c'), 'c')
+    assert [(name, at.start, at.end) for name, at in found] == [
+        ('x', 0, 20),
+        ('y,1', 30, 35),
+        ('x', 80, 90),
+    ]
+
+
+def test_an_annotation_that_does_not_fit_its_sequence_is_refused(tmp_path):
+    declared = '##sequence-region c 1 90\n' + annotation_files.GFF
+    cases = [
+        (declared, {'c': 100}, 'FA17', 'declared as 90'),
+        (annotation_files.GFF, {'chrc': 100}, 'BD04', 'rename: chrc = c'),
+        (annotation_files.GFF, {'x': 100}, 'BD04', 'none of the contigs x'),
+        ('c\t1\t5\tAluY\n', {'c': 100}, 'BD08', "'AluY'"),
+    ]
+    for text, lengths, code, words in cases:
+        with pytest.raises(errors.InputError, match=words) as caught:
+            regions.check_fits(annotation_files.read(tmp_path, text), lengths)
+        assert caught.value.code == code
+    regions.check_fits(annotation_files.read(tmp_path, declared), {'c': 90, 'other': 5})
+
+
+def test_a_kind_that_the_file_never_mentions_is_not_annotated(tmp_path):
+    assert (
+        regions.kinds_of(annotation_files.read(tmp_path, annotation_files.GFF))
+        == EXON | CDS | INTRON | PROMOTER | ENHANCER | REPEAT
+    )
+    only = annotation_files.read(tmp_path, annotation_files.gff('c s CDS 1 5 . + 0 ID=a'))
+    assert regions.kinds_of(only) == EXON | CDS
+
+
+@pytest.mark.real
+@pytest.mark.parametrize('stem', REAL)
+def test_real_introns_read_gt_ag_on_their_strand(real_data, stem):
+    format_, genes = REAL[stem]
+    found = annotation.read(real_data / f'{stem}.{format_}.gz')
+    assert found.format == format_
+    agree, total, shifted, named, reverse = 0, 0, 0, 0, 0
+    for record in fasta.read(real_data / f'{stem}.fa.gz'):
+        places = regions.introns(found.on(record.name), record.name)
+        reverse += sum(place.strand == '-' for place in places)
+        a, t = regions.splice_agreement(record.codes, places)
+        agree, total = agree + a, total + t
+        shifted += sum(regions.splice_agreement(record.codes, places, s)[0] for s in (-1, 1))
+        named += len(regions.genes(found.on(record.name), record.name))
+    assert total > 150 and reverse > 50
+    assert agree / total > 0.98, f'{agree} of {total}'
+    assert shifted < 0.02 * total  # off by one would be seen
+    assert named == genes
+
+
+@pytest.mark.real
+def test_real_coding_sequences_start_with_atg(real_data):
+    # The checked facts of the data: 305 of 307 (worm), 922 of 926 (Arabidopsis).
+    wanted = {'celegans_1pct': 0.99, 'athaliana_1pct': 0.99}
+    for stem, share in wanted.items():
+        found = annotation.read(real_data / f'embed_default/{stem}.gff3.gz')
+        starts = total = 0
+        for record in fasta.read(real_data / f'embed_default/{stem}.fa.gz'):
+            coding: dict[str, list[genome.Interval]] = {}
+            for row in found.on(record.name):
+                if row.kind == 'CDS':
+                    coding.setdefault(row.parents[0], []).append(row.interval)
+            for places in coding.values():
+                spliced = np.concatenate([record.codes[p.start : p.end] for p in sorted(places)])
+                if places[0].strand == '-':
+                    spliced = dna.reverse_complement(spliced)
+                starts += dna.decode(spliced[:3]) == 'ATG'
+                total += 1
+        assert total > 250 and starts / total > share, f'{stem}: {starts} of {total}'
+
+
+@pytest.mark.real
+def test_real_mitochondrial_genes(real_data):
+    found = annotation.read(real_data / 'embed_default/vertebrate_mito.gff3.gz')
+    assert sum(len(rows) for rows in found.features.values()) == 166
+    human = dict(regions.genes(found.on('NC_012920.1'), 'NC_012920.1'))
+    assert human['MT-ND1'] == genome.Interval('NC_012920.1', 3306, 4262, '+')
+    records = {r.name: r for r in fasta.read(real_data / 'embed_default/vertebrate_mito.fa.gz')}
+    start = records['NC_012920.1'].codes[3306:3309]
+    assert dna.decode(start) == 'ATA'  # a start codon of the mitochondrial code
+    nd6 = human['MT-ND6']
+    assert nd6.strand == '-'
+    spliced = dna.reverse_complement(records['NC_012920.1'].codes[nd6.start : nd6.end])
+    assert dna.decode(spliced[:3]) == 'ATG'
