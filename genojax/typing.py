@@ -1,12 +1,65 @@
-"""The dimension key: one capital letter per axis, the same in names, einsum strings and annotations.
+"""The dimension key: one capital letter per axis, in names, einsum strings and annotations.
 
-B  batch: windows in a step                 T  tokens in a window
-L  query positions (bases, where there      M  key positions
-   are no tokens)                           H  attention heads
-D  model width                              K  width of a key or query head
-F  width of the feed-forward layer          V  width of a value head; tokens in the vocabulary
-S  species                                  R  region kinds (exon, CDS, ...); runs of bases
-C  classes                                  N  tokens, windows or other items of a list
+A suffix names the axes of an array in order: `x_BLD` is [batch, length, width]. A digit is an axis
+of that size: `spans_BT2`. The letters mean, except where listed by folder below:
+
+B  rows of a batch
+C  classes
+D  width of the model
+F  width of a hidden layer or of the output of a convolution
+H  attention heads
+K  width of a query or key head
+L  positions in a row: bases, or tokens in layers that read either
+M  key positions
+N  independent rows: sequences, windows, samples
+P  bins of coverage
+R  kinds of regions (exon, CDS, ...)
+S  species
+T  tokens in a row
+V  tokens in a vocabulary
+W  columns of a motif or of a convolution kernel
+
+Other meanings by folder:
+
+(top)                 T  thresholds of a score
+                      U  units of a bootstrap: rows or clusters
+                      W  resamples of a bootstrap
+attention             R  rows of queries that are recorded
+                      V  width of a value head
+attention/xla         X  any further axes
+data/datasets         P  draws in one period of a mixture
+data/formats          C  coverage tracks
+data/splits           S  parts: train, validation, test
+models                A  accessibility tracks
+                      C  chunks in a row
+                      E  special tokens at the ends of a row
+                      G  chunks in a row that are computed together
+                      M  chunks and special tokens
+                      N  bins of an accessibility track
+                      P  tokens in a chunk
+                      R  chunks of all rows
+                      S  steps of the scan over chunks
+nn                    A  channels of an input sequence
+                      F  width of a hidden layer, convolution output or positional basis
+                      M  positions after pooling
+                      P  relative positions
+                      S  spans of bases
+                      V  width of a value head
+simulate              C  coverage tracks
+tasks/classification  F  folds of a cross-validation
+                      G  groups of similar sequences
+                      X  features of a linear model
+tasks/coverage        A  accessibility tracks
+                      C  coverage tracks
+                      F  features of a linear model
+                      J  choices of hyperparameters
+                      O  organisms
+                      Q  bins of coverage in a longer window or of another size
+                      R  rows of all batches
+                      W  resamples of a bootstrap
+tasks/masked_lm       C  contexts: the bases before a base
+                      F  folds of a cross-validation
+tokenizers            R  runs of known bases
 """
 
 from typing import Any

@@ -61,8 +61,8 @@ def _pointwise_backward(saved, g_BLF):
     # XLA's gradient with respect to the kernel first transposes both arrays in memory. As a product
     # of two matrices it needs no copy and is 1.05 to 2.5 times as fast on a CPU.
     x_BLD, kernel_DF = saved
-    x_PD, g_PF = (a.reshape(-1, a.shape[-1]) for a in (x_BLD, g_BLF))
-    return pointwise(g_BLF, kernel_DF.T), (g_PF.T @ x_PD).T
+    x_ND, g_NF = (a.reshape(-1, a.shape[-1]) for a in (x_BLD, g_BLF))
+    return pointwise(g_BLF, kernel_DF.T), (g_NF.T @ x_ND).T
 
 
 pointwise.defvjp(_pointwise_forward, _pointwise_backward)
