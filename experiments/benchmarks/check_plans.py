@@ -12,7 +12,7 @@ from transformers import BigBirdConfig
 from transformers.models.big_bird import modeling_big_bird as hf
 
 from genojax.attention import patterns
-from genojax.attention.patterns import bigbird
+from genojax.attention.patterns import block_plans
 
 HEADS, BLOCK, RANDOM, SEED = 3, 64, 3, 7
 
@@ -49,7 +49,7 @@ def main() -> None:
         pattern = patterns.bigbird(
             length, BLOCK, random_blocks=RANDOM, seed=SEED, plan='google', per_head=HEADS
         )
-        ours = bigbird.google_columns(pattern)
+        ours = block_plans.google_columns(pattern)
         for head, (one, two) in enumerate(zip(ours, theirs(length), strict=False)):
             if not np.array_equal(one, two):
                 rows = np.flatnonzero((one != two).any(1))

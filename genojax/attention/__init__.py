@@ -1,7 +1,8 @@
 """Attention: one definition (`reference`), several implementations, one entry point (`attend`).
 
-`patterns` defines which query attends to which key. `xla` holds implementations for any device, `tpu`
-Pallas kernels, `sharded` what a mesh needs when batch, heads or sequence are split over devices.
+`patterns` defines which query attends to which key. `xla` holds implementations for any device,
+`tpu` Pallas kernels, `sharded` what a mesh needs when batch, heads or sequence are split over
+devices.
 """
 
 from genojax.attention.bias import Dropout, LinearBias

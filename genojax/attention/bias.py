@@ -1,4 +1,4 @@
-"""Linear bias of scores and dropout of probabilities, as small values that can be evaluated per tile."""
+"""Linear bias of scores and dropout of probabilities, as values that can be evaluated per tile."""
 
 import dataclasses
 from typing import Any
@@ -12,10 +12,11 @@ from genojax.typing import Array, Bool, Float
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class LinearBias:
-    """Bias -slope * |q_coord - k_coord|: ALiBi for token positions, CpG-aware for the CpG coordinate.
+    """Bias -slope * |q_coord - k_coord|: ALiBi for token positions, or by the CpG coordinate.
 
-    ALiBi: Press, Smith, Lewis, "Train short, test long", ICLR 2022, in its symmetric form for encoders.
-    Coordinates may have a batch axis of 1. Slopes have gradients; coordinates are data and have none.
+    ALiBi: Press, Smith, Lewis, "Train short, test long", ICLR 2022, in its symmetric form for
+    encoders. Coordinates may have a batch axis of 1. Slopes have gradients; coordinates are data
+    and have none.
     """
 
     # Any: while JAX rebuilds a tree, its leaves are not always arrays.
@@ -52,13 +53,13 @@ def slope_gradient(
     """Gradient with respect to the slopes from `slope_sums` over all keys of each row.
 
     The ds of a row must sum to the cotangent of its log-sum-exp. Computed with an output rounded to
-    bf16 they do so only approximately, and the excess would be multiplied by distances, which grow with
-    the sequence although their differences within a row need not. So the excess is subtracted at the
-    row's mean distance.
+    bf16 they do so only approximately, and the excess would be multiplied by distances, which grow
+    with the sequence although their differences within a row need not. So the excess is subtracted
+    at the row's mean distance.
 
     Args:
-        dlse_BLH: cotangent of the log-sum-exp; None where the sums cover some of the keys only. The sums
-            must then be exact.
+        dlse_BLH: cotangent of the log-sum-exp; None where the sums cover some of the keys only. The
+            sums must then be exact.
     """
     moment_BLH, total_BLH, mean_BLH = (sums_BLH3[..., i] for i in range(3))
     if dlse_BLH is not None:
@@ -69,7 +70,7 @@ def slope_gradient(
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Dropout:
-    """Each attention probability is dropped with probability `rate`, the others scaled by 1 / (1 - rate).
+    """Drops each attention weight with probability `rate`, scales the others by 1 / (1 - rate).
 
     The dropped pairs are a function of (key, batch, head, query, key position) alone, so every
     implementation drops the same pairs whatever its block size.
@@ -90,19 +91,19 @@ class Dropout:
         return data.reshape(-1)[0].astype(jnp.uint32), data.reshape(-1)[-1].astype(jnp.uint32)
 
     def keep(self, row: Array, i: Array, j: Array) -> Bool[Array, '...']:
-        """Whether pairs (i, j) are kept; row = batch * heads + head. Integer arrays that broadcast."""
+        """Whether pairs (i, j) stay; row = batch * heads + head. Integer arrays that broadcast."""
         return keep_pairs(self.words(), self.rate, row, i, j)
 
 
 def _mix(x: Array) -> Array:
-    """The finalizer of MurmurHash3 (Appleby, public domain): each input bit flips each output bit half the time."""
+    """The finalizer of MurmurHash3 (Appleby, public domain): input bits affect all output bits."""
     x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
     x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
     return x ^ (x >> 16)
 
 
 def keep_pairs(words: tuple[Array, Array], rate: float, row: Array, i: Array, j: Array) -> Array:
-    """See `Dropout.keep`; a separate function because a custom VJP carries the two words, not the key."""
+    """See `Dropout.keep`; separate because custom VJPs carry the words, not the key."""
     row, i, j = (x.astype(jnp.uint32) for x in (row, i, j))
     query = _mix(_mix(row * jnp.uint32(0x9E3779B1) + words[0]) + i * jnp.uint32(0x85EBCA77))
     return _mix((query ^ words[1]) + j * jnp.uint32(0xC2B2AE3D)) >= jnp.uint32(round(rate * 2**32))

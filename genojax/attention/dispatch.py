@@ -1,4 +1,4 @@
-"""The public calls: `attend` checks shapes, chooses an implementation and runs it; `probabilities` for maps."""
+"""The public calls: `attend`, which chooses an implementation, and `probabilities` for maps."""
 
 import dataclasses
 import functools
@@ -46,13 +46,15 @@ def attend(
     return_lse: bool = False,
     implementation: str = 'auto',
 ) -> Float[Array, 'B L H V'] | tuple[Float[Array, 'B L H V'], Float[Array, 'B L H']]:
-    """Softmax attention over the pairs of a pattern; a query without keys gives zeros and zero gradients.
+    """Softmax attention over the pairs of a pattern.
+
+    A query without keys gives zeros, with zero gradients.
 
     Args:
         pattern: which query attends to which key, shared by the batch; a static value.
         scale: factor of the scores; 1/sqrt(K) by default.
-        segments_BL: tokens attend to each other only within a segment. Id 0 is padding, which neither
-            attends nor is attended.
+        segments_BL: tokens attend to each other only within a segment. Id 0 is padding, which
+            neither attends nor is attended.
         key_segments_BM: the same for keys; `segments_BL` by default, which then needs L = M.
         bias: `LinearBias`, or an array [B or 1, H or 1, L, M] that is added to the scores.
         dropout: of attention probabilities, `Dropout(rate, key)`; None in evaluation.
@@ -89,7 +91,8 @@ def attend(
     if axes and (implementation != 'reference' or sequence_split):
         if sequence_split and implementation not in ('block_sparse', 'anchored'):
             raise NotImplementedError(
-                f'{implementation} does not support a sequence split over devices; block_sparse does'
+                f'{implementation} does not support a sequence split over devices;'
+                ' block_sparse does'
             )
         run = functools.partial(sequence_parallel.attend, run, axes)
     o_BLHV, lse_BLH = run(q_BLHK, k_BMHK, v_BMHV, pattern, modifiers, scale=scale)
@@ -138,7 +141,7 @@ def probabilities(
     key_segments_BM: Int[Array, 'B M'] | None = None,
     bias: biases.LinearBias | Float[Array, 'b h L M'] | None = None,
 ) -> Float[Array, 'B H R M']:
-    """Attention probabilities of the given query rows, f32, for attention maps; costs R x M, not L x M.
+    """Attention probabilities of some query rows, f32, for attention maps; costs R x M, not L x M.
 
     Raises:
         IndexError: a row outside 0 .. L-1 (JAX alone would clamp it to another row silently).

@@ -1,4 +1,4 @@
-"""The optional inputs of attention (segments, bias, dropout), their shape checks and the segment mask."""
+"""The optional inputs of attention (segments, bias, dropout), shape checks and the segment mask."""
 
 import dataclasses
 from collections.abc import Callable
@@ -57,8 +57,8 @@ class Modifiers:
         key_segments_BM: segment ids of the keys.
         bias: `LinearBias`, or an array [B or 1, H or 1, L, M] added to the scores.
         dropout: `Dropout` of attention probabilities.
-        row_ids: int [B * H], batch * heads + head in the whole array, where this call sees a shard of
-            it. Dropout is a function of these numbers.
+        row_ids: int [B * H], batch * heads + head in the whole array, where this call sees a shard
+            of it. Dropout is a function of these numbers.
     """
 
     segments_BL: Any = None
@@ -118,7 +118,8 @@ def check_shapes(
     M = k_BMHK.shape[1]
     if (L, M) != (pattern.length, pattern.key_length):
         raise ValueError(
-            f'{L} queries and {M} keys, but the pattern is for {pattern.length} and {pattern.key_length}'
+            f'{L} queries and {M} keys, but the pattern is for {pattern.length} and'
+            f' {pattern.key_length}'
         )
     if v_BMHV.shape[:3] != k_BMHK.shape[:3] or k_BMHK.shape[0] != B or k_BMHK.shape[2] != H:
         raise ValueError(

@@ -49,7 +49,8 @@ def softmax(
     """
     max_BHL = jax.lax.stop_gradient(s_BHLM.max(-1))
     max_BHL = jnp.where(jnp.isfinite(max_BHL), max_BHL, 0.0)
-    # exp(-inf) is 0 with gradient 0, so only the division and the logarithm need care in an empty row.
+    # exp(-inf) is 0 with gradient 0, so only the division and the logarithm need care in an empty
+    # row.
     e_BHLM = jnp.exp(s_BHLM - max_BHL[..., None])
     sum_BHL = e_BHLM.sum(-1)
     nonempty_BHL = sum_BHL > 0

@@ -1,4 +1,4 @@
-"""The door itself: gradient locality, the automatic choice, refusals, and a sweep of everything against the reference."""
+"""The public call: gradient locality, the automatic choice, and a sweep of all implementations."""
 
 import dataclasses
 
@@ -11,9 +11,10 @@ import pytest
 
 from genojax import attention
 from genojax.attention import patterns
-from genojax.attention.xla import anchored
 from tests.attention import equality
 from tests.attention.equality import Case
+
+pytestmark = pytest.mark.usefixtures('frees_compiled')
 
 PATTERNS = {
     'bigbird': lambda n: patterns.bigbird(n, 16, random_blocks=2),
@@ -22,13 +23,14 @@ PATTERNS = {
 }
 
 
-@pytest.mark.parametrize('implementation', ['block_sparse', 'anchored', 'pallas_tpu'])
-@pytest.mark.parametrize('name', PATTERNS)
+CALLS = [(name, i) for name in PATTERNS for i in ('block_sparse', 'pallas_tpu', 'reference')]
+
+
+@pytest.mark.parametrize(('name', 'implementation'), [*CALLS, ('anchored', 'anchored')])
 def test_gradients_are_exactly_zero_outside_the_pattern(name, implementation):
+    """And not zero inside, but for the keys of a query with one key: its softmax is constant."""
     n = 193
     pattern = PATTERNS[name](n)
-    if implementation == 'anchored' and anchored.match(pattern) is None:
-        return
     q, k, v = (
         jnp.asarray(np.random.default_rng(s).standard_normal((1, n, 1, 8)), jnp.float32)
         for s in range(3)
@@ -38,12 +40,16 @@ def test_gradients_are_exactly_zero_outside_the_pattern(name, implementation):
     def outputs(k, v):
         return attention.attend(q, k, v, pattern, implementation=implementation)[0, rows, 0].sum(-1)
 
-    dk, dv = jax.jit(jax.jacrev(outputs, (0, 1)))(k, v)
-    seen = pattern.mask()[rows]
+    dk, dv = (np.asarray(x)[:, 0, :, 0] for x in jax.jit(jax.jacrev(outputs, (0, 1)))(k, v))
+    attended = pattern.mask()[rows]
     for gradient in (dk, dv):
-        reached = (np.asarray(gradient)[:, 0, :, 0] != 0).any(-1)
-        assert not reached[~seen].any()
-        assert reached[seen].mean() > 0.99
+        assert not gradient[~attended].any()
+    assert (dv[attended] != 0).all()
+    several = attended.sum(1, keepdims=True) > 1
+    assert (dk[attended & several] != 0).any(-1).all()
+    # Exactly 0 in theory; in float32 the rounding of two sums of numbers of size 1.
+    assert np.abs(dk[attended & ~several]).max(initial=0) < 1e-5
+    assert several.sum() >= 3
 
 
 def test_auto_picks_by_device_pattern_and_length(caplog):

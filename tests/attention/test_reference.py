@@ -1,4 +1,4 @@
-"""The reference against softmax written out in numpy: it is what every other implementation is held to."""
+"""The reference against softmax in float64 numpy, row by row and with its gradients."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from genojax import attention
-from genojax.attention import inputs, patterns
+from genojax.attention import patterns
+from tests.attention import equality
+from tests.attention.equality import Case
 
 
 def arrays(B=2, L=13, H=3, K=8, M=13, V=5, seed=0, dtype=jnp.float32):
@@ -62,34 +64,6 @@ def test_fully_masked_rows_are_zero_with_zero_gradients():
         assert (np.asarray(gradient)[~empty] != 0).any()
 
 
-def test_linear_bias_is_minus_slope_times_distance():
-    q, k, v = arrays()
-    position = jnp.arange(13)[None]
-    slopes = jnp.asarray([0.5, 0.25, 0.125])
-    linear = attention.LinearBias(slopes, position, position)
-    dense = -slopes[None, :, None, None] * jnp.abs(position[0, :, None] - position)[None, None]
-    pattern = patterns.full(13)
-    got = attention.attend(q, k, v, pattern, bias=linear)
-    np.testing.assert_allclose(got, attention.attend(q, k, v, pattern, bias=dense), atol=1e-6)
-
-
-def test_dropout_keeps_the_mean_and_the_rate():
-    q, k, v = arrays(L=64, M=257, V=8)
-    dropout = attention.Dropout(0.25, jax.random.key(3))
-    kept = dropout.keep(
-        jnp.arange(6)[:, None, None], jnp.arange(64)[None, :, None], jnp.arange(257)[None, None]
-    )
-    n = kept.size
-    assert abs(float(kept.mean()) - 0.75) < 4 * np.sqrt(0.75 * 0.25 / n)
-    # neighbours in any of the three indices are independent
-    for axis in range(3):
-        pair = (kept & jnp.roll(kept, 1, axis)).mean()
-        assert abs(float(pair) - 0.5625) < 5 * np.sqrt(0.5625 * 0.4375 / n)
-    ones = jnp.ones_like(v)
-    got = attention.attend(q, k, ones, patterns.full(64, 257), dropout=dropout)
-    assert abs(float(got.mean()) - 1) < 0.01 and float(got.std()) > 0.01
-
-
 def test_probabilities_are_the_rows_of_the_softmax():
     q, k, v = arrays()
     pattern = patterns.local(13, 4)
@@ -101,31 +75,50 @@ def test_probabilities_are_the_rows_of_the_softmax():
         attention.probabilities(q, k, pattern, [13])
 
 
-def test_what_does_not_fit_is_refused():
+def test_probabilities_with_segments_and_every_bias():
+    """Against attention with values that are one-hot: its output is the probabilities."""
+    q, k, _ = arrays()
+    one_hot = jnp.broadcast_to(jnp.eye(13)[None, :, None], (2, 13, 3, 13))
+    segments = jnp.asarray([[1] * 7 + [2] * 4 + [0] * 2, [3] * 13])
+    random = np.random.default_rng(1)
+    coord = jnp.asarray(random.uniform(0, 5, (2, 13)), jnp.float32)
+    for bias in (
+        None,
+        attention.LinearBias(jnp.asarray([0.5, -1.0, 0.0]), coord, coord),
+        jnp.asarray(random.standard_normal((1, 3, 13, 13)), jnp.float32),
+    ):
+        options = {'segments_BL': segments, 'bias': bias, 'scale': 0.3}
+        rows = attention.probabilities(q, k, patterns.causal(13), [12, 3, 8], **options)
+        o = attention.attend(q, k, one_hot, patterns.causal(13), **options)
+        np.testing.assert_allclose(rows.swapaxes(1, 2), o[:, [12, 3, 8]], atol=1e-6)
+
+
+def test_arguments_that_do_not_fit_are_refused():
     q, k, v = arrays()
     with pytest.raises(ValueError, match='13 queries'):
         attention.attend(q, k, v, patterns.full(14))
     with pytest.raises(ValueError, match='not one of'):
         attention.attend(q, k, v, patterns.full(13), implementation='fast')
-    with pytest.raises(ValueError, match='different shapes'):
-        patterns.full(3) | patterns.full(4)
-    with pytest.raises(ValueError, match='>= 1'):
-        patterns.full(8, 0)
+    with pytest.raises(ValueError, match='as many keys as queries'):
+        q, k, v = arrays(M=7)
+        attention.attend(q, k, v, patterns.full(13, 7), segments_BL=jnp.ones((2, 13), jnp.int32))
 
 
-@pytest.mark.parametrize(
-    ('name', 'more'),
-    [
-        ('segments_BL', {'segments_BL': jnp.ones((2, 11), jnp.int32)}),
-        ('key_segments_BM', {'key_segments_BM': jnp.ones((3, 13), jnp.int32)}),
-        ('bias', {'bias': jnp.zeros((1, 1, 13, 12))}),
-        ('bias', {'bias': jnp.zeros((3, 1, 13, 13))}),
-        ('slopes_H', {'bias': attention.LinearBias(jnp.ones(3), jnp.ones((1, 13)), jnp.ones((1, 13)))}),
-        ('k_coord_BM', {'bias': attention.LinearBias(jnp.ones(2), jnp.ones((1, 13)), jnp.ones((1, 12)))}),
-    ],
-)  # fmt: skip
-def test_what_comes_with_the_arrays_must_fit_too(name, more):
-    """Asked of the door's own check: while tests run, jaxtyping stands in front of it."""
-    x = jnp.zeros((2, 13, 2, 4))
-    with pytest.raises(ValueError, match=f'{name} has shape'):
-        inputs.check_shapes(x, x, x, patterns.full(13), attention.Modifiers(**more))
+CASES = [
+    Case(patterns.bigbird(61, 8, per_head=2), segments='packed', bias='array', lse=True),
+    Case(patterns.full(31, 47), dropout=0.3, value_width=3, segments='keys'),
+    Case(patterns.bigbird(40, 8, plan='hf_eval'), bias='linear', segments='empty', lse=True),
+    Case(patterns.causal(29, 43), segments='padding', dropout=0.2, lse=True),
+]
+
+
+@pytest.mark.parametrize('case', CASES, ids=str)
+def test_values_and_gradients_are_those_of_the_formulas_in_float64(case):
+    expected = equality.exact(case)
+    got = equality.run(case, 'reference')
+    empty = np.isneginf(expected['lse'])
+    assert np.array_equal(empty, np.isneginf(got['lse']))
+    got['lse'][empty] = expected['lse'][empty] = 0
+    for name, x in got.items():
+        scale = max(np.abs(expected[name]).max(), 0.1)
+        np.testing.assert_allclose(x / scale, expected[name] / scale, atol=2e-5, err_msg=name)

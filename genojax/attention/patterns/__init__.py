@@ -1,10 +1,10 @@
 """Which query may attend to which key: an algebra of frozen, hashable patterns. numpy only, no jax.
 
-A pattern is a description, not a matrix: `local(2**20, 96)` is three integers. Its definition is one
-method, `multiplicity(i, j)`: how often key j counts in the softmax of query i (0 never, 1 once; more
-than once only where a published model counts a block twice). Dense masks and block lists
-(`block_lists.py`) follow from it; `|` and `&` combine patterns of equal shape. Padding and packing of
-a batch are not patterns: they are expressed by segment ids.
+A pattern is a description, not a matrix: `local(2**20, 96)` is three integers. Its definition is
+one method, `multiplicity(i, j)`: how often key j counts in the softmax of query i (0 never, 1 once;
+more than once only where a published model counts a block twice). Dense masks and block lists
+(`block_lists.py`) follow from it; `|` and `&` combine patterns of equal shape. Padding and packing
+of a batch are not patterns: they are expressed by segment ids.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def global_(length: int, tokens: int | Sequence[int], keys: int | None = None) -
     num_keys = _num_keys(length, keys)
     if not len(tokens) or tokens[0] < 0 or tokens[-1] >= max(length, num_keys):
         raise ValueError(
-            f'global tokens {tokens.tolist()[:5]} are not positions in a sequence of {length} tokens'
+            f'global tokens {tokens.tolist()[:5]} are not positions in a sequence of {length}'
         )
     runs = np.split(tokens, np.flatnonzero(np.diff(tokens) > 1) + 1)
     spans = tuple((int(run[0]), int(run[-1]) + 1) for run in runs)
@@ -107,13 +107,13 @@ def bigbird(
     Args:
         block: tokens per block.
         window_blocks: the query's own block and (window_blocks - 1) / 2 blocks on each side.
-        global_blocks: blocks that attend to all and are attended by all. 'itc': existing tokens, the
-            first ceil(g/2) and the last floor(g/2) blocks; 'etc': extra tokens, prepended, which
-            `length` includes.
+        global_blocks: blocks that attend to all and are attended by all. 'itc': existing tokens,
+            the first ceil(g/2) and the last floor(g/2) blocks; 'etc': extra tokens, prepended,
+            which `length` includes.
         random_blocks: random key blocks of each other query block.
-        plan: 'uniform' over the sequence; 'google' as the published code draws them (near the start,
-            and a draw of the last block counts twice); 'hf_eval' as transformers' PyTorch code uses
-            in evaluation (block 0 in place of each random block).
+        plan: 'uniform' over the sequence; 'google' as the published code draws them (from the first
+            blocks, and a draw of the last block counts twice); 'hf_eval' as transformers' PyTorch code
+            uses in evaluation (block 0 in place of each random block).
         per_head: number of heads that draw their own random blocks; 1 shares them.
         mode: 'itc' or 'etc'.
 
@@ -137,7 +137,7 @@ def bigbird(
 
 
 def longformer(length: int, window: int, global_tokens: int | Sequence[int] = 1) -> Pattern:
-    """A window of `window` tokens on each side and global tokens (Beltagy et al., arXiv 2004.05150)."""
+    """`window` tokens on each side, and global tokens (Beltagy et al., arXiv 2004.05150)."""
     return local(length, window) | global_(length, global_tokens)
 
 

@@ -1,8 +1,8 @@
 """The base class of patterns and its two combinations, union and intersection. numpy only.
 
-A pattern defines four things: its rule (`multiplicity`), the tiles that may be non-empty (`candidates`,
-and an upper bound of their number, `candidate_count`), and a `signature` that is equal for tiles of
-equal content, so that a few inspected tiles describe millions.
+A pattern defines four things: its rule (`multiplicity`), the tiles that may be non-empty
+(`candidates`, and an upper bound of their number, `candidate_count`), and a `signature` that is
+equal for tiles of equal content, so that a few inspected tiles describe millions.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from genojax.attention.patterns import block_lists
 
 @dataclasses.dataclass(frozen=True)
 class Pattern:
-    """A rule for `length` queries and `key_length` keys; `p | q` is the union, `p & q` the intersection."""
+    """A rule for `length` queries and `key_length` keys; `p | q` is a union, `p & q` an overlap."""
 
     length: int
     key_length: int
@@ -44,9 +44,9 @@ class Pattern:
         raise NotImplementedError
 
     def candidates(self, block: int, head: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Query and key blocks, int32 [n] each, of all tiles that may be non-empty, in ascending order.
+        """Query and key blocks, int32 [n] each, of all tiles that may be non-empty.
 
-        Some of the tiles may be empty.
+        They ascend by query block, then key block; some of the tiles may be empty.
         """
         num_kv_blocks = self.num_blocks(block)[1]
         rows, columns = np.divmod(np.arange(self.candidate_count(block)), num_kv_blocks)
@@ -64,7 +64,7 @@ class Pattern:
         raise NotImplementedError
 
     def rows(self, queries: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Multiplicities of the given queries, uint8 [R, M] ([H, R, M] where heads differ)."""
+        """Multiplicities of some queries, uint8 [R, M] ([H, R, M] where heads differ)."""
         i, j = np.asarray(queries)[:, None], np.arange(self.key_length)[None, :]
         shape = (len(i), self.key_length)
         by_head = [np.broadcast_to(self.multiplicity(i, j, h), shape) for h in range(self.heads)]
@@ -93,7 +93,7 @@ def as_multiplicity(condition: np.ndarray) -> np.ndarray:
 
 
 def _mix64(x: np.ndarray) -> np.ndarray:
-    """The finalizer of splitmix64: a bijection of 64-bit integers whose output bits depend on all input bits."""
+    """The finalizer of splitmix64: a bijection of 64-bit integers that mixes all bits."""
     x = np.asarray(x).astype(np.int64).view(np.uint64)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -128,9 +128,9 @@ class _PatternPair(Pattern):
 
     def signature(self, block, rows, columns, head=0):
         left, right = self._both('signature', block, rows, columns, head=head)
-        # A fixed mixing, so that signatures of two calls compare. Each side is mixed before the next
-        # is added: with sums of multiples, the two middle operands of (a | b) | (c | d) would get the
-        # same factor, and tiles that differ only there the same signature.
+        # A fixed mixing, so that signatures of two calls compare. Each side is mixed before the
+        # next is added: with sums of multiples, the two middle operands of (a | b) | (c | d) would
+        # get the same factor, and tiles that differ only there the same signature.
         return _mix64(_mix64(left) + right)
 
 
@@ -156,7 +156,7 @@ class Either(_PatternPair):
 
 @dataclasses.dataclass(frozen=True)
 class Both(_PatternPair):
-    """Intersection: a pair attends in both; multiplicities multiply, so a mask does not reweight."""
+    """Intersection: pairs of both; multiplicities multiply, so a mask does not reweight."""
 
     def multiplicity(self, i, j, head=0):
         left, right = self._both('multiplicity', i, j, head=head)

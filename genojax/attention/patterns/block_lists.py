@@ -1,4 +1,4 @@
-"""Block lists: which tiles of the query-key matrix a pattern touches, and the content of partial tiles.
+"""Block lists: the tiles of the query-key matrix that a pattern touches, and their content.
 
 numpy only. A tile is `block` queries times `block` keys.
 """
@@ -16,8 +16,8 @@ MAX_TILES = 2**25
 class BlockLists:
     """The key blocks of each query block, per head, as compressed sparse rows.
 
-    Tokens beyond the pattern's length pad the last row and column of tiles. The content of a tile there
-    is arbitrary: users must mask keys beyond the length.
+    Tokens beyond the pattern's length pad the last row and column of tiles. The content of a tile
+    there is arbitrary: users must mask keys beyond the length.
 
     Attributes:
         block: tokens per side of a tile.
@@ -138,7 +138,7 @@ def build(pattern, block: int) -> BlockLists:
 
 
 def pairs(pattern, block: int = 64) -> int:
-    """Query-key pairs of a pattern, counted with their multiplicity, summed over `pattern.heads`."""
+    """Query-key pairs of a pattern, counted with multiplicity, summed over `pattern.heads`."""
     lists = build(pattern, block)
     row = lists.row_of() % lists.num_q_blocks
     last_q = pattern.length - (lists.num_q_blocks - 1) * block

@@ -6,19 +6,19 @@ import math
 
 import numpy as np
 
-from genojax.attention.patterns import algebra, bigbird
+from genojax.attention.patterns import algebra, block_plans
 
 
 @dataclasses.dataclass(frozen=True)
 class BlockPattern(algebra.Pattern):
-    """Window, global and random blocks of `block` tokens; `bigbird.py` draws the random ones.
+    """Window, global and random blocks of `block` tokens; `block_plans.py` draws the random ones.
 
     Attributes:
         window_blocks: odd number of blocks around the diagonal; 0 for none.
         global_blocks: blocks that attend to all and are attended by all.
         random_blocks: random key blocks per query block that is not global.
         seed: of the random blocks.
-        plan: one of `bigbird.PLANS`.
+        plan: one of `block_plans.PLANS`.
         per_head: number of heads that draw their own random blocks.
         prepended: whether the global blocks are the first ones (ETC) instead of both ends (ITC).
     """
@@ -34,7 +34,7 @@ class BlockPattern(algebra.Pattern):
 
     def __post_init__(self):
         super().__post_init__()
-        bigbird.check(self)
+        block_plans.check(self)
 
     @property
     def heads(self) -> int:
@@ -45,8 +45,8 @@ class BlockPattern(algebra.Pattern):
         return self.block
 
     def tile_counts(self, head: int) -> tuple[np.ndarray, np.ndarray]:
-        """Sorted int64 tile numbers row * num_kv_blocks + column, and their multiplicities, uint8."""
-        return bigbird.tile_counts(self)[head]
+        """Sorted int64 tile numbers row * num_kv_blocks + column, and multiplicities, uint8."""
+        return block_plans.tile_counts(self)[head]
 
     def _lookup(self, rows, columns, head):
         tiles, counts = self.tile_counts(head)

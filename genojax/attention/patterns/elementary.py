@@ -107,7 +107,7 @@ class Residue(algebra.Pattern):
 
 @dataclasses.dataclass(frozen=True)
 class Global(algebra.Pattern):
-    """Tokens in the spans [start, stop) attend to all keys (`attends`), and all queries attend to them (`attended`)."""
+    """Tokens in spans [start, stop) attend to all (`attends`) and are attended (`attended`)."""
 
     spans: tuple[tuple[int, int], ...]
     attends: bool = True
@@ -125,7 +125,7 @@ class Global(algebra.Pattern):
         )
 
     def _block_code(self, index, block, enabled):
-        """-1 for a block without global tokens, -2 for one of global tokens only, else the block's index."""
+        """-1 for a block without global tokens, -2 for one of nothing else, or its index."""
         code = np.full(len(index), -1, np.int64)
         for start, stop in self.spans if enabled else ():
             first, last = index.astype(np.int64) * block, (index.astype(np.int64) + 1) * block

@@ -1,4 +1,4 @@
-"""Patterns of mostly sparse rows: their keys are collected; dense rows are computed everywhere and merged."""
+"""Patterns of mostly sparse rows: keys are collected; dense rows computed everywhere, merged."""
 
 import math
 
@@ -32,8 +32,9 @@ def attend(
     def blocked(x):
         return x.reshape(x.shape[0], -1, call.block, *x.shape[2:])
 
-    # Rows that lie on another device are beyond the end and dropped. The sparse part left zeros in the
-    # dense rows, and adding is cheaper to differentiate than setting, which would have to remember where.
+    # Rows that lie on another device are beyond the end and dropped. The sparse part left zeros in
+    # the dense rows, and adding is cheaper to differentiate than setting, which would have to
+    # remember where.
     o_dense, lse_dense = blocked(o_dense).astype(o.dtype), blocked(lse_dense)
     o = blocked(o).at[:, home].add(o_dense, mode='drop').reshape(o.shape)
     lse = blocked(lse).at[:, home].set(lse_dense, mode='drop').reshape(lse.shape)

@@ -1,11 +1,11 @@
 """Attention over collected key blocks one head, and a few rows, at a time.
 
-Where a device collects several times what it owns (BigBird's random blocks: three per row), the collected
-keys of all heads would dominate its memory. So heads are computed one by one and their rows in rounds,
-each of which collects what its own rows need; the backward pass collects again.
+Where a device collects several times what it owns (BigBird's random blocks: three per row), the
+collected keys of all heads would dominate its memory. So heads are computed one by one and their
+rows in rounds, each of which collects what its own rows need; the backward pass collects again.
 
-Keys and values are returned unchanged. The next user takes these, and then the gradients of that user are
-what the gradients here are added to: two full arrays less than a sum at the end.
+Keys and values are returned unchanged. The next user takes these, and then the gradients of that
+user are what the gradients here are added to: two full arrays less than a sum at the end.
 """
 
 import dataclasses

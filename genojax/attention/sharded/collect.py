@@ -15,7 +15,7 @@ def take_blocks(x: Array, index: Array, block: int) -> Array:
 def collect_keys(
     plan: exchange.ExchangePlan, axis: str, x: Array, block: int, round_index: Array | int = 0
 ) -> Array:
-    """All key blocks that a round of this device needs, in the order of `ExchangePlan.sparse_lists`.
+    """All key blocks that a round of this device needs, ordered as in `ExchangePlan.sparse_lists`.
 
     Args:
         axis: mesh axis of the sequence.

@@ -1,27 +1,28 @@
 """Which key blocks travel between devices when the sequence is split over them. numpy only.
 
-Each of n devices holds L / n consecutive tokens, N blocks. A sparse row (few key blocks) is computed where
-its queries lie; its keys arrive by one of three routes, by how many devices need them: blocks within
-`halo` of the edge from the two neighbours, blocks that half of the devices need (BigBird's global blocks)
-gathered by all, others (its random blocks) sent from owner to user alone. A dense row (a global row) is
-computed on every device against the keys that lie there.
+Each of n devices holds L / n consecutive tokens, N blocks. A sparse row (few key blocks) is
+computed where its queries lie; its keys arrive by one of three routes, by how many devices need
+them: blocks within `halo` of the edge from the two neighbours, blocks that half of the devices need
+(BigBird's global blocks) gathered by all, others (its random blocks) sent from owner to user alone.
+A dense row (a global row) is computed on every device against the keys that lie there.
 
-The rows of a device may be assigned to several rounds, each of which collects what its own rows need: less
-is collected at a time, and the edges and the gathered blocks are collected again in every round.
+The rows of a device may be assigned to several rounds, each of which collects what its own rows
+need: less is collected at a time, and the edges and the gathered blocks are collected again in
+every round.
 
-Bytes that each device receives in a round, for arrays of `size` bytes per block (K and V of one batch
-entry and head, say):
-    halo       2 * halo * size                   collective-permute
-    gathered   (n - 1) * gathered * size         all-gather
-    sent       (n - 1) * sent * size             all-to-all
-    dense rows (n - 1) * rows * size / 2         all-gather of their queries, and of one number per row
+Bytes that each device receives in a round, for arrays of `size` bytes per block (K and V of one
+batch entry and head, say):
+    halo       2 * halo * size                   collective-permute gathered   (n - 1) * gathered *
+    size         all-gather sent       (n - 1) * sent * size             all-to-all dense rows (n -
+    1) * rows * size / 2         all-gather of their queries, and of one number per row
 
-The partial outputs of dense rows are summed over all devices (a reduction, not counted here). Two kinds of
-pattern use other routes, again for arrays of `size` bytes per block, keys and values together:
+The partial outputs of dense rows are summed over all devices (a reduction, not counted here). Two
+kinds of pattern use other routes, again for arrays of `size` bytes per block, keys and values
+together:
     ring       (n - 1) * own * size              collective-permute, one of n - 1 steps of a loop
     anchored   (n - 1) / n * own * (2 * size + one number per token)
-               all-to-all by residue: queries, keys and values there, outputs and log-sum-exps back; its
-               window has a halo as above
+               all-to-all by residue: queries, keys and values there, outputs and log-sum-exps back;
+               its window has a halo as above
 The backward pass moves what the forward pass did, and the cotangents of it in the other direction.
 """
 
@@ -47,16 +48,20 @@ class ExchangePlan:
         devices: n.
         own_blocks: N, blocks per device.
         halo: blocks taken from each neighbour.
-        gathered: int32 [n, G], the blocks (own numbering) that each owner gives to all; padded with 0.
-        sent: int32 [n, rounds, n, P], the blocks that an owner sends in a round to a user; padded with 0.
+        gathered: int32 [n, G], the blocks (own numbering) that each owner gives to all; padded with
+            0.
+        sent: int32 [n, rounds, n, P], the blocks that an owner sends in a round to a user; padded
+            with 0.
         round_rows: int32 [n, rounds, N / rounds], which own rows a round computes.
-        sparse_lists: block lists of the sparse rows, n * rounds times the pattern's heads, with keys
-            numbered [own N | left halo | right halo | gathered n*G | received n*P].
+        sparse_lists: block lists of the sparse rows, n * rounds times the pattern's heads, with
+            keys numbered [own N | left halo | right halo | gathered n*G | received n*P].
         dense_lists: block lists of the dense rows against the own keys; None if there are none.
         dense_rows: int32 [n, R], each device's dense rows (own numbering), padded with 0.
         dense_index: int32 [W], where the dense rows lie among the n*R gathered ones.
-        dense_home: int32 [n, W], the own row that each dense row is, N on devices that do not own it.
-        key_blocks: int32 [n, rounds, keys], which block of the whole each key block of `sparse_lists` is.
+        dense_home: int32 [n, W], the own row that each dense row is, N on devices that do not own
+            it.
+        key_blocks: int32 [n, rounds, keys], which block of the whole each key block of
+            `sparse_lists` is.
     """
 
     devices: int
@@ -75,7 +80,7 @@ class ExchangePlan:
 
 @dataclasses.dataclass(frozen=True)
 class ShardPattern:
-    """A stand-in for a pattern on one device; its block lists hold the tables of all devices in sequence.
+    """A stand-in for a pattern on one device; its block lists hold the tables of all devices.
 
     Attributes:
         pattern: of the whole.
@@ -102,7 +107,7 @@ class ShardPattern:
         return self.block_lists(self.block).num_kv_blocks * self.block
 
     def block_lists(self, block: int) -> block_lists.BlockLists:
-        """Block lists of devices * rounds * pattern heads; 'ring': devices * devices * heads, by step."""
+        """Block lists of devices * rounds * heads; 'ring': devices * devices * heads, by step."""
         if self.part == 'ring':
             return ring(self.pattern, self.devices, block)
         tables = plan(self.pattern, self.devices, block, self.rounds)
@@ -110,7 +115,7 @@ class ShardPattern:
 
 
 def check(pattern: patterns.Pattern, devices: int, block: int) -> None:
-    """Raises unless the pattern makes whole blocks on every device; the message names a length that does."""
+    """Raises unless the pattern makes whole blocks on every device; names a length that does."""
     if pattern.length != pattern.key_length:
         raise NotImplementedError('a sequence split over devices needs as many keys as queries')
     if pattern.length % (devices * block):
@@ -140,7 +145,7 @@ def needs_ring(pattern: patterns.Pattern, devices: int, block: int) -> bool:
 
 @functools.lru_cache(maxsize=16)
 def plan(pattern: patterns.Pattern, devices: int, block: int, rounds: int = 1) -> ExchangePlan:
-    """The exchange tables of a pattern of mostly sparse rows; `rounds` must divide a device's blocks."""
+    """Exchange tables of mostly sparse rows; `rounds` must divide a device's blocks."""
     lists = pattern.block_lists(block)
     is_dense = lists.counts().max(0) > schedule.MAX_SLOTS
     tiles = routes.OwnedTiles.of(lists, devices)

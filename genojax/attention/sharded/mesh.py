@@ -15,7 +15,7 @@ _rows_are_whole = contextvars.ContextVar('rows_are_whole', default=False)
 
 @contextlib.contextmanager
 def whole_rows() -> Iterator[None]:
-    """Within, the mesh's sequence axis splits rows, as data and fsdp do, and never the tokens of one.
+    """Within, the mesh's sequence axis splits rows, as data and fsdp do, never the tokens of one.
 
     For rows that are pieces of a longer sequence, such as the chunks of a hierarchical model.
     """
@@ -27,7 +27,7 @@ def whole_rows() -> Iterator[None]:
 
 
 def axes() -> dict[str, int]:
-    """Sizes of the current mesh's axes that attention splits over and that are not manual already."""
+    """Sizes of the current mesh's axes that attention splits over; manual axes are left out."""
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty:
         return {}

@@ -13,7 +13,7 @@ from genojax.typing import Array
 def attend(
     call: ShardCall, q: Array, k: Array, v: Array, modifiers: inputs.Modifiers
 ) -> tuple[Array, Array]:
-    """Output and log-sum-exp of this device's queries; each step's part is merged by its log-sum-exp."""
+    """Output and log-sum-exp of this device's queries, merged over the steps of the ring."""
     n, own = call.devices, q.shape[1] // call.block
     device = jax.lax.axis_index(call.axis)
     tokens = modifiers.token_inputs(*q.shape[:2])

@@ -1,4 +1,4 @@
-"""Routes of key blocks from owner to user, and their assignment to rounds. numpy only; see `exchange`."""
+"""Routes of key blocks from owner to user, and rows of rounds. numpy only; see `exchange`."""
 
 import dataclasses
 from typing import NamedTuple
@@ -45,7 +45,7 @@ class OwnedTiles:
 
 
 class Routes(NamedTuple):
-    """How many halo blocks there are, and which tiles' keys arrive by which route, bool [n] each."""
+    """Number of halo blocks, and which tiles' keys arrive by which route, bool [n] each."""
 
     halo: int
     by_halo: np.ndarray
@@ -111,7 +111,7 @@ class Sends(NamedTuple):
 
 
 def sends(tiles: OwnedTiles, sent: np.ndarray, rounds: int) -> Sends:
-    """Assigns rows to rounds and lists the blocks that each owner sends to each device and round."""
+    """Assigns rows to rounds; lists the blocks that each owner sends to each device and round."""
     rows, place = assign_rounds(tiles, sent, rounds)
     num_blocks = tiles.devices * tiles.own
     taker = tiles.user * rounds + place[tiles.row] // (tiles.own // rounds)
@@ -130,14 +130,14 @@ def sends(tiles: OwnedTiles, sent: np.ndarray, rounds: int) -> Sends:
 def assign_rounds(
     tiles: OwnedTiles, sent: np.ndarray, rounds: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Assigns each device's rows to rounds so that an owner sends about equally much in each of them.
+    """Assigns each device's rows to rounds so that an owner sends about equally much in each.
 
     Args:
         sent: which tiles' keys are sent.
 
     Returns:
-        The rows of each round, own numbering, int32 [n, rounds, own / rounds]; each row's place among
-        its device's rows in this order, int64 [n * own].
+        The rows of each round, own numbering, int32 [n, rounds, own / rounds]; each row's place
+        among its device's rows in this order, int64 [n * own].
     """
     n, own = tiles.devices, tiles.own
     needs = np.zeros((n * own, n), np.int64)
@@ -152,7 +152,7 @@ def assign_rounds(
 
 
 def _balanced(needs: np.ndarray, rounds: int) -> np.ndarray:
-    """Rows [rounds, own / rounds] of one device, from the blocks needed per row and owner, [own, n]."""
+    """Rows [rounds, own / rounds] of one device, from blocks needed per row and owner, [own, n]."""
     size = len(needs) // rounds
     total = np.zeros((rounds, needs.shape[1]), np.int64)
     members: list[list[int]] = [[] for _ in range(rounds)]

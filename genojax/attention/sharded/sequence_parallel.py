@@ -1,9 +1,10 @@
-"""Attention on a mesh: batch and heads are split as they are, the sequence by the exchange its pattern needs.
+"""Attention on a mesh: batch and heads split as they are, the sequence as its pattern needs.
 
-`attention.attend` comes here when a mesh is set (`jax.set_mesh`) that has one of the axes of `mesh.py` with
-more than one device. Windows exchange halos, global blocks are gathered, random blocks are sent to the
-devices that use them (`exchange.py` has the tables and the bytes moved), `anchored` regroups tokens by
-residue with an all-to-all, dense patterns pass keys and values around a ring.
+`attention.attend` comes here when a mesh is set (`jax.set_mesh`) that has one of the axes of
+`mesh.py` with more than one device. Windows exchange halos, global blocks are gathered, random
+blocks are sent to the devices that use them (`exchange.py` has the tables and the bytes moved),
+`anchored` regroups tokens by residue with an all-to-all, dense patterns pass keys and values around
+a ring.
 """
 
 import dataclasses
@@ -82,7 +83,7 @@ def _implementation(
 
 
 def _broadcast(modifiers: inputs.Modifiers, B: int) -> inputs.Modifiers:
-    """Segments of keys made explicit, and per-token arrays with a full batch axis."""
+    """Explicit segments of keys, and per-token arrays with a full batch axis."""
 
     def rows(x):
         return None if x is None else jnp.broadcast_to(x, (B, *x.shape[1:]))
@@ -120,7 +121,7 @@ def _partition_specs(split: mesh.AttentionSplit, modifiers: inputs.Modifiers) ->
 
 
 def _row_ids(split: mesh.AttentionSplit, q: Array) -> Array:
-    """batch * heads + head in the whole, per batch entry and head here: dropout is a function of it."""
+    """batch * heads + head in the whole, per batch entry and head here; dropout needs it."""
     B, H = q.shape[0], q.shape[2]
     batch = jnp.arange(B) + (jax.lax.axis_index(split.batch) * B if split.batch else 0)
     head = jnp.arange(H) + (jax.lax.axis_index(split.head) * H if split.head else 0)

@@ -1,4 +1,4 @@
-"""What the functions that run inside `shard_map` have in common: the call, its spec and its inputs."""
+"""What the functions that run inside `shard_map` share: the call, its spec and its inputs."""
 
 import dataclasses
 

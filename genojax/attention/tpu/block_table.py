@@ -1,8 +1,9 @@
-"""One Pallas call over a flat table of key blocks: which tiles a kernel visits and what it sees of each array.
+"""One Pallas call over a flat table of key blocks: the tiles that a kernel visits, and its inputs.
 
-The table is one-dimensional and prefetched into scalar memory: a two-dimensional one is padded to 128
-lanes per row and overflows it at 2^20 tokens. Rows with many key blocks (global ones) are a second, dense
-call, so all rows of the first have the same small width; in the backward pass the same holds for columns.
+The table is one-dimensional and prefetched into scalar memory: a two-dimensional one is padded to
+128 lanes per row and overflows it at 2^20 tokens. Rows with many key blocks (global ones) are a
+second, dense call, so all rows of the first have the same small width; in the backward pass the
+same holds for columns.
 """
 
 import dataclasses
@@ -143,8 +144,8 @@ class TableCall:
         """Adds an array [B*H or B, blocks, a, b] of 'q' or 'k'; the kernel sees [a, b]."""
         row_wise = (of == 'q') != self.table.by_column
 
-        # lax.div: // on a signed integer asks the device for its kind, and while lowering there may be
-        # none.
+        # lax.div: // on a signed integer asks the device for its kind, and while lowering there may
+        # be none.
         def lead(bh):
             return bh if by_head else jax.lax.div(bh, self.heads)
 
@@ -178,7 +179,8 @@ class TableCall:
 
         Args:
             kernel: gets input refs by name, output refs, scratch refs and a `Visit`.
-            outputs: shape [a, b] and dtype of each output of a row; each is returned as [B*H, R, a, b].
+            outputs: shape [a, b] and dtype of each output of a row; each is returned as [B*H, R, a,
+                b].
             scratch: shapes of float32 arrays that persist over a row's entries.
         """
         rows, table = jnp.asarray(self.part.rows), jnp.asarray(self.part.table)

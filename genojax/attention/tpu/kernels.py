@@ -1,8 +1,8 @@
 """Block-sparse attention for TPU as Pallas kernels: forward, and backward for queries and for keys.
 
-Scores are stored transposed, [keys, queries]: per-query values (maximum, log-sum-exp, segment) then lie
-along lanes, and dK and dV are plain products. Products take the inputs' dtype and accumulate in float32;
-softmax is float32.
+Scores are stored transposed, [keys, queries]: per-query values (maximum, log-sum-exp, segment) then
+lie along lanes, and dK and dV are plain products. Products take the inputs' dtype and accumulate in
+float32; softmax is float32.
 """
 
 import dataclasses
@@ -32,7 +32,8 @@ class KernelSpec:
         scale: factor of the scores.
         partial: whether the rows attend to further keys elsewhere. The output then stays float32,
             because it is to be merged.
-        min_distance: pairs whose positions differ by no more than this are masked; None for no limit.
+        min_distance: pairs whose positions differ by no more than this are masked; None for no
+            limit.
     """
 
     pattern: patterns.Pattern
@@ -82,8 +83,9 @@ def attend(
 
 
 def _attend_fwd(spec: KernelSpec, q_BLHK, k_BMHK, v_BMHV, kernel_inputs: KernelInputs):
-    # The residual output is not rounded: where a row effectively attends to one key, its score gradients
-    # are the difference of two almost equal numbers, one of which is computed from the output.
+    # The residual output is not rounded: where a row effectively attends to one key, its score
+    # gradients are the difference of two almost equal numbers, one of which is computed from the
+    # output.
     unrounded = dataclasses.replace(spec, partial=True)
     o, lse = _forward(unrounded, q_BLHK, k_BMHK, v_BMHV, kernel_inputs)
     residuals = KernelResiduals(

@@ -1,8 +1,8 @@
-"""The implementation 'pallas_tpu': own Pallas kernels over a flat block table, forward and backward.
+"""The implementation 'pallas_tpu': Pallas kernels over a flat block table, forward and backward.
 
-`block_table` defines which tiles are visited, `kernels` what is computed there. An anchored pattern runs
-as its window plus full attention within residue classes. On CPU the kernels are interpreted: correct,
-slow, for tests. They compile for TPU but have not been run on one yet.
+`block_table` defines which tiles are visited, `kernels` what is computed there. An anchored pattern
+runs as its window plus full attention within residue classes. On CPU the kernels are interpreted:
+correct, slow, for tests. They compile for TPU but have not been run on one yet.
 """
 
 import dataclasses
@@ -38,8 +38,8 @@ def attend(
     """Attention and log-sum-exp; see `attention.attend`.
 
     Raises:
-        NotImplementedError: an array bias or dropout (block_sparse supports both), or more different
-            tiles than the table can hold.
+        NotImplementedError: an array bias or dropout (block_sparse supports both), or more
+            different tiles than the table can hold.
     """
     if modifiers.array_bias is not None:
         raise NotImplementedError('pallas_tpu supports a LinearBias, not an array bias')

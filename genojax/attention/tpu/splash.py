@@ -1,9 +1,9 @@
-"""The implementation 'splash_tpu': JAX's splash attention with our patterns, to check `pallas_tpu` against.
+"""The implementation 'splash_tpu': JAX's splash attention with our patterns, to check `pallas_tpu`.
 
-Its own conversion of a mask to blocks inspects every pair: 73 s at 65,536 tokens. Here it reads our block
-lists, which answer a full or empty tile with a single element (174,762 tokens: seconds). Its tables grow
-with the square of the number of blocks, so at 2^20 tokens they do not fit the scalar memory of a chip;
-those of `pallas_tpu` do.
+Its own conversion of a mask to blocks inspects every pair: 73 s at 65,536 tokens. Here it reads our
+block lists, which answer a full or empty tile with a single element (174,762 tokens: seconds). Its
+tables grow with the square of the number of blocks, so at 2^20 tokens they do not fit the scalar
+memory of a chip; those of `pallas_tpu` do.
 """
 
 import functools

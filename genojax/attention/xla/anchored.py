@@ -1,10 +1,10 @@
 """The anchored pattern exactly, in L * window + L^2 / period work.
 
 `(i + j) % period == 0` pairs every query of residue r with every key of residue -r: regrouped by
-residue, these are dense squares (`stripes.py`). Pairs that the window contains are left out there, so
-each pair counts once, and the two softmaxes are merged by their log-sum-exp. In the backward pass both
-parts use the merged log-sum-exp, so one VJP serves both. `kind='columns'` (`j % period == 0`) is the case
-of a single group: all queries against the anchor keys.
+residue, these are dense squares (`stripes.py`). Pairs that the window contains are left out there,
+so each pair counts once, and the two softmaxes are merged by their log-sum-exp. In the backward
+pass both parts use the merged log-sum-exp, so one VJP serves both. `kind='columns'` (`j % period ==
+0`) is the case of a single group: all queries against the anchor keys.
 """
 
 import dataclasses

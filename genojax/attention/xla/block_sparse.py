@@ -1,9 +1,10 @@
 """Block-sparse attention in plain XLA: a scan over chunks of query blocks, with its own VJP.
 
-The forward pass stores the output and the log-sum-exp only; the backward pass recomputes the scores,
-chunk by chunk. What made this fast on XLA:CPU, measured on one core: small chunks (large temporaries
-cause page faults), dK and dV written as gqd,gqk->gdk (75 GFLOP/s; as gqk,gqd->gkd 33) and accumulated
-transposed, dense rows computed in pieces. Probabilities are float32 whatever the dtype of the inputs.
+The forward pass stores the output and the log-sum-exp only; the backward pass recomputes the
+scores, chunk by chunk. What makes it fast on XLA:CPU, measured on one core: small chunks (large
+temporaries cause page faults), dK and dV written as gqd,gqk->gdk (75 GFLOP/s; as gqk,gqd->gkd 33)
+and accumulated transposed, dense rows computed in pieces. Probabilities are float32 whatever the
+dtype of the inputs.
 """
 
 import dataclasses
@@ -26,7 +27,7 @@ OUTPUT, LOG_SUM_EXP = 'attention_output', 'attention_log_sum_exp'
 
 
 class Residuals(NamedTuple):
-    """What the backward pass needs; `o` and `lse` may be those of whole rows, see `BlockSparseSpec`."""
+    """What the backward pass needs; `o`, `lse` may be of whole rows: see `BlockSparseSpec`."""
 
     q_BLHK: Any
     k_BMHK: Any
@@ -56,7 +57,9 @@ def attend(
     block: int | None = None,
     chunk: int | None = None,
 ) -> tuple[Float[Array, 'B L H V'], Float[Array, 'B L H']]:
-    """Attention and log-sum-exp; see `attention.attend`. Time and memory are linear in the number of tiles.
+    """Attention and log-sum-exp; see `attention.attend`.
+
+    Time and memory are linear in the number of tiles.
 
     Args:
         block: tokens per side of a tile; the pattern's own block by default.
@@ -112,7 +115,7 @@ class _Blocked:
 
 
 class _Partial(NamedTuple):
-    """Unnormalised output [g, r*b, V], and sum and maximum [g, r*b, 1] of some keys of a step's rows."""
+    """Unnormalised output [g, r*b, V], sum and maximum [g, r*b, 1] over some keys of a step."""
 
     o: Any
     total: Any
@@ -178,7 +181,7 @@ def _scan_sparse(blocked: _Blocked, table: schedule.StepTable, out: _Output) -> 
 
 
 def _scan_dense(blocked: _Blocked, table: schedule.StepTable, out: _Output) -> _Output:
-    """Steps of one group are merged by the running maximum; each writes the rows so far."""
+    """Steps of one group are merged by the running maximum; each writes the merged rows."""
 
     def body(carry, s):
         out, old = carry
@@ -261,8 +264,8 @@ def backward(
     q_BLHK, k_BMHK, v_BMHV, block_inputs, o_BLHV, lse_BLH = residuals
     do_BLHV, dlse_BLH = cotangents
     blocked = _Blocked(spec, block_inputs, q_BLHK, k_BMHK, v_BMHV)
-    # exp(s - inf) = 0 is right for a row without keys and for one that pads the last block: its scores
-    # are the bias alone, which has no bound.
+    # exp(s - inf) = 0 is right for a row without keys and for one that pads the last block: its
+    # scores are the bias alone, which has no bound.
     lse_BLH = jnp.where(jnp.isneginf(lse_BLH), jnp.inf, lse_BLH)
     rows = _RowArrays(
         o=blocked.of_queries(o_BLHV),
@@ -270,8 +273,8 @@ def backward(
         lse=blocked.of_queries(lse_BLH[..., None], jnp.inf)[..., 0],
         dlse=blocked.of_queries(dlse_BLH[..., None])[..., 0],
     )
-    # A row whose keys are all in one step has its sum of p * dp there; computed from an output that was
-    # rounded to bf16 it is less exact.
+    # A row whose keys are all in one step has its sum of p * dp there; computed from an output that
+    # was rounded to bf16 it is less exact.
     rounded = o_BLHV.dtype != jnp.float32 and not spec.partial
     sums = _empty_sums(blocked)
     for table in blocked.plan.tables:

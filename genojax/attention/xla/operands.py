@@ -1,7 +1,7 @@
 """The arrays of block-sparse attention, by block, and the static description of a call.
 
-Arrays are stored by block, one row per batch entry, head and block, so that a step of the scan gathers
-the rows that its schedule names.
+Arrays are stored by block, one row per batch entry, head and block, so that a step of the scan
+gathers the rows that its schedule names.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ MIN_SCORE = -1e30  # stands in for the maximum of a row without keys
 
 
 def default_chunk() -> int:
-    """Query blocks per step: 4 stay within a core's second-level cache; other devices want larger steps."""
+    """Query blocks per step: 4 fit a core's second-level cache; other devices need larger steps."""
     if jax.default_backend() == 'cpu':
         return 4 if (os.cpu_count() or 1) <= 4 else 16
     return 256
@@ -38,10 +38,11 @@ class BlockSparseSpec:
         scale: factor of the scores.
         batch, heads: sizes of the arrays.
         dropout_rate: 0.0 for none.
-        shards: the head axis of the schedule holds this many times the pattern's heads; see `sharded`.
+        shards: the head axis of the schedule holds this many times the pattern's heads; see
+            `sharded`.
         partial: whether the rows attend to further keys elsewhere. The output then stays float32,
-            because it is to be merged, and the output and log-sum-exp that the backward pass gets may be
-            those of the whole rows.
+            because it is to be merged, and the output and log-sum-exp that the backward pass gets
+            may be those of the whole rows.
     """
 
     pattern: Any
@@ -84,7 +85,8 @@ class BlockInputs:
     """The optional inputs of a call, by block; None where not used.
 
     Attributes:
-        tokens: `TokenInputs` whose per-token arrays are [batch * blocks, block]; slopes are [heads].
+        tokens: `TokenInputs` whose per-token arrays are [batch * blocks, block]; slopes are
+            [heads].
         array_bias: [B or 1, H or 1, num_q_blocks, num_kv_blocks, block, block].
         dropout_words: two uint32.
         position: `ShardPosition` where this is a part of a larger whole.
@@ -156,7 +158,7 @@ def _token_blocks(spec: BlockSparseSpec, x_BL: Array, count: int) -> Array:
 
 
 def _bias_blocks(bias: Array | None, plan: schedule.Schedule) -> Array | None:
-    """[B or 1, H or 1, L, M] to [B or 1, H or 1, num_q_blocks, num_kv_blocks, block, block], f32."""
+    """[B or 1, H or 1, L, M] to [.., .., num_q_blocks, num_kv_blocks, block, block], f32."""
     if bias is None:
         return None
     b, num_q_blocks, num_kv_blocks = plan.block, plan.num_q_blocks, plan.num_kv_blocks

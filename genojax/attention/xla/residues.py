@@ -1,4 +1,4 @@
-"""Tokens regrouped by residue modulo a period, which makes the stripes of a pattern dense squares."""
+"""Tokens regrouped by residue modulo a period, which makes a pattern's stripes dense squares."""
 
 import dataclasses
 
@@ -16,15 +16,15 @@ class ResidueGroups:
     """Sizes of stripes regrouped by residue: `groups` squares of `queries` x `keys`.
 
     Attributes:
-        a: 1 for anti-diagonal stripes, (i + j) % period == 0; 0 for columns, j % period == 0, which are
-            a single group.
+        a: 1 for anti-diagonal stripes, (i + j) % period == 0; 0 for columns, j % period == 0, which
+            are a single group.
         period: of the stripes, in tokens.
         groups: number of squares.
         queries, keys: tokens per square; `queries` is a multiple of `chunk`.
         chunk: queries per step.
         groups_per_step: squares per step.
-        keys_grouped: whether the keys come regrouped: group r holds the keys of residue -r already (or
-            the anchor keys only).
+        keys_grouped: whether the keys come regrouped: group r holds the keys of residue -r already
+            (or the anchor keys only).
     """
 
     a: int
@@ -74,7 +74,7 @@ def group_queries(x_BLX: Array, groups: ResidueGroups) -> Array:
     x = jnp.pad(x_BLX, [(0, 0), (0, total - x_BLX.shape[1])] + [(0, 0)] * (x_BLX.ndim - 2))
     rest = x.shape[2:]
     # token m * groups + r is query m of group r
-    x = x.reshape(x.shape[0], groups.chunks, groups.chunk, -1, groups.groups_per_step, *rest)
+    x = x.reshape((x.shape[0], groups.chunks, groups.chunk, -1, groups.groups_per_step, *rest))
     x = jnp.moveaxis(x, (3, 1, 4, 2), (1, 2, 3, 4))
     return x.reshape(x.shape[0], -1, groups.groups_per_step, groups.chunk, *rest)
 
@@ -82,7 +82,7 @@ def group_queries(x_BLX: Array, groups: ResidueGroups) -> Array:
 def ungroup_queries(x: Array, groups: ResidueGroups, length: int) -> Array:
     """The inverse of `group_queries`."""
     rest = x.shape[4:]
-    x = x.reshape(x.shape[0], -1, groups.chunks, groups.groups_per_step, groups.chunk, *rest)
+    x = x.reshape((x.shape[0], -1, groups.chunks, groups.groups_per_step, groups.chunk, *rest))
     x = jnp.moveaxis(x, (1, 2, 3, 4), (3, 1, 4, 2))
     return x.reshape(x.shape[0], -1, *rest)[:, :length]
 

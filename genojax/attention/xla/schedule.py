@@ -1,9 +1,9 @@
-"""The order in which tiles are computed: chunks of sparse rows, and dense rows piece by piece. numpy only.
+"""The order in which tiles are computed: chunks of sparse rows, dense rows by pieces. numpy only.
 
 A sparse row, one with few key blocks, gets its whole softmax at once from gathered keys (BigBird: 8
-blocks of 64). A dense row, one with many (BigBird's two global rows attend to all blocks), is computed
-in pieces of `PIECE_BLOCKS` key blocks that are merged by the running maximum: computed at once, its
-scores need memory that grows with the sequence and cause page faults.
+blocks of 64). A dense row, one with many (BigBird's two global rows attend to all blocks), is
+computed in pieces of `PIECE_BLOCKS` key blocks that are merged by the running maximum: computed at
+once, its scores need memory that grows with the sequence and cause page faults.
 """
 
 import dataclasses
@@ -28,9 +28,10 @@ class StepTable:
         rows: int32 [S, g, r] query blocks; `num_q_blocks` stands for none.
         columns: int32 [heads, S, g, n] key blocks; 0 where a slot is empty.
         slot_bias: f32 [heads, S, g, r, n]: 0, the log of a multiplicity, or -inf for an empty slot.
-        tile: int32 [heads, S, g, r, n], index into `Schedule.tiles`, 0 for a tile without inner mask;
-            None if no tile has one.
-        first: bool [S], whether this step opens a new group; None where each step is a whole softmax.
+        tile: int32 [heads, S, g, r, n], index into `Schedule.tiles`, 0 for a tile without inner
+            mask; None if no tile has one.
+        first: bool [S], whether this step opens a new group; None where each step is a whole
+            softmax.
     """
 
     rows: np.ndarray
@@ -158,7 +159,8 @@ def _dense_table(entries: _Entries, rows: np.ndarray) -> StepTable:
     tile[head, item, 0, row_in_group, column % piece] = entries.tile[dense]
     padded = np.full(-(-len(rows) // r) * r, lists.num_q_blocks, np.int32)
     padded[: len(rows)] = rows
-    # The last piece may extend beyond the last key block: its slots are empty, and block 0 stands in.
+    # The last piece may extend beyond the last key block: its slots are empty, and block 0 stands
+    # in.
     columns = (used % pieces)[:, None] * piece + np.arange(piece)
     columns = np.where(columns < lists.num_kv_blocks, columns, 0).astype(np.int32)
     group = used // pieces

@@ -27,7 +27,8 @@ class Step:
         real: [g, r], whether the slot holds a query block.
         column: [g, n] key blocks.
         first: whether a dense row's group begins here; None for sparse rows.
-        out_row: [g * r] rows of the output; beyond its end where not `real`, so that writes are dropped.
+        out_row: [g * r] rows of the output; beyond its end where not `real`, so that writes are
+            dropped.
         key_row: [g * n] rows of keys and values.
     """
 
@@ -133,7 +134,7 @@ class Step:
         return s
 
     def keep(self) -> Array:
-        """Dropout factors, [g, r*b, n*b]: 1 / (1 - rate) for kept pairs, 0 for dropped ones."""
+        """Dropout factors, [g, r*b, n*b]: 0 for dropped pairs, 1 / (1 - rate) for the others."""
         row, column, bh = self.row, self.column, self.bh
         if self.inputs.position is not None:
             position = self.inputs.position

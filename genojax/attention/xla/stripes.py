@@ -1,7 +1,7 @@
 """Attention over the stripes of an anchored pattern, without the pairs that its window contains.
 
-After regrouping by residue (`residues.py`) the stripes are dense squares; a scan goes over chunks of
-their queries.
+After regrouping by residue (`residues.py`) the stripes are dense squares; a scan goes over chunks
+of their queries.
 """
 
 import dataclasses
@@ -134,7 +134,7 @@ class _StripeStep:
         return jnp.where(attended, s, -jnp.inf)
 
     def keep(self) -> Array:
-        """Dropout factors: 1 / (1 - rate) for kept pairs, 0 for dropped ones."""
+        """Dropout factors: 0 for dropped pairs, 1 / (1 - rate) for the others."""
         row_ids, rate = self.inputs.row_ids, self.spec.dropout_rate
         row = jnp.reshape(self.bh if row_ids is None else row_ids[self.bh], (1, 1, 1))
         keep = biases.keep_pairs(self.inputs.dropout_words, rate, row, self.i, self.j)
@@ -216,7 +216,7 @@ def forward(
 
 
 class _KeySums(NamedTuple):
-    """Sums over steps, float32: dk and dv [B * H * squares, groups_per_step, K, keys], dslopes [H]."""
+    """Sums over steps, f32: dk and dv [B * H * squares, groups_per_step, K, keys], dslopes [H]."""
 
     dk: Any
     dv: Any

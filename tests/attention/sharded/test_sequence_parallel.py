@@ -1,4 +1,4 @@
-"""Spread over eight devices = on one; memory falls with the devices; bytes moved are as the formula says."""
+"""Split over eight devices equals one device; memory falls; bytes moved are as in the formula."""
 
 import re
 
@@ -9,12 +9,24 @@ import pytest
 
 from genojax import attention
 from genojax.attention import patterns
-from genojax.attention.sharded import exchange
+from genojax.attention.sharded import (
+    block_rows,
+    by_head,
+    exchange,
+    mesh,
+    residue_classes,
+    ring,
+    sequence_parallel,
+    shard_call,
+)
+from genojax.attention.xla import block_sparse
 from tests.attention import equality
 from tests.attention.equality import Case
 
+pytestmark = pytest.mark.usefixtures('frees_compiled')
 
-def mesh(**axes):
+
+def make_mesh(**axes):
     kinds = (jax.sharding.AxisType.Auto,) * len(axes)
     return jax.make_mesh(tuple(axes.values()), tuple(axes), axis_types=kinds)
 
@@ -48,15 +60,15 @@ CASES = [
 
 @pytest.mark.parametrize(('case', 'axes'), CASES, ids=str)
 def test_equals_one_device(case, axes):
-    with jax.set_mesh(mesh(**axes)):
+    with jax.set_mesh(make_mesh(**axes)):
         got = equality.run(
             case, 'auto' if 'sequence' not in axes and case.bias == 'none' else 'block_sparse'
         )
-    equality.compare(case, equality.run(case, 'reference'), got)
+    equality.compare(case, got)
 
 
 def compiled(pattern, axes, heads=2, width=64, backward=False):
-    m = mesh(**axes)
+    m = make_mesh(**axes)
     sharding = jax.NamedSharding(m, jax.P(None, 'sequence' if axes else None))
     x = jax.ShapeDtypeStruct((1, pattern.length, heads, width), jnp.float32, sharding=sharding)
 
@@ -91,16 +103,18 @@ def test_bytes_moved_are_the_formula():
     pattern = patterns.bigbird(n * block * 8)
     plan = exchange.plan(pattern, n, block)
     size = 2 * block * width * 4  # K and V of one block; one head: more go round the same loop
-    want = {
+    expected = {
         'collective-permute': 2 * plan.halo * size,
         'all-gather': (n - 1) * plan.gathered.shape[1] * size,
         'all-to-all': (n - 1) * plan.sent.shape[-1] * size,
     }
     # the global rows: their queries come from all, and a log-sum-exp per row goes to all
     rows = plan.dense_rows.shape[1] * block * width * 4
-    want['all-gather'] += (n - 1) * rows + (n - 1) * len(plan.dense_index) * block * 4
+    expected['all-gather'] += (n - 1) * rows + (n - 1) * len(plan.dense_index) * block * 4
     assert plan.halo == 1 and plan.gathered.shape[1] == 1
-    assert moved(compiled(pattern, {'sequence': n}, heads=1).as_text(), n) == pytest.approx(want)
+    assert moved(compiled(pattern, {'sequence': n}, heads=1).as_text(), n) == pytest.approx(
+        expected
+    )
     local = exchange.plan(patterns.local(n * block * 8, 100), n, block)
     text = compiled(patterns.local(n * block * 8, 100), {'sequence': n}, heads=1).as_text()
     assert moved(text, n) == {'collective-permute': 2 * local.halo * size} and local.halo == 2
@@ -120,10 +134,39 @@ def test_bytes_of_a_ring_and_of_residues_are_the_formula():
     }
 
 
-def test_a_dense_pattern_too_long_for_small_tiles_goes_round_in_larger_ones():
-    assert exchange.ring_block(patterns.causal(1024), 4, 64) == 64
-    assert exchange.ring_block(patterns.full(2**20), 8, 64) == 512
-    assert exchange.needs_ring(patterns.full(2**20), 8, 64)
+def implementation(pattern, devices=4):
+    split = mesh.split({'sequence': devices}, 1, 2, pattern)
+    return sequence_parallel._implementation(split, block_sparse.attend, pattern, 1.0)
+
+
+@pytest.mark.parametrize(
+    ('pattern', 'module', 'block'),
+    [
+        (patterns.bigbird(1024, 16), block_rows, 16),
+        (patterns.local(1024, 100), block_rows, 64),
+        (patterns.anchored(1024, 20, 32), residue_classes, 64),
+        (patterns.causal(2048), ring, 64),
+        (patterns.full(2**20), ring, 512),
+    ],
+)
+def test_the_exchange_follows_from_the_pattern(pattern, module, block):
+    run = implementation(pattern)
+    (call,) = run.args
+    assert run.func is module.attend
+    assert (call.pattern, call.devices, call.block) == (pattern, 4, block)
+
+
+def test_heads_go_one_by_one_where_a_device_collects_much():
+    q = jnp.zeros((1, 128, 2, 4))
+    many, few = patterns.bigbird(1024, 16), patterns.local(1024, 10)
+    calls = [shard_call.ShardCall(p, 8, 16, 1.0) for p in (many, few)]
+    assert [block_rows._by_head(call, q) for call in calls] == [True, False]
+    assert not block_rows._by_head(calls[0], q[:, :, :1]), 'one head has nothing to wait for'
+    modifiers = attention.Modifiers()
+    spec = calls[0].spec(calls[0].shard('sparse', 4), q, modifiers, shards=32)
+    assert spec.partial and (spec.batch, spec.heads, spec.shards) == (1, 2, 32)
+    rounds = by_head.RoundSpec(spec, 'sequence')
+    assert rounds.plan is exchange.plan(many, 8, 16, 4) and rounds.block == 16
 
 
 @pytest.mark.parametrize(
@@ -135,7 +178,8 @@ def test_a_dense_pattern_too_long_for_small_tiles_goes_round_in_larger_ones():
     ],
 )
 def test_memory_per_device_falls(make, heads, share):
-    # bigbird: the rows of a device draw 3/8 of all keys at random, one head at a time, so more heads make the share less
+    # bigbird: the rows of a device draw 3/8 of all keys at random, one head at a time, so more
+    # heads make the share less
     pattern = make(2**15)
     whole = compiled(pattern, {}, heads, backward=True).memory_analysis().temp_size_in_bytes
     part = (
@@ -148,7 +192,7 @@ def test_memory_per_device_falls(make, heads, share):
 
 def test_what_cannot_be_split_is_refused():
     x = jnp.zeros((1, 500, 1, 8))
-    with jax.set_mesh(mesh(sequence=8)):
+    with jax.set_mesh(make_mesh(sequence=8)):
         with pytest.raises(ValueError, match='pad to 512'):
             attention.attend(x, x, x, patterns.local(500, 3))
         with pytest.raises(NotImplementedError, match='reference'):

@@ -1,4 +1,4 @@
-"""The TPU kernels, interpreted on CPU, mean what the reference means; and they lower for TPU."""
+"""The TPU kernels, interpreted on CPU, equal the definition; and they lower for TPU."""
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,8 @@ from genojax import attention
 from genojax.attention import patterns
 from tests.attention import equality
 from tests.attention.equality import Case
+
+pytestmark = pytest.mark.usefixtures('frees_compiled')
 
 CASES = [
     Case(patterns.bigbird(16 * 20, 16), batch=1, lse=True),
@@ -39,7 +41,7 @@ CASES = [
 
 
 @pytest.mark.parametrize('case', CASES, ids=str)
-def test_equals_the_reference(case):
+def test_equals_the_definition(case):
     equality.check(case, 'pallas_tpu')
 
 
@@ -58,14 +60,14 @@ def test_lowers_for_tpu(make):
     assert text.count('tpu_custom_call') >= 3
 
 
-def test_segments_are_told_apart_however_large_their_numbers():
+def test_segment_ids_may_be_large():
     x = jnp.asarray(np.random.default_rng(0).standard_normal((1, 64, 1, 8)), jnp.float32)
     ids = jnp.asarray(np.repeat([[2**24, 2**24 + 1]], 32, 1).reshape(1, 64), jnp.int32)
-    got, want = (
+    got, expected = (
         attention.attend(x, x, x, patterns.full(64), segments_BL=ids, implementation=name)
         for name in ('pallas_tpu', 'reference')
     )
-    np.testing.assert_allclose(got, want, atol=2e-5)
+    np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
 def test_more_tiles_than_an_entry_numbers_are_refused_and_auto_takes_another_way():

@@ -1,4 +1,4 @@
-"""JAX's splash attention from our patterns, interpreted on CPU, means what the reference means; and it lowers."""
+"""JAX's splash attention with our patterns, interpreted on CPU, equals the definition."""
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,8 @@ from genojax import attention
 from genojax.attention import patterns
 from tests.attention import equality
 from tests.attention.equality import Case
+
+pytestmark = pytest.mark.usefixtures('frees_compiled')
 
 CASES = [
     Case(patterns.bigbird(512), batch=1, width=32, value_width=16, segments='packed'),
@@ -22,7 +24,7 @@ CASES = [
 
 
 @pytest.mark.parametrize('case', CASES, ids=str)
-def test_equals_the_reference(case):
+def test_equals_the_definition(case):
     equality.check(case, 'splash_tpu')
 
 

@@ -1,10 +1,12 @@
-"""block_sparse means what the reference means, for every kind of pattern, input and option."""
+"""block_sparse equals the definition, for every kind of pattern, input and option."""
 
 import pytest
 
 from genojax.attention import patterns
 from tests.attention import equality
 from tests.attention.equality import Case
+
+pytestmark = pytest.mark.usefixtures('frees_compiled')
 
 CASES = [
     Case(patterns.bigbird(64 * 12), heads=2),
@@ -23,7 +25,7 @@ CASES = [
     # scores without a bound, in the rows that fill up the last block too
     Case(patterns.local(300, 30), bias='linear_negative'),
     Case(patterns.longformer(1024, 64) | patterns.anchored(1024, 200, 128, 'columns'), batch=1),
-    # steep slopes and far keys: what rounding leaves is multiplied by distances
+    # steep slopes and distant keys: what rounding leaves is multiplied by distances
     Case(patterns.strided(331, 30), segments='packed', bias='linear', dtype='bfloat16'),
     Case(
         patterns.local(401, 30) | patterns.bigbird(401, 16) | patterns.strided(401, 29), dropout=0.2
@@ -32,5 +34,5 @@ CASES = [
 
 
 @pytest.mark.parametrize('case', CASES, ids=str)
-def test_equals_the_reference(case):
+def test_equals_the_definition(case):
     equality.check(case, 'block_sparse')

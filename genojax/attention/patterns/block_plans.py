@@ -18,7 +18,8 @@ def check(pattern) -> None:
         raise ValueError(f'plan={pattern.plan!r} is not one of {PLANS}')
     if pattern.window_blocks and pattern.window_blocks % 2 == 0:
         raise ValueError(
-            f'window_blocks={pattern.window_blocks} must be odd: the own block and as many on each side'
+            f'window_blocks={pattern.window_blocks} must be odd: the own block and as many on each'
+            ' side'
         )
     for name in ('block', 'per_head'):
         if getattr(pattern, name) < 1:
@@ -33,13 +34,14 @@ def check(pattern) -> None:
 def _check_published(pattern) -> None:
     if (pattern.window_blocks, pattern.global_blocks, pattern.prepended) != (3, 2, False):
         raise ValueError(
-            f'plan {pattern.plan!r} is published for 3 window blocks and 2 global blocks in ITC form only'
+            f'plan {pattern.plan!r} is published for 3 window blocks and 2 global blocks in ITC'
+            ' form only'
         )
     blocks, dense = pattern.length // pattern.block, 2 * pattern.random_blocks + 5
     if pattern.plan == 'google' and blocks <= dense:
         raise ValueError(
-            f'the published code uses full attention up to {dense} blocks; plan google has no random'
-            f' blocks for {pattern.length} tokens'
+            f'the published code uses full attention up to {dense} blocks; plan google has no'
+            f' random blocks for {pattern.length} tokens'
         )
     if pattern.length % pattern.block or blocks < 5:
         raise ValueError(
@@ -49,7 +51,7 @@ def _check_published(pattern) -> None:
 
 @functools.lru_cache(maxsize=32)
 def tile_counts(pattern) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each head: sorted int64 tile numbers row * num_kv_blocks + column, and multiplicities, uint8."""
+    """For each head: sorted int64 tile numbers row * num_kv_blocks + column; multiplicities u8."""
     num_q_blocks, num_kv_blocks = pattern.num_blocks(pattern.block)
     global_rows = _global_blocks(pattern, num_q_blocks)
     global_columns = _global_blocks(pattern, num_kv_blocks)
@@ -141,12 +143,12 @@ def _conflicts(
 
 
 def google_columns(pattern) -> list[np.ndarray]:
-    """Random blocks of rows 1 .. count-2 by the rules of google-research/bigbird, with its numpy stream.
+    """Random blocks of rows 1 .. count-2 by the rules and numpy stream of google-research/bigbird.
 
-    Equal to transformers' draws (experiments/benchmarks/check_plans.py); at 2048 tokens transformers
-    has another rule. Lengths 1024, 2048, 3072 and 4096 take their rows from a table for 4096 tokens
-    whose columns end at token 1024. Others draw from the first 2r + 5 blocks (or r + 5, or all of a
-    shorter sequence).
+    Equal to transformers' draws (experiments/benchmarks/check_plans.py); at 2048 tokens
+    transformers has another rule. Lengths 1024, 2048, 3072 and 4096 take their rows from a table
+    for 4096 tokens whose columns end at token 1024. Others draw from the first 2r + 5 blocks (or r
+    + 5, or all of a shorter sequence).
     """
     stream, count = np.random.RandomState(pattern.seed), pattern.length // pattern.block
     r = pattern.random_blocks
