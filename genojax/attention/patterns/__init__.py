@@ -112,8 +112,8 @@ def bigbird(
             which `length` includes.
         random_blocks: random key blocks of each other query block.
         plan: 'uniform' over the sequence; 'google' as the published code draws them (from the first
-            blocks, and a draw of the last block counts twice); 'hf_eval' as transformers' PyTorch code
-            uses in evaluation (block 0 in place of each random block).
+            blocks, and a draw of the last block counts twice); 'hf_eval' as transformers' PyTorch
+            code uses in evaluation (block 0 in place of each random block).
         per_head: number of heads that draw their own random blocks; 1 shares them.
         mode: 'itc' or 'etc'.
 

@@ -12,9 +12,10 @@ every round.
 
 Bytes that each device receives in a round, for arrays of `size` bytes per block (K and V of one
 batch entry and head, say):
-    halo       2 * halo * size                   collective-permute gathered   (n - 1) * gathered *
-    size         all-gather sent       (n - 1) * sent * size             all-to-all dense rows (n -
-    1) * rows * size / 2         all-gather of their queries, and of one number per row
+    halo       2 * halo * size               collective-permute
+    gathered   (n - 1) * gathered * size     all-gather
+    sent       (n - 1) * sent * size         all-to-all
+    dense rows (n - 1) * rows * size / 2     all-gather of their queries, and of one number per row
 
 The partial outputs of dense rows are summed over all devices (a reduction, not counted here). Two
 kinds of pattern use other routes, again for arrays of `size` bytes per block, keys and values
