@@ -25,7 +25,12 @@ def get_config() -> ml_collections.ConfigDict:
                 attention_dropout=0.0,  # block-sparse attention has none in the published code
                 feed_forward='gelu_tanh',
                 attention=self_attention.AttentionConfig(
-                    kind='bigbird', block=64, near=3, ends=2, random=3, plan='hf_eval'
+                    kind='bigbird',
+                    block=64,
+                    window_blocks=3,
+                    global_blocks=2,
+                    random_blocks=3,
+                    plan='hf_eval',
                 ),
                 length_multiple=64,
                 remat='dots',

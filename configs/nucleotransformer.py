@@ -43,7 +43,11 @@ MODELS = {
 def get_config(variant: str = 'bases') -> ml_collections.ConfigDict:
     small = variant == 'small'
     attention = self_attention.AttentionConfig(
-        kind='bigbird', block=64 if small else 128, near=3, ends=2, random=3
+        kind='bigbird',
+        block=64 if small else 128,
+        window_blocks=3,
+        global_blocks=2,
+        random_blocks=3,
     )
     mixture = tasks.MixtureConfig(weights={'*': 1.0}, length=1_048_576, batch_size=16)
     if small:

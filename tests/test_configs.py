@@ -160,7 +160,7 @@ def test_every_pattern_and_kind_of_position_means_the_reference(pattern, places)
     values = flags.load('debug_cpu')
     for name, text in {
         'model.attention.kind': pattern, 'model.attention.window': '7', 'model.attention.period': '32',
-        'model.attention.block': '16', 'model.attention.random': '1', 'model.max_tokens': '256',
+        'model.attention.block': '16', 'model.attention.random_blocks': '1', 'model.max_tokens': '256',
         'model.positions': places[0], 'model.coordinate': places[1], 'model.dropout': '0.0',
         'model.attention_dropout': '0.0', 'tasks.masked_lm.data.mixture.length': '200',
         'tasks.masked_lm.data.mixture.batch_size': '2',

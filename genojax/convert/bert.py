@@ -137,7 +137,7 @@ def _bigbird_parts(c: encoder.SourceConfig) -> dict[str, Any]:
         parts['length_multiple'] = c['block_size']
         parts['attention_dropout'] = 0.0  # the original's block-sparse attention has none
         parts['attention'] = self_attention.AttentionConfig(
-            'bigbird', block=c['block_size'], random=c['num_random_blocks'], plan='hf_eval'
+            'bigbird', block=c['block_size'], random_blocks=c['num_random_blocks'], plan='hf_eval'
         )
     return parts
 
@@ -166,7 +166,7 @@ def to_source(c: bert.BertConfig, kind: str) -> dict[str, Any]:
         values['attention_type'] = 'block_sparse' if sparse else 'original_full'
         values['use_bias'], values['rescale_embeddings'] = True, False
         values['block_size'] = c.attention.block
-        values['num_random_blocks'] = c.attention.random
+        values['num_random_blocks'] = c.attention.random_blocks
     return values
 
 

@@ -151,9 +151,9 @@ def canonical(c: bert.BertConfig) -> bert.BertConfig:
             attention = self_attention.AttentionConfig(
                 'bigbird',
                 block=attention.block,
-                near=attention.near,
-                ends=attention.ends,
-                random=attention.random,
+                window_blocks=attention.window_blocks,
+                global_blocks=attention.global_blocks,
+                random_blocks=attention.random_blocks,
                 plan=attention.plan,
             )
     return dataclasses.replace(

@@ -24,14 +24,12 @@ class AttentionConfig:
     ] = 'full'
     window: int = 64  # tokens on each side: all but full, causal and bigbird
     global_tokens: int = 1  # longformer: the first tokens, such as [CLS]
-    period: int = (
-        512  # tokens between anchors (anchored), between tokens beyond the window (strided)
-    )
+    period: int = 512  # tokens between anchors: anchored; between tokens beyond the window: strided
     anchors: Literal['antidiagonal', 'columns'] = 'antidiagonal'  # anchored
     block: int = 64  # tokens per block: bigbird, random
-    near: int = 3  # blocks around and including the own one: bigbird
-    ends: int = 2  # global blocks, first and last: bigbird
-    random: int = 3  # random blocks per row of blocks: bigbird, random
+    window_blocks: int = 3  # around and including a block's own: bigbird
+    global_blocks: int = 2  # the first and the last: bigbird
+    random_blocks: int = 3  # per block of queries: bigbird, random
     # How bigbird draws its random blocks. 'uniform': over the whole sequence; the others are those
     # that published weights were trained with ('google') or are evaluated with ('hf_eval').
     plan: Literal['uniform', 'google', 'hf_eval'] = 'uniform'
@@ -41,17 +39,17 @@ class AttentionConfig:
     ] = 'auto'
 
     def __post_init__(self):
-        for name in ('global_tokens', 'period', 'block', 'near'):
+        for name in ('global_tokens', 'period', 'block', 'window_blocks'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
-        for name in ('window', 'ends', 'random'):
+        for name in ('window', 'global_blocks', 'random_blocks'):
             if getattr(self, name) < 0:
                 raise ValueError(f'{name}={getattr(self, name)} must not be negative')
 
     @property
     def published_full(self) -> int:
         """Tokens up to which published BigBird code uses full attention, without random blocks."""
-        return (2 * self.random + 5) * self.block
+        return (2 * self.random_blocks + 5) * self.block
 
     @property
     def padding_multiple(self) -> int:
@@ -88,7 +86,7 @@ class AttentionConfig:
                 window = patterns.local(length, self.window)
                 return window | patterns.strided(length, self.period)
             case 'random':
-                drawn = patterns.random(length, self.random, self.block, self.seed)
+                drawn = patterns.random(length, self.random_blocks, self.block, self.seed)
                 return patterns.local(length, self.window) | drawn
             case 'longformer':
                 return patterns.longformer(length, self.window, self.global_tokens)
@@ -100,9 +98,9 @@ class AttentionConfig:
                 return patterns.bigbird(
                     length,
                     self.block,
-                    window_blocks=self.near,
-                    global_blocks=self.ends,
-                    random_blocks=self.random,
+                    window_blocks=self.window_blocks,
+                    global_blocks=self.global_blocks,
+                    random_blocks=self.random_blocks,
                     seed=self.seed,
                     plan=self.plan,
                 )

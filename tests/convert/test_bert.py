@@ -18,7 +18,7 @@ def test_bigbird_attends_to_everything_in_short_rows_as_the_original(loaded):
     outputs = published.run(model.config, model.params, expected['short/tokens'])
     differences = published.differences(outputs, expected, 'short/')
     assert max(differences.values()) <= F32, differences
-    attention = dataclasses.replace(model.config.attention, random=1)
+    attention = dataclasses.replace(model.config.attention, random_blocks=1)
     sparse = dataclasses.replace(model.config, attention=attention)
     outputs = published.run(sparse, model.params, expected['short/tokens'])
     assert published.differences(outputs, expected, 'short/')['logits'] > 100 * F32

@@ -17,7 +17,7 @@ SIZES = {
     'dropout': 0.0, 'attention_dropout': 0.0,
 }  # fmt: skip
 ESM = {'block': 'pre_norm', 'token_types': 0, 'embed_norm': False, 'final_norm': True}
-SPARSE = self_attention.AttentionConfig(kind='bigbird', block=4, random=1, plan='hf_eval')
+SPARSE = self_attention.AttentionConfig(kind='bigbird', block=4, random_blocks=1, plan='hf_eval')
 FAMILIES = {
     'dnabert2': {'positions': 'alibi', 'feed_forward': 'geglu', 'pad_id': 3},
     'nt_v1': {
@@ -164,7 +164,7 @@ def test_pre_norm_blocks_whose_parts_give_nothing_are_the_identity():
 
 
 def test_a_row_padded_to_whole_blocks_can_be_split_over_devices():
-    sparse = self_attention.AttentionConfig(kind='bigbird', block=8, random=1)
+    sparse = self_attention.AttentionConfig(kind='bigbird', block=8, random_blocks=1)
     _, apply, params = made(**FAMILIES['nt_v2'], attention=sparse, length_multiple=4 * 8)
     tokens = row(250)
     one = apply(params, tokens).hidden_BTD
