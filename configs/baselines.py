@@ -4,7 +4,7 @@
 head of 164 outputs in place of the task's two classes, 4,135,064. Sequences shorter than 600 bp are
 padded; set `--config.model.length` to their length instead, and for less than 121 bp
 `--config.model.padding=same`, which needs no whole windows.
-`gru`: a bidirectional GRU, 103,426 parameters.
+`gru`: a bidirectional GRU, 102,914 parameters.
 
 Hardware: one GPU, or a CPU for short sequences: experiments/004_older_families trains both on 70 bp
 promoters in minutes and has the numbers to expect. Basset on its own data of 600 bp was not run

@@ -1,4 +1,4 @@
-"""Basset: the published sizes, its layers by hand, and batch norm's averages through the classification objective."""
+"""Basset: published sizes, its layers by hand, batch norm's averages in the classification task."""
 
 import dataclasses
 
@@ -66,7 +66,7 @@ def test_the_published_network_has_4_135_064_parameters_and_2000_positions_to_co
 
 
 def test_every_layer_is_what_the_docstring_says(small):
-    """One row by plain loops: whole windows only, batch norm by its averages, pooling that rounds up."""
+    """One row by loops: whole windows only, batch norm by its averages, pooling that rounds up."""
     _, variables, apply = small
     tokens = batch_of(2)['tokens']
     params, stats = (jax.device_get(variables[name]) for name in ('params', 'batch_stats'))
@@ -82,16 +82,16 @@ def test_every_layer_is_what_the_docstring_says(small):
         y = np.maximum(_norm(y, params, stats, f'conv_norm_{number}'), 0)
         x = np.array([y[i : i + pool].max(0) for i in range(0, len(y), pool)])
     assert x.shape == (SMALL.positions, SMALL.filters[-1])
-    found = apply(variables, tokens)
-    assert np.allclose(found.hidden_BTD[0], x, atol=1e-5)
+    result = apply(variables, tokens)
+    assert np.allclose(result.hidden_BTD[0], x, atol=1e-5)
     x = x.reshape(-1)
     for number in range(len(SMALL.hidden)):
         part = params[f'hidden_{number}']
         x = x @ part['kernel'] + part['bias']
         x = np.maximum(_norm(x, params, stats, f'hidden_norm_{number}'), 0)
-    assert np.allclose(found.pooled_BD[0], x, atol=1e-5)
+    assert np.allclose(result.pooled_BD[0], x, atol=1e-5)
     scores = x @ params['head']['kernel'] + params['head']['bias']
-    assert np.allclose(found.logits_BTV[0, 0], scores, atol=1e-5)
+    assert np.allclose(result.logits_BTV[0, 0], scores, atol=1e-5)
 
 
 def _norm(x, params, stats, name):
@@ -114,7 +114,8 @@ def test_special_tokens_and_channels_make_no_difference(small):
     assert np.array_equal(apply(variables, short).pooled_BD, apply(variables, shorter).pooled_BD)
     with pytest.raises(ValueError, match='43 tokens are more than the 40 bases'):
         apply(variables, np.pad(tokens, ((0, 0), (0, 1))))
-    # Bare rows may be padded to a frame's width; one that has more bases than the model reads says so.
+    # Bare rows may be padded to a frame's width; one that has more bases than the model reads says
+    # so.
     bare = np.pad(tokens[:, 1:-1], ((0, 0), (0, 2)))
     assert np.array_equal(framed, apply(variables, bare).pooled_BD)
     bare[1, 40] = 6

@@ -77,9 +77,9 @@ def test_padding_changes_nothing(small):
 def test_pooled_is_the_mean_over_real_tokens_and_first_is_the_first(small):
     apply, params, tokens = small
     tokens = tokens.at[0, 8:].set(SMALL.pad_id)
-    found = apply(params, tokens)
-    assert np.allclose(found.pooled_BD[0], found.hidden_BTD[0, :8].mean(0), atol=1e-6)
-    assert np.array_equal(found.first_BD, found.hidden_BTD[:, 0])
+    result = apply(params, tokens)
+    assert np.allclose(result.pooled_BD[0], result.hidden_BTD[0, :8].mean(0), atol=1e-6)
+    assert np.array_equal(result.first_BD, result.hidden_BTD[:, 0])
 
 
 def test_dropout_is_off_unless_training_and_a_function_of_its_key(small):
@@ -112,8 +112,8 @@ def test_unrolled_and_recomputed_blocks_mean_the_same(small):
     apply, params, tokens = small
     for change in ({'unroll': 2}, {'remat': 'block'}, {'remat': 'dots'}):
         other = models.build(dataclasses.replace(SMALL, **change))
-        found = jax.jit(other.apply)(params, tokens).pooled_BD
-        assert np.allclose(found, apply(params, tokens).pooled_BD, atol=1e-5)
+        result = jax.jit(other.apply)(params, tokens).pooled_BD
+        assert np.allclose(result, apply(params, tokens).pooled_BD, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The parts that a BERT can be made of: each means what it says, and every published mixture keeps the laws of all."""
+"""The parts of a BERT encoder, and laws that hold for the parts of every published family."""
 
 import dataclasses
 
@@ -21,8 +21,8 @@ SPARSE = self_attention.AttentionConfig(kind='bigbird', block=4, random_blocks=1
 FAMILIES = {
     'dnabert2': {'positions': 'alibi', 'feed_forward': 'geglu', 'pad_id': 3},
     'nt_v1': {
-        **ESM, 'positions': 'counted', 'pad_id': 1, 'head': 'untied', 'token_dropout': bert.TokenDropout(2),
-    },
+        **ESM, 'positions': 'counted', 'pad_id': 1, 'head': 'untied', 'token_dropout':
+    bert.TokenDropout(2), },
     'nt_v2': {
         **ESM, 'positions': 'rotary', 'pad_id': 1, 'head': 'untied', 'feed_forward': 'swiglu',
     },
@@ -33,7 +33,7 @@ FAMILIES = {
 MASK = 2
 
 
-def made(**parts):
+def build(**parts):
     """A small model and random parameters, norms and biases off their starting values."""
     config = bert.BertConfig(**(SIZES | parts))
     module = models.build(config)
@@ -57,7 +57,7 @@ def row(length: int, seed: int = 1) -> jax.Array:
 
 @pytest.mark.parametrize('name', FAMILIES)
 def test_padding_changes_nothing_and_bfloat16_little(name):
-    config, apply, params = made(**FAMILIES[name])
+    config, apply, params = build(**FAMILIES[name])
     tokens = row(33)  # nine blocks of four, the last of them cut
     plain = apply(params, tokens)
     padded = apply(params, jnp.pad(tokens, ((0, 0), (0, 2)), constant_values=config.pad_id))
@@ -66,16 +66,16 @@ def test_padding_changes_nothing_and_bfloat16_little(name):
     assert np.allclose(padded.pooled_BD, plain.pooled_BD, atol=1e-5)
 
     rough = models.build(dataclasses.replace(config, dtype='bfloat16'))
-    found = jax.jit(rough.apply)(params, tokens)
-    assert found.hidden_BTD.dtype == jnp.bfloat16 and found.logits_BTV.dtype == jnp.float32
+    result = jax.jit(rough.apply)(params, tokens)
+    assert result.hidden_BTD.dtype == jnp.bfloat16 and result.logits_BTV.dtype == jnp.float32
     # bf16 has 8 bits, so one rounding is 2^-9 of a value; two blocks add up a few dozen of them.
-    error = np.abs(found.logits_BTV - plain.logits_BTV).mean() / plain.logits_BTV.std()
+    error = np.abs(result.logits_BTV - plain.logits_BTV).mean() / plain.logits_BTV.std()
     assert 0 < error < 2e-2
 
 
 def test_a_token_moves_what_its_blocks_can_reach_and_nothing_else():
-    near = self_attention.AttentionConfig(kind='local', window=3)
-    _, apply, params = made(**FAMILIES['nt_v2'], attention=near)
+    local = self_attention.AttentionConfig(kind='local', window=3)
+    _, apply, params = build(**FAMILIES['nt_v2'], attention=local)
     tokens = row(40)
     before = apply(params, tokens).hidden_BTD
     after = apply(params, tokens.at[:, 20].set(29)).hidden_BTD
@@ -93,7 +93,7 @@ def test_published_bigbird_is_full_attention_while_short():
 
 
 def test_rows_padded_inside_are_rows_padded_outside():
-    config, apply, params = made(**FAMILIES['gena_bigbird'])
+    config, apply, params = build(**FAMILIES['gena_bigbird'])
     outside = jnp.pad(row(45), ((0, 0), (0, 3)), constant_values=config.pad_id)
     inside, padded = apply(params, row(45)), apply(params, outside)
     assert np.allclose(inside.logits_BTV, padded.logits_BTV[:, :45], atol=1e-5)
@@ -101,29 +101,30 @@ def test_rows_padded_inside_are_rows_padded_outside():
 
 
 def test_counted_positions_start_with_the_first_real_token():
-    """ESM numbers real tokens only, so padding in front moves nothing; a table read by index would."""
-    _, apply, params = made(**FAMILIES['nt_v1'])
+    """ESM numbers real tokens only, so padding in front changes nothing; place in the row would."""
+    _, apply, params = build(**FAMILIES['nt_v1'])
     tokens = row(33)
     shifted = jnp.pad(tokens, ((0, 0), (2, 0)), constant_values=1)
-    found = apply(params, shifted).logits_BTV[:, 2:]
-    assert np.allclose(found, apply(params, tokens).logits_BTV, atol=2e-5)
+    result = apply(params, shifted).logits_BTV[:, 2:]
+    assert np.allclose(result, apply(params, tokens).logits_BTV, atol=2e-5)
 
 
 def test_token_dropout_is_the_formula():
     part = bert.TokenDropout(MASK)
     words = jnp.ones((2, 6, 1))
     tokens = jnp.asarray([[7, MASK, 8, 9, 5, 1], [7, 7, 7, 7, 7, 7]])
-    found = np.asarray(bert.drop_masked(part, words, tokens, tokens != 1))[..., 0]
-    # One of five real tokens is masked in the first row, none in the second; 12 % were in pretraining.
-    assert found[0] == pytest.approx([1.1, 0, 1.1, 1.1, 1.1, 1.1])
-    assert found[1] == pytest.approx([0.88] * 6)
+    result = np.asarray(bert.drop_masked(part, words, tokens, tokens != 1))[..., 0]
+    # One of five real tokens is masked in the first row, none in the second; 12 % were in
+    # pretraining.
+    assert result[0] == pytest.approx([1.1, 0, 1.1, 1.1, 1.1, 1.1])
+    assert result[1] == pytest.approx([0.88] * 6)
     everything = bert.drop_masked(part, words[:1], jnp.full((1, 6), MASK), jnp.ones((1, 6), bool))
     assert np.array_equal(everything, np.zeros((1, 6, 1)))
 
 
 def test_words_beyond_the_vocabulary_have_no_chance_and_change_nothing():
-    _, apply, params = made(**FAMILIES['nt_v2'], depth=1)
-    _, wider, _ = made(**FAMILIES['nt_v2'], depth=1, vocab_multiple=16)
+    _, apply, params = build(**FAMILIES['nt_v2'], depth=1)
+    _, wider, _ = build(**FAMILIES['nt_v2'], depth=1, vocab_multiple=16)
 
     def widened(path, x):
         axis = {'words': 0, 'decoder': 1, 'head_bias': 0}.get(path[1].key)
@@ -145,13 +146,13 @@ def test_words_beyond_the_vocabulary_have_no_chance_and_change_nothing():
 
 
 def test_pre_norm_blocks_whose_parts_give_nothing_are_the_identity():
-    _, apply, params = made(**FAMILIES['nt_v2'])
+    _, apply, params = build(**FAMILIES['nt_v2'])
     block = params['params']['layers']['block']
     block['attention'] |= {
         name: jnp.zeros_like(block['attention'][name]) for name in ('kernel', 'bias')
     }
     block['mlp']['down'] = jax.tree.map(jnp.zeros_like, block['mlp']['down'])
-    found, sown = apply(params, row(9), mutable='intermediates')
+    result, sown = apply(params, row(9), mutable='intermediates')
     taps = sown['intermediates']
     (embedded_BTD,), (layer_NBTD,) = taps['embedded'], taps['layers']['layer']
     assert layer_NBTD.shape == (2, 2, 9, 24)
@@ -160,12 +161,12 @@ def test_pre_norm_blocks_whose_parts_give_nothing_are_the_identity():
     x = np.asarray(embedded_BTD)
     expected = (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True)
     expected = expected * np.asarray(norm['scale']) + np.asarray(norm['bias'])
-    assert np.allclose(found.hidden_BTD, expected, atol=1e-5)
+    assert np.allclose(result.hidden_BTD, expected, atol=1e-5)
 
 
 def test_a_row_padded_to_whole_blocks_can_be_split_over_devices():
     sparse = self_attention.AttentionConfig(kind='bigbird', block=8, random_blocks=1)
-    _, apply, params = made(**FAMILIES['nt_v2'], attention=sparse, length_multiple=4 * 8)
+    _, apply, params = build(**FAMILIES['nt_v2'], attention=sparse, length_multiple=4 * 8)
     tokens = row(250)
     one = apply(params, tokens).hidden_BTD
     mesh = sharding.make_mesh(sharding.MeshConfig(data=2, sequence=4), jax.devices())

@@ -1,4 +1,4 @@
-"""The CpG coordinate of tokens: given to models that need it, the same rule for training and inference."""
+"""The CpG coordinate of tokens: one rule for training and inference, and where padding differs."""
 
 import dataclasses
 
@@ -33,11 +33,11 @@ def test_spans_change_nothing_in_full_rows_of_overlapping_tokens():
     valid = np.full(3, 60)
     spans = per_row_spans(tokenizer, codes, valid)
     without = coordinates.model_inputs(CONFIG, tokenizer, jnp.asarray(codes), valid)
-    found = coordinates.model_inputs(CONFIG, tokenizer, jnp.asarray(codes), valid, spans)
-    assert np.array_equal(without['coordinate_BT'], found['coordinate_BT'])
+    result = coordinates.model_inputs(CONFIG, tokenizer, jnp.asarray(codes), valid, spans)
+    assert np.array_equal(without['coordinate_BT'], result['coordinate_BT'])
     along = positions.cpg_coordinate(jnp.asarray(codes), jnp.asarray(valid))
-    assert np.array_equal(found['coordinate_BT'][:, 1:-1], (along[:, :-2] + along[:, 2:]) / 2)
-    assert np.array_equal(found['coordinate_BT'][:, -1], along[:, -1])
+    assert np.array_equal(result['coordinate_BT'][:, 1:-1], (along[:, :-2] + along[:, 2:]) / 2)
+    assert np.array_equal(result['coordinate_BT'][:, -1], along[:, -1])
 
 
 def test_with_spans_padding_moves_no_special_token():
@@ -45,15 +45,16 @@ def test_with_spans_padding_moves_no_special_token():
     valid = np.array([60, 41, 60])
     codes[1, 41:] = dna.UNKNOWN
     spans = per_row_spans(tokenizer, codes, valid)
-    found = coordinates.model_inputs(CONFIG, tokenizer, jnp.asarray(codes), valid, spans)
+    result = coordinates.model_inputs(CONFIG, tokenizer, jnp.asarray(codes), valid, spans)
     along = positions.cpg_coordinate(jnp.asarray(codes), jnp.asarray(valid))
     end = 41 - 3 + 1 + 1  # [CLS] and 39 k-mers stand before [SEP]
-    assert np.array_equal(found['coordinate_BT'][1, end:], np.full(62 - 2 - end, along[1, 40]))
-    # Without spans a row is taken as full: [SEP] has the place of the k-mer that a full row has there.
+    assert np.array_equal(result['coordinate_BT'][1, end:], np.full(62 - 2 - end, along[1, 40]))
+    # Without spans a row is taken as full: [SEP] has the place of the k-mer that a full row has
+    # there.
     full = coordinates.model_inputs(CONFIG, tokenizer, jnp.asarray(codes), valid)
     assert full['coordinate_BT'][1, end] == (along[1, end - 1] + along[1, end + 1]) / 2
     real = slice(0, end)
-    assert np.array_equal(full['coordinate_BT'][1, real], found['coordinate_BT'][1, real])
+    assert np.array_equal(full['coordinate_BT'][1, real], result['coordinate_BT'][1, real])
 
 
 def test_tokens_side_by_side_need_their_spans():
@@ -61,6 +62,6 @@ def test_tokens_side_by_side_need_their_spans():
     with pytest.raises(ValueError, match='needs the spans'):
         coordinates.model_inputs(CONFIG, tokenizer, jnp.asarray(bases()))
     rows = tokenizer.encode_rows(bases())
-    found = coordinates.model_inputs(CONFIG, tokenizer, jnp.asarray(bases()), None, rows.spans_BT2)
+    result = coordinates.model_inputs(CONFIG, tokenizer, jnp.asarray(bases()), None, rows.spans_BT2)
     along = positions.cpg_coordinate(jnp.asarray(bases()))
-    assert np.array_equal(found['coordinate_BT'][:, 1:21], along[:, 1::3])
+    assert np.array_equal(result['coordinate_BT'][:, 1:21], along[:, 1::3])

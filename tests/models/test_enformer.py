@@ -1,4 +1,4 @@
-"""Enformer: published size, attention by a double loop, crop, sparse trunks, memory that remat saves, the variant."""
+"""Enformer: published size, attention by loops, crop, sparse trunks, remat, and the variant."""
 
 import dataclasses
 import importlib.util
@@ -19,12 +19,12 @@ BENCHMARK = pathlib.Path(__file__).parents[2] / 'experiments' / 'benchmarks' / '
 
 # 8 bp bins, so that 512 bp are 64 of them.
 SMALL = enformer.EnformerConfig(
-    width=16, depth=2, heads=2, key_width=6, basis=12, stages=3, multiple=4, crop=4, organisms=('a', 'b'),
-    tracks=(3, 2), dropout=0.0, attention_dropout=0.0, basis_dropout=0.0,
+    width=16, depth=2, heads=2, key_width=6, basis=12, stages=3, multiple=4, crop=4, organisms=('a',
+    'b'), tracks=(3, 2), dropout=0.0, attention_dropout=0.0, basis_dropout=0.0,
 )  # fmt: skip
 VARIANT = enformer_accessibility.EnformerAccessibilityConfig(
-    inputs=2, width=16, depth=1, heads=2, key_width=6, basis=12, stages=4, trunk_stages=2, multiple=4, crop=1,
-    organisms=('a',), tracks=(3,), dropout=0.0, attention_dropout=0.0,
+    inputs=2, width=16, depth=1, heads=2, key_width=6, basis=12, stages=4, trunk_stages=2,
+    multiple=4, crop=1, organisms=('a',), tracks=(3,), dropout=0.0, attention_dropout=0.0,
 )  # fmt: skip
 
 
@@ -32,18 +32,18 @@ def tokens(rows, length, seed=0):
     return jnp.asarray(np.random.default_rng(seed).integers(5, 10, (rows, length)), jnp.int32)
 
 
-def started(module, *arguments, **told):
-    """Variables of an initialised module, with an attention output that is not zero, so that attention matters."""
-    variables = meta.unbox(jax.jit(lambda: module.init(jax.random.key(0), *arguments, **told))())
+def started(module, *arguments, **options):
+    """Variables of an initialised module, with an attention output that is not zero."""
+    variables = meta.unbox(jax.jit(lambda: module.init(jax.random.key(0), *arguments, **options))())
     kernel = variables['params']['layers']['block']['attention']['kernel']
     random = np.random.default_rng(9).standard_normal(kernel.shape) * 0.3
     variables['params']['layers']['block']['attention']['kernel'] = jnp.asarray(random, jnp.float32)
     return variables
 
 
-def applied(module, variables, *arguments, **told):
-    """Compiled as one, which is far less to compile than every operation alone."""
-    return jax.jit(lambda v, a, t: module.apply(v, *a, **t))(variables, arguments, told)
+def applied(module, variables, *arguments, **options):
+    """Compiled as one, which is much less to compile than every operation alone."""
+    return jax.jit(lambda v, a, t: module.apply(v, *a, **t))(variables, arguments, options)
 
 
 def test_the_published_model_has_its_published_size():
@@ -53,20 +53,20 @@ def test_the_published_model_has_its_published_size():
     variables = jax.eval_shape(model.init, jax.random.key(0), abstract)
     assert sum(leaf.size for leaf in jax.tree.leaves(variables['params'])) == 251_221_292
     assert len(jax.tree.leaves(variables['batch_stats'])) == 14 * 3
-    found = jax.eval_shape(model.apply, meta.unbox(variables), abstract)
-    shapes = {name: tracks.shape for name, tracks in found.tracks.items()}
+    result = jax.eval_shape(model.apply, meta.unbox(variables), abstract)
+    shapes = {name: tracks.shape for name, tracks in result.tracks.items()}
     assert shapes == {'human': (1, 896, 5313), 'mouse': (1, 896, 1643)}
-    assert found.hidden_BTD.shape == (1, 896, 3072)
+    assert result.hidden_BTD.shape == (1, 896, 3072)
 
 
 def test_gamma_bases_are_at_most_one_over_positions():
-    """Published weights need the maximum over positions; ports that take it over features differ by up to 1."""
+    """Published weights need the maximum over positions; some ports take it over features."""
     basis = positions.enformer_basis(96, 24)
     np.testing.assert_allclose(basis[:, 8:12].max(0), 1, atol=1e-6)
 
 
 def test_attention_is_a_double_loop_over_pairs():
-    """(q/sqrt(K) + u).k_j + (q/sqrt(K) + w).r(j - i), softmax, weighted values, output map; in f64."""
+    """(q/sqrt(K) + u).k_j + (q/sqrt(K) + w).r(j - i), softmax, values, output map; in f64."""
     L, H, K, D, F = 7, 2, 6, 8, 12
     module = relative.RelativeAttention(H, K, F, 0.0, 0.0)
     x = jnp.asarray(np.random.default_rng(0).standard_normal((1, L, D)), jnp.float32)
@@ -97,12 +97,12 @@ def test_the_crop_leaves_out_bins_at_both_ends():
     model, whole = enformer.Enformer(SMALL), enformer.Enformer(dataclasses.replace(SMALL, crop=0))
     x = tokens(1, 128)
     variables = started(model, x)
-    found, everything = (applied(part, variables, x) for part in (model, whole))
+    result, everything = (applied(part, variables, x) for part in (model, whole))
     assert everything.tracks['a'].shape == (1, 16, 3)
     for name in ('a', 'b'):
-        np.testing.assert_allclose(found.tracks[name], everything.tracks[name][:, 4:12], rtol=1e-6)
-        assert (found.tracks[name] >= 0).all()
-    np.testing.assert_allclose(found.pooled_BD, found.hidden_BTD.mean(1), rtol=1e-6)
+        np.testing.assert_allclose(result.tracks[name], everything.tracks[name][:, 4:12], rtol=1e-6)
+        assert (result.tracks[name] >= 0).all()
+    np.testing.assert_allclose(result.pooled_BD, result.hidden_BTD.mean(1), rtol=1e-6)
     assert SMALL.input_spec().bins(128) == 8
     with pytest.raises(ValueError, match='132 bases is not a multiple of the bin of 8'):
         model.apply(variables, x[:, :1].repeat(132, 1))
@@ -112,7 +112,7 @@ def test_the_crop_leaves_out_bins_at_both_ends():
 
 @pytest.mark.parametrize('kind', ['enformer', 'rotary'])
 def test_a_sparse_trunk_sees_nothing_beyond_its_reach(kind):
-    """The gradient of one bin with respect to DNA is zero where no chain of blocks leads, and not zero within."""
+    """The gradient of one bin with respect to DNA is zero exactly beyond their reach."""
     attention = self_attention.AttentionConfig(kind='local', window=2)
     config = dataclasses.replace(SMALL, positions=kind, attention=attention, crop=0)
     model = enformer.Enformer(config)
@@ -124,20 +124,21 @@ def test_a_sparse_trunk_sees_nothing_beyond_its_reach(kind):
         return jax.grad(lambda x: model.apply(variables, x).tracks['a'][0, 32].sum())(x)
 
     moved = np.flatnonzero(np.abs(gradient(x)[0]).sum(1))
-    # Two blocks of 2 bins each side, and the convolutions' 7 + 2 * 2 + 4 * 2 bases, pools' bins included.
+    # Two blocks of 2 bins each side, and the convolutions' 7 + 2 * 2 + 4 * 2 bases, pools' bins
+    # included.
     first, last = (32 - 4) * 8 - 23, (32 + 5) * 8 + 23
     assert first <= moved.min() < 30 * 8 and 35 * 8 <= moved.max() < last
 
 
 def test_computing_again_saves_memory_and_changes_nothing():
-    """70 % less memory at 1.35 times the FLOPs at most, in the compiled step; the same loss, averages and gradients."""
+    """The compiled step: 70 % less memory, at most 1.35 times the FLOPs, the same results."""
     spec = importlib.util.spec_from_file_location('enformer_remat', BENCHMARK)
     bench = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(bench)
     config = dataclasses.replace(
         SMALL, width=32, heads=1, stages=5, dropout=0.3, attention_dropout=0.1, basis_dropout=0.1
     )
-    found, arguments = [], None
+    result, arguments = [], None
     for policy in ('none', 'block'):
         config = dataclasses.replace(config, remat=policy)
         loss, shapes = bench.gradient(config, 4096)
@@ -148,12 +149,12 @@ def test_computing_again_saves_memory_and_changes_nothing():
         step = jax.value_and_grad(loss, has_aux=True)
         flops = bench.flops(step, shapes)
         step = jax.jit(step).lower(*shapes).compile()
-        found.append((step.memory_analysis().temp_size_in_bytes, flops, step(*arguments)))
-    (kept, flops, one), (less, more, other) = found
-    assert less <= 0.3 * kept, (less, kept)
+        result.append((step.memory_analysis().temp_size_in_bytes, flops, step(*arguments)))
+    (stored, flops, one), (less, more, other) = result
+    assert less <= 0.3 * stored, (less, stored)
     assert more <= 1.35 * flops, (more, flops)
-    for mine, theirs in zip(one, other, strict=True):
-        pairs = list(zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True))
+    for ours, theirs in zip(one, other, strict=True):
+        pairs = list(zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True))
         largest = max(np.abs(a).max() for a, _ in pairs)
         for a, b in pairs:
             np.testing.assert_allclose(a, b, rtol=0, atol=2e-5 * largest)
@@ -164,9 +165,9 @@ def test_half_precision_is_near():
     x = tokens(2, 128)
     variables = started(model, x)
     exact = applied(model, variables, x)
-    near = applied(enformer.Enformer(dataclasses.replace(SMALL, dtype='bfloat16')), variables, x)
-    assert near.tracks['a'].dtype == jnp.float32 and near.hidden_BTD.dtype == jnp.bfloat16
-    apart = np.abs(near.tracks['a'] - exact.tracks['a'])
+    half = applied(enformer.Enformer(dataclasses.replace(SMALL, dtype='bfloat16')), variables, x)
+    assert half.tracks['a'].dtype == jnp.float32 and half.hidden_BTD.dtype == jnp.bfloat16
+    apart = np.abs(half.tracks['a'] - exact.tracks['a'])
     assert apart.mean() < 2e-2 * exact.tracks['a'].max()
 
 
@@ -191,15 +192,17 @@ def variant():
     model = enformer_accessibility.EnformerAccessibility(VARIANT)
     x = tokens(2, 128)
     variables = started(model, x)
-    told = ('accessibility_BNA', 'accessibility_known_BN')
+    names = ('accessibility_BNA', 'accessibility_known_BN')
 
     @jax.jit
     def predict(values, known):
-        return model.apply(variables, x, **dict(zip(told, (values, known), strict=True))).tracks[
+        return model.apply(variables, x, **dict(zip(names, (values, known), strict=True))).tracks[
             'a'
         ]
 
-    return predict, lambda **given: applied(model, variables, x, **given).tracks['a']
+    return predict, lambda **accessibility: applied(model, variables, x, **accessibility).tracks[
+        'a'
+    ]
 
 
 def coverage(bins, seed=4):
@@ -221,16 +224,16 @@ def test_what_is_not_known_of_accessibility_does_not_matter(variant):
 
 def test_accessibility_may_come_in_wider_or_narrower_bins(variant):
     predict, eager = variant
-    wide = coverage(8)
-    finer = predict(jnp.repeat(wide, 4, axis=1), jnp.ones((2, 32)))
-    np.testing.assert_allclose(predict(wide, jnp.ones((2, 8))), finer, atol=1e-5)
+    coarse = coverage(8)
+    finer = predict(jnp.repeat(coarse, 4, axis=1), jnp.ones((2, 32)))
+    np.testing.assert_allclose(predict(coarse, jnp.ones((2, 8))), finer, atol=1e-5)
     np.testing.assert_allclose(
-        eager(accessibility_BNA=jnp.repeat(wide, 16, axis=1)), finer, atol=1e-5
+        eager(accessibility_BNA=jnp.repeat(coarse, 16, axis=1)), finer, atol=1e-5
     )
     with pytest.raises(ValueError, match='5 bins of accessibility do not fit 32 positions'):
         eager(accessibility_BNA=coverage(5))
     with pytest.raises(ValueError, match='1 accessibility tracks'):
-        eager(accessibility_BNA=wide[..., :1])
+        eager(accessibility_BNA=coarse[..., :1])
 
 
 def test_the_variant_as_described():
@@ -242,7 +245,7 @@ def test_the_variant_as_described():
     def run(dna, measured):
         return model.init_with_output(jax.random.key(0), dna, accessibility_BNA=measured)
 
-    found, variables = jax.eval_shape(run, dna, measured)
-    assert found.tracks['human'].shape == (1, 896, 5313)
+    result, variables = jax.eval_shape(run, dna, measured)
+    assert result.tracks['human'].shape == (1, 896, 5313)
     pooled = variables['params']['pool_1']['pool']['kernel'].value
     assert pooled.shape == (1536, 1536)

@@ -1,4 +1,4 @@
-"""The hierarchical encoder: what passes between chunks and what does not, padding, and eight devices that mean one."""
+"""The hierarchical encoder: what passes between chunks, padding, and eight devices against one."""
 
 import dataclasses
 
@@ -40,7 +40,8 @@ def small():
     module = models.build(SMALL)
     tokens = tokens_of(1, CHUNKS * CHUNK)
     params = meta.unbox(jax.jit(module.init)(jax.random.key(0), tokens))['params']
-    # Biases and what starts small get values, so that every way through the network carries something.
+    # Biases and what starts small get values, so that every way through the network carries
+    # something.
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(1), len(leaves))
     noisy = [x + 0.3 * jax.random.normal(key, x.shape) for x, key in zip(leaves, keys, strict=True)]
@@ -49,7 +50,7 @@ def small():
 
 @pytest.fixture(scope='module')
 def flow(small):
-    """A function of parameters: [T, T], how much each token's output moves with each token's word vector."""
+    """A function of parameters: [T, T], how much each output depends on each word vector."""
     module, params, _ = small
     table = jnp.asarray(np.random.default_rng(1).normal(size=(CHUNKS * CHUNK + 2, 8)), jnp.float32)
 
@@ -57,11 +58,12 @@ def flow(small):
         # A vocabulary as large as the row: each token has a vector of its own.
         ids = jnp.arange(1, len(table) + 1)[None]
         words = jnp.concatenate([jnp.zeros((1, 8)), table])
-        wide = models.build(dataclasses.replace(SMALL, vocab=len(table) + 1))
+        model = models.build(dataclasses.replace(SMALL, vocab=len(table) + 1))
         head = {**params['head'], 'decoder': _no_decoder(len(table) + 1)}
-        return wide.apply({'params': {**params, 'words': words, 'head': head}}, ids).hidden_BTD[0]
+        return model.apply({'params': {**params, 'words': words, 'head': head}}, ids).hidden_BTD[0]
 
-    # Not jacrev: XLA:CPU of jaxlib 0.10.2 miscompiles x * x.sum(-1, keepdims=True) under vmap of its VJP (YNN fusion).
+    # Not jacrev: XLA:CPU of jaxlib 0.10.2 miscompiles x * x.sum(-1, keepdims=True) under vmap of
+    # its VJP (YNN fusion).
     jacobian = jax.jit(lambda params: jnp.abs(jax.jacfwd(outputs)(table, params)).sum((1, 3)))
     return lambda params: np.asarray(jacobian(params))
 
@@ -96,15 +98,15 @@ def test_a_token_sees_as_far_as_the_pattern_inside_its_chunk(small, flow):
         **params['after'],
         'broadcast': jax.tree.map(jnp.zeros_like, params['after']['broadcast']),
     }
-    found = flow({**params, 'after': after})[FRONT:-1, FRONT:-1]
+    result = flow({**params, 'after': after})[FRONT:-1, FRONT:-1]
     distance = np.abs(np.subtract.outer(np.arange(64), np.arange(64)))
-    assert (found[distance > 2 * 4] == 0).all()  # two blocks of half-width 4
-    near = (distance <= 8) & (np.arange(64)[:, None] // CHUNK == np.arange(64)[None] // CHUNK)
-    assert (found[near] > 0).all()
+    assert (result[distance > 2 * 4] == 0).all()  # two blocks of half-width 4
+    reachable = (distance <= 8) & (np.arange(64)[:, None] // CHUNK == np.arange(64)[None] // CHUNK)
+    assert (result[reachable] > 0).all()
 
 
 def test_padding_changes_nothing_and_steps_do_not_matter(small):
-    """[PAD] in [SEP]'s place in both rows: it stands among the summaries in one, in the last chunk in the other."""
+    """[PAD] in [SEP]'s place: among the summaries in one row, in the last chunk in the other."""
     module, params, _ = small
     apply = jax.jit(lambda tokens: module.apply({'params': params}, tokens))
     tokens = np.array(tokens_of(1, 40))  # two and a half chunks
@@ -116,9 +118,9 @@ def test_padding_changes_nothing_and_steps_do_not_matter(small):
     assert np.allclose(padded.pooled_BD, plain.pooled_BD, atol=1e-5)
     change = {'at_once': 3, 'chunk_remat': False, 'remat': 'block'}
     other = models.build(dataclasses.replace(SMALL, **change))
-    found = jax.jit(other.apply)({'params': params}, ids)
-    assert np.allclose(found.hidden_BTD, padded.hidden_BTD, atol=1e-5)
-    assert np.allclose(found.first_BD, padded.hidden_BTD[:, 0], atol=1e-5)
+    result = jax.jit(other.apply)({'params': params}, ids)
+    assert np.allclose(result.hidden_BTD, padded.hidden_BTD, atol=1e-5)
+    assert np.allclose(result.first_BD, padded.hidden_BTD[:, 0], atol=1e-5)
 
 
 def test_chunks_split_over_devices_mean_the_same_as_one(small):
@@ -126,16 +128,16 @@ def test_chunks_split_over_devices_mean_the_same_as_one(small):
     module, params, tokens = models.build(config), small[1], tokens_of(1, 16 * 64)
 
     def loss(params, tokens):
-        found = module.apply({'params': params}, tokens)
-        return (found.logits_BTV**2).mean() + (found.pooled_BD**2).sum()
+        result = module.apply({'params': params}, tokens)
+        return (result.logits_BTV**2).mean() + (result.pooled_BD**2).sum()
 
     step = jax.jit(jax.value_and_grad(loss)).lower(params, tokens).compile()
     mesh = sharding.make_mesh(sharding.MeshConfig(sequence=8))
     with jax.set_mesh(mesh):
         split = jax.jit(jax.value_and_grad(loss)).lower(params, tokens).compile()
-        found = split(params, tokens)
+        result = split(params, tokens)
     for one, expected in zip(
-        jax.tree.leaves(found), jax.tree.leaves(step(params, tokens)), strict=True
+        jax.tree.leaves(result), jax.tree.leaves(step(params, tokens)), strict=True
     ):
         assert np.allclose(one, expected, atol=1e-5 * (1 + np.abs(expected).max()))
     # A step's eight chunks lie one on each device.
@@ -151,11 +153,11 @@ def test_chunks_split_over_devices_mean_the_same_as_one(small):
 def test_bfloat16_runs_and_stays_near(small):
     _, params, tokens = small
     low = models.build(dataclasses.replace(SMALL, dtype='bfloat16'))
-    found = jax.jit(low.apply)({'params': params}, tokens)
+    result = jax.jit(low.apply)({'params': params}, tokens)
     exact = jax.jit(small[0].apply)({'params': params}, tokens)
-    assert found.hidden_BTD.dtype == jnp.bfloat16
-    assert found.logits_BTV.dtype == jnp.float32
-    error = np.abs(found.logits_BTV - exact.logits_BTV).max() / np.abs(exact.logits_BTV).max()
+    assert result.hidden_BTD.dtype == jnp.bfloat16
+    assert result.logits_BTV.dtype == jnp.float32
+    error = np.abs(result.logits_BTV - exact.logits_BTV).max() / np.abs(exact.logits_BTV).max()
     assert error < 0.05  # half a dozen layers of three digits each
 
 

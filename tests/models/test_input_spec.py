@@ -32,7 +32,9 @@ CONFIGS = {
     ),
     'recurrent': recurrent.RecurrentConfig(10, width=4),
     'recurrent without head': recurrent.RecurrentConfig(10, width=4, language_model=False),
-    'basset': basset.BassetConfig(10, length=38, filters=(4,), windows=(3,), pools=(3,), hidden=(5,)),
+    'basset': basset.BassetConfig(
+        10, length=38, filters=(4,), windows=(3,), pools=(3,), hidden=(5,)
+    ),
     'basset without head': basset.BassetConfig(
         10, length=38, filters=(4,), windows=(3,), pools=(3,), hidden=(5,), targets=0
     ),
@@ -51,23 +53,23 @@ def features(config, length):
 
 @pytest.mark.parametrize('config', CONFIGS.values(), ids=CONFIGS)
 def test_outputs_and_heads_are_those_of_the_model(config):
-    found = features(config, 40)
+    result = features(config, 40)
     arrays = {
-        'pooled': found.pooled_BD, 'first': found.first_BD, 'hidden': found.hidden_BTD,
-        'logits': found.logits_BTV, 'tracks': found.tracks,
+        'pooled': result.pooled_BD, 'first': result.first_BD, 'hidden': result.hidden_BTD,
+        'logits': result.logits_BTV, 'tracks': result.tracks,
     }  # fmt: skip
     assert all(arrays[name] is not None for name in config.outputs)
-    assert ('logits' in config.outputs) == (found.logits_BTV is not None)
-    assert ('tracks' in config.outputs) == (found.tracks is not None)
+    assert ('logits' in config.outputs) == (result.logits_BTV is not None)
+    assert ('tracks' in config.outputs) == (result.tracks is not None)
     if config.has_lm_head:
-        assert found.logits_BTV.shape == (2, 40, config.vocab)
-    tracks = {name: x.shape[-1] for name, x in (found.tracks or {}).items()}
+        assert result.logits_BTV.shape == (2, 40, config.vocab)
+    tracks = {name: x.shape[-1] for name, x in (result.tracks or {}).items()}
     assert config.track_heads == tracks
     spec = config.input_spec()
     if spec.bin:
-        assert found.hidden_BTD.shape[1] == spec.bins(40)
+        assert result.hidden_BTD.shape[1] == spec.bins(40)
     elif 'hidden' in config.outputs:
-        assert found.hidden_BTD.shape[1] == 40
+        assert result.hidden_BTD.shape[1] == 40
 
 
 @pytest.mark.parametrize('name', ['bert', 'hierarchical', 'basset'])

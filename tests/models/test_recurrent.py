@@ -1,4 +1,4 @@
-"""The recurrent baseline: its cells by their formulas, padding that changes nothing, and what each state has seen."""
+"""The recurrent baseline: its cells by their formulas, and padding that changes nothing."""
 
 import dataclasses
 
@@ -72,9 +72,9 @@ def test_the_states_are_those_of_the_formulas(small):
             outputs.append(np.stack(states))
             lasts.append(carry[-1])
         x_LBD = np.concatenate(outputs, -1)
-    found = apply(tokens)
-    assert np.allclose(found.hidden_BTD[:, 1:-1], np.moveaxis(x_LBD, 0, 1), atol=1e-6)
-    assert np.allclose(found.first_BD, np.concatenate(lasts, -1), atol=1e-6)
+    result = apply(tokens)
+    assert np.allclose(result.hidden_BTD[:, 1:-1], np.moveaxis(x_LBD, 0, 1), atol=1e-6)
+    assert np.allclose(result.first_BD, np.concatenate(lasts, -1), atol=1e-6)
 
 
 @pytest.mark.parametrize(('cell', 'gates', 'biases'), [('gru', 3, 4), ('lstm', 4, 4)])
@@ -96,7 +96,8 @@ def test_padding_and_special_tokens_change_nothing(small):
         assert np.allclose(getattr(padded, name), getattr(plain, name), atol=1e-6)
         assert np.allclose(getattr(bare, name), getattr(plain, name), atol=1e-6)
     assert np.allclose(padded.hidden_BTD[:, 1:10], plain.hidden_BTD[:, 1:10], atol=1e-6)
-    # The backward direction's last state is the one at the first base, the forward one's at the last.
+    # The backward direction's last state is the one at the first base, the forward one's at the
+    # last.
     assert np.allclose(plain.first_BD[:, :5], plain.hidden_BTD[:, 9, :5])
     assert np.allclose(plain.first_BD[:, 5:], plain.hidden_BTD[:, 1, 5:])
     assert np.allclose(plain.pooled_BD, plain.hidden_BTD[:, 1:10].mean(1), atol=1e-6)
@@ -118,9 +119,9 @@ def test_every_parameter_names_its_axes_and_the_head_is_optional():
     boxed = jax.eval_shape(bare.init, jax.random.key(0), tokens_of(1, 4))
     for leaf in jax.tree.leaves(boxed, is_leaf=lambda leaf: isinstance(leaf, meta.AxisMetadata)):
         assert all(name is None or name in sharding.RULES for name in leaf.names)
-    found = jax.eval_shape(bare.apply, meta.unbox(boxed), tokens_of(1, 4))
-    assert found.logits_BTV is None
-    assert found.hidden_BTD.dtype == jnp.bfloat16
+    result = jax.eval_shape(bare.apply, meta.unbox(boxed), tokens_of(1, 4))
+    assert result.logits_BTV is None
+    assert result.hidden_BTD.dtype == jnp.bfloat16
 
 
 def test_its_head_is_trained_as_a_masked_language_model():

@@ -12,9 +12,9 @@ def test_bases_are_channels_in_the_order_acgt_and_all_else_is_zero():
     tokenizer = nucleotide.NucleotideTokenizer()
     ids = tokenizer.encode('ACGTN', special=True)
     ids = np.append(ids, [tokenizer.special.mask, tokenizer.special.pad])[None]
-    found = np.asarray(bases.one_hot(jnp.asarray(ids)))[0]
-    assert np.array_equal(found[1:5], np.eye(4))
-    assert not np.delete(found, slice(1, 5), axis=0).any()
+    result = np.asarray(bases.one_hot(jnp.asarray(ids)))[0]
+    assert np.array_equal(result[1:5], np.eye(4))
+    assert not np.delete(result, slice(1, 5), axis=0).any()
 
 
 def test_channels_are_returned_in_the_wanted_type():

@@ -1,4 +1,4 @@
-"""Parts of a block by hand: linear maps, feed-forward layers, norms, ALiBi as a bias written out."""
+"""Parts of a block by hand: linear maps, feed-forward layers, norms, and ALiBi as a bias."""
 
 import math
 
@@ -77,14 +77,15 @@ def test_dense_is_an_affine_map_with_an_axis_per_head():
     kernel, bias = params['kernel'], params['bias']
     assert kernel.names == ('embed', 'heads', 'head_width') and bias.names == kernel.names[1:]
     assert kernel.value.shape == (6, 2, 3) and kernel.value.dtype == jnp.float32
-    # flax draws a matrix and reshapes it, which gives the numbers of a kernel drawn in its own shape.
+    # flax draws a matrix and reshapes it, which gives the numbers of a kernel drawn in its own
+    # shape.
     assert np.array_equal(
         kernel.value, _Kernel((6, 2, 3)).init(jax.random.key(0))['params']['kernel']
     )
     bias = jnp.float32(numbers(2, 3))
-    found = layer.apply({'params': {'kernel': kernel, 'bias': bias}}, x)
+    result = layer.apply({'params': {'kernel': kernel, 'bias': bias}}, x)
     expected = np.einsum('BLD,DHK->BLHK', x, kernel.value) + np.asarray(bias)
-    assert np.allclose(found, expected, atol=1e-6)
+    assert np.allclose(result, expected, atol=1e-6)
     bare = blocks.dense(4, ('embed', None), use_bias=False, dtype='bfloat16')
     params = bare.init(jax.random.key(0), x)
     assert params['params'].keys() == {'kernel'}
@@ -114,20 +115,20 @@ def test_an_id_outside_a_table_is_not_a_number():
     table = blocks.embed(5, 3, ('vocab', 'embed'), 'words')
     params = table.init(jax.random.key(0), jnp.zeros((1, 1), jnp.int32))
     assert params['params']['embedding'].names == ('vocab', 'embed')
-    found = np.asarray(table.apply(params, jnp.asarray([[0, 4, 5]])))
-    assert np.array_equal(found[0, :2], params['params']['embedding'].value[jnp.array([0, 4])])
-    assert np.isnan(found[0, 2]).all()
+    result = np.asarray(table.apply(params, jnp.asarray([[0, 4, 5]])))
+    assert np.array_equal(result[0, :2], params['params']['embedding'].value[jnp.array([0, 4])])
+    assert np.isnan(result[0, 2]).all()
 
 
 def test_layer_norm_is_the_formula_and_within_a_bit_of_flax_s():
     x, scale, bias = numbers(2, 7, 24) * 3 + 1, 1 + 0.3 * numbers(24), numbers(24)
     params = {'params': {'scale': jnp.float32(scale), 'bias': jnp.float32(bias)}}
-    found = blocks.LayerNorm(1e-5).apply(params, jnp.float32(x))
+    result = blocks.LayerNorm(1e-5).apply(params, jnp.float32(x))
     centred = x - x.mean(-1, keepdims=True)
     expected = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * scale + bias
-    assert np.allclose(found, expected, atol=2e-6)
+    assert np.allclose(result, expected, atol=2e-6)
     theirs = nn.LayerNorm(1e-5, use_fast_variance=False).apply(params, jnp.float32(x))
-    assert np.allclose(found, theirs, rtol=2.0**-22, atol=2.0**-22)
+    assert np.allclose(result, theirs, rtol=2.0**-22, atol=2.0**-22)
 
 
 def test_alibi_is_a_bias_that_falls_with_the_distance_on_both_sides():
@@ -137,7 +138,7 @@ def test_alibi_is_a_bias_that_falls_with_the_distance_on_both_sides():
     x = jnp.float32(numbers(1, 9, 12))
     params = layer.init(jax.random.key(0), x, patterns.full(9))
     params = jax.tree.map(lambda leaf: leaf * 30, params)  # scores as large as the bias
-    found = layer.apply(params, x, patterns.full(9))
+    result = layer.apply(params, x, patterns.full(9))
 
     p = jax.tree.map(np.asarray, params['params'])
     q, k, v = (
@@ -150,17 +151,18 @@ def test_alibi_is_a_bias_that_falls_with_the_distance_on_both_sides():
     e_BHLM = np.exp(s_BHLM - s_BHLM.max(-1, keepdims=True))
     o_BLHK = np.einsum('BHLM,BMHK->BLHK', e_BHLM / e_BHLM.sum(-1, keepdims=True), v)
     expected = np.einsum('BLHK,HKD->BLD', o_BLHK, p['kernel'].value) + p['bias'].value
-    assert np.allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert np.allclose(result, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_rotary_keeps_its_angles_at_a_megabase():
     """Angles in f32 are 1e6 radians there, so their products would be rounded to 1/16 radian."""
     x = numbers(1, 4, 1, 32)
-    far = 2**20 - np.arange(4)[None]
-    angle = far[..., None] * 1e4 ** (-np.arange(16) / 16)
+    position = 2**20 - np.arange(4)[None]
+    angle = position[..., None] * 1e4 ** (-np.arange(16) / 16)
     cos, sin = np.cos(angle)[:, :, None], np.sin(angle)[:, :, None]
     first, second = np.split(x, 2, axis=-1)
     expected = np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
-    found = positions.rotary(jnp.float32(x), jnp.asarray(far))
-    # The far part of the angle is at most 1024 turns, a sum of f32 roundings of 2 pi 1024 / 2^24 each.
-    assert np.allclose(found, expected, atol=2e-3)
+    result = positions.rotary(jnp.float32(x), jnp.asarray(position))
+    # The coarse part of the angle is at most 1024 rotations, each rounded in f32 by 2 pi 1024 /
+    # 2^24.
+    assert np.allclose(result, expected, atol=2e-3)

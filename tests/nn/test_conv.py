@@ -1,4 +1,4 @@
-"""Convolution, batch norm over a global batch, softmax pooling, and a tower that may compute itself again."""
+"""Convolution, batch norm over a global batch, softmax pooling, and a tower under remat."""
 
 import flax
 import jax
@@ -48,10 +48,10 @@ def test_convolution_by_hand(window, inputs, features):
         x, kernel, (1,), 'SAME', dimension_numbers=('NWC', 'WIO', 'NWC')
     )
     g = draw(*y.shape, seed=1)
-    (mine, of_x), expected = pull(g), jax.vjp(plain, params['kernel'], x)[1](g)
-    np.testing.assert_allclose(mine['params']['kernel'], expected[0], atol=1e-5)
+    (ours, of_x), expected = pull(g), jax.vjp(plain, params['kernel'], x)[1](g)
+    np.testing.assert_allclose(ours['params']['kernel'], expected[0], atol=1e-5)
     np.testing.assert_allclose(of_x, expected[1], atol=1e-5)
-    np.testing.assert_allclose(mine['params']['bias'], g.sum((0, 1)), atol=1e-5)
+    np.testing.assert_allclose(ours['params']['bias'], g.sum((0, 1)), atol=1e-5)
 
 
 def test_an_even_window_has_no_middle():
@@ -60,7 +60,7 @@ def test_an_even_window_has_no_middle():
 
 
 def test_averages_are_those_of_the_batches_seen_free_of_their_start():
-    """After n updates: sum of decay^(n-i) value_i over sum of decay^(n-i), for mean and biased variance."""
+    """After n updates: sum of decay^(n-i) value_i / sum of decay^(n-i), for both averages."""
     module = conv.BatchNorm()
     batches = [draw(2, 5, 3, seed=s) * (s + 1) + s for s in range(3)]
     variables = variables_of(module, batches[0], True)
@@ -124,7 +124,7 @@ def test_published_widths():
 
 
 def tower():
-    """A stem and a tower block on 64 bases: variables and a function of (params, statistics, x, policy)."""
+    """A stem and a tower block on 64 bases: variables, and a function of them, x and policy."""
     x = bases.one_hot(jnp.asarray(np.random.default_rng(3).integers(5, 10, (8, 64))))
 
     class Both(flax.linen.Module):
@@ -148,15 +148,15 @@ def tower():
 
 
 def close(one, other):
-    """Equal to 1e-5 of the largest of each kind of result: loss, what came out, averages, gradients.
+    """Equal to 1e-5 of the largest value per kind of output: loss, output, averages, gradients.
 
-    Relative to each leaf it cannot be: the gradient of a bias before a batch norm is zero but for rounding.
+    It cannot be relative to each leaf: the gradient of a bias before batch norm is rounding only.
     """
     (value, (y, changed)), grads = one
     (other_value, (other_y, other_changed)), other_grads = other
     kinds = [(value, other_value), (y, other_y), (changed, other_changed), (grads, other_grads)]
-    for mine, theirs in kinds:
-        pairs = list(zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True))
+    for ours, theirs in kinds:
+        pairs = list(zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True))
         largest = max(np.abs(a).max() for a, _ in pairs)
         for a, b in pairs:
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * largest)
@@ -166,9 +166,9 @@ def test_computing_again_changes_nothing():
     variables, x, value = tower()
     step = jax.jit(jax.value_and_grad(value, has_aux=True), static_argnums=3)
     params, stats = variables['params'], variables['batch_stats']
-    found = [step(params, stats, x, name) for name in ('none', 'block', 'dots')]
-    for other in found[1:]:
-        close(found[0], other)
+    output = [step(params, stats, x, name) for name in ('none', 'block', 'dots')]
+    for other in output[1:]:
+        close(output[0], other)
 
 
 def test_chunk_by_chunk_is_the_same_function():
@@ -186,7 +186,7 @@ def test_chunk_by_chunk_is_the_same_function():
 
 
 def test_statistics_are_those_of_all_devices_rows():
-    """Eight shards of one row each mean what one device with eight rows means: values, averages and gradients."""
+    """Eight shards of one row equal one device with eight rows: values, averages and gradients."""
     variables, x, value = tower()
     step = jax.jit(jax.value_and_grad(value, has_aux=True), static_argnums=3)
     params, stats = variables['params'], variables['batch_stats']
@@ -201,7 +201,7 @@ def test_statistics_are_those_of_all_devices_rows():
 
 
 def test_a_bin_further_on_moves_the_result_by_a_bin():
-    """Evaluation with fixed statistics: what a tower says of DNA does not depend on where it lies, ends aside."""
+    """With fixed statistics the output for DNA does not depend on its place, except at the ends."""
     variables, _, _ = tower()
     module = conv.Stem(8)
     part = {name: tree['stem'] for name, tree in variables.items()}

@@ -114,8 +114,8 @@ def test_padding_does_not_change_the_rest():
 def test_overlapping_tokens_stand_between_their_first_and_last_base():
     s = jnp.asarray([[0.0, 1.0, 3.0, 6.0, 10.0]])
     spans = jnp.asarray([[[-1, -1], [0, 3], [1, 4], [2, 5], [-1, -1]]])
-    found = positions.token_coordinate(s, spans, 'ends')
-    np.testing.assert_allclose(found[0], [0, 1.5, 3.5, 6.5, 10])
+    result = positions.token_coordinate(s, spans, 'ends')
+    np.testing.assert_allclose(result[0], [0, 1.5, 3.5, 6.5, 10])
 
 
 def test_tokens_side_by_side_stand_at_their_middle_base_along_any_coordinate():
@@ -125,14 +125,14 @@ def test_tokens_side_by_side_stand_at_their_middle_base_along_any_coordinate():
     valid = np.where(np.arange(16) == 1, 31, 60)
     spans_BT2 = jnp.asarray(tokenizer.encode_rows(codes, valid).spans_BT2)
     along = np.cumsum(rng.random((16, 60)), axis=1).astype(np.float32)
-    found = np.asarray(positions.token_coordinate(jnp.asarray(along), spans_BT2, 'middle'))
+    result = np.asarray(positions.token_coordinate(jnp.asarray(along), spans_BT2, 'middle'))
     for row in range(16):
         for place, (start, end) in enumerate(np.asarray(spans_BT2)[row]):
             if start >= 0:
                 middle = along[row, [(start + end - 1) // 2, (start + end) // 2]].mean()
-                assert found[row, place] == pytest.approx(middle)
-    assert np.array_equal(found[:, 0], along[:, 0])
-    assert found[1, -1] == along[1, 30]  # behind the last token: at its last base
+                assert result[row, place] == pytest.approx(middle)
+    assert np.array_equal(result[:, 0], along[:, 0])
+    assert result[1, -1] == along[1, 30]  # behind the last token: at its last base
     # Where every step is 1 the middle base of three stands between the first and the last.
     steady = jnp.broadcast_to(jnp.arange(60.0), (1, 60))
     ends = positions.token_coordinate(steady, spans_BT2[2:3], 'ends')
@@ -155,5 +155,5 @@ def test_works_in_a_sparse_pattern():
 
 def test_counted_positions_are_the_numbers_of_real_tokens():
     real = jnp.asarray([[True, True, False, True], [False, True, True, False]])
-    found = positions.count(real, 3)
-    assert np.array_equal(found, [[4, 5, 3, 6], [3, 4, 5, 3]])
+    result = positions.count(real, 3)
+    assert np.array_equal(result, [[4, 5, 3, 6], [3, 4, 5, 3]])

@@ -1,4 +1,4 @@
-"""What remat policies promise: memory saved, FLOPs paid, equal gradients; the same numbers on every run."""
+"""Remat policies: memory saved, FLOPs added, equal gradients, the same numbers on every run."""
 
 import importlib.util
 import pathlib
@@ -35,17 +35,17 @@ def test_saves_what_it_promises(bench):
 
 
 def test_gradients_do_not_change(bench):
-    found = []
+    result = []
     for name in ('none', 'block', 'dots'):
         f, (params, x) = bench.gradient(name, layers=2, width=64, length=256)
 
         def fill(s):
             return jnp.asarray(np.random.default_rng(0).standard_normal(s.shape) * 0.1, s.dtype)
 
-        found.append(jax.jit(f)(jax.tree.map(fill, params), fill(x)))
-    for other in found[1:]:
+        result.append(jax.jit(f)(jax.tree.map(fill, params), fill(x)))
+    for other in result[1:]:
         jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-7), found[0], other
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-7), result[0], other
         )
 
 
