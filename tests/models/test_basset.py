@@ -10,8 +10,9 @@ from flax.core import meta
 
 from genojax import models, sharding
 from genojax.models import basset
-from genojax.tasks.classification import objective as classify
+from genojax.tasks.classification import objective
 from genojax.tokenizers import nucleotide
+from tests.tasks import variables as variables_of_task
 
 SMALL = basset.BassetConfig(
     vocab=10,
@@ -124,13 +125,10 @@ def test_special_tokens_and_channels_make_no_difference(small):
 
 def test_it_learns_and_its_averages_move_in_training_only():
     config = dataclasses.replace(SMALL, targets=0)
-    objective = classify.Classify(
-        classify.ClassifyConfig(dropout=0.0), models.build(config), TOKENIZER
-    )
+    task = objective.ClassificationConfig(dropout=0.0).build('a', models.build(config), TOKENIZER)
     batch = batch_of(64)
-    variables = meta.unbox(objective.init(jax.random.key(0), batch))
-    params, extra = variables.pop('params'), variables
-    step = jax.jit(jax.value_and_grad(objective.loss, has_aux=True))
+    params, extra = variables_of_task.init(task, batch)
+    step = jax.jit(jax.value_and_grad(task.loss, has_aux=True))
     first = None
     for _ in range(30):
         (loss, (after, _)), grads = step(params, extra, batch, jax.random.key(0))
@@ -139,9 +137,9 @@ def test_it_learns_and_its_averages_move_in_training_only():
         assert jax.tree.structure(after) == jax.tree.structure(extra)
         extra = after
     assert loss < 0.6 * first
-    norm = extra['batch_stats']['model']['conv_norm_0']
+    norm = extra['batch_stats']['conv_norm_0']
     assert int(norm['count']) == 30
-    scored, (same, states) = jax.jit(objective.loss, static_argnums=4)(
+    scored, (same, states) = jax.jit(task.loss, static_argnums=4)(
         params, extra, batch, jax.random.key(0), False
     )
     assert jax.tree.all(jax.tree.map(np.array_equal, same, extra))
@@ -149,19 +147,16 @@ def test_it_learns_and_its_averages_move_in_training_only():
 
 
 def test_several_labels_are_scored_each_by_its_sigmoid():
-    config = classify.ClassifyConfig(classes=3, dropout=0.0, loss='sigmoid')
-    objective = classify.Classify(
-        config, models.build(dataclasses.replace(SMALL, targets=0)), TOKENIZER
-    )
-    batch = batch_of(4)
+    config = objective.ClassificationConfig(classes=3, dropout=0.0, loss='sigmoid')
+    model = models.build(dataclasses.replace(SMALL, targets=0))
+    task, batch = config.build('a', model, TOKENIZER), batch_of(4)
+    params, extra = variables_of_task.init(task, batch)
     with pytest.raises(ValueError, match="'sigmoid' with labels of shape"):
-        objective.init(jax.random.key(0), batch)
+        task.loss(params, extra, batch, jax.random.key(0), False)
     batch['label'] = np.array([[0, 1, 1], [1, 0, 0], [1, 1, 1], [0, 0, 0]])
-    variables = meta.unbox(objective.init(jax.random.key(0), batch))
-    params, extra = variables.pop('params'), variables
     batch = jax.tree.map(jnp.asarray, batch)
-    logits = np.asarray(objective.logits(params, extra, batch), np.float64)
-    loss, (_, states) = objective.loss(params, extra, batch, jax.random.key(0), False)
+    logits = np.asarray(task.logits(params, extra, batch), np.float64)
+    loss, (_, states) = task.loss(params, extra, batch, jax.random.key(0), False)
     p = 1 / (1 + np.exp(-logits))
     expected = -np.where(batch['label'], np.log(p), np.log(1 - p)).mean()
     assert float(loss) == pytest.approx(expected, rel=1e-5)

@@ -10,8 +10,9 @@ from flax.core import meta
 
 from genojax import models, sharding
 from genojax.models import recurrent
-from genojax.tasks.masked_lm import objective as mlm
+from genojax.tasks.masked_lm import objective
 from genojax.tokenizers import nucleotide
+from tests.tasks import variables
 
 SMALL = recurrent.RecurrentConfig(vocab=10, width=5, depth=2)
 
@@ -126,7 +127,7 @@ def test_every_parameter_names_its_axes_and_the_head_is_optional():
 
 def test_its_head_is_trained_as_a_masked_language_model():
     tokenizer = nucleotide.NucleotideTokenizer()
-    objective = mlm.Mlm(mlm.MlmConfig(), models.build(SMALL), tokenizer, ('a',))
+    task = objective.MaskedLmConfig().build('masked_lm', models.build(SMALL), tokenizer)
     bases = np.random.default_rng(0).integers(0, 4, (2, 64)).astype(np.uint8)
     batch = {
         'tokens': tokenizer.encode(bases, special=True),
@@ -136,8 +137,8 @@ def test_its_head_is_trained_as_a_masked_language_model():
         'valid': np.full(2, 64, np.int32),
     }
     batch = jax.tree.map(jnp.asarray, batch)
-    params = meta.unbox(jax.jit(objective.init)(jax.random.key(0), batch))['params']
-    gradient = jax.jit(jax.grad(lambda p: objective.loss(p, {}, batch, jax.random.key(1))[0]))
+    params, _ = variables.init(task, batch)
+    gradient = jax.jit(jax.grad(lambda p: task.loss(p, {}, batch, jax.random.key(1))[0]))
     assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradient(params)))
 
 

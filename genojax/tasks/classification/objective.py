@@ -138,7 +138,17 @@ class Classification(base.Task):
         return self.head.init(key, features)['params']
 
     def loss(self, params, extra, batch: Batch, key: Array, train: bool = True):
-        """Mean cross-entropy in nats over rows (and labels), and accuracy."""
+        """Mean cross-entropy in nats over rows (and labels), and accuracy.
+
+        Raises:
+            ValueError: labels of the other kind than the config's `loss` needs.
+        """
+        shape = batch['label'].shape
+        if len(shape) != {'softmax': 1, 'sigmoid': 2}[self.config.loss]:
+            raise ValueError(
+                "loss='sigmoid' needs labels [rows, classes] of 0 and 1, 'softmax' one class per "
+                f'row; this is {self.config.loss!r} with labels of shape {shape}'
+            )
         features, extra = self.apply_model(params, extra, batch, key=key if train else None)
         logits_BC = self._head_logits(params, features, jax.random.fold_in(key, 1), train)
         if self.config.loss == 'sigmoid':
