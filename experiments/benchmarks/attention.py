@@ -1,14 +1,16 @@
-"""Attention beside its peers: alternating subprocesses on one pinned core, CPU time, JSON lines.
+"""Attention beside its peers: subprocesses in turn on one pinned core, CPU time, JSON lines.
 
-    python experiments/benchmarks/attention.py --suite main       # 4 heads x 64, 1,024 to 16,384 tokens
+    python experiments/benchmarks/attention.py --suite main       # 4 heads x 64, 1,024 to 16,384
     python experiments/benchmarks/attention.py --suite long       # 1 head x 64 to 2^20 tokens
     python experiments/benchmarks/attention.py --suite anchored
     python experiments/benchmarks/attention.py --suite two_cores  # wall time: needs a quiet machine
-    python experiments/benchmarks/summary.py                      # table and picture of what has been measured
+    python experiments/benchmarks/summary.py                      # table and picture of all results
 
-Each point is a process of its own, peers in turn, several rounds, so drift hits all alike. `--python` names the
-interpreter of the environment that holds the peers (`make bench` makes `.venv-bench`). A peer that does not import or
-runs out of memory is reported with its error. `--malloc tuned` keeps freed pages, which helps some peers by 1.6.
+Each point is a process of its own, peers in turn, several rounds, so that drift affects all alike.
+`--python` names the interpreter of the environment with the peers (`make bench` creates
+`.venv-bench`). A peer that does not import or runs out of memory is reported with its error.
+`--malloc tuned` is an allocator that does not return freed pages, which makes some peers 1.6 times
+as fast.
 """
 
 import argparse
@@ -70,7 +72,7 @@ def worker(name: str, n: int, mode: str, spec: dict, seconds: float) -> None:
         record |= {'work': work, 'model_gflop': flops / 1e9, 'gflops': rate, **times, **extra}
         record['share'] = rate / times['matmul_gflops']
         record['us_per_token'] = times['median_s'] / n * 1e6
-    except Exception as error:  # a peer that cannot do it is a result, too
+    except Exception as error:  # that a peer fails is a result too
         record['error'] = f'{type(error).__name__}: {str(error)[:200]}'
     measure.emit(record)
 
@@ -95,8 +97,8 @@ def point(options, name, n, mode, spec) -> dict:
         json.dumps(spec),
     ]
     if options.suite == 'two_cores':
-        # The yardstick's own threads (OpenBLAS in numpy) go on spinning on both cores after a matmul, for longer than a
-        # step lasts; this many clock ticks, as a power of two, and they sleep.
+        # The threads of the reference matmul (OpenBLAS in numpy) spin on both cores after a matmul,
+        # for longer than a step lasts. After this many clock ticks, as a power of two, they sleep.
         env |= {'OPENBLAS_THREAD_TIMEOUT': '4'}
     else:
         env |= {'OMP_NUM_THREADS': '1'}
@@ -104,7 +106,7 @@ def point(options, name, n, mode, spec) -> dict:
     limit = int(options.limit_gib * 2**30)
     began = time.time()
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             capture_output=True,
             text=True,
@@ -113,11 +115,11 @@ def point(options, name, n, mode, spec) -> dict:
             cwd=HERE,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)),
         )
-        lines = done.stdout.strip().splitlines()
+        lines = process.stdout.strip().splitlines()
         record = (
             json.loads(lines[-1])
             if lines
-            else {'error': f'exit {done.returncode}: {done.stderr.strip()[-200:]}'}
+            else {'error': f'exit {process.returncode}: {process.stderr.strip()[-200:]}'}
         )
     except subprocess.TimeoutExpired:
         record = {'error': f'longer than {options.timeout} s'}
@@ -148,22 +150,23 @@ def main() -> None:
     parser.add_argument('--malloc', choices=('default', 'tuned'), default='default')
     parser.add_argument('--timeout', type=float, default=400)
     parser.add_argument('--limit-gib', type=float, default=12)
-    parser.add_argument('--peers', default='', help='some of the suite, by comma')
+    parser.add_argument('--peers', default='', help='some of the suite, separated by commas')
     options = parser.parse_args()
-    names, sizes, modes, changes = SUITES[options.suite]
-    names = [x for x in names if not options.peers or x in options.peers.split(',')]
+    peers, sizes, modes, changes = SUITES[options.suite]
+    chosen = options.peers.split(',') if options.peers else peers
+    names = [name for name in peers if name in chosen]
     RESULTS.mkdir(exist_ok=True)
-    dead = set()
+    failed = set()
     with open(RESULTS / f'attention_{options.suite}.jsonl', 'a') as out:
         for number in range(options.rounds):
             for n in sizes:
                 for mode in modes:
                     for name in names:
-                        if (name, mode) in dead:
+                        if (name, mode) in failed:
                             continue
                         record = {**point(options, name, n, mode, SPEC | changes), 'round': number}
                         if 'error' in record:
-                            dead.add((name, mode))
+                            failed.add((name, mode))
                         print(json.dumps(record), flush=True)
                         out.write(json.dumps(record) + '\n')
                         out.flush()

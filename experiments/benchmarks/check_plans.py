@@ -1,4 +1,4 @@
-"""Our BigBird plans against transformers' own code: the same random blocks from the same numpy stream.
+"""BigBird's plans against transformers' own code: equal random blocks from one numpy stream.
 
     PYTHONPATH=. .venv-bench/bin/python experiments/benchmarks/check_plans.py
 
@@ -18,7 +18,7 @@ HEADS, BLOCK, RANDOM, SEED = 3, 64, 3, 7
 
 
 def theirs(length: int) -> list[np.ndarray]:
-    """Random blocks of rows 1 .. n-2, one array per head, as the PyTorch layer draws them in training."""
+    """Random blocks of rows 1 .. n-2, one array per head, as transformers' PyTorch layer trains."""
     config = BigBirdConfig(
         hidden_size=12, num_attention_heads=HEADS, block_size=BLOCK, num_random_blocks=RANDOM
     )
@@ -54,7 +54,8 @@ def main() -> None:
             if not np.array_equal(one, two):
                 rows = np.flatnonzero((one != two).any(1))
                 sys.exit(
-                    f'{length} tokens, head {head}: rows {rows[:5]} differ: {one[rows[:3]]} {two[rows[:3]]}'
+                    f'{length} tokens, head {head}: rows {rows[:5]} differ: '
+                    f'{one[rows[:3]]} {two[rows[:3]]}'
                 )
         print(f'{length} tokens: equal')
 

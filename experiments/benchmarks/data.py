@@ -1,14 +1,17 @@
-"""From bases to what a device is fed: tokenizers, long windows and the loader, beside peers, on one core.
+"""From bases to device-ready batches: tokenizers, long windows and the loader, on one core.
 
-    PYTHONPATH=. python experiments/benchmarks/data.py [--shards DIR] [--bpe tokenizer.json] [--seconds 1] [--out FILE]
+    PYTHONPATH=. python experiments/benchmarks/data.py [--shards DIR] [--bpe tokenizer.json]
+        [--seconds 1] [--out FILE]
 
-Prints one JSON line a point and writes them all to results/data.json. The clock is the CPU time of this process, which
-pins itself to one core; numpy's copy of 16 MiB is timed before and after every repetition, and a repetition counts if both
-reached 80 % of the best copy seen (at least the best five). Without --shards, four random genomes of 6 Mb (0.1 % N) are written as FASTA and
-ingested, so that windows come from files mapped into memory, as in training.
+Prints one JSON line per point and writes them all to results/data.json. The clock is the CPU time
+of this process, which pins itself to one core; numpy's copy of 16 MiB is timed before and after
+every repetition, and a repetition counts if both reached 80 % of the best copy rate of the process
+(at least the best five). Without --shards, four random genomes of 6 Mb (0.1 % N) are written as
+FASTA and ingested, so that windows come from memory-mapped files, as in training.
 
-Peers: DNABERT's way (a Python slice and a dictionary for each k-mer), HyenaDNA's (a dictionary for each letter), and the
-library behind Hugging Face's fast tokenizers, with a vocabulary of 6-mers (spacing the sequence out included) and as BPE.
+Peers: DNABERT's way (a Python slice and a dictionary per k-mer), HyenaDNA's (a dictionary per
+letter), and the library behind Hugging Face's fast tokenizers, with a vocabulary of 6-mers (writing
+the sequence with spaces included) and as BPE.
 """
 
 import argparse
@@ -26,19 +29,19 @@ import tokenizers as library
 
 from genojax import dna
 from genojax.data.datasets import mixture
-from genojax.data.genomes import assemblies, interval_sets, windows
+from genojax.data.genomes import assemblies, interval_sets, loading, windows
 from genojax.data.store import ingest
 from genojax.tokenizers import bpe, kmer, nonoverlapping, nucleotide
 
 RESULTS = pathlib.Path(__file__).resolve().parent / 'results'
 K = 6
 PIECE = 1_000_000  # bases
-LONG, SHORT = 196_608, 512  # bp of a window
+LONG, SHORT = 196_608, 512  # bp per window
 SPECIES, GENOME = 4, 6_000_000
 
 
 class Copy:
-    """The yardstick: numpy's copy of 16 MiB, GB/s, best of two."""
+    """The reference rate: numpy's copy of 16 MiB, GB/s, best of two."""
 
     def __init__(self):
         self.a = np.ones(1 << 24, np.uint8)
@@ -55,37 +58,35 @@ class Copy:
 
 
 def times(step: Callable[[], object], copy: Copy, seconds: float) -> tuple[list[float], float]:
-    """CPU seconds of a step in each quiet repetition, and the best copy rate beside them.
+    """CPU seconds per step in each quiet repetition, and the best copy rate beside them.
 
     A repetition is as many steps as take 20 ms: the copies between repetitions empty the caches.
     """
     start = time.process_time()
     step()
     step()
-    often = max(1, int(0.04 / max(time.process_time() - start, 1e-6)))
-    found, before, began = [], copy(), time.perf_counter()
+    steps = max(1, int(0.04 / max(time.process_time() - start, 1e-6)))
+    records, before, began = [], copy(), time.perf_counter()
     while True:
         start = time.process_time()
-        for _ in range(often):
+        for _ in range(steps):
             step()
-        took = (time.process_time() - start) / often
+        per_step = (time.process_time() - start) / steps
         after = copy()
-        found.append((min(before, after), max(before, after), took))
+        records.append((min(before, after), max(before, after), per_step))
         before = after
-        best = max(rate for _, rate, _ in found)
-        quiet = [took for rate, _, took in found if rate >= measure.QUIET * best]
+        best = max(rate for _, rate, _ in records)
+        quiet = [per_step for rate, _, per_step in records if rate >= measure.QUIET * best]
         elapsed = time.perf_counter() - began
-        if len(quiet) >= 5 and elapsed > seconds or len(found) >= 5 and elapsed > 3 * seconds:
+        if len(quiet) >= 5 and elapsed > seconds or len(records) >= 5 and elapsed > 3 * seconds:
             break
-    if (
-        len(quiet) < 5
-    ):  # a neighbour never rests: the five repetitions with the best copies beside them
-        quiet = [took for *_, took in sorted(found, reverse=True)[:5]]
+    if len(quiet) < 5:  # on a busy machine: the five repetitions with the best copy rates
+        quiet = [per_step for *_, per_step in sorted(records, reverse=True)[:5]]
     return quiet, best
 
 
 class Codes:
-    """The tokenizer of a model that reads base codes: nothing is done on this side."""
+    """The tokenizer of a model that reads base codes: it returns its input."""
 
     def encode(self, sequence, special=False, valid=None):
         return sequence
@@ -94,11 +95,11 @@ class Codes:
         return {'tokens': codes_BL, 'valid': np.asarray(valid_B, np.int32)}
 
 
-Point = tuple[str, str, float, Callable[[], object]]  # name, what is counted, how much, the step
+Point = tuple[str, str, float, Callable[[], object]]  # name, unit, units per step, the step
 
 
 def tokenizing(file: str) -> Iterator[Point]:
-    """Bases a second of every tokenizer; 1 % of the bases are N but where it says otherwise."""
+    """Bases per second of every tokenizer; 1 % are N unless the name says otherwise."""
     random = np.random.default_rng(0)
     known = random.integers(0, 4, PIECE).astype(np.uint8)
     codes = np.where(random.random(PIECE) < 0.01, dna.UNKNOWN, known).astype(np.uint8)
@@ -125,7 +126,7 @@ def tokenizing(file: str) -> Iterator[Point]:
 
 
 def peers(file: str) -> Iterator[Point]:
-    """What others do with the same bases, on 100 kb."""
+    """Other implementations on 100 kb."""
     random = np.random.default_rng(0)
     text = dna.decode(random.integers(0, 4, 100_000).astype(np.uint8))
     table = {dna.decode(word): i + 5 for i, word in enumerate(kmer.kmer_table(K))}
@@ -151,6 +152,7 @@ def peers(file: str) -> Iterator[Point]:
 
 
 def mixed(corpus: assemblies.Corpus, length: int, rows: int, **changes) -> mixture.Mixture:
+    """Windows of all sequence of a corpus, shifted by up to 3 bp."""
     axis = interval_sets.Axis(corpus)
     parts = {}
     for s, name in enumerate(axis.names):
@@ -164,7 +166,10 @@ def mixed(corpus: assemblies.Corpus, length: int, rows: int, **changes) -> mixtu
 
 
 def reading(corpus: assemblies.Corpus) -> Iterator[Point]:
-    """Windows a second: bases and regions, species by weight, shifted by up to 3 bp; and nothing but a copy of them."""
+    """Windows per second: bases and regions, species by weight, shifted by up to 3 bp.
+
+    The last point only copies as many bytes.
+    """
     for length in (LONG, 8_192, SHORT):
         rows = max(8, min(1024, 2**20 // length))
         for strands in (False, True):
@@ -181,15 +186,15 @@ def reading(corpus: assemblies.Corpus) -> Iterator[Point]:
     yield f'limit: copying {LONG:,} bytes', 'windows', 8, lambda: np.copyto(target, source)
 
 
-def loading(corpus: assemblies.Corpus) -> Iterator[Point]:
-    """The loader's time a window of 512 bases, all its threads on the one core, and without grain and threads."""
+def loader(corpus: assemblies.Corpus) -> Iterator[Point]:
+    """The loader per window of 512 bases, with all its threads on one core, and without grain."""
     for rows in (32, 128, 1024):
         for name, tokenizer in (('codes', Codes()), ('6-mers', kmer.KmerTokenizer(K))):
             mix, steps = mixed(corpus, SHORT, rows), iter(range(10**9))
             step = lambda mix=mix, steps=steps, t=tokenizer: mix.batch(next(steps), t)  # noqa: E731
             yield f'batches of {rows} x {SHORT} to {name}, one by one', 'windows', rows, step
             batches = mix.batches(tokenizer)
-            count = 2**16 // rows  # many times what is prepared ahead
+            count = 2**16 // rows  # many times the batches prepared ahead
 
             def read(batches=batches, count=count):
                 for _ in range(count):
@@ -214,20 +219,20 @@ def random_genomes(folder: pathlib.Path) -> pathlib.Path:
     return folder / 'shards'
 
 
-def main():
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--shards', type=pathlib.Path, help='ingested genomes')
     parser.add_argument('--bpe', default='', help="a tokenizer.json, such as DNABERT-2's")
-    parser.add_argument('--seconds', type=float, default=1.0, help='a point')
-    parser.add_argument('--only', default='', help='points whose name holds this')
+    parser.add_argument('--seconds', type=float, default=1.0, help='per point')
+    parser.add_argument('--only', default='', help='points whose name contains this')
     parser.add_argument('--out', type=pathlib.Path, default=RESULTS / 'data.json')
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     os.environ['TOKENIZERS_PARALLELISM'] = 'false'
     with tempfile.TemporaryDirectory() as folder:
         shards = options.shards or random_genomes(pathlib.Path(folder))
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         copy, corpus, points = Copy(), loading.open_shards(shards), []
-        sections = (tokenizing(options.bpe), peers(options.bpe), reading(corpus), loading(corpus))
+        sections = (tokenizing(options.bpe), peers(options.bpe), reading(corpus), loader(corpus))
         for section in sections:
             for name, unit, amount, step in section:
                 if options.only not in name:
@@ -243,12 +248,12 @@ def main():
                 }
                 measure.emit(point)
                 points.append(point)
-    found = {
+    result = {
         'machine': measure.machine(),
         'shards': str(options.shards or 'random'),
         'points': points,
     }
-    options.out.write_text(json.dumps(found, indent=1) + '\n')
+    options.out.write_text(json.dumps(result, indent=1) + '\n')
 
 
 if __name__ == '__main__':

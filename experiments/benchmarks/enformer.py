@@ -1,13 +1,16 @@
-"""Enformer's forward pass beside enformer-pytorch: alternating subprocesses on one pinned core, CPU time, JSON lines.
+"""Enformer's forward pass beside enformer-pytorch: subprocesses in turn on one pinned core.
 
-    python experiments/benchmarks/enformer.py --suite small --python .venv-bench/bin/python   # width 384
-    python experiments/benchmarks/enformer.py --suite full --python .venv-bench/bin/python    # width 1,536: half an hour
-    python experiments/benchmarks/enformer.py --suite convolution   # formulations of one convolution, ours only
-    python experiments/benchmarks/enformer.py --suite saved --python .venv-bench/bin/python   # bytes, no time
+    PEERS=.venv-bench/bin/python
+    python experiments/benchmarks/enformer.py --suite small --python $PEERS   # width 384
+    python experiments/benchmarks/enformer.py --suite full --python $PEERS    # 1,536: half an hour
+    python experiments/benchmarks/enformer.py --suite convolution    # ways to compute one
+    python experiments/benchmarks/enformer.py --suite saved --python $PEERS   # bytes, no time
 
-Both peers have random weights, read the same 196,608 bases and give all human and mouse tracks; a point is a process of
-its own, peers in turn, so drift hits both alike, with the machine's own matmul measured between repetitions. `saved` counts
-what enformer-pytorch keeps for the backward pass, on the meta device. Lines are added to results/enformer_<suite>.jsonl.
+The clock is CPU time. Both peers have random weights, read the same 196,608 bases and predict all
+human and mouse tracks; a point is a process of its own, peers in turn, so that drift affects both
+alike, with the machine's own matmul rate measured between repetitions. `saved` counts what
+enformer-pytorch saves for the backward pass, on the meta device. Lines are appended to
+results/enformer_<suite>.jsonl.
 """
 
 import argparse
@@ -29,12 +32,12 @@ SUITES = {  # name -> (peers, widths)
     'convolution': (('convolution',), (384, 768, 1536)),
     'saved': (('saved', 'saved_checkpointing'), (384, 1536)),
 }
-# FLOPs of one forward pass, TFLOP, by torch's counter on the meta device (`--suite saved` prints them).
+# TFLOP of one forward pass, by torch's counter on the meta device (`--suite saved` prints them).
 TFLOP = {384: 0.357, 1536: 3.293}
 
 
 def ours(width: int):
-    """A step of ours: tokens to all tracks."""
+    """A step of genojax: tokens to all tracks."""
     import jax
     import jax.numpy as jnp
     from flax.core import meta
@@ -77,7 +80,7 @@ def theirs(width: int):
 
 
 def saved(width: int, checkpointing: bool) -> dict:
-    """What enformer-pytorch keeps for the backward pass, and its FLOPs, on the meta device."""
+    """What enformer-pytorch saves for the backward pass, and its FLOPs, on the meta device."""
     import enformer_pytorch
     import torch
     from torch.utils import flop_counter
@@ -86,12 +89,12 @@ def saved(width: int, checkpointing: bool) -> dict:
         model = enformer_pytorch.Enformer.from_hparams(dim=width, use_checkpointing=checkpointing)
         dna = torch.zeros(1, LENGTH, 4)
     own = {p.untyped_storage()._cdata for p in model.parameters()}
-    kept = {}  # by storage: a view of what is kept already costs nothing
+    saved_storages = {}  # a view of a saved tensor costs nothing
 
     def keep(tensor):
         storage = tensor.untyped_storage()
         if storage._cdata not in own:
-            kept[storage._cdata] = (tensor, storage.nbytes())
+            saved_storages[storage._cdata] = (tensor, storage.nbytes())
         return tensor
 
     model.train()
@@ -100,12 +103,12 @@ def saved(width: int, checkpointing: bool) -> dict:
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
         model(dna)
-    gib = sum(size for _, size in kept.values()) / 2**30
+    gib = sum(size for _, size in saved_storages.values()) / 2**30
     return {'saved_gib': gib, 'tflop': counter.get_total_flops() / 1e12}
 
 
 def formulations(width: int) -> dict:
-    """GFLOP/s of ways to compute one convolution of a tower, forward and with gradients; all give the same."""
+    """GFLOP/s of ways to compute one convolution of a tower, forward and with gradients."""
     import jax
     import jax.numpy as jnp
     import measure
@@ -129,8 +132,8 @@ def formulations(width: int) -> dict:
 
     def shifted(x, kernel):
         W, L = len(kernel), x.shape[1]
-        wide = jnp.pad(x, [(0, 0), (W // 2, W // 2), (0, 0)])
-        return sum(jnp.einsum('BLD,DF->BLF', wide[:, i : i + L], kernel[i]) for i in range(W))
+        padded = jnp.pad(x, [(0, 0), (W // 2, W // 2), (0, 0)])
+        return sum(jnp.einsum('BLD,DF->BLF', padded[:, i : i + L], kernel[i]) for i in range(W))
 
     def gathered(x, kernel):
         return jnp.einsum('BLD,DF->BLF', conv.windows(x, len(kernel)), jnp.concatenate(kernel))
@@ -139,17 +142,17 @@ def formulations(width: int) -> dict:
         return conv.convolve(x, kernel, jnp.zeros(kernel.shape[2]))
 
     ways = {'xla': convolution, 'shifted': shifted, 'gathered': gathered, 'genojax': ours}
-    random, found = np.random.default_rng(0), {}
+    random, rates = np.random.default_rng(0), {}
     for window in (1, 5):
         shape = (1, 2**23 // width // window, width)
         x = jnp.asarray(random.standard_normal(shape, np.float32))
         kernel = jnp.asarray(random.standard_normal((window, width, width), np.float32))
         flops = 2 * x.size * width * window / 1e9
         for name, way in ways.items():
-            found[f'{name}_{window}'] = flops / best(way, x, kernel)
+            rates[f'{name}_{window}'] = flops / best(way, x, kernel)
             both = jax.grad(lambda x, k, way=way: jnp.square(way(x, k)).sum(), (0, 1))
-            found[f'{name}_{window}_both'] = 3 * flops / best(both, x, kernel)
-    return found
+            rates[f'{name}_{window}_both'] = 3 * flops / best(both, x, kernel)
+    return rates
 
 
 def worker(peer: str, width: int) -> None:
@@ -197,7 +200,7 @@ def main() -> None:
                     command += [str(HERE / 'enformer.py'), '--worker', peer, str(width)]
                     began = time.time()
                     try:
-                        done = subprocess.run(
+                        process = subprocess.run(
                             command,
                             capture_output=True,
                             text=True,
@@ -205,8 +208,10 @@ def main() -> None:
                             env=env,
                             cwd=HERE,
                         )
-                        lines = done.stdout.strip().splitlines()
-                        record = json.loads(lines[-1]) if lines else {'error': done.stderr[-300:]}
+                        lines = process.stdout.strip().splitlines()
+                        record = {'error': process.stderr[-300:]}
+                        if lines:
+                            record = json.loads(lines[-1])
                     except subprocess.TimeoutExpired:
                         record = {'error': f'longer than {options.timeout} s'}
                     record |= {'round': number, 'wall_s': round(time.time() - began, 1)}

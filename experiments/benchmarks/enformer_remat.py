@@ -1,12 +1,13 @@
-"""What each remat policy saves and costs a training step of Enformer, from the compiled gradient: nothing is run.
+"""What each remat policy saves and costs a training step of Enformer: nothing is run.
 
-    PYTHONPATH=. python experiments/benchmarks/enformer_remat.py       # 196,608 bases, width 1,536: minutes, 6 GiB
+    PYTHONPATH=. python experiments/benchmarks/enformer_remat.py    # 196,608 bases, width 1,536
 
-`temp_gib` is XLA's temporary memory of the compiled loss and gradient (parameters, gradients and averages not counted);
-`saved_gib` is what the forward pass hands to the backward pass, as JAX counts it, arguments left out. FLOPs are those of
-all matrix products and convolutions that the gradient needs, with the lengths of loops. All against policy 'none'.
-For enformer-pytorch at this size, 13.33 GiB are saved for the backward pass, 10.09 with its checkpointing
-(`experiments/benchmarks/enformer.py --suite saved`).
+Minutes and 6 GiB at that size. `temp_gib` is XLA's temporary memory of the compiled loss and
+gradient (parameters, gradients and averages not counted); `saved_gib` are the residuals that the
+forward pass passes to the backward pass, as JAX counts them, without arguments. FLOPs are those of
+all matrix products and convolutions that the gradient needs, with the lengths of loops. All are
+relative to policy 'none'. enformer-pytorch at this size saves 13.33 GiB for its backward pass, and
+10.09 GiB with its checkpointing (`experiments/benchmarks/enformer.py --suite saved`).
 """
 
 import argparse
@@ -34,14 +35,14 @@ def gradient(config: enformer.EnformerConfig, length: int):
     variables = meta.unbox(jax.eval_shape(model.init, key, tokens))
 
     def loss(params, stats, tokens, key):
-        found, changed = model.apply(
+        features, updated = model.apply(
             {'params': params, 'batch_stats': stats},
             tokens,
             train=True,
             rngs={'dropout': key},
             mutable=['batch_stats'],
         )
-        return sum((t - jnp.log(t + 1e-7)).mean() for t in found.tracks.values()), changed
+        return sum((t - jnp.log(t + 1e-7)).mean() for t in features.tracks.values()), updated
 
     return loss, (variables['params'], variables['batch_stats'], tokens, key)
 
@@ -64,17 +65,17 @@ def product_flops(jaxpr) -> int:
     total = 0
     for equation in jaxpr.eqns:
         total += equation_flops(equation)
-        turns = equation.params['length'] if equation.primitive.name == 'scan' else 1
+        steps = equation.params['length'] if equation.primitive.name == 'scan' else 1
         for value in equation.params.values():
             for part in value if isinstance(value, tuple | list) else [value]:
                 inner = getattr(part, 'jaxpr', part)
                 if hasattr(inner, 'eqns'):
-                    total += turns * product_flops(inner)
+                    total += steps * product_flops(inner)
     return total
 
 
 def flops(step, arguments) -> int:
-    """FLOPs of what a function's results need: what a policy computes again and nobody reads is not compiled."""
+    """FLOPs that a function's results need; recomputation that no result needs is not compiled."""
     jaxpr = jax.make_jaxpr(step)(*arguments).jaxpr
     needed, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
     return product_flops(needed)
@@ -87,7 +88,9 @@ def measure(config: enformer.EnformerConfig, length: int) -> dict:
     pull = jax.eval_shape(
         lambda params, *more: jax.vjp(lambda p: loss(p, *more)[0], params)[1], *arguments
     )
-    kept = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(pull.opaque_residuals))
+    residuals = sum(
+        leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(pull.opaque_residuals)
+    )
     memory = jax.jit(step).lower(*arguments).compile().memory_analysis()
     return {
         'policy': config.remat,
@@ -95,12 +98,12 @@ def measure(config: enformer.EnformerConfig, length: int) -> dict:
         'depth': config.depth,
         'length': length,
         'tflop': flops(step, arguments) / 1e12,
-        'saved_gib': kept / 2**30,
+        'saved_gib': residuals / 2**30,
         'temp_gib': memory.temp_size_in_bytes / 2**30,
     }
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -109,7 +112,7 @@ def main() -> None:
     parser.add_argument('--depth', type=int, default=11)
     parser.add_argument('--length', type=int, default=196_608)
     parser.add_argument('--out', type=pathlib.Path, default=RESULTS / 'enformer_remat.json')
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     base = enformer.EnformerConfig(
         width=options.width,
         depth=options.depth,

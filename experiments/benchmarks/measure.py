@@ -1,4 +1,4 @@
-"""How one point is measured: CPU time of one pinned core, with the machine's own matmul beside every repetition.
+"""How one point is measured: CPU time of one pinned core, beside the machine's own matmul rate.
 
 Imports numpy only, so that a worker of any peer can use it.
 """
@@ -15,12 +15,13 @@ import time
 
 import numpy as np
 
-QUIET = 0.8  # a repetition counts if the matmul before and after it reached this share of the best seen in the process
+# A repetition counts if the matmul before and after it reached this share of the process's best.
+QUIET = 0.8
 _SIDE = 1024
 
 
 def pinned() -> bool:
-    """Whether this process may run on one core only; then its CPU time is the clock, and neighbours do not count."""
+    """Whether this process may run on one core only; then its CPU time is the clock."""
     return len(os.sched_getaffinity(0)) == 1
 
 
@@ -30,7 +31,7 @@ def clock() -> float:
 
 
 class Matmul:
-    """The yardstick: numpy's f32 matmul of 1024^3, GFLOP/s, best of two."""
+    """The reference rate: numpy's f32 matmul of 1024^3, GFLOP/s, best of two."""
 
     def __init__(self):
         random = np.random.default_rng(0)
@@ -64,7 +65,7 @@ def memory_added(step) -> float:
 
 
 def measure(step, seconds: float = 6.0, repetitions: int = 25) -> dict:
-    """Times `step()` after warm-up. Goes on to 3 x `seconds` for five quiet repetitions."""
+    """Times `step()` after warm-up, for up to 3 x `seconds` until five repetitions are quiet."""
     began = time.perf_counter()
     step()
     first = time.perf_counter() - began
@@ -122,7 +123,7 @@ def machine() -> dict:
 
 
 def _commit() -> str:
-    """The commit of the code that is measured, with '+' where it was changed; empty outside of a repository."""
+    """The commit of the code, with '+' if it was changed; empty outside of a repository."""
     command = ['git', 'describe', '--always', '--dirty=+', '--exclude=*']
     here = pathlib.Path(__file__).parent
     return subprocess.run(command, capture_output=True, text=True, cwd=here).stdout.strip()
@@ -137,5 +138,5 @@ def _version(name: str) -> str:
 
 def emit(record: dict) -> None:
     """One JSON line on standard output, floats to five digits."""
-    short = {k: float(f'{v:.5g}') if isinstance(v, float) else v for k, v in record.items()}
-    print(json.dumps(short), flush=True)
+    rounded = {k: float(f'{v:.5g}') if isinstance(v, float) else v for k, v in record.items()}
+    print(json.dumps(rounded), flush=True)

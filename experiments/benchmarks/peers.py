@@ -1,7 +1,8 @@
-"""Attention peers: name -> build(n, spec, mode) -> (step, work), each importing its own libraries when built.
+"""Attention peers: name -> build(n, spec, mode) -> (step, figures, work).
 
-`spec` holds B, H, D, block, random; `mode` is forward or both (with gradients of q, k, v). `work` names the pattern
-whose pairs are counted as model FLOPs: what was asked for, not what the peer happens to compute.
+Each imports its own libraries when it is built. `spec` holds B, H, D, block, random; `mode` is
+forward or both (with gradients of q, k, v). `work` names the pattern whose pairs are counted as
+model FLOPs: the requested pattern, not what the peer happens to compute.
 """
 
 import functools
@@ -30,7 +31,7 @@ def _inputs(n, spec, order='BHLD'):
     return [random.standard_normal(shape, dtype=np.float32) for _ in range(4)]
 
 
-# ---- ours -----------------------------------------------------------------------------------------------------------
+# ---- genojax ----
 
 
 def _jax_step(f, arrays, mode):
@@ -109,7 +110,7 @@ def _(n, spec, mode):
     return lambda: jax.block_until_ready(compiled(*arguments)), {}, 'bigbird'
 
 
-# ---- JAX ------------------------------------------------------------------------------------------------------------
+# ---- JAX ----
 
 
 @peer('jax_dense')
@@ -159,7 +160,7 @@ def _(n, spec, mode):
     return (*_jax_step(f, _inputs(n, spec), mode), 'bigbird')
 
 
-# ---- torch ----------------------------------------------------------------------------------------------------------
+# ---- torch ----
 
 
 def _torch_step(f, arrays, mode):
@@ -194,12 +195,12 @@ def _(n, spec, mode):
     if mode != 'forward':
         raise NotImplementedError('FlexAttention has no backward pass on CPU')
     lists = _bigbird(n, spec).block_lists(spec['block'])
-    seen = np.zeros((lists.num_q_blocks, lists.num_kv_blocks), bool)
-    seen[lists.row_of(), lists.column] = True
-    seen = torch.from_numpy(seen)
+    attended = np.zeros((lists.num_q_blocks, lists.num_kv_blocks), bool)
+    attended[lists.row_of(), lists.column] = True
+    attended = torch.from_numpy(attended)
     block = spec['block']
     mask = flex.create_block_mask(
-        lambda b, h, i, j: seen[i // block, j // block],
+        lambda b, h, i, j: attended[i // block, j // block],
         None,
         None,
         n,
@@ -263,23 +264,29 @@ def _(n, spec, mode):
     return (*_torch_step(f, _inputs(n, spec), mode), 'bigbird')
 
 
-# ---- work -----------------------------------------------------------------------------------------------------------
+# ---- model FLOPs ----
 
 
 def _anchored_pairs(n: int, window: int = 64, period: int = 512) -> int:
-    """Pairs with |i - j| <= window or (i + j) % period == 0, each once; too many tiles to list at 2^20 tokens."""
+    """Pairs with |i - j| <= window or (i + j) % period == 0, each once.
+
+    Counted by formula: a list of blocks would be too long at 2^20 tokens.
+    """
     token = np.arange(n)
     count = np.bincount(token % period, minlength=period)
     total = int((count * count[-np.arange(period) % period]).sum())
-    for far in range(-window, window + 1):
-        j = token + far
+    for distance in range(-window, window + 1):
+        j = token + distance
         inside = (j >= 0) & (j < n)
         total += int((inside & ((token + j) % period != 0)).sum())
     return total
 
 
 def model_flops(work: str, n: int, spec: dict, mode: str) -> float:
-    """4 K per query-key pair forward, three times that with the backward pass; recomputation is not counted."""
+    """4 K per query-key pair forward, three times that with the backward pass, per head and row.
+
+    Recomputation is not counted.
+    """
     from genojax.attention.patterns import block_lists
 
     if work == 'bigbird':

@@ -1,9 +1,10 @@
-"""What each remat policy saves and costs, from the compiled gradient: no run, the same numbers every time.
+"""What each remat policy saves and costs, from the compiled gradient: nothing is run.
 
-    PYTHONPATH=. python experiments/benchmarks/remat.py          # 12 layers x 512 wide, 4,096 tokens, bigbird
+    PYTHONPATH=. python experiments/benchmarks/remat.py     # 12 layers x 512 wide, 4,096 tokens
 
-Memory is XLA's temporary memory; FLOPs are those of all products in the jaxpr, with the lengths of scans (XLA's own
-count takes the body of a scan once). Both are against policy 'none' with the same attention.
+Memory is XLA's temporary memory; FLOPs are those of all products in the jaxpr, with the lengths of
+scans (XLA's own count counts the body of a scan once). Both are relative to policy 'none' with the
+same attention, BigBird. The numbers are the same in every run.
 """
 
 import argparse
@@ -23,7 +24,7 @@ RESULTS = pathlib.Path(__file__).resolve().parent / 'results'
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block; returns what `nn.scan` wants."""
+    """A pre-norm transformer block with the carry and output of `nn.scan`."""
 
     width: int
     heads: int
@@ -66,12 +67,12 @@ def product_flops(jaxpr, times: int = 1) -> int:
             shape = equation.invars[0].aval.shape
             inner = math.prod(shape[i] for i in contracted)
             total += times * 2 * inner * math.prod(equation.outvars[0].aval.shape)
-        turns = times * (equation.params['length'] if equation.primitive.name == 'scan' else 1)
+        steps = times * (equation.params['length'] if equation.primitive.name == 'scan' else 1)
         for value in equation.params.values():
             for part in value if isinstance(value, (tuple, list)) else [value]:
                 inner = getattr(part, 'jaxpr', part)
                 if hasattr(inner, 'eqns'):
-                    total += product_flops(inner, turns)
+                    total += product_flops(inner, steps)
     return total
 
 
@@ -83,23 +84,22 @@ def measure(policy: str, **sizes) -> dict:
     return {'policy': policy, 'temp_mib': temp / 2**20, 'gflop': flops / 1e9, **sizes}
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for name, default in (('layers', 12), ('width', 512), ('length', 4096)):
         parser.add_argument(f'--{name}', type=int, default=default)
-    sizes = vars(parser.parse_args())
+    parser.add_argument('--out', type=pathlib.Path, default=RESULTS / 'remat.json')
+    sizes = vars(parser.parse_args(arguments))
+    path = sizes.pop('out')
     records = [measure(policy, **sizes) for policy in ('none', 'block', 'dots')]
     for record in records:
         record['saved'] = 1 - record['temp_mib'] / records[0]['temp_mib']
         record['flops_ratio'] = record['gflop'] / records[0]['gflop']
         print(json.dumps(record))
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / 'remat.json').write_text(
-        json.dumps({'jax': jax.__version__, 'policies': records}, indent=1)
-    )
+    path.write_text(json.dumps({'jax': jax.__version__, 'policies': records}, indent=1))
 
 
 if __name__ == '__main__':

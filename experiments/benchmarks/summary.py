@@ -1,10 +1,11 @@
-"""The table and the picture of what has been measured: results/*.jsonl to attention.md, attention.json, attention.png.
+"""The table and the picture of the attention suites, from results/attention_*.jsonl.
 
     python experiments/benchmarks/summary.py
 
-The share is of the best matmul rate that any process saw (`peaks`): one that had a slow core all along does not look fast. A cell
-is the median over rounds of each round's median of quiet repetitions; the spread is between the best and the worst round.
-Times are only compared within one suite and one setting of the allocator.
+Writes attention.md, attention.json and attention.png. The share is of the best matmul rate of any
+process (`peaks`), so that a process on a slow core does not look fast. A cell is the median over
+rounds of each round's median of quiet repetitions; the spread is between the best and the worst
+round. Times are only compared within one suite and one setting of the allocator.
 """
 
 import collections
@@ -25,7 +26,10 @@ def read(suite: str) -> list[dict]:
 
 
 def peaks() -> dict[str, float]:
-    """The best matmul rate seen by any process, GFLOP/s, by clock: one core's CPU time, or wall time of all cores."""
+    """The best matmul rate of any process, GFLOP/s, per clock.
+
+    The clock is the CPU time of one core or the wall time of all cores.
+    """
     best = collections.defaultdict(float)
     for path in RESULTS.glob('attention_*.jsonl'):
         for line in path.read_text().splitlines():
@@ -42,7 +46,7 @@ def points(records: list[dict]) -> list[dict]:
     for record in records:
         if 'error' not in record:
             best = peak[record['clock']]
-            # counted again here, so that all lines are counted alike
+            # counted here, so that all lines are counted alike
             flops = peers.model_flops(record['work'], record['n'], record, record['mode'])
             rate = flops / record['median_s'] / 1e9
             record |= {'gflops': rate, 'share': rate / best, 'matmul_gflops': best}
@@ -66,16 +70,17 @@ def points(records: list[dict]) -> list[dict]:
     return out
 
 
-def table(found: list[dict], mode: str, malloc: str) -> list[str]:
+def table(points_: list[dict], mode: str, malloc: str) -> list[str]:
     """Markdown: peers by sizes, microseconds per token (share of the matmul rate), MiB added."""
-    found = [p for p in found if p['mode'] == mode and p['malloc'] == malloc]
-    sizes, peers = sorted({p['n'] for p in found}), list(dict.fromkeys(p['peer'] for p in found))
-    cells = {(p['peer'], p['n']): p for p in found}
+    chosen = [p for p in points_ if p['mode'] == mode and p['malloc'] == malloc]
+    sizes = sorted({p['n'] for p in chosen})
+    names = list(dict.fromkeys(p['peer'] for p in chosen))
+    cells = {(p['peer'], p['n']): p for p in chosen}
     lines = [
         '| peer | ' + ' | '.join(f'{n:,}' for n in sizes) + ' |',
         '|---' * (len(sizes) + 1) + '|',
     ]
-    for peer in peers:
+    for peer in names:
         row = []
         for n in sizes:
             p = cells.get((peer, n), {})
@@ -84,10 +89,10 @@ def table(found: list[dict], mode: str, malloc: str) -> list[str]:
             else:
                 row.append('fails' if 'error' in p else '')
         lines.append(f'| {peer} | ' + ' | '.join(row) + ' |')
-    return lines if found else []
+    return lines if chosen else []
 
 
-def picture(found: list[dict]) -> None:
+def picture(points_: list[dict]) -> None:
     """Share of the machine's matmul rate against length."""
     import matplotlib
 
@@ -96,19 +101,19 @@ def picture(found: list[dict]) -> None:
 
     figure, axes = pyplot.subplots(1, 2, figsize=(12, 4), sharey=True, layout='constrained')
     for axis, mode in zip(axes, ('forward', 'both'), strict=False):
-        # the same colour in both: a peer may be missing in one
-        for number, peer in enumerate(dict.fromkeys(p['peer'] for p in found)):
+        # Peers have the same colour in both panels; one may be missing in a panel.
+        for number, peer in enumerate(dict.fromkeys(p['peer'] for p in points_)):
             line = sorted(
                 (p['n'], p['share'])
-                for p in found
+                for p in points_
                 if (p['peer'], p['mode'], p['malloc']) == (peer, mode, 'default') and 'share' in p
             )
             if line:
-                wide = 2.5 if peer.startswith('genojax') else 1.2
+                linewidth = 2.5 if peer.startswith('genojax') else 1.2
                 axis.plot(
                     *zip(*line, strict=True),
                     marker='o',
-                    linewidth=wide,
+                    linewidth=linewidth,
                     label=peer,
                     color=f'C{number}',
                 )
@@ -125,12 +130,13 @@ def picture(found: list[dict]) -> None:
 def main() -> None:
     """Writes the three files."""
     suites = [p.stem.removeprefix('attention_') for p in sorted(RESULTS.glob('attention_*.jsonl'))]
-    found = {suite: points(read(suite)) for suite in suites}
+    by_suite = {suite: points(read(suite)) for suite in suites}
     lines = [
-        'Microseconds per token (share of the best matmul rate that any process saw on that core), memory added.',
+        'Microseconds per token (share of the best matmul rate that any process saw on that core), '
+        'memory added.',
         '',
     ]
-    for suite, items in found.items():
+    for suite, items in by_suite.items():
         for malloc in ('default', 'tuned'):
             for mode in ('forward', 'both'):
                 rows = table(items, mode, malloc)
@@ -142,9 +148,9 @@ def main() -> None:
                     lines += [f'{p["peer"]} at {p["n"]:,}: {p["error"]}' for p in failed]
                     lines += [''] * bool(failed)
     (RESULTS / 'attention.md').write_text('\n'.join(lines))
-    (RESULTS / 'attention.json').write_text(json.dumps(found, indent=1))
-    if found.get('main'):
-        picture(found['main'])
+    (RESULTS / 'attention.json').write_text(json.dumps(by_suite, indent=1))
+    if by_suite.get('main'):
+        picture(by_suite['main'])
     print('\n'.join(lines))
 
 

@@ -1,10 +1,10 @@
-"""Compiles the TPU kernels with the real TPU compiler, with no TPU attached, and prints the memory they need.
+"""Compiles the TPU kernels with the real TPU compiler, without a TPU, and prints their memory.
 
     python3.11 -m venv .venv-tpu && .venv-tpu/bin/pip install "jax[tpu]==0.10.2" jaxtyping
     PYTHONPATH=. .venv-tpu/bin/python experiments/benchmarks/tpu_compile.py
 
-Each case is forward + backward, bf16, 1 sequence x 1 head x 64 on one chip. Nothing is executed: speed and numbers on
-hardware stay unverified. Lines go to results/tpu_compile.jsonl.
+Each case is forward + backward, bf16, 1 sequence x 1 head x 64 on one chip. Nothing is executed:
+speed and numbers on hardware stay unverified. Lines are appended to results/tpu_compile.jsonl.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def compile_case(name: str, chip: str, heads: int, width: int) -> dict:
         record['temp_mib'] = memory.temp_size_in_bytes / 2**20
         record['arguments_mib'] = memory.argument_size_in_bytes / 2**20
         record['output_mib'] = memory.output_size_in_bytes / 2**20
-    except Exception as error:  # what the compiler refuses is a result, too
+    except Exception as error:  # that the compiler refuses a case is a result too
         record['error'] = f'{type(error).__name__}: {str(error)[:300]}'
     record['seconds'] = round(time.time() - began, 1)
     return record
