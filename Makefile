@@ -36,8 +36,8 @@ test-all: install .venv-bench/.installed
 	$(CACHE) $(BIN)/python -m pytest -n $(WORKERS) -m 'not torch and not gpu and not tpu and not network' $(PYTEST_ARGS)
 	$(CACHE) GENOJAX_ORIGINALS=$(ORIGINALS) $(BENCH) -m pytest -m torch $(PYTEST_ARGS)
 
-# Attention beside its peers, one pinned core each, and the two-core setting. The peers live in an environment of their
-# own: transformers 5 has no Flax BigBird.
+# All benchmarks beside their peers (experiments/benchmarks/README.md). The peers need an environment
+# of their own: transformers 5 has no Flax BigBird.
 BENCH := .venv-bench/bin/python
 # MEGABASE names a FASTA file whose first record has 1,048,576 bases or more, for the long models.
 MEGABASE ?=

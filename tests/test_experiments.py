@@ -1,0 +1,314 @@
+"""The scripts of experiments/: they import, and their code runs on small simulated data."""
+
+import contextlib
+import gzip
+import importlib.util
+import json
+import os
+import pathlib
+import re
+import sys
+from unittest import mock
+
+import jax
+import numpy as np
+import pytest
+
+from genojax import dna, errors
+from genojax import experiment as experiments
+from genojax.cli import flags, main
+from genojax.train import loop, runs
+
+ROOT = pathlib.Path(__file__).parent.parent
+EXPERIMENTS = ROOT / 'experiments'
+SCRIPTS = sorted(str(path.relative_to(EXPERIMENTS)) for path in EXPERIMENTS.glob('*/*.py'))
+# Indented commands of the READMEs, with their continuation lines.
+COMMANDS = [
+    (path.parent.name, ' '.join(command.split()))
+    for path in sorted(EXPERIMENTS.glob('*/README.md'))
+    for command in re.findall(
+        r'^ {4,}genojax (.*)', path.read_text().replace('\\\n', ' '), re.MULTILINE
+    )
+]
+# Packages of the environment of `make bench`, and of the originals.
+PEERS = {'enformer_pytorch', 'haiku', 'sonnet', 'tensorflow', 'torch', 'transformers'}
+
+
+@contextlib.contextmanager
+def imports_of(folder):
+    """Within the block, scripts of a folder can be imported; afterwards, nothing of them is left."""
+    modules = dict(sys.modules)
+    with mock.patch.dict(os.environ), mock.patch.object(sys, 'path', [str(folder), *sys.path]):
+        yield
+    for name in sys.modules.keys() - modules.keys():
+        file = getattr(sys.modules[name], '__file__', None) or ''
+        if pathlib.Path(file).parent == folder:
+            del sys.modules[name]
+
+
+def load(script):
+    path = EXPERIMENTS / script
+    spec = importlib.util.spec_from_file_location(f'experiment_{path.stem}', path)
+    module = importlib.util.module_from_spec(spec)
+    with imports_of(path.parent):
+        spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize('script', SCRIPTS)
+def test_a_script_imports(script):
+    try:
+        module = load(script)
+    except ModuleNotFoundError as error:
+        if error.name.partition('.')[0] not in PEERS:
+            raise
+        pytest.skip(f'{error.name} is not installed: see `make bench` and experiments/oracles')
+    assert module.__doc__
+
+
+@pytest.mark.parametrize('folder,command', COMMANDS)
+def test_the_commands_of_a_readme_use_flags_and_configs_that_exist(folder, command):
+    verb, *arguments = command.split()
+    assert verb in main.VERBS
+    _, overrides = flags.split_overrides(arguments, ['config'])
+    configs = [flag.partition('=')[2] for flag in arguments if flag.startswith('--config=')]
+    for name in configs:
+        variants = [name]
+        if '$' in name:  # of a loop over the variants
+            variants = [f'{name.split(":")[0]}:{v}' for v in flags.variants(flags.resolve(name)[0])]
+        for variant in variants:
+            values = flags.load(variant)
+            for path, text in overrides['config'].items():
+                flags.override(values, path, '0' if text.startswith('$') else text)
+            experiments.from_config(values)
+
+
+def write_json(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+@pytest.fixture
+def demo_folder(tmp_path):
+    """The results of a demo, with invented numbers."""
+    estimate = {'auroc': [0.9, 0.88, 0.92], 'auprc': [0.91, 0.89, 0.93]}
+    names = ('fine_tuned', 'from_scratch', 'kmer_svm', 'kmer_logistic')
+    names += ('one_hot_logistic', 'gc_only')
+    bits = {'model': [1.9, 1.8, 2.0], 'order0': [1.98, 1.97, 1.99], 'order5': [1.94, 1.93, 1.95]}
+    seconds = {'pretrain': 60.25, 'finetune': 30.5}
+    seeds = {'pretrain': 3, 'finetune': 4}
+    write_json(tmp_path / 'run.json', {'seconds': seconds, 'seeds': seeds})
+    write_json(tmp_path / 'pretrain/evaluation/masked_lm.test.json', {'all': bits})
+    promoters = {
+        'models': {name: estimate for name in names},
+        'ceiling': None,
+        'n_train': 4124,
+        'n_test': 1376,
+        'audit': {'removed': {'removed': [{'row': 7}]}},
+    }
+    write_json(tmp_path / 'evaluation/promoters.test.json', promoters)
+    (tmp_path / 'report.html').write_text('x' * 870_000)
+    return tmp_path
+
+
+def test_001_prints_the_table_of_a_demo(demo_folder, capsys):
+    load('001_main_job/figures.py').main([str(demo_folder)])
+    rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in _lines(capsys)]
+    assert rows[0] == ['', f'`{demo_folder}`']
+    table = dict(rows[2:])
+    assert table['test bits per base: language model'] == '1.900 (1.800 to 2.000)'
+    assert table['promoters, test AUROC: fine-tuned'] == '0.900 (0.880 to 0.920)'
+    assert table['known ceiling'] == 'not known'
+    assert table['training and test rows'] == '4,124 and 1,376'
+    assert table['rows removed because they occur in the genomes'] == '1'
+    assert table['seconds, all stages'] == '91'
+    assert table['report, MB'] == '0.87'
+
+
+def test_001_prints_one_row_per_seed(demo_folder, capsys):
+    load('001_main_job/figures.py').seeds([str(demo_folder)])
+    assert _lines(capsys)[-1] == f'| `{demo_folder}` | 4 | 0.900 | 0.900 | 1.900 |'
+
+
+def _lines(capsys):
+    return capsys.readouterr().out.splitlines()
+
+
+# ---- the scripts on small data ----
+
+
+def random_bases(rng, count):
+    return dna.decode(rng.integers(0, 4, count).astype(np.uint8))
+
+
+def open_small(config, overrides, folder):
+    """A run on one device, so that batches of one row divide over the mesh."""
+    values = flags.load(config)
+    for path, text in overrides.items():
+        flags.override(values, path, text)
+    return runs.open_run(experiments.from_config(values), folder, jax.devices()[:1])
+
+
+def evaluate(run, state, task):
+    """What `genojax evaluate` writes, on the run's one device."""
+    result = run.tasks[task].evaluate(run.trained(state), run.datasets[task])
+    result['step'] = int(state.step)
+    runs.write_json(run.workdir / 'evaluation' / f'{task}.test.json', result)
+
+
+@pytest.fixture
+def one_device(monkeypatch):
+    """The scripts open runs on one device, as on a laptop, not on the eight of the tests."""
+    original = runs.open_run
+
+    def open_run(experiment, workdir, devices=None, say=None):
+        return original(experiment, workdir, devices or jax.devices()[:1], say)
+
+    monkeypatch.setattr(runs, 'open_run', open_run)
+
+
+@pytest.fixture
+def microbes(tmp_path):
+    """Replicons of two phyla, two of them relatives, and a complete genome in a GenBank file."""
+    rng = np.random.default_rng(0)
+    data = tmp_path / 'data'
+    for name in ('genomes_microbe_1100', 'genomes_bacteria'):
+        (data / name).mkdir(parents=True)
+    sequences = [random_bases(rng, 20_000) for _ in range(24)]
+    sequences[1] = sequences[0][:15_000] + sequences[1][15_000:]
+    with gzip.open(data / 'genomes_microbe_1100/replicons.fa.gz', 'wt') as file:
+        for number, sequence in enumerate(sequences):
+            phylum = ('Firmicutes', 'Proteobacteria')[number % 2]
+            file.write(f'>NC_{number:06}.1 {phylum}\n{sequence}\n')
+    genome = random_bases(rng, 60_000).lower()
+    with gzip.open(data / 'genomes_bacteria/whole.gb.gz', 'wt') as file:
+        file.write(f'VERSION     WH_1.1\nORIGIN\n        1 {genome[:40]} {genome[40:]}\n//\n')
+    return data
+
+
+@pytest.mark.slow
+def test_002_prepares_genomes_and_tabulates_a_run(microbes, tmp_path, monkeypatch, one_device):
+    prepare, figures = load('002_microbes/prepare.py'), load('002_microbes/figures.py')
+    monkeypatch.setattr(prepare, 'COMPLETE', {'Whole_genome': ('whole.gb.gz', '')})
+    monkeypatch.setattr(prepare, 'LARGEST', 0.5)
+    genomes, shards, workdir = (tmp_path / name for name in ('genomes', 'shards', 'run'))
+    prepare.main([f'--data={microbes}', f'--out={genomes}'])
+    clusters = json.loads((genomes / 'clusters.json').read_text())
+    cluster_of = clusters['cluster_of']
+    assert cluster_of['Firmicutes_NC_000000.1'] == cluster_of['Proteobacteria_NC_000001.1']
+    assert clusters['clusters'] == 23 and 0 < len(clusters['test']) < 24
+    assert clusters['test_bases'] == 20_000 * len(clusters['test'])
+    main.main(['ingest', str(genomes), f'--out={shards}'])
+    small = {'model.depth': '1', 'model.width': '16', 'model.inner': '32', 'model.unroll': '1'}
+    small |= {'steps': '4', 'log_every': '2', 'validate_every': '2', 'save_every': '4'}
+    data = 'tasks.masked_lm.data'
+    small |= {f'{data}.shards': str(shards), f'{data}.mixture.length': '1024'}
+    small |= {f'{data}.validation_windows': '2'}
+    run = open_small('nucleotransformer:small', small, workdir)
+    evaluate(run, loop.train(run), 'masked_lm')
+    run.close()
+    figures.main([f'--genomes={genomes}', f'--workdir={workdir}', f'--out={tmp_path}'])
+    result = json.loads((tmp_path / 'results.json').read_text())
+    row = result['table']['test replicons']
+    assert row['replicons or genomes'] == len(clusters['test'])
+    assert row['own'][0] == pytest.approx(2, abs=0.01)  # uniform composition
+    assert row['model - initial'][0] == pytest.approx(row['model'][0] - row['initial'][0])
+    assert result['split']['bases']['test'] > 0 and result['step'] == 4
+    assert (tmp_path / 'curve.png').stat().st_size > 1_000
+
+
+TRACKS = {
+    'tasks.coverage.data.path': 'simulated',
+    'tasks.coverage.data.pieces': '1',
+    'tasks.coverage.data.length': '4096',
+    'tasks.coverage.data.batch_size': '4',
+    'model.tracks': '(4, 4)',
+    'model.crop': '8',
+    'steps': '4',
+    'log_every': '2',
+    'validate_every': '2',
+    'save_every': '2',
+}
+OPEN = str({name: '^DNASE:sample one$' for name in ('human', 'mouse')})
+
+
+@pytest.mark.slow
+def test_003_tabulates_and_pairs_runs(tmp_path, capsys, one_device):
+    figures = load('003_tracks/figures.py')
+    variants = {
+        'dna_0': ('enformer_small:dna', {'seed': '0'}),
+        'dna_1': ('enformer_small:dna', {'seed': '1'}),
+        'open_0': ('enformer_small:accessibility', {'tasks.coverage.data.accessibility': OPEN}),
+    }
+    for name, (config, changes) in variants.items():
+        run = open_small(config, TRACKS | changes, tmp_path / name)
+        loop.train(run)
+        evaluate(run, run.restore_best(), 'coverage')
+        run.close()
+    folders = [str(tmp_path / name) for name in variants]
+    capsys.readouterr()
+    figures.main([*folders, f'--out={tmp_path}'])
+    printed = capsys.readouterr().out
+    assert '**with accessibility, mouse, Pearson r of log**' in printed
+    assert '| Enformer-small, seed 1 |' in printed
+    result = {row['folder']: row for row in json.loads((tmp_path / 'results.json').read_text())}
+    assert result['open_0']['organisms']['human']['inputs'] == ['DNASE:sample one']
+    assert [step for step, _ in result['dna_0']['curves']['validation']] == [2, 4]
+    assert (tmp_path / 'tracks.png').stat().st_size > 1_000
+    figures.main(['--pair', folders[2], folders[0]])
+    lines = _lines(capsys)
+    assert lines[0] == '| | open_0 | dna_0 | difference |'
+    # The input track is scored by neither.
+    assert any(line.startswith('| human, reads, all, 3 tracks |') for line in lines)
+
+
+@pytest.fixture
+def promoters(tmp_path):
+    """A table of sequences with a motif in half of them, and a genome."""
+    rng = np.random.default_rng(1)
+    data = tmp_path / 'data'
+    for name in ('promoters_dnabert_core', 'embed_default'):
+        (data / name).mkdir(parents=True)
+    rows = ['sequence\tlabel']
+    for number in range(240):
+        bases, label = random_bases(rng, 70), number % 2
+        rows.append(f'{bases[:30]}{"TATAAAAG" if label else bases[30:38]}{bases[38:]}\t{label}')
+    (data / 'promoters_dnabert_core/rows.tsv').write_text('\n'.join(rows) + '\n')
+    (data / 'embed_default/one.fa').write_text(f'>chr\n{random_bases(rng, 5_000)}\n')
+    header = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked'
+    (data / 'embed_default/genomes.tsv').write_text(f'{header}\none\tone.fa\t*\t\tno\tno\n')
+    return data
+
+
+@pytest.mark.slow
+def test_004_chooses_settings_and_compares_families(
+    promoters, tmp_path, monkeypatch, capsys, one_device
+):
+    compare = load('004_older_families/compare.py')
+    short = {'steps': '6', 'validate_every': '3', 'log_every': '3', 'save_every': '6'}
+    families = {
+        name: (config, [settings[-1] | short, settings[-1] | short | {'optim.peak': '0.0001'}])
+        for name, (config, settings) in compare.FAMILIES.items()
+        if name in ('GRU', 'transformer')
+    }
+    monkeypatch.setattr(compare, 'FAMILIES', families)
+    monkeypatch.setattr(compare, 'SEEDS', (0, 1))
+    compare.main([f'--data={promoters}', f'--workdir={tmp_path / "runs"}', f'--out={tmp_path}'])
+    result = json.loads((tmp_path / 'results.json').read_text())
+    assert set(result['families']) == {'GRU', 'transformer'}
+    for name, row in result['families'].items():
+        losses = [one['validation_loss'] for one in row['tried']]
+        assert row['chosen'] == int(np.argmin(losses))
+        assert row['auroc_by_seed'][0] == pytest.approx(result['table']['models'][name]['auroc'][0])
+    assert result['table']['lead'] == 'transformer'
+    assert any(line.startswith('| kmer_svm |') for line in _lines(capsys))
+
+
+def test_004_settings_are_fields_of_their_configs(tmp_path):
+    """Every setting of every family opens, up to its data."""
+    compare = load('004_older_families/compare.py')
+    for config, settings in compare.FAMILIES.values():
+        for changes in settings:
+            path = {'tasks.promoters.data.path': str(tmp_path / 'absent.tsv')}
+            with pytest.raises(errors.GenojaxError, match=r'absent\.tsv'):
+                compare.open_run(config, changes | path, tmp_path / 'run')
