@@ -108,7 +108,12 @@ class _AnnotationReader:
             raise self._error('GF06', None, 'no features', 'check that this is the right file')
         self._check_family()
         return Annotation(
-            self.path, self.format, self.features, self.lengths, tuple(self.notes), file.sha256
+            path=self.path,
+            format=self.format,
+            features=self.features,
+            lengths=self.lengths,
+            notes=tuple(self.notes),
+            sha256=file.sha256,
         )
 
     def _error(self, code: str, line: int | None, problem: str, fix: str) -> errors.InputError:
@@ -235,7 +240,7 @@ class _AnnotationReader:
     def _bed12(
         self, number: int, columns: list[str], interval: genome.Interval, name: str
     ) -> Iterator[Feature]:
-        """A transcript and its blocks as exons; what is between thickStart and thickEnd also as CDS."""
+        """A transcript and its blocks: exons, and CDS between thickStart and thickEnd."""
         sizes, starts = (
             [self._integer(number, text, 'BD05') for text in column.rstrip(',').split(',')]
             for column in columns[10:12]

@@ -99,7 +99,8 @@ class FastaReader:
         for line in [*whole, rest]:
             start = line.lstrip()
             if start.startswith(b'@'):
-                fix = 'convert it: awk \'NR%4==1{print ">" substr($0,2)} NR%4==2\' reads.fq > reads.fa'
+                awk = 'awk \'NR%4==1{print ">" substr($0,2)} NR%4==2\' reads.fq > reads.fa'
+                fix = f'convert it: {awk}'
                 raise self._error('FA12', 'this is FASTQ, not FASTA', fix)
             if start and not start.startswith(b';'):
                 shown = line[:20].decode('latin-1')
@@ -118,13 +119,13 @@ class FastaReader:
             raise self._error('FA04', 'a header without a name', "write '>name' with a name")
         raw = words[0]
         name = raw.decode('latin-1')
-        unfit = (
-            f'is longer than {_MAX_NAME} bytes' if len(raw) > _MAX_NAME
-            else "holds '/'" if '/' in name
-            else "holds '..'" if '..' in name
-            else 'holds a byte that is not printable ASCII' if not raw.isascii() or not name.isprintable()
-            else ''
-        )  # fmt: skip
+        unfit = ''
+        if len(raw) > _MAX_NAME:
+            unfit = f'is longer than {_MAX_NAME} bytes'
+        elif '/' in name or '..' in name:
+            unfit = "holds '/'" if '/' in name else "holds '..'"
+        elif not raw.isascii() or not name.isprintable():
+            unfit = 'holds a byte that is not printable ASCII'
         if unfit:
             raise self._error(
                 'FA06', f'the name {unfit}', 'rename the record', record=ascii(name[:60])[1:-1]
@@ -178,7 +179,7 @@ def read(path: str | os.PathLike, **options) -> Iterator[sequence_record.Record]
 def write(
     path: str | os.PathLike, records: Iterable[sequence_record.Record], line_width: int = 80
 ) -> None:
-    """Write records, soft-masked bases in lower case; gzip without a time stamp for names in .gz."""
+    """Write records, soft-masked bases in lower case; .gz files have no time stamp."""
     with open(path, 'wb') as plain:
         compressed = str(path).endswith('.gz')
         file = gzip.GzipFile('', 'wb', 6, plain, mtime=0) if compressed else plain

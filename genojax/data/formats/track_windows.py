@@ -115,7 +115,7 @@ def read(
         parts[part] = TrackWindows(codes_NL, target_NPC.astype(np.float32), intervals)
     _refuse_overlap(parts, bed)
     digest.update(repr((tracks, centres, sizes)).encode())
-    return Organism(name, tracks, parts, bin, sizes['crop_bp'], digest.hexdigest())
+    return Organism(name, tracks, parts, bin=bin, crop=sizes['crop_bp'], digest=digest.hexdigest())
 
 
 def choose_inputs(organism: Organism, rule: str) -> tuple[np.ndarray, np.ndarray]:

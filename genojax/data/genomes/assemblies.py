@@ -110,7 +110,7 @@ class Genome:
     def read(
         self, contig: np.ndarray | Sequence[int], start: np.ndarray | Sequence[int], length: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Windows of `length` bases: codes uint8, region bits uint8 and soft mask bool, [B, L] each.
+        """Windows of `length` bases: codes uint8, region bits uint8, soft mask bool; [B, L] each.
 
         A window on a circular contig wraps; on a linear contig it must end at the contig's end at
         the latest. A contig shorter than the window yields each of its bases once and then code 4

@@ -126,9 +126,9 @@ class BlockPlan:
             if block is None:
                 raise errors.InputError(
                     'SP01',
-                    f'{self.axis.names[s]} is too small for a test block of {BLOCK_WINDOWS} windows '
-                    f'of {self.length} bases ({BLOCK_WINDOWS * self.length:,} bases) with its gaps '
-                    'and anything left for training',
+                    f'{self.axis.names[s]} is too small for a test block of {BLOCK_WINDOWS} '
+                    f'windows of {self.length} bases ({BLOCK_WINDOWS * self.length:,} bases) with its '
+                    'gaps and anything left for training',
                     fix=FIX,
                 )
             self.test = interval_sets.union(self.test, block)

@@ -154,8 +154,9 @@ def occurrences(
         for row in rows[low:high].tolist():
             if row in occurrence_of:
                 continue
-            offset = seed_of[row][0]
-            match = _whole_match(member, contig, position, sequences[row], offset, k)
+            match = _whole_match(
+                member, contig, position, sequences[row], offset=seed_of[row][0], k=k
+            )
             if match:
                 names = {'species': member.name, 'contig': member.contigs[contig].name}
                 occurrence_of[row] = {'row': row, **names, 'start': match[0], 'strand': match[1]}

@@ -113,9 +113,9 @@ def find(corpus: assemblies.Corpus, axis: interval_sets.Axis) -> Homology:
         everything = int(axis.lengths.sum())
         one_in = -(-everything // EXHAUSTIVE_TOTAL)
         limits.append(
-            f'{len(axis.lengths) - len(small)} contigs ({everything - total:,} bases) did not fit into '
-            f'the full search: they were compared by one {SAMPLED_K}-mer in {one_in} and by gene '
-            'names, which does not find distant homology'
+            f'{len(axis.lengths) - len(small)} contigs ({everything - total:,} bases) did not fit '
+            f'into the full search: they were compared by one {SAMPLED_K}-mer in {one_in} and by '
+            'gene names, which does not find distant homology'
         )
         matches.append(_matches(axis, np.arange(len(axis.lengths)), SAMPLED_K, one_in, limits))
     columns = [np.concatenate(parts) for parts in zip(*matches, strict=True)]
@@ -135,8 +135,8 @@ def _genes(corpus, axis, limits) -> tuple[np.ndarray, np.ndarray]:
         for name, genes in copies.items():
             if len(genes) > _MAX_NAMESAKES:
                 limits.append(
-                    f'{len(genes)} genes of {member.name} are called {genes[0].name!r}: the name is '
-                    'not used'
+                    f'{len(genes)} genes of {member.name} are called {genes[0].name!r}: the '
+                    'name is not used'
                 )
                 continue
             contigs = [axis.first[species] + gene.contig for gene in genes]

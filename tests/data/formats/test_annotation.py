@@ -41,12 +41,12 @@ GENE = dict(
 )
 def test_three_formats_of_one_gene_give_the_same_bits(tmp_path, text, format_, more):
     # The name promises another format than the content: content decides.
-    found = annotation_files.read(tmp_path, text, 'x.gff3' if format_ == 'gtf' else 'x.gtf')
-    assert found.format == format_
-    bits = regions.region_bits(found.on('c'), 'c', 100, promoter_span=(5, 2))
+    result = annotation_files.read(tmp_path, text, 'x.gff3' if format_ == 'gtf' else 'x.gtf')
+    assert result.format == format_
+    bits = regions.region_bits(result.on('c'), 'c', 100, promoter_span=(5, 2))
     expected = annotation_files.region_bits(100, promoter=[(5, 12)], **GENE)
     np.testing.assert_array_equal(bits, expected | annotation_files.region_bits(100, **more))
-    assert regions.genes(found.on('c'), 'c') == [('abc', genome.Interval('c', 10, 60, '+'))]
+    assert regions.genes(result.on('c'), 'c') == [('abc', genome.Interval('c', 10, 60, '+'))]
 
 
 def test_packed_files_read_alike(tmp_path):
@@ -60,18 +60,18 @@ def test_sequence_sections_and_directives(tmp_path):
     text = annotation_files.GFF.replace(
         '\n', '\n##sequence-region c 1 100\n##sequence-region d 5 90\n', 1
     )
-    found = annotation_files.read(tmp_path, text + '##FASTA\n>c\nnot\ta row\n')
-    assert found.lengths == {'c': 100}
-    assert found.features == {
+    result = annotation_files.read(tmp_path, text + '##FASTA\n>c\nnot\ta row\n')
+    assert result.lengths == {'c': 100}
+    assert result.features == {
         'c': [annotation.Feature(f.kind, f.interval, f.id, f.parents, f.gene, f.line + 2) for f in annotation_files.read(tmp_path, annotation_files.GFF).on('c')]
     }  # fmt: skip
 
 
 def test_parents_that_are_missing_are_counted(tmp_path):
-    found = annotation_files.read(
+    result = annotation_files.read(
         tmp_path, annotation_files.gff('c s exon 1 5 . + . Parent=nobody')
     )
-    assert found.notes == ('1 parents are not in the file (nobody ..)',)
+    assert result.notes == ('1 parents are not in the file (nobody ..)',)
 
 
 BAD = {
@@ -128,9 +128,9 @@ def test_every_code_of_the_families_is_raised_in_these_tests():
 @hypothesis.settings(max_examples=500, deadline=1000)
 def test_any_text_is_read_or_refused(tmp_path_factory, pieces):
     try:
-        found = annotation_files.read(tmp_path_factory.getbasetemp(), ''.join(pieces))
+        result = annotation_files.read(tmp_path_factory.getbasetemp(), ''.join(pieces))
     except errors.InputError:
         return
-    for contig, rows in found.features.items():
+    for contig, rows in result.features.items():
         for row in rows:
             assert row.interval.contig == contig and 0 <= row.interval.start < row.interval.end

@@ -100,8 +100,8 @@ def test_a_bad_file_is_one_line_that_says_where_and_what(tmp_path, case):
     with pytest.raises(errors.InputError) as caught:
         _read(path)
     error = caught.value
-    found = (error.code, error.line, error.record, error.position)
-    assert found == (code, line, record, position)
+    result = (error.code, error.line, error.record, error.position)
+    assert result == (code, line, record, position)
     text = str(error)
     assert words in text and str(path) in text and 'Fix: ' in text and '\n' not in text
     assert text.isprintable()
@@ -152,25 +152,25 @@ def _text(record) -> str:
 @pytest.mark.parametrize('case', GOOD)
 def test_an_unusual_file_is_read_and_noted(tmp_path, case):
     data, expected, note = GOOD[case]
-    found, reader = _read(_write(tmp_path, data))
-    assert [(record.name, _text(record)) for record in found] == expected
+    result, reader = _read(_write(tmp_path, data))
+    assert [(record.name, _text(record)) for record in result] == expected
     assert (note in ' '.join(reader.notes)) if note else not reader.notes
-    for record in found:
+    for record in result:
         counts = np.bincount(record.codes, minlength=5)
         assert record.stats.counts == tuple(counts.tolist())
         assert record.stats.soft_masked == record.soft_masked.sum()
 
 
 def test_text_named_gz_is_read_and_noted(tmp_path):
-    found, reader = _read(_write(tmp_path, b'>a\nACGT\n', 'x.fa.gz'))
-    assert _text(found[0]) == 'ACGT' and 'plain' in reader.notes[0]
+    result, reader = _read(_write(tmp_path, b'>a\nACGT\n', 'x.fa.gz'))
+    assert _text(result[0]) == 'ACGT' and 'plain' in reader.notes[0]
 
 
 def test_rna_is_read_as_dna_when_asked(tmp_path):
-    found, _ = _read(_write(tmp_path, b'>a\nACGUu\n'), rna=True)
+    result, _ = _read(_write(tmp_path, b'>a\nACGUu\n'), rna=True)
     dna_found, _ = _read(_write(tmp_path, b'>a\nACGTt\n', 'y.fa'))
-    assert _text(found[0]) == 'ACGTt'
-    assert found[0].stats.digest == dna_found[0].stats.digest
+    assert _text(result[0]) == 'ACGTt'
+    assert result[0].stats.digest == dna_found[0].stats.digest
 
 
 def test_the_description_and_iupac_counts_are_kept(tmp_path):
@@ -220,27 +220,27 @@ def test_an_expanding_file_is_refused_fast_and_small(tmp_path):
 
 def test_a_written_file_reads_back(tmp_path):
     rng = np.random.default_rng(1)
-    made = [
+    written = [
         sequence_record.Record(
             f'c{n}', 'made up', rng.integers(0, 5, n, dtype=np.uint8), rng.random(n) < 0.4
         )
         for n in (1, 79, 80, 81, 1000)
     ]
     for name in ('x.fa', 'x.fa.gz'):
-        fasta.write(tmp_path / name, made)
+        fasta.write(tmp_path / name, written)
         first = (tmp_path / name).read_bytes()
-        found, reader = _read(tmp_path / name)
+        result, reader = _read(tmp_path / name)
         assert not reader.notes[1:]  # c1 is all N
-        for a, b in zip(made, found, strict=True):
+        for a, b in zip(written, result, strict=True):
             assert (a.name, a.description, _text(a)) == (b.name, b.description, _text(b))
-        fasta.write(tmp_path / name, made)
+        fasta.write(tmp_path / name, written)
         assert (tmp_path / name).read_bytes() == first  # no time stamp
 
 
 def _oracle(data: bytes):
     """A slow reader, line by line and byte by byte; None for what must be refused."""
     lines = data.replace(b'\r\n', b'\n').replace(b'\r', b'\n').split(b'\n')
-    found = []
+    result = []
     for line in lines:
         if line.startswith(b'>'):
             words = line[1:].split()
@@ -251,19 +251,19 @@ def _oracle(data: bytes):
                 or not words[0].decode('latin-1').isprintable()
             ):
                 return None
-            if not words[0].isascii() or words[0] in [name for name, _ in found]:
+            if not words[0].isascii() or words[0] in [name for name, _ in result]:
                 return None
-            found.append((words[0], bytearray()))
-        elif found:
-            found[-1][1].extend(line)
+            result.append((words[0], bytearray()))
+        elif result:
+            result[-1][1].extend(line)
         elif line.strip() and not line.lstrip().startswith(b';'):
             return None
-    if not found or any(not text for _, text in found):
+    if not result or any(not text for _, text in result):
         return None
     letters = set(dna.IUPAC.encode() + dna.IUPAC.lower().encode())
-    if any(set(text) - letters for _, text in found):
+    if any(set(text) - letters for _, text in result):
         return None
-    return [(name.decode(), text.decode()) for name, text in found]
+    return [(name.decode(), text.decode()) for name, text in result]
 
 
 PIECES = [b'>', b'\n', b'\r', b'\r\n', b'ACGT', b'acgtn', b'R', b'>a\n', b'\n>b\n', b'\n>c x\r\n', b' ', b';', b'-', b'\0',
@@ -293,13 +293,13 @@ def test_any_bytes_are_read_as_the_slow_parser_reads_them_or_refused(
         patch.setattr(input_file, '_RAW_BLOCK', block if packed == 'plain' else max(block, 20))
         patch.setattr(input_file, 'BLOCK', block)
         try:
-            found = [(record.name, _text(record)) for record in fasta.read(path)]
+            result = [(record.name, _text(record)) for record in fasta.read(path)]
         except errors.InputError:
             assert expected is None
             return
     assert expected is not None
     unknown = str.maketrans({c: 'N' if c.isupper() else 'n' for c in 'RYSWKMBDHVryswkmbdhv'})
-    assert found == [(name, text.translate(unknown)) for name, text in expected]
+    assert result == [(name, text.translate(unknown)) for name, text in expected]
 
 
 @hypothesis.given(st.integers(0, 2**32), st.sampled_from(['gzip', 'bgzip']))
@@ -310,10 +310,10 @@ def test_no_flipped_bit_of_a_packed_file_passes_as_other_bases(tmp_path_factory,
     data[where // 8 % len(data)] ^= 1 << where % 8
     path = _write(tmp_path_factory.getbasetemp(), bytes(data), 'flip.fa.gz')
     try:
-        found = [_text(record) for record in fasta.read(path)]
+        result = [_text(record) for record in fasta.read(path)]
     except errors.InputError:
         return
-    assert found == [text[3:-1].decode()]  # a flip in a header field that says nothing of the data
+    assert result == [text[3:-1].decode()]  # a flip in a header field that says nothing of the data
 
 
 def test_thirty_million_bases_a_second(tmp_path):
@@ -322,9 +322,9 @@ def test_thirty_million_bases_a_second(tmp_path):
         tmp_path / 'x.fa', [sequence_record.Record('x', '', codes, np.zeros(len(codes), bool))]
     )
     started = time.process_time()
-    (found,) = fasta.read(tmp_path / 'x.fa')
+    (result,) = fasta.read(tmp_path / 'x.fa')
     spent = time.process_time() - started
-    np.testing.assert_array_equal(found.codes, codes)
+    np.testing.assert_array_equal(result.codes, codes)
     assert spent < 20 / 30, f'{20 / spent:.0f} Mb/s'
 
 

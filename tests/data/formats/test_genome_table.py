@@ -35,16 +35,16 @@ def test_a_table_is_read(folder):
         'x\ta.fa\tchr2\t\tno\tno\ttrain\r',
         header=HEADER + '\tsplit',
     )
-    found = genome_table.read(folder)
-    assert found.species == ('x', 'y')
-    x, y, x2 = found.rows
+    table = genome_table.read(folder)
+    assert table.species == ('x', 'y')
+    x, y, x2 = table.rows
     assert (x.fasta, x.contigs, x.annotation) == (folder / 'a.fa', ('chr1',), folder / 'a.gff3')
     assert (x.circular, x.softmasked, x.split, x.line) == (True, False, '', 3)
     assert (y.contigs, y.annotation, y.softmasked, y.split) == ((), None, True, 'test')
     assert (x2.split, x2.line) == ('train', 6)
-    found.check_contigs(_names(found))
-    assert found.contigs_of(y, ('chr1',)) == ('chr1',)
-    assert genome_table.read(folder / 'genomes.tsv') == found
+    table.check_contigs(_names(table))
+    assert table.contigs_of(y, ('chr1',)) == ('chr1',)
+    assert genome_table.read(folder / 'genomes.tsv') == table
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_a_mistake_is_one_line_that_says_where(folder, case):
     rows, header, code, line, words = BAD[case]
     _write(folder, *rows, header=header)
     with pytest.raises(errors.InputError) as caught:
-        found = genome_table.read(folder)
-        found.check_contigs(_names(found))
+        table = genome_table.read(folder)
+        table.check_contigs(_names(table))
     assert (caught.value.code, caught.value.line) == (code, line)
     assert words in str(caught.value) and 'Fix: ' in str(caught.value)
 
@@ -101,10 +101,10 @@ def test_every_code_of_the_family_is_raised_in_these_tests():
 
 def test_one_sequence_under_two_species_is_refused(folder):
     _write(folder, X, 'y\tb.fa\t*\t\tno\tno')
-    found = genome_table.read(folder)
-    found.check_digests([('x', 'chr1', 'd'), ('x', 'chr2', 'd'), ('y', 'chr1', 'e')])
+    table = genome_table.read(folder)
+    table.check_digests([('x', 'chr1', 'd'), ('x', 'chr2', 'd'), ('y', 'chr1', 'e')])
     with pytest.raises(errors.InputError, match='GX-FA22'):
-        found.check_digests([('x', 'chr1', 'd'), ('y', 'chr1', 'd')])
+        table.check_digests([('x', 'chr1', 'd'), ('y', 'chr1', 'd')])
 
 
 def test_a_folder_without_a_table_gets_a_draft_that_works(folder):
@@ -134,6 +134,6 @@ def test_a_folder_without_genomes_says_so(tmp_path):
 
 @pytest.mark.real
 def test_the_real_table(real_data):
-    found = genome_table.read(real_data / 'embed_default')
-    assert len(found.rows) == 18 and len(found.species) == 17
-    assert found.species[0] == 'human' and found.species[-1] == 'mycoplasma'
+    table = genome_table.read(real_data / 'embed_default')
+    assert len(table.rows) == 18 and len(table.species) == 17
+    assert table.species[0] == 'human' and table.species[-1] == 'mycoplasma'

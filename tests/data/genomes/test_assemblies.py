@@ -18,8 +18,8 @@ def _genome(lengths, circular, seed=0):
         genome.Contig(f'c{i}', n, circular=c)
         for i, (n, c) in enumerate(zip(lengths, circular, strict=True))
     ]
-    made = assemblies.Genome.from_arrays('toy', contigs, codes, regions, soft, [('g', 0, 1, 3)])
-    return made, codes, regions, soft
+    member = assemblies.Genome.from_arrays('toy', contigs, codes, regions, soft, [('g', 0, 1, 3)])
+    return member, codes, regions, soft
 
 
 @hypothesis.given(st.data())
@@ -27,7 +27,7 @@ def _genome(lengths, circular, seed=0):
 def test_windows_equal_the_contig_read_base_by_base(data):
     lengths = data.draw(st.lists(st.integers(1, 40), min_size=1, max_size=4))
     circular = [data.draw(st.booleans()) for _ in lengths]
-    made, codes, regions, soft = _genome(lengths, circular, data.draw(st.integers(0, 9)))
+    member, codes, regions, soft = _genome(lengths, circular, data.draw(st.integers(0, 9)))
     length = data.draw(st.integers(1, 50))
     contig, start = [], []
     for _ in range(5):
@@ -35,7 +35,7 @@ def test_windows_equal_the_contig_read_base_by_base(data):
         last = lengths[c] - 1 if circular[c] else max(lengths[c] - length, 0)
         contig.append(c)
         start.append(data.draw(st.integers(0, last)))
-    got = made.read(np.array(contig), np.array(start), length)
+    actual = member.read(np.array(contig), np.array(start), length)
     for row, (c, s) in enumerate(zip(contig, start, strict=True)):
         for i in range(length):
             inside = i < lengths[c]
@@ -46,8 +46,8 @@ def test_windows_equal_the_contig_read_base_by_base(data):
                 if inside
                 else (dna.UNKNOWN, 0, False)
             )
-            assert tuple(array[row, i] for array in got) == expected
-    assert made.valid(np.array(contig), length).tolist() == [
+            assert tuple(array[row, i] for array in actual) == expected
+    assert member.valid(np.array(contig), length).tolist() == [
         min(lengths[c], length) for c in contig
     ]
 
@@ -57,29 +57,29 @@ def test_windows_equal_the_contig_read_base_by_base(data):
     [(2, 0, 5), (-1, 0, 5), (0, -1, 5), (0, 10, 1), (0, 6, 5), (1, 10, 3), (0, 0, 0)],
 )
 def test_a_window_outside_its_contig_is_refused(contig, start, length):
-    made, *_ = _genome([10, 10], [False, True])
+    member, *_ = _genome([10, 10], [False, True])
     with pytest.raises(IndexError):
-        made.read([contig], [start], length)
+        member.read([contig], [start], length)
 
 
 def test_whole_contigs_and_names():
-    made, codes, regions, soft = _genome([7, 11], [False, False])
-    assert made.total == 18
-    np.testing.assert_array_equal(made.codes(1), codes[1])
-    np.testing.assert_array_equal(made.soft(1), soft[1])
+    member, codes, regions, soft = _genome([7, 11], [False, False])
+    assert member.total == 18
+    np.testing.assert_array_equal(member.codes(1), codes[1])
+    np.testing.assert_array_equal(member.soft(1), soft[1])
     np.testing.assert_array_equal(
-        made.regions(1), regions[1] | soft[1] * np.uint8(genome.Region.REPEAT)
+        member.regions(1), regions[1] | soft[1] * np.uint8(genome.Region.REPEAT)
     )
-    assert made.genes == [('g', 0, 1, 3)] and made.genes[0].name == 'g'
+    assert member.genes == [('g', 0, 1, 3)] and member.genes[0].name == 'g'
 
 
 def test_the_fingerprint_follows_every_array():
     def corpus(seed=0, genes=()):
         rng = np.random.default_rng(seed)
-        made = assemblies.Genome.from_arrays(
+        member = assemblies.Genome.from_arrays(
             'a', ['x'], [rng.integers(0, 4, 50, dtype=np.uint8)], genes=genes
         )
-        return assemblies.Corpus([made])
+        return assemblies.Corpus([member])
 
     assert corpus().fingerprint == corpus().fingerprint
     others = {

@@ -20,10 +20,10 @@ def test_the_audit_counts_kmers_on_both_strands():
     axis = interval_sets.Axis(corpus)
     train = windows.tile(axis, 0, axis.spans([0], [0], [1_000]), 500, 500)
     held = windows.tile(axis, 0, axis.spans([0], [2_500], [3_500]), 500, 500)
-    found = audit.measure(corpus, {'x': (train, held)}, 500)
-    assert found['kmers_in_training'] == 100 - 23
-    assert found['windows_with_a_training_kmer'] == 1 and found['window_fraction'] == 0.5
-    assert found['kmers'] == 2 * (500 - 23)
+    actual = audit.measure(corpus, {'x': (train, held)}, 500)
+    assert actual['kmers_in_training'] == 100 - 23
+    assert actual['windows_with_a_training_kmer'] == 1 and actual['window_fraction'] == 0.5
+    assert actual['kmers'] == 2 * (500 - 23)
 
 
 @pytest.mark.parametrize('circular', [False, True])

@@ -103,8 +103,8 @@ def test_occurrences_finds_whole_rows_on_both_strands_and_over_the_origin():
         line[:12],
     ]
     places, skipped = duplicates.occurrences(corpus, rows)
-    found = [(p['row'], p['contig'], p['start'], p['strand']) for p in places]
-    assert found == [
+    result = [(p['row'], p['contig'], p['start'], p['strand']) for p in places]
+    assert result == [
         (0, 'line', 100, '+'),
         (1, 'line', 4_930, '-'),
         (2, 'ring', 4_950, '+'),

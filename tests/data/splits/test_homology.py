@@ -32,8 +32,8 @@ def _image(corpus, start, end):
     """What [start, end) of species a matches in species b, as runs on b's contig."""
     axis = interval_sets.Axis(corpus)
     relation = homology.find(corpus, axis)
-    found = relation.of(axis.spans([0], [start], [end]))
-    return [run[1:] for run in axis.runs(found).tolist() if run[0] == 1], relation
+    result = relation.of(axis.spans([0], [start], [end]))
+    return [run[1:] for run in axis.runs(result).tolist() if run[0] == 1], relation
 
 
 @pytest.mark.parametrize('reverse', [False, True])

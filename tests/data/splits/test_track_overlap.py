@@ -32,9 +32,9 @@ def test_a_copied_window_is_counted_on_either_strand(folder, tmp_path):
     track_files.change_npz(
         copy / 'one_valid.npz', seq=lambda x: np.concatenate([copied[None], x[1:]])
     )
-    found = track_overlap.leaks(track_windows.read(copy, 'one'))
-    assert found['kmer_share_of_the_worst_window'] == 1
-    assert found['kmer_share'] == pytest.approx(1 / 8, abs=0.02)
+    result = track_overlap.leaks(track_windows.read(copy, 'one'))
+    assert result['kmer_share_of_the_worst_window'] == 1
+    assert result['kmer_share'] == pytest.approx(1 / 8, abs=0.02)
     track_files.edit(copy / 'one_sequences.bed', '2500000\t2502048', '102500\t104548')
     assert (
         track_overlap.leaks(track_windows.read(copy, 'one'))[

@@ -96,7 +96,7 @@ def test_a_kill_at_any_rename_leaves_nothing_wrong(genomes, shards, tmp_path):
 
     whole = run(tmp_path / 'whole', 0)
     total = int(whole.stdout)
-    assert total >= 9  # plan, two spools, three species, genes, the shards, the manifest
+    assert total >= 9  # plan, two FASTA caches, three species, genes, the shards, the manifest
     for call in (1, 3, 5, total - 2, total - 1, total):
         out = tmp_path / f'killed{call}'
         assert run(out, call).returncode == -signal.SIGKILL

@@ -18,10 +18,10 @@ REAL = {
 
 def test_bed_names_are_kinds_and_soft_mask_adds_repeat(tmp_path):
     text = 'browser x\ntrack name=a\n# c\n\nc\t0\t5\tenhancer\nc\t3\t8\tpromoter\t0\t-\nd\t0\t1\texon\n'
-    found = annotation_files.read(tmp_path, text)
+    result = annotation_files.read(tmp_path, text)
     soft = np.zeros(10, bool)
     soft[4:6] = True
-    bits = regions.region_bits(found.features['c'] + found.features['d'], 'c', 10, soft_mask=soft)
+    bits = regions.region_bits(result.features['c'] + result.features['d'], 'c', 10, soft_mask=soft)
     expected = annotation_files.region_bits(
         10, enhancer=[(0, 5)], promoter=[(3, 8)], repeat=[(4, 6)]
     )
@@ -35,29 +35,29 @@ def test_promoters_are_upstream_on_either_strand_and_rows_win_over_the_conventio
         'c s gene 61 70 . . . ID=no_strand',
         'c s gene 3 9 . + . ID=near_the_edge',
     ]
-    found = annotation_files.read(tmp_path, annotation_files.gff(*rows))
-    bits = regions.region_bits(found.on('c'), 'c', 100, promoter_span=(4, 1))
+    result = annotation_files.read(tmp_path, annotation_files.gff(*rows))
+    bits = regions.region_bits(result.on('c'), 'c', 100, promoter_span=(4, 1))
     expected = annotation_files.region_bits(100, promoter=[(6, 11), (39, 44), (0, 3)])
     np.testing.assert_array_equal(bits, expected)
-    found = annotation_files.read(
+    result = annotation_files.read(
         tmp_path, annotation_files.gff(*rows, 'c s promoter 81 90 . + . ID=p')
     )
-    bits = regions.region_bits(found.on('c'), 'c', 100, promoter_span=(4, 1))
+    bits = regions.region_bits(result.on('c'), 'c', 100, promoter_span=(4, 1))
     np.testing.assert_array_equal(bits, annotation_files.region_bits(100, promoter=[(80, 90)]))
 
 
 def test_a_circular_contig_continues_at_its_start(tmp_path):
-    found = annotation_files.read(
+    result = annotation_files.read(
         tmp_path, annotation_files.gff('c s CDS 91 104 . + 0 ID=a', 'c s gene 3 9 . + . ID=b')
     )
-    bits = regions.region_bits(found.on('c'), 'c', 100, promoter_span=(4, 0), circular=True)
+    bits = regions.region_bits(result.on('c'), 'c', 100, promoter_span=(4, 0), circular=True)
     coding = [(90, 100), (0, 4)]
     expected = annotation_files.region_bits(
         100, cds=coding, exon=coding, promoter=[(98, 100), (0, 2)]
     )
     np.testing.assert_array_equal(bits, expected)
     with pytest.raises(errors.InputError) as caught:
-        regions.region_bits(found.on('c'), 'c', 100, path='x.gff3')
+        regions.region_bits(result.on('c'), 'c', 100, path='x.gff3')
     assert (caught.value.code, caught.value.line) == ('BD03', 2)
     assert '(100 bases)' in str(caught.value)
 
@@ -73,10 +73,10 @@ def test_trans_spliced_exons_have_no_intron_between_them(tmp_path):
 def test_an_intron_shared_by_transcripts_is_there_once(tmp_path):
     rows = [f'c s exon {a} {b} . + . Parent=t1,t2' for a, b in ((1, 5), (11, 15))]
     rows.append('c s intron 6 10 . + . Parent=t1')
-    found = regions.introns(
+    result = regions.introns(
         annotation_files.read(tmp_path, annotation_files.gff(*rows)).on('c'), 'c'
     )
-    assert found == [genome.Interval('c', 5, 10, '+')]
+    assert result == [genome.Interval('c', 5, 10, '+')]
 
 
 def test_genes_without_gene_rows_are_joined_by_name_and_copies_stay_apart(tmp_path):
@@ -88,8 +88,10 @@ def test_genes_without_gene_rows_are_joined_by_name_and_copies_stay_apart(tmp_pa
         'c s CDS 31 35 . - 0 ID=y;gene=y%2C1',
         'c s CDS 41 45 . - 0 ID=z',
     ]
-    found = regions.genes(annotation_files.read(tmp_path, annotation_files.gff(*rows)).on('c'), 'c')
-    assert [(name, at.start, at.end) for name, at in found] == [
+    result = regions.genes(
+        annotation_files.read(tmp_path, annotation_files.gff(*rows)).on('c'), 'c'
+    )
+    assert [(name, at.start, at.end) for name, at in result] == [
         ('x', 0, 20),
         ('y,1', 30, 35),
         ('x', 80, 90),
@@ -124,16 +126,16 @@ def test_a_kind_that_the_file_never_mentions_is_not_annotated(tmp_path):
 @pytest.mark.parametrize('stem', REAL)
 def test_real_introns_read_gt_ag_on_their_strand(real_data, stem):
     format_, genes = REAL[stem]
-    found = annotation.read(real_data / f'{stem}.{format_}.gz')
-    assert found.format == format_
+    result = annotation.read(real_data / f'{stem}.{format_}.gz')
+    assert result.format == format_
     agree, total, shifted, named, reverse = 0, 0, 0, 0, 0
     for record in fasta.read(real_data / f'{stem}.fa.gz'):
-        places = regions.introns(found.on(record.name), record.name)
+        places = regions.introns(result.on(record.name), record.name)
         reverse += sum(place.strand == '-' for place in places)
         a, t = regions.splice_agreement(record.codes, places)
         agree, total = agree + a, total + t
         shifted += sum(regions.splice_agreement(record.codes, places, s)[0] for s in (-1, 1))
-        named += len(regions.genes(found.on(record.name), record.name))
+        named += len(regions.genes(result.on(record.name), record.name))
     assert total > 150 and reverse > 50
     assert agree / total > 0.98, f'{agree} of {total}'
     assert shifted < 0.02 * total  # off by one would be seen
@@ -143,13 +145,13 @@ def test_real_introns_read_gt_ag_on_their_strand(real_data, stem):
 @pytest.mark.real
 def test_real_coding_sequences_start_with_atg(real_data):
     # The checked facts of the data: 305 of 307 (worm), 922 of 926 (Arabidopsis).
-    wanted = {'celegans_1pct': 0.99, 'athaliana_1pct': 0.99}
-    for stem, share in wanted.items():
-        found = annotation.read(real_data / f'embed_default/{stem}.gff3.gz')
+    required = {'celegans_1pct': 0.99, 'athaliana_1pct': 0.99}
+    for stem, share in required.items():
+        result = annotation.read(real_data / f'embed_default/{stem}.gff3.gz')
         starts = total = 0
         for record in fasta.read(real_data / f'embed_default/{stem}.fa.gz'):
             coding: dict[str, list[genome.Interval]] = {}
-            for row in found.on(record.name):
+            for row in result.on(record.name):
                 if row.kind == 'CDS':
                     coding.setdefault(row.parents[0], []).append(row.interval)
             for places in coding.values():
@@ -163,9 +165,9 @@ def test_real_coding_sequences_start_with_atg(real_data):
 
 @pytest.mark.real
 def test_real_mitochondrial_genes(real_data):
-    found = annotation.read(real_data / 'embed_default/vertebrate_mito.gff3.gz')
-    assert sum(len(rows) for rows in found.features.values()) == 166
-    human = dict(regions.genes(found.on('NC_012920.1'), 'NC_012920.1'))
+    result = annotation.read(real_data / 'embed_default/vertebrate_mito.gff3.gz')
+    assert sum(len(rows) for rows in result.features.values()) == 166
+    human = dict(regions.genes(result.on('NC_012920.1'), 'NC_012920.1'))
     assert human['MT-ND1'] == genome.Interval('NC_012920.1', 3306, 4262, '+')
     records = {r.name: r for r in fasta.read(real_data / 'embed_default/vertebrate_mito.fa.gz')}
     start = records['NC_012920.1'].codes[3306:3309]

@@ -25,8 +25,8 @@ def folder(tmp_path):
 
 
 def test_figures_of_a_known_folder(folder):
-    found = summary.summarize(folder)
-    listed = found.to_json()
+    result = summary.summarize(folder)
+    listed = result.to_json()
     x, y = listed['species']
     c1, c2 = x['contigs']
     assert (x['name'], x['length'], x['n']) == ('x', 31, 1)
@@ -37,7 +37,7 @@ def test_figures_of_a_known_folder(folder):
     assert x['regions']['cds'] is None and x['regions']['promoter'] is None
     assert (y['soft_masked'], y['soft_masked_fraction'], y['regions']['repeat']) == (4, 0.4, 4)
     assert y['regions']['exon'] is None and y['genes'] is None and y['circular']
-    assert any('lower case, which the table calls meaningless' in note for note in found.notes)
+    assert any('lower case, which the table calls meaningless' in note for note in result.notes)
     json.dumps(listed, allow_nan=False)
 
 
@@ -61,9 +61,9 @@ def test_an_annotation_off_by_one_is_seen(tmp_path):
     for shift, noted in ((0, False), (1, True)):
         rows = [f'c\ts\texon\t{a + shift}\t{b + shift}\t.\t+\t.\tParent=t\n' for a, b in exons]
         (tmp_path / 'a.gff3').write_text(''.join(rows))
-        found = summary.summarize(tmp_path)
-        assert any('29 when moved by -1' in note for note in found.notes) == noted
-        assert found.contigs[0].introns == (0 if shift else 29, 29)
+        result = summary.summarize(tmp_path)
+        assert any('29 when moved by -1' in note for note in result.notes) == noted
+        assert result.contigs[0].introns == (0 if shift else 29, 29)
 
 
 @pytest.mark.parametrize(
@@ -92,16 +92,16 @@ def test_single_files(folder):
 
 @pytest.mark.real
 def test_the_real_set(real_data):
-    found = {
+    result = {
         one['name']: one
         for one in summary.summarize(real_data / 'embed_default').to_json()['species']
     }
-    assert found['worm']['length'] == 1_002_724 and len(found['worm']['contigs']) == 6
-    assert found['mycoplasma']['length'] == 580_076
+    assert result['worm']['length'] == 1_002_724 and len(result['worm']['contigs']) == 6
+    assert result['mycoplasma']['length'] == 580_076
     assert all(
-        one['soft_masked'] is None and one['regions']['repeat'] is None for one in found.values()
+        one['soft_masked'] is None and one['regions']['repeat'] is None for one in result.values()
     )
-    chromosome = found['human']['contigs'][1]
+    chromosome = result['human']['contigs'][1]
     assert chromosome['introns'] == {'gt_ag': 197, 'all': 197}
     assert chromosome['regions']['cds'] is None  # its GTF has exons only
-    assert found['human']['contigs'][0]['digest'].startswith('SQ.')
+    assert result['human']['contigs'][0]['digest'].startswith('SQ.')
