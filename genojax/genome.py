@@ -14,7 +14,7 @@ import numpy as np
 
 
 class Region(enum.IntFlag):
-    """Annotated element a base lies in, as a bit set, because elements nest (a CDS in an exon)."""
+    """Elements that contain a base, as a bit set, because elements nest (a CDS in an exon)."""
 
     EXON = 1
     CDS = 2

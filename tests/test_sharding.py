@@ -134,7 +134,7 @@ def test_a_sequence_split_over_devices_gives_the_same_result_as_one(setting):
     mixture = dataclasses.replace(task.data.mixture, length=4 * LENGTH, batch_size=2)
     task = dataclasses.replace(task, data=dataclasses.replace(task.data, mixture=mixture))
     experiment = dataclasses.replace(experiment, model=model, tasks={'masked_lm': task})
-    # Four devices with one block of 64 tokens each: four rows of 64 bases are joined into one of 256.
+    # Four devices with one block of 64 tokens each: four rows of 64 bases are joined to one of 256.
     bases = setting.batch['bases'].reshape(2, -1)
     long = Setting(experiment, make_batch(experiment, bases))
     one = run(long, sharding.MeshConfig(), jax.devices()[:1], count=1)

@@ -12,18 +12,18 @@ ARRAY_TYPES = ('Array', 'Bool', 'Float', 'Int', 'UInt8')
 
 def letters(source: str) -> set[str]:
     """Dimension letters of name suffixes, einsum strings and shape annotations."""
-    found = set()
+    result = set()
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name):
                 suffix = re.fullmatch('_?[a-z][a-z0-9_]*_([A-Z0-9]*[A-Z][A-Z0-9]*)', name)
-                found |= set(suffix[1]) if suffix else set()
+                result |= set(suffix[1]) if suffix else set()
             case ast.Constant(value=str(text)) if re.fullmatch(r'[A-Z,0-9]+->[A-Z0-9]*', text):
-                found |= set(text)
+                result |= set(text)
             case ast.Subscript(value=ast.Name(id=name), slice=ast.Tuple(elts=[_, *shape])):
                 if name in ARRAY_TYPES and isinstance(shape[0], ast.Constant):
-                    found |= {axis for axis in str(shape[0].value).split() if len(axis) == 1}
-    return {letter for letter in found if letter.isupper()}
+                    result |= {axis for axis in str(shape[0].value).split() if len(axis) == 1}
+    return {letter for letter in result if letter.isupper()}
 
 
 def key() -> dict[str, dict[str, str]]:
@@ -69,7 +69,9 @@ def test_every_letter_of_the_key_is_used():
     everywhere = set().union(*used().values())
     unused = [letter for letter in key()[''] if letter not in everywhere]
     for folder, meanings in key().items():
-        inside = [found for name, found in used().items() if f'{name}/'.startswith(f'{folder}/')]
+        inside = [
+            letters for name, letters in used().items() if f'{name}/'.startswith(f'{folder}/')
+        ]
         if folder:
             unused += [f'{folder}: {x}' for x in meanings if x not in set().union(*inside)]
     assert not unused

@@ -9,10 +9,10 @@ from genojax.cli import flags
 _HELP = {
     'seed': 'equal settings give equal files, byte for byte',
     'species': 'tips of the tree',
-    'length': 'bases a genome has at least',
-    'genes': 'genes a genome has',
-    'tree': 'Newick with branch lengths in substitutions a base; its tips are the species',
-    'repeat_fraction': 'share of each genome that is repeats, in lower case',
+    'length': 'minimum number of bases per genome',
+    'genes': 'genes per genome',
+    'tree': 'Newick with branch lengths in substitutions per base; its tips are the species',
+    'repeat_fraction': 'fraction of each genome that is repeats, in lower case',
     'task_rows': 'rows of the promoter task, half of them promoters; 0 for no task',
 }
 
@@ -37,21 +37,22 @@ def run(argv: list[str]) -> None:
         '--no-hold-out',
         dest='hold_out',
         action='store_false',
-        help='do not mark a chromosome as held out',
+        help='do not mark chromosome 4 as test data in genomes.tsv',
     )
-    chosen = vars(parser.parse_args(argv))
-    directory = chosen.pop('directory')
+    settings = vars(parser.parse_args(argv))
+    directory = settings.pop('directory')
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise errors.UsageError(f'{directory} is not an empty folder; name a new one')
     try:
-        facts = simulate.write(directory, simulate.SimulationConfig(**chosen))
+        facts = simulate.write(directory, simulate.SimulationConfig(**settings))
     except ValueError as error:
         raise errors.UsageError(str(error)) from error
-    for name, found in facts['species'].items():
+    for name, species in facts['species'].items():
         print(
-            f'{name:<16} {found["length"]:>12,} bp  GC {found["gc"]:.1%}  repeats {found["repeat_fraction"]:.1%}'
-            f'  genes {found["genes"]}  enhancers {found["enhancers"]}'
+            f'{name:<16} {species["length"]:>12,} bp  GC {species["gc"]:.1%}'
+            f'  repeats {species["repeat_fraction"]:.1%}'
+            f'  genes {species["genes"]}  enhancers {species["enhancers"]}'
         )
     print(
-        f'written to {directory}: simulated species, no real organism; truth.json says what is known about them'
+        f'wrote simulated species (no real organisms) to {directory}; truth.json describes the model'
     )
