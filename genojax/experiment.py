@@ -184,7 +184,7 @@ def abstract(
     try:
         boxed = jax.eval_shape(
             lambda key, batches: init_boxed(experiment, tasks, key, batches),
-            jax.random.key(0),
+            jax.eval_shape(jax.random.key, 0),
             specs,
         )
     except (ValueError, NotImplementedError) as error:

@@ -107,7 +107,7 @@ def test_every_task_of_an_experiment_is_checked_against_the_model():
     with pytest.raises(ValueError, match='promoters.*no output first.*tracks.*predicts no tracks'):
         _changed(
             'debug_cpu',
-            model=recurrent.RecurrentConfig(vocab=10),
+            model=basset.BassetConfig(vocab=10),
             tokenizer=NUCLEOTIDE,
             tasks=wrong,
             select_by='tracks',

@@ -1,9 +1,10 @@
-"""genojax convert SOURCE OUT: published weights to a model of ours, or a model of ours to what the original class loads.
+"""Read published weights, or write a model in the format that its original class loads.
 
-SOURCE is a file of weights (.safetensors, .npz, torch .bin), the directory it lies in with its config.json, or a TensorFlow
-checkpoint: OUT becomes a directory that `train --config.init_from=`, `embed` and the other verbs take. Where SOURCE is a
-run's workdir or such a directory, OUT becomes config, weights and tokenizer files under the original's names.
-Pickles are refused, and code that comes with weights is never run.
+SOURCE is a file of weights (.safetensors, .npz, torch .bin), the directory that holds it and its
+config.json, or a TensorFlow checkpoint: OUT becomes a directory for `train --config.init_from=`,
+`embed` and the other verbs. If SOURCE is a run's workdir or such a directory, OUT becomes config,
+weights and tokenizer files under the original names. Pickles are refused, and code that comes with
+weights is never executed.
 """
 
 import argparse
@@ -12,93 +13,97 @@ import logging
 import pathlib
 
 from genojax import errors
+from genojax.cli import flags
 
 
 def run(argv: list[str]) -> None:
     arguments = _parse(argv)
-    logging.getLogger('absl').setLevel(logging.ERROR)  # Orbax tells what it finds normal
+    logging.getLogger('absl').setLevel(logging.ERROR)  # Orbax warns of what is normal here
 
     # Imported here, so that --help does not wait for jax.
     from genojax.convert import store
-    from genojax.inference import trained
+    from genojax.inference import pretrained
 
     source = arguments.source
-    if store.is_converted(source) or trained.is_run(source):
-        _outward(arguments)
+    if store.is_converted(source) or pretrained.is_run(source):
+        _write_published(arguments)
     else:
-        _inward(arguments)
+        _read_published(arguments)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='genojax convert', description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = flags.Parser('convert', __doc__)
     add = parser.add_argument
     add('source', type=pathlib.Path, metavar='SOURCE', help='what to read')
     add('out', type=pathlib.Path, metavar='OUT', help='a new directory')
-    add('--kind', help='the family, where the files do not say it: dnabert, nt_v2, ...')
+    add('--kind', help='the family, if the files do not name it: dnabert, nt_v2, ...')
     add('--format', help='of the weights written for the original class (safetensors)')
-    add('--license', default='', help="the weights' licence, where it is not the family's")
+    add('--license', default='', help="the weights' licence, if it is not the family's")
     add('--origin', default='', help='where the weights come from: a URL or a sentence')
     return parser.parse_args(argv)
 
 
-def _inward(arguments: argparse.Namespace) -> None:
+def _read_published(arguments: argparse.Namespace) -> None:
     """A published checkpoint becomes a converted directory."""
     from genojax import convert
     from genojax.convert import store
 
     if arguments.format:
-        raise errors.UsageError('--format is for writing; what is read says what it is')
-    loaded = convert.load(arguments.source, arguments.kind)
-    told = dict(loaded.provenance)
+        raise errors.UsageError('--format is for writing; the format of a source is recognised')
+    model = convert.load(arguments.source, arguments.kind)
+    record = dict(model.provenance)
     if arguments.origin:
-        told['origin'] = arguments.origin
-    license = arguments.license or loaded.license
-    loaded = dataclasses.replace(loaded, license=license, provenance=told)
-    store.write(loaded, arguments.out)
-    print(_summary(loaded))
-    used = told['tensors'] - len(told['ignored'])
-    print(f'read: {used:,} of {told["tensors"]:,} tensors' + _ignored(told['ignored']))
-    for name, digest in told['sha256'].items():
+        record['origin'] = arguments.origin
+    license = arguments.license or model.license
+    model = dataclasses.replace(model, license=license, provenance=record)
+    store.write(model, arguments.out)
+    print(_summary(model))
+    used = record['tensors'] - len(record['ignored'])
+    print(f'read: {used:,} of {record["tensors"]:,} tensors' + _ignored(record['ignored']))
+    for name, digest in record['sha256'].items():
         print(f'  sha256 {digest}  {name}')
-    print(_rights(license, told))
+    print(_license_lines(license, record))
     print(f'written: {arguments.out}')
 
 
-def _outward(arguments: argparse.Namespace) -> None:
+def _write_published(arguments: argparse.Namespace) -> None:
     """A model of ours becomes what its original class loads."""
     from genojax import convert
     from genojax.convert import files
-    from genojax.inference import trained
+    from genojax.inference import pretrained
 
-    found = trained.open_model(arguments.source)
-    told = dict(found.provenance)
-    license = arguments.license or told.pop('license', '') or 'not stated (--license says it)'
+    source = pretrained.read(arguments.source)
+    record = dict(source.provenance)
+    stored_license = record.pop('license', '')
+    license = arguments.license or stored_license or 'not stated (--license states it)'
     if arguments.origin:
-        told['origin'] = arguments.origin
-    loaded = convert.ConvertedModel(
-        found.model, found.params, found.extra, found.tokenizer, license, told
+        record['origin'] = arguments.origin
+    model = convert.ConvertedModel(
+        config=source.model,
+        params=source.params,
+        extra=source.extra,
+        tokenizer=source.tokenizer,
+        license=license,
+        provenance=record,
     )
-    kind = arguments.kind or convert.kind_of(loaded)
-    written = convert.save(loaded, arguments.out, arguments.format, kind)
-    note = arguments.out / 'provenance.json'
-    files.write_json(note, {'license': license, 'kind': kind, **told})
-    title = convert.kinds()[kind].title
-    loaded = dataclasses.replace(loaded, provenance={**told, 'kind': kind, 'title': title})
-    print(_summary(loaded))
-    for path in written:
+    kind = arguments.kind or convert.kind_of(model)
+    paths = convert.save(model, arguments.out, arguments.format, kind)
+    record = {**record, 'kind': kind}
+    files.write_json(arguments.out / 'provenance.json', {'license': license, **record})
+    record['title'] = convert.kinds()[kind].title
+    print(_summary(dataclasses.replace(model, provenance=record)))
+    for path in paths:
         print(f'  sha256 {files.sha256(path)}  {path.name}')
-    print(_rights(license, loaded.provenance))
+    print(_license_lines(license, record))
     print(f'written: {arguments.out}')
 
 
-def _summary(loaded) -> str:
-    told, tokenizer = loaded.provenance, loaded.tokenizer
+def _summary(model) -> str:
+    record, tokenizer = model.provenance, model.tokenizer
     words = f'{tokenizer.kind}, k={tokenizer.k}' if tokenizer.kind != 'bpe' else 'bpe'
     return (
-        f'{told["title"]} ({told["kind"]}): {loaded.count():,} parameters; '
-        f'tokenizer {words}; model {loaded.config.kind}'
+        f'{record["title"]} ({record["kind"]}): {model.count():,} parameters; '
+        f'tokenizer {words}; model {model.config.kind}'
     )
 
 
@@ -108,11 +113,11 @@ def _ignored(names: list[str]) -> str:
     return f'; {len(names)} ignored: {", ".join(names[:6])}{", ..." if len(names) > 6 else ""}'
 
 
-def _rights(license: str, told: dict) -> str:
+def _license_lines(license: str, record: dict) -> str:
     from genojax import convert
 
-    lines = [f'licence: {license}', f'origin: {told.get("origin", "not stated")}']
-    kind = convert.kinds().get(told['kind'])
+    lines = [f'licence: {license}', f'origin: {record.get("origin", "not stated")}']
+    kind = convert.kinds().get(record['kind'])
     if kind is not None and kind.note and license == kind.license:
         lines.append(kind.note)
     return '\n'.join(lines)

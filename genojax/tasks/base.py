@@ -205,7 +205,7 @@ class Task(abc.ABC):
         """Scores of a split beside baselines, with intervals: JSON.
 
         Args:
-            limit: most rows to score; None for all.
+            limit: largest number of rows to score; None for all.
         """
 
     @abc.abstractmethod
@@ -213,7 +213,7 @@ class Task(abc.ABC):
         """An evaluation as a table for the terminal."""
 
     def section(self, result: dict | None, description: dict | None, rows: list[dict], painter):
-        """The task's section of a report, or None where there is nothing to show.
+        """The task's section of a report, or None if it has nothing to show.
 
         Args:
             result: of `evaluate`, read back from JSON; None if it was not run.

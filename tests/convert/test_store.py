@@ -124,7 +124,7 @@ def test_a_flipped_bit_is_damage(source, tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
-    with pytest.raises(errors.DamageError, match='is not what was written'):
+    with pytest.raises(errors.DamageError, match='differs from what was written'):
         pretrained.read(out)
 
 

@@ -1,4 +1,4 @@
-"""Basset: published sizes, its layers by hand, batch norm's averages in the classification task."""
+"""Basset: the published sizes, its layers by hand, and batch norm in the classification task."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from genojax import models, sharding
 from genojax.models import basset
 from genojax.tasks.classification import objective
 from genojax.tokenizers import nucleotide
-from tests.tasks import variables as variables_of_task
+from tests.tasks import variables as task_variables
 
 SMALL = basset.BassetConfig(
     vocab=10,
@@ -125,9 +125,10 @@ def test_special_tokens_and_channels_make_no_difference(small):
 
 def test_it_learns_and_its_averages_move_in_training_only():
     config = dataclasses.replace(SMALL, targets=0)
-    task = objective.ClassificationConfig(dropout=0.0).build('a', models.build(config), TOKENIZER)
+    task_config = objective.ClassificationConfig(dropout=0.0)
+    task = task_config.build('task', models.build(config), TOKENIZER)
     batch = batch_of(64)
-    params, extra = variables_of_task.init(task, batch)
+    params, extra = task_variables.init(task, batch)
     step = jax.jit(jax.value_and_grad(task.loss, has_aux=True))
     first = None
     for _ in range(30):
@@ -147,14 +148,14 @@ def test_it_learns_and_its_averages_move_in_training_only():
 
 
 def test_several_labels_are_scored_each_by_its_sigmoid():
-    config = objective.ClassificationConfig(classes=3, dropout=0.0, loss='sigmoid')
+    task_config = objective.ClassificationConfig(classes=3, dropout=0.0, loss='sigmoid')
     model = models.build(dataclasses.replace(SMALL, targets=0))
-    task, batch = config.build('a', model, TOKENIZER), batch_of(4)
-    params, extra = variables_of_task.init(task, batch)
+    task = task_config.build('task', model, TOKENIZER)
+    batch = jax.tree.map(jnp.asarray, batch_of(4))
+    params, extra = task_variables.init(task, batch)
     with pytest.raises(ValueError, match="'sigmoid' with labels of shape"):
         task.loss(params, extra, batch, jax.random.key(0), False)
-    batch['label'] = np.array([[0, 1, 1], [1, 0, 0], [1, 1, 1], [0, 0, 0]])
-    batch = jax.tree.map(jnp.asarray, batch)
+    batch['label'] = jnp.array([[0, 1, 1], [1, 0, 0], [1, 1, 1], [0, 0, 0]])
     logits = np.asarray(task.logits(params, extra, batch), np.float64)
     loss, (_, states) = task.loss(params, extra, batch, jax.random.key(0), False)
     p = 1 / (1 + np.exp(-logits))

@@ -137,8 +137,8 @@ def test_its_head_is_trained_as_a_masked_language_model():
         'valid': np.full(2, 64, np.int32),
     }
     batch = jax.tree.map(jnp.asarray, batch)
-    params, _ = variables.init(task, batch)
-    gradient = jax.jit(jax.grad(lambda p: task.loss(p, {}, batch, jax.random.key(1))[0]))
+    params, extra = variables.init(task, batch)
+    gradient = jax.jit(jax.grad(lambda p: task.loss(p, extra, batch, jax.random.key(1))[0]))
     assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradient(params)))
 
 

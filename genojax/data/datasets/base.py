@@ -95,7 +95,8 @@ class RowOrder:
     def rows(self, draw_B: np.ndarray, size: int | np.ndarray, *group) -> np.ndarray:
         """The row of each draw: all `size` rows once per epoch, in a new order every epoch."""
         epoch_B, position_B = np.divmod(draw_B, size)
-        return order.permute(position_B, size, self.seed, self.shuffle, *group, epoch_B)
+        key = (self.seed, self.shuffle, *group, epoch_B)
+        return order.permute(position_B, size, *key)
 
     def flips(self, draw_B: np.ndarray, *group) -> np.ndarray:
         """Which draws are read from the reverse strand, bool; half of them."""
@@ -119,7 +120,7 @@ def in_order(
 
 
 def simulated_once(folder: pathlib.Path, write) -> pathlib.Path:
-    """`folder`, written by `write(partial_folder)` unless it exists; a kill leaves no half folder."""
+    """`folder`, written by `write(partial_folder)` unless it exists; a kill leaves nothing."""
     import time
 
     if not folder.exists():

@@ -27,7 +27,7 @@ def permute(
     if ((index < 0) | (index >= size)).any():
         raise ValueError('an index is not in 0 .. size-1')
     # The network permutes a rectangle a x b that is hardly larger than `size`. An image outside
-    # `size` is permuted again until it is inside (cycle walking), so that the map stays a bijection.
+    # `size` is permuted again until it is inside (cycle walking): the map stays a bijection.
     a = np.ceil(np.sqrt(size)).astype(np.int64)
     b = -(-size // np.maximum(a, 1))
     mixed = np.broadcast_to(counter_random.random_bits(*key), index.shape)

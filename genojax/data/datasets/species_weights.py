@@ -32,6 +32,20 @@ def resolve(
             finite number; MX04 unknown species; MX06 '*' without species; MX07 a species that has
             no weight and is not left out.
     """
+    _check_names(weights, species, leave_out)
+    others = [name for name in species if name not in weights and name not in leave_out]
+    size = {name: float(bases[name]) if rest == 'bases' and bases else 1.0 for name in others}
+    all_sizes = sum(size.values()) or 1.0
+    weight_of = {
+        name: weights[REST] * size[name] / all_sizes if name in size else weights.get(name)
+        for name in species
+    }
+    total = math.fsum(weight for weight in weight_of.values() if weight is not None)
+    return {name: weight / total for name, weight in weight_of.items() if weight is not None}
+
+
+def _check_names(weights: Mapping, species: Sequence[str], leave_out: Sequence[str]) -> None:
+    """Refuses invalid weights, and species that are unknown or not accounted for."""
     for name, weight in weights.items():
         _check_weight(name, weight)
     for name in [*weights, *leave_out]:
@@ -57,14 +71,6 @@ def resolve(
             f'{", ".join(others)} {"has" if len(others) == 1 else "have"} no weight',
             fix="give a weight, add '*', or name it in leave_out",
         )
-    size = {name: float(bases[name]) if rest == 'bases' and bases else 1.0 for name in others}
-    all_sizes = sum(size.values()) or 1.0
-    weight_of = {
-        name: weights[REST] * size[name] / all_sizes if name in size else weights.get(name)
-        for name in species
-    }
-    total = math.fsum(weight for weight in weight_of.values() if weight is not None)
-    return {name: weight / total for name, weight in weight_of.items() if weight is not None}
 
 
 def _check_weight(name: str, weight) -> None:

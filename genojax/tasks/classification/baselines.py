@@ -107,7 +107,14 @@ def gc_only(train, labels, test, groups=None, seed=0) -> ClassifierBaseline:
     settings = {'direction': 'more GC is 1' if sign > 0 else 'less GC is 1'}
     tried = ({**settings, 'auroc': float(np.mean(scores))},)
     seconds = time.perf_counter() - started
-    return ClassifierBaseline('gc_only', sign * test_gc, settings, scores, tried, seconds)
+    return ClassifierBaseline(
+        'gc_only',
+        scores=sign * test_gc,
+        settings=settings,
+        cv_auroc=scores,
+        tried=tried,
+        seconds=seconds,
+    )
 
 
 @_one_thread
@@ -131,7 +138,14 @@ def kmer_logistic(train, labels, test, groups=None, seed=0) -> ClassifierBaselin
     model = _logistic(settings['C'])().fit(_kmer_features(train, shortest, settings['k']), labels_N)
     test_scores = model.decision_function(_kmer_features(test, shortest, settings['k']))
     seconds = time.perf_counter() - started
-    return ClassifierBaseline('kmer_logistic', test_scores, settings, scores, tuple(tried), seconds)
+    return ClassifierBaseline(
+        'kmer_logistic',
+        scores=test_scores,
+        settings=settings,
+        cv_auroc=scores,
+        tried=tuple(tried),
+        seconds=seconds,
+    )
 
 
 @_one_thread
@@ -157,7 +171,14 @@ def kmer_svm(train, labels, test, groups=None, seed=0) -> ClassifierBaseline:
         )
         test_scores = model.decision_function(_kmer_features(test, 1, settings['k']))
     seconds = time.perf_counter() - started
-    return ClassifierBaseline('kmer_svm', test_scores, settings, scores, tuple(tried), seconds)
+    return ClassifierBaseline(
+        'kmer_svm',
+        scores=test_scores,
+        settings=settings,
+        cv_auroc=scores,
+        tried=tuple(tried),
+        seconds=seconds,
+    )
 
 
 @_one_thread
@@ -174,19 +195,24 @@ def one_hot_logistic(train, labels, test, groups=None, seed=0) -> ClassifierBase
             f'one_hot_logistic needs sequences of one length, not {sorted(lengths)[:5]}'
         )
     labels_N, folds = _folds(train, labels, groups, seed)
-    hot_NX, hot_test = (
+    hot_NF, hot_test = (
         sparse.csr_matrix(dna.one_hot(_padded(part)).reshape(len(part), -1), dtype=np.float64)
         for part in (train, test)
     )
     tried, best = [], None
     for penalty in _POSITIONAL_C:
-        scores = _cross_validate(_logistic(penalty), hot_NX, labels_N, folds)
+        scores = _cross_validate(_logistic(penalty), hot_NF, labels_N, folds)
         best = _better(best, {'C': penalty}, scores, tried)
     settings, scores, _ = best
-    test_scores = _logistic(settings['C'])().fit(hot_NX, labels_N).decision_function(hot_test)
+    test_scores = _logistic(settings['C'])().fit(hot_NF, labels_N).decision_function(hot_test)
     seconds = time.perf_counter() - started
     return ClassifierBaseline(
-        'one_hot_logistic', test_scores, settings, scores, tuple(tried), seconds
+        'one_hot_logistic',
+        scores=test_scores,
+        settings=settings,
+        cv_auroc=scores,
+        tried=tuple(tried),
+        seconds=seconds,
     )
 
 
@@ -210,14 +236,14 @@ def grouped_folds(
     np.add.at(rows_G2, (group_N, labels_N), 1)
     order = np.random.default_rng(seed).permutation(len(rows_G2))
     order = order[np.argsort(-rows_G2[order].sum(1), kind='stable')]
-    rows_F2, fold_G = np.zeros((folds, 2)), np.zeros(len(rows_G2), int)
+    fold_rows, fold_G = np.zeros((folds, 2)), np.zeros(len(rows_G2), int)
     for group in order:
-        fold_G[group] = np.argmin(rows_F2 @ rows_G2[group])
-        rows_F2[fold_G[group]] += rows_G2[group]
-    if not rows_F2.all():
+        fold_G[group] = np.argmin(fold_rows @ rows_G2[group])
+        fold_rows[fold_G[group]] += rows_G2[group]
+    if not fold_rows.all():
         raise ValueError(
             f'{len(rows_G2)} leak groups cannot fill {folds} folds with both classes; '
-            f'rows per fold and class: {rows_F2.astype(int).tolist()}'
+            f'rows per fold and class: {fold_rows.astype(int).tolist()}'
         )
     return fold_G[group_N]
 

@@ -30,7 +30,7 @@ class ClassificationConfig(base.TaskConfig):
     weights of its own position that start at zero; for rows of one length that are aligned to
     something, such as a transcription start.
     `loss`: 'softmax', one class of `classes`; 'sigmoid', `classes` labels of 0 or 1 (for batches
-    made in Python: a labelled table has one class per row).
+    built in Python: a labelled table has one class per row).
     """
 
     kind: Literal['classification'] = 'classification'
@@ -83,8 +83,8 @@ class Classification(base.Task):
         self.head = ClassifierHead(config)
 
     def misfits(self) -> list[str]:
-        wanted = {'mean': ('pooled',), 'first': ('first',), 'positions': ('pooled', 'hidden')}
-        missing = set(wanted[self.config.pool]) - set(self.model_config.outputs)
+        needed = {'mean': ('pooled',), 'first': ('first',), 'positions': ('pooled', 'hidden')}
+        missing = set(needed[self.config.pool]) - set(self.model_config.outputs)
         if missing:
             return [
                 f'task {self.name!r} pools by {self.config.pool!r}, and the model '
@@ -141,14 +141,9 @@ class Classification(base.Task):
         """Mean cross-entropy in nats over rows (and labels), and accuracy.
 
         Raises:
-            ValueError: labels of the other kind than the config's `loss` needs.
+            ValueError: the labels do not have the shape that the config's `loss` needs.
         """
-        shape = batch['label'].shape
-        if len(shape) != {'softmax': 1, 'sigmoid': 2}[self.config.loss]:
-            raise ValueError(
-                "loss='sigmoid' needs labels [rows, classes] of 0 and 1, 'softmax' one class per "
-                f'row; this is {self.config.loss!r} with labels of shape {shape}'
-            )
+        self._check_labels(batch)
         features, extra = self.apply_model(params, extra, batch, key=key if train else None)
         logits_BC = self._head_logits(params, features, jax.random.fold_in(key, 1), train)
         if self.config.loss == 'sigmoid':
@@ -163,6 +158,14 @@ class Classification(base.Task):
             **base.left_out_metric(batch),
         }
         return total / jnp.maximum(count, 1), (extra, states)
+
+    def _check_labels(self, batch: Batch) -> None:
+        dimensions = {'softmax': 1, 'sigmoid': 2}[self.config.loss]
+        if batch['label'].ndim != dimensions:
+            raise ValueError(
+                "loss='sigmoid' needs labels [rows, classes] of 0 and 1, 'softmax' one class per "
+                f'row; this is {self.config.loss!r} with labels of shape {batch["label"].shape}'
+            )
 
     def _head_logits(self, params, features, key=None, train=False) -> Float[Array, 'B C']:
         variables = {'params': params['heads'][self.name]}

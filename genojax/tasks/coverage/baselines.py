@@ -176,7 +176,7 @@ def features(codes_NL, input_NPA, source: row_cutting.OrganismRows, parts) -> np
 
 
 def smooth(x_NQF: np.ndarray, bins: int) -> np.ndarray:
-    """The mean over `bins` bins centred on each bin; at the ends over those there are."""
+    """The mean over `bins` bins centred on each bin; at the ends over fewer."""
     if bins == 1:
         return x_NQF
     reach, count = bins // 2, x_NQF.shape[1]

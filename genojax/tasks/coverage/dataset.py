@@ -1,8 +1,8 @@
 """Windows with coverage tracks of one or several organisms, in three splits.
 
 A batch holds one organism; organisms alternate step by step (Avsec et al. 2021, Methods). The files
-name training and held-out windows. The held-out windows are the test split; a share of the training
-windows is set aside as the validation split, which selects the checkpoint and any setting.
+name training and valid windows. The valid windows are the test split; a share of the training
+windows is the validation split, which selects the checkpoint and any setting.
 """
 
 import dataclasses
@@ -42,7 +42,7 @@ class CoverageDataConfig:
     validation: float = 0.2  # share of the training windows; windows that overlap stay together
     split_seed: int = 0
     reverse_complement: bool = True  # read half of the training rows from the other strand
-    shift: int = 3  # a training row's DNA is moved by at most so many bp, either way
+    shift: int = 3  # largest shift of a training row's DNA to either side, in bp
     transform: coverage.Transform = 'root'  # how the stored targets were transformed
     soft_clip: bool = True  # compress sums above the table's clip_soft
     # Organism -> which tracks are inputs of the model instead of targets: a regular expression that
@@ -213,14 +213,14 @@ def _divide(
     groups = np.unique(group_N)
     position = np.arange(len(groups))
     shuffled = groups[order.permute(position, len(groups), config.split_seed, _VALIDATION_STREAM)]
-    wanted = max(1, round(config.validation * len(groups)))
-    if wanted >= len(groups):
+    count = max(1, round(config.validation * len(groups)))
+    if count >= len(groups):
         raise errors.InputError(
             'SP01',
-            f'{len(groups)} separate training windows of {organism.name}, of which {wanted} would '
+            f'{len(groups)} separate training windows of {organism.name}, of which {count} would '
             'be for validation',
         )
-    validation = np.isin(group_N, shuffled[:wanted])
+    validation = np.isin(group_N, shuffled[:count])
     return np.flatnonzero(~validation), np.flatnonzero(validation)
 
 
@@ -264,12 +264,13 @@ def _row_length(organism: track_windows.Organism, config: CoverageDataConfig) ->
             f'data.pieces={config.pieces} does not divide the centre of {centre} bp into pieces of '
             f'whole bins of {config.bin} bp'
         )
-    most = stored - (centre - piece)
-    length = config.length or most
-    if length > most or (length - piece) % (2 * config.bin) or length < piece < centre:
+    longest = stored - (centre - piece)
+    length = config.length or longest
+    if length > longest or (length - piece) % (2 * config.bin) or length < piece < centre:
         raise errors.UsageError(
-            f'data.length={length} must be at most {most} and leave whole bins of {config.bin} bp '
-            'at both ends' + (f' of a piece of {piece} bp' if config.pieces > 1 else '')
+            f'data.length={length} must be at most {longest} and leave whole bins of '
+            f'{config.bin} bp at both ends'
+            + (f' of a piece of {piece} bp' if config.pieces > 1 else '')
         )
     return length
 

@@ -39,7 +39,7 @@ class Moments:
         return cls(predicted_NPC.shape[1], sums)
 
     def pearson(self, weight_WN: np.ndarray) -> np.ndarray:
-        """r per resample and track, [W, C]; 0 if the prediction is constant, NaN if the truth is."""
+        """r per resample and track, [W, C]: 0 if a prediction is constant, NaN if the truth is."""
         count_W1 = weight_WN.sum(1, keepdims=True) * self.bins
         x, y, xx, yy, xy = (weight_WN @ sums_NC / count_W1 for sums_NC in self.sums_5NC)
         over_x, over_y = xx - x * x, yy - y * y
@@ -236,9 +236,10 @@ def as_text(result: dict) -> str:
             cells = ''.join(f'{metrics.format_interval(estimate):>26}' for estimate in estimates)
             lines.append(f'{title:<22}{cells}')
         leaks = one['leaks']
+        overlapping = leaks['windows_whose_flanks_overlap_training']
         lines.append(
             f'  {leaks["kmer_share"]:.1%} of the test {leaks["k"]}-mers occur in training windows; '
-            f'{leaks["windows_whose_flanks_overlap_training"]} windows overlap training in their flanks'
+            f'{overlapping} windows overlap training in their flanks'
         )
     lines.append('95 % bootstrap intervals over windows; "- name" is the model minus that baseline')
     if result['soft_clip']:

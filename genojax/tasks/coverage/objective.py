@@ -1,8 +1,8 @@
-"""Coverage tracks from sequence: Poisson likelihood of the reads in every bin, one head per organism.
+"""Coverage tracks from sequence: Poisson likelihood of the reads per bin, one head per organism.
 
 Avsec et al. 2021, Methods: the mean over bins and tracks of y_hat - y log y_hat, organisms in
-alternate steps. Linder et al. 2025 (Borzoi) divide it: a Poisson term for a window's total, weighted
-by `total_weight`, and a multinomial term for where in the window the reads lie. With
+alternate steps. Linder et al. 2025 (Borzoi) divide it: a Poisson term for a window's total,
+weighted by `total_weight`, and a multinomial term for the bins of the reads in the window. With
 total_weight = 1 the two are the same number, since for y ~ Poisson(y_hat)
 sum(y_hat - y log y_hat) = (S_hat - S log S_hat) - sum y log(y_hat / S_hat), S being sums over bins.
 """
@@ -85,8 +85,8 @@ class Coverage(base.Task):
         missing = [name for name in self.organisms if name not in model.track_heads]
         if missing:
             lines.append(
-                f'task {self.name!r}: the data have organisms {list(self.organisms)}, the model has '
-                f'heads {list(model.track_heads)}'
+                f'task {self.name!r}: the data have organisms {list(self.organisms)}, '
+                f'the model has heads {list(model.track_heads)}'
             )
         spec = model.input_spec()
         if spec.bin != data.bin:
@@ -149,8 +149,9 @@ class Coverage(base.Task):
         for source in datasets.sources:
             if source.pieces > 1 and crop > source.flank:
                 raise errors.UsageError(
-                    f'model.crop={crop} leaves out bins that no other of the {source.pieces} pieces '
-                    f'of a window has: at most {source.flank} for rows of {source.length:,} bp'
+                    f'model.crop={crop} leaves out bins that no other of the {source.pieces} '
+                    f'pieces of a window has: at most {source.flank} for rows of '
+                    f'{source.length:,} bp'
                 )
 
     def bind(self, datasets: dataset.CoverageDatasets) -> 'Coverage':
@@ -214,9 +215,9 @@ class Coverage(base.Task):
 
     def _of_organism(self, predicted_BPC, batch: Batch, number: int) -> tuple[Array, Array]:
         """Sum of losses and of known bins of the rows of one organism."""
-        _, kept, count = predicted_BPC.shape
+        _, bins, count = predicted_BPC.shape
         target_BPC, known_BPC = (
-            evaluate.centre(jnp.asarray(batch[name]), kept)[..., :count]
+            evaluate.centre(jnp.asarray(batch[name]), bins)[..., :count]
             for name in ('targets', 'known')
         )
         row_B = jnp.where(batch['organism'] == number, batch['weight'], 0.0)
@@ -243,7 +244,7 @@ class Coverage(base.Task):
 def poisson(
     predicted_BPC: Float[Array, 'B P C'], target_BPC: Float[Array, 'B P C']
 ) -> Float[Array, 'B P C']:
-    """Negative log likelihood of reads under expected reads, without the term of the target alone."""
+    """Negative log likelihood of reads, without the term that depends on the target only."""
     return predicted_BPC - target_BPC * jnp.log(predicted_BPC + _EPSILON)
 
 
@@ -253,9 +254,10 @@ def poisson_multinomial(
     known_BPC: Bool[Array, 'B P C'],
     total_weight: float,
 ) -> Float[Array, 'B P C']:
-    """The likelihood of a window's total and of where its reads lie, spread so that the known bins' mean is the loss.
+    """Negative log likelihood of a window's total and of the positions of its reads.
 
-    Bins that are not known belong to neither total, and hold values without meaning.
+    The term of the total is divided among the known bins, so that the mean over known bins is the
+    loss. Unknown bins count in neither total, and their values have no meaning.
     """
     known_BPC = known_BPC.astype(jnp.float32)
     bins_B1C = jnp.maximum(known_BPC.sum(1, keepdims=True), 1)

@@ -120,7 +120,7 @@ class OrganismRows:
 
 
 def shifted(codes_NL: np.ndarray, shift_N: np.ndarray, length: int) -> np.ndarray:
-    """The centre `length` bases of each row, shifted right by `shift_N`; unknown beyond its ends."""
+    """The central `length` bases of each row, shifted right; unknown beyond the row's ends."""
     stored = codes_NL.shape[1]
     margin = int(np.abs(shift_N).max(initial=0))
     padded = np.pad(codes_NL, ((0, 0), (margin, margin)), constant_values=dna.UNKNOWN)

@@ -71,28 +71,28 @@ def fit(
         raise ValueError('the training windows hold no known base')
     probabilities, chosen = [], []
     below_C4 = np.full((1, 4), 0.25)
-    below_FC4 = np.full((_FOLDS, 1, 4), 0.25)  # the order below, fitted without fold F
-    for counts_FC4 in counts:
-        loss, strength, left_out_FC4 = _best_strength(counts_FC4, below_FC4, strengths)
+    below_GC4 = np.full((_FOLDS, 1, 4), 0.25)  # the order below, fitted without fold G
+    for counts_GC4 in counts:
+        loss, strength, left_out_GC4 = _best_strength(counts_GC4, below_GC4, strengths)
         chosen.append(strength)
-        probabilities.append(_smooth(counts_FC4.sum(0), below_C4, strength))
+        probabilities.append(_smooth(counts_GC4.sum(0), below_C4, strength))
         # A context one base longer ends in this one: its index modulo 4**j.
         below_C4 = np.tile(probabilities[-1], (4, 1))
-        below_FC4 = np.tile(left_out_FC4, (1, 4, 1))
-        left_out_bits = loss / max(counts_FC4.sum(), 1)
+        below_GC4 = np.tile(left_out_GC4, (1, 4, 1))
+        left_out_bits = loss / max(counts_GC4.sum(), 1)
     bases = int(counts[0].sum())
     return MarkovModel(order, tuple(probabilities), tuple(chosen), float(left_out_bits), bases)
 
 
-def _best_strength(counts_FC4, below_FC4, strengths) -> tuple[float, float, np.ndarray]:
-    """Bits of the folds left out, the strength with the fewest, and its probabilities [F, C, 4]."""
-    rest_FC4 = counts_FC4.sum(0) - counts_FC4
+def _best_strength(counts_GC4, below_GC4, strengths) -> tuple[float, float, np.ndarray]:
+    """Bits of the folds left out, the strength with the fewest, and its probabilities [G, C, 4]."""
+    rest_GC4 = counts_GC4.sum(0) - counts_GC4
     best = None
     for strength in strengths:
-        left_out_FC4 = _smooth(rest_FC4, below_FC4, strength)
-        loss = -(counts_FC4 * np.log2(left_out_FC4)).sum()
+        left_out_GC4 = _smooth(rest_GC4, below_GC4, strength)
+        loss = -(counts_GC4 * np.log2(left_out_GC4)).sum()
         if best is None or loss < best[0]:
-            best = loss, strength, left_out_FC4
+            best = loss, strength, left_out_GC4
     return best
 
 
@@ -146,7 +146,7 @@ def _padded(codes_BL: np.ndarray, valid_B: np.ndarray | None) -> np.ndarray:
 
 
 def _counts(codes_BL: np.ndarray, order: int) -> list[np.ndarray]:
-    """For each order j the counts [F, 4**j, 4] of base after context, by contiguous fold."""
+    """For each order j the counts [G, 4**j, 4] of base after context, by contiguous fold."""
     windows, length = codes_BL.shape
     counts = [np.zeros((_FOLDS, 4 ** (j + 1)), np.int64) for j in range(order + 1)]
     rows = max(1, _BLOCK_BASES // max(length, 1))

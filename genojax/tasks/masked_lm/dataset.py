@@ -1,9 +1,9 @@
 """Windows of ingested genomes for masked language modelling, mixed by species.
 
-Whole blocks of sequence are left out of training (`splits.genome_windows`). Their windows are divided into
-two parts: some, spread evenly, are the validation split, which selects the checkpoint; all others
-are the test split. Neighbouring windows of the two parts come from one block, so the validation
-score is close to the test score; neither has been trained on.
+Whole blocks of sequence are left out of training (`splits.genome_windows`). Their windows are
+divided into two parts: some, spread evenly, are the validation split, which selects the checkpoint;
+all others are the test split. Neighbouring windows of the two parts come from one block, so the
+validation score is close to the test score; neither has been trained on.
 """
 
 import dataclasses
@@ -133,7 +133,7 @@ class MaskedLmDatasets(base.TaskDatasets):
         return self._in_order(self.validation_windows, shard)
 
     def test(self, shard: base.Shard = base.ONE_HOST, limit: int | None = None) -> Iterator[Batch]:
-        """Test windows, at most `limit` of them, spread evenly."""
+        """Test windows: all, or `limit` of them, spread evenly."""
         chosen = self.test_windows if limit is None else _spread(self.test_windows, limit)[0]
         return self._in_order(chosen, shard)
 
@@ -150,17 +150,21 @@ class MaskedLmDatasets(base.TaskDatasets):
 
 
 def _divide(left_out: dict[str, windows.Windows], count: int) -> tuple[dict, dict]:
-    """`count` windows for validation, at most half of a species' windows, and all others."""
-    return _spread(left_out, count, most=lambda size: size // 2)
+    """`count` windows for validation, up to half of a species' windows, and all others."""
+    return _spread(left_out, count, max_share=0.5)
 
 
-def _spread(parts: dict[str, windows.Windows], count: int, most=lambda size: size):
-    """`count` windows spread evenly over species and sequence, and the windows not chosen."""
+def _spread(parts: dict[str, windows.Windows], count: int, max_share: float = 1.0):
+    """`count` windows spread evenly over species and sequence, and the windows not chosen.
+
+    Args:
+        max_share: of the windows of a species that may be chosen.
+    """
     every = max(1, -(-len(parts) // count))  # with more species than windows: every n-th species
     names = list(parts)[::every]
     chosen, rest = {}, {}
     for name, part in parts.items():
-        number = min(count // len(names), most(len(part))) if name in names else 0
+        number = min(count // len(names), int(max_share * len(part))) if name in names else 0
         row_N = (np.arange(number) * len(part) + len(part) // 2) // max(number, 1)
         other_N = np.setdiff1d(np.arange(len(part)), row_N)
         for target, rows in ((chosen, row_N), (rest, other_N)):

@@ -140,8 +140,12 @@ def test_rows_are_real_sequence_with_its_regions_on_either_strand():
     assert moved > 400 and short > 0 and wrapped > 0
     dtypes = {name: array.dtype.name for name, array in batch.items()}
     assert dtypes == {
-        'tokens': 'int32', 'bases': 'uint8', 'regions': 'uint8', 'species': 'int32', 'valid': 'int32'
-    }  # fmt: skip
+        'tokens': 'int32',
+        'bases': 'uint8',
+        'regions': 'uint8',
+        'species': 'int32',
+        'valid': 'int32',
+    }
 
 
 def test_shift_stays_in_the_training_block():
@@ -254,7 +258,7 @@ def test_the_config_is_unchanged_by_json_and_configdict():
 
 
 def test_a_window_costs_microseconds():
-    """The target is 5 us for 512 bases, about 3 are measured; the bound allows for a busy machine."""
+    """The target is 5 us for 512 bases, and 3 are measured; the bound allows for a busy machine."""
     random = np.random.default_rng(0)
     members = [
         assemblies.Genome.from_arrays(
@@ -273,6 +277,7 @@ def test_a_window_costs_microseconds():
     assert best / 1024 < 20e-6
 
 
-# python -c "from tests.data.datasets import test_mixture as t; import numpy as np; print(t._mixture(seed=1).draw(np.arange(12)))"
+# python -c "from tests.data.datasets import test_mixture as t; import numpy as np
+#   print(t._mixture(seed=1).draw(np.arange(12)))"
 PINNED_SPECIES = [3, 0, 1, 3, 0, 2, 3, 0, 1, 3, 0, 2]
 PINNED_WINDOWS = [59, 9, 36, 19, 30, 71, 69, 2, 2, 7, 1, 68]

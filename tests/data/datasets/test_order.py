@@ -57,5 +57,6 @@ def test_the_stream_is_pinned():
     assert order.permute(np.arange(8), 8, 0, 0).tolist() == PINNED_ORDER
 
 
-# python -c "import numpy as np; from genojax.data.datasets import order; print(order.permute(np.arange(8), 8, 0, 0))"
+# python -c "import numpy as np; from genojax.data.datasets import order
+#   print(order.permute(np.arange(8), 8, 0, 0))"
 PINNED_ORDER = [5, 4, 7, 1, 0, 2, 3, 6]

@@ -1,4 +1,4 @@
-"""Bits per base of the test windows beside Markov models, also of species that nothing trained on."""
+"""Bits per base of the test windows beside Markov models, also of species not trained on."""
 
 import jax
 import numpy as np

@@ -1,0 +1,95 @@
+"""Scores of a classification split: models beside baselines, the ceiling, paired differences."""
+
+import types
+
+import numpy as np
+import pytest
+
+from genojax import dna, errors, metrics
+from genojax.tasks.classification import baselines, dataset, evaluate
+from genojax.tokenizers import kmer
+
+MOTIF = dna.encode('TGACTCA')
+
+
+@pytest.fixture(scope='module')
+def datasets(tmp_path_factory):
+    """Rows of class 1 hold a motif; a column holds a noisy version of the label."""
+    rng = np.random.default_rng(0)
+    lines = [f'sequence\tlabel\t{evaluate.TRUTH}']
+    for row in range(300):
+        codes = rng.integers(0, 4, 50).astype(np.uint8)
+        if row % 2:
+            start = rng.integers(0, 43)
+            codes[start : start + 7] = MOTIF
+        lines.append(f'{dna.decode(codes)}\t{row % 2}\t{row % 2 + rng.normal():.4f}')
+    path = tmp_path_factory.mktemp('rows') / 'rows.tsv'
+    path.write_text('\n'.join(lines))
+    config = dataset.LabelledDataConfig(path=str(path), test=0.3, validation=0.2)
+    return dataset.LabelledDatasets(config, 0, kmer.KmerTokenizer(3))
+
+
+@pytest.fixture(scope='module')
+def fitted(datasets):
+    return evaluate.baseline_scores(datasets)
+
+
+def test_every_model_has_its_score_with_an_interval(datasets, fitted):
+    labels = datasets.table.labels[datasets.rows('test')]
+    perfect, random = labels.astype(float), np.random.default_rng(1).normal(size=len(labels))
+    models = {'perfect': perfect, 'random': random}
+    result = evaluate.compare(datasets, models, fitted, 'perfect')
+    assert result['models'].keys() == {*models, *fitted}
+    assert result['models']['perfect']['auroc'] == [1.0, 1.0, 1.0]
+    for name, score in {**models, **{n: fit.scores for n, fit in fitted.items()}}.items():
+        value, low, high = result['models'][name]['auroc']
+        assert value == pytest.approx(metrics.auroc(labels, score)) and low <= value <= high
+        if name != 'perfect':
+            assert result['differences'][name][0] == pytest.approx(1.0 - value)
+    truth = datasets.table.extra[evaluate.TRUTH][datasets.rows('test')]
+    assert result['ceiling']['auroc'][0] == pytest.approx(metrics.auroc(labels, truth))
+    assert result['n_test'] == len(labels)
+    assert result['n_train'] + result['n_test'] == 300
+    text = evaluate.as_text(result)
+    assert text.index('known ceiling') < text.index('perfect') < text.index('random')
+    assert f'{len(labels)} test rows' in text
+
+
+def test_baselines_are_fitted_to_the_rows_that_the_model_used(datasets, monkeypatch):
+    calls = []
+
+    def fit_all(train, labels, test, groups, seed):
+        calls.append(([dna.decode(row) for row in train], [dna.decode(row) for row in test]))
+        return {}
+
+    monkeypatch.setattr(baselines, 'fit_all', fit_all)
+
+    def texts(*splits):
+        rows = np.sort(np.concatenate([datasets.rows(split) for split in splits]))
+        return [dna.decode(datasets.table.sequences[row]) for row in rows]
+
+    evaluate.baseline_scores(datasets, 'test')
+    evaluate.baseline_scores(datasets, 'validation')
+    assert calls[0] == (texts('train', 'validation'), texts('test'))
+    assert calls[1] == (texts('train'), texts('validation'))
+
+
+def test_scores_are_log_odds_in_the_order_of_the_rows(datasets):
+    """A model whose logits are counts of A and of T."""
+
+    def logits(params, extra, batch, key):
+        return np.stack([(batch['bases'] == code).sum(1) for code in (0, 3)], -1)
+
+    class State:
+        def scores(self, jitted, batches):
+            return ((batch, jitted(None, None, batch, None)) for batch in batches)
+
+    task = types.SimpleNamespace(jitted_logits=logits, config=types.SimpleNamespace(classes=2))
+    scores = evaluate.scores(task, State(), datasets, 'test')
+    sequences = [datasets.table.sequences[row] for row in datasets.rows('test')]
+    assert scores.tolist() == [int((x == 3).sum()) - int((x == 0).sum()) for x in sequences]
+    task.config.classes = 3
+    with pytest.raises(errors.UsageError, match='two classes'):
+        evaluate.scores(task, State(), datasets)
+    with pytest.raises(errors.UsageError, match='all rows'):
+        evaluate.evaluate(task, State(), datasets, limit=5)
