@@ -84,3 +84,8 @@ def test_a_vcf_position_of_zero_is_refused():
 def test_variants_sort_by_contig_and_position():
     second, first = genome.Variant('chr1', 7, 'A', 'C'), genome.Variant('chr1', 2, 'T', 'C')
     assert sorted([second, first]) == [first, second]
+
+
+def test_refget_digest_of_the_specification():
+    # The example of the GA4GH refget specification 2.0.
+    assert genome.refget_digest(b'ACGT') == 'SQ.aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2'

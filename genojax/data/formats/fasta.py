@@ -163,7 +163,7 @@ class FastaReader:
         if file.bare_cr:
             self.notes.append(f'{file.bare_cr:,} lines end in CR alone')
         if named_gzip != (file.compression != 'plain'):
-            self.notes.append(f'the content is {file.compression} whatever the name says')
+            self.notes.append(f'the content is {file.compression}, unlike the name')
         alike: dict[str, str] = {}
         for name in self._lines_of:
             other = alike.setdefault(name.lower().removeprefix('chr'), name)

@@ -1,7 +1,7 @@
 """LabelledTable sequences in a table, read with every row accounted for.
 
 A table is TSV or CSV (gzip or not) whose first line names its columns: `sequence`, `label` (whole
-numbers from 0), and perhaps `split` (train, validation, test). Other columns are kept as they are.
+numbers from 0), and perhaps `split` (train, validation, test). Other columns are read as they are.
 Nothing is skipped, cut or repaired.
 """
 

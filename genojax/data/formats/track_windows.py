@@ -207,7 +207,7 @@ def _pool_factor(sizes: dict[str, int], bin: int, path: pathlib.Path) -> int:
     """How many stored bins make one of `bin` bp.
 
     Raises:
-        InputError: TK05, no whole number, or the bins do not tile the centre and the flanks.
+        InputError: TK05, not a whole number, or the bins do not tile the centre and the flanks.
     """
     factor, rest = divmod(bin, sizes['pool_width'])
     centre = _centre(sizes)

@@ -100,7 +100,7 @@ class Axis:
         whole = circular & (end - start >= length)
         start, end = np.where(whole, 0, start), np.where(whole, length, end)
         parts = [np.stack([base + np.maximum(start, 0), base + np.minimum(end, length)], 1)]
-        for side in (-1, 1):  # what lies before base 0 or past the last base
+        for side in (-1, 1):  # bases before 0 or past the last
             low = np.maximum(start + side * length, 0)
             high = np.minimum(end + side * length, length)
             parts.append(np.stack([base + low, base + np.maximum(low, high)], 1)[circular])

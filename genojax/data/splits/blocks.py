@@ -2,7 +2,7 @@
 
 The genome table's `split` column decides where it says something. Elsewhere blocks of at least
 eight windows are chosen, with a gap of one window on either side. A block excludes from training
-everything homologous to it (`homology`): no base of a training window matches a test block, or lies
+everything homologous to it (`homology`): no base of a training window matches a test block, or is
 in a gene whose same-named gene, in any species, overlaps one. Bases that are homologous to a test
 block and not in one themselves are used for nothing ('gap').
 

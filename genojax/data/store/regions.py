@@ -80,7 +80,7 @@ def region_bits(
 
 
 def _mark(bits: np.ndarray, start: int, end: int, bit: int) -> None:
-    """Set bits from start to end, wrapping what lies beyond either end of the array."""
+    """Set bits from start to end, wrapping what is beyond either end of the array."""
     length = len(bits)
     bits[max(start, 0) : end] |= bit
     if start < 0:

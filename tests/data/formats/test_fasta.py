@@ -134,7 +134,7 @@ GOOD = {
     'mostly N': (b'>a\n' + b'N' * 95 + b'ACGTA\n', [('a', 'N' * 95 + 'ACGTA')], '95.0% N'),
     'no newline at the end': (b'>a\nACGT', [('a', 'ACGT')], ''),
     'space before the name': (b'> 6400\nAC\n', [('6400', 'AC')], ''),
-    'gzip': (gzip.compress(b'>a\nACGT\n'), [('a', 'ACGT')], 'whatever the name'),
+    'gzip': (gzip.compress(b'>a\nACGT\n'), [('a', 'ACGT')], 'unlike the name'),
     'gzip in members': (gzip.compress(b'>a\nAC') + gzip.compress(b'GT\n'), [('a', 'ACGT')], 'gzip'),
     'gzip padded': (gzip.compress(b'>a\nACGT\n') + b'\0' * 512, [('a', 'ACGT')], 'gzip'),
     'bgzip': (bgzip(b'>a\nACGT\n>b\nGG\n', 5), [('a', 'ACGT'), ('b', 'GG')], 'bgzip'),

@@ -108,8 +108,3 @@ def test_arrays_that_do_not_fit_are_refused():
         assemblies.Genome(
             'a', [genome.Contig('x', 5)], np.zeros(4, np.uint8), np.zeros(5, np.uint8)
         )
-
-
-def test_refget_digest_of_the_specification():
-    # The example of the GA4GH refget specification 2.0.
-    assert genome.refget_digest(b'ACGT') == 'SQ.aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2'

@@ -39,7 +39,7 @@ def axis():
     )
 
 
-def test_place_wraps_rings_and_clips_lines(axis):
+def test_spans_wrap_on_circular_contigs_and_are_clipped_on_linear_ones(axis):
     assert axis.spans([0], [90], [110]).tolist() == [[0, 10], [90, 100]]
     assert axis.spans([0], [-5], [3]).tolist() == [[0, 3], [95, 100]]
     assert axis.spans([0], [30], [130]).tolist() == [[0, 100]]

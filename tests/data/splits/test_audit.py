@@ -19,8 +19,8 @@ def test_the_audit_counts_kmers_on_both_strands():
     corpus = assemblies.Corpus([assemblies.Genome.from_arrays('x', ['c'], [codes])])
     axis = interval_sets.Axis(corpus)
     train = windows.tile(axis, 0, axis.spans([0], [0], [1_000]), 500, 500)
-    held = windows.tile(axis, 0, axis.spans([0], [2_500], [3_500]), 500, 500)
-    actual = audit.measure(corpus, {'x': (train, held)}, 500)
+    test = windows.tile(axis, 0, axis.spans([0], [2_500], [3_500]), 500, 500)
+    actual = audit.measure(corpus, {'x': (train, test)}, 500)
     assert actual['kmers_in_training'] == 100 - 23
     assert actual['windows_with_a_training_kmer'] == 1 and actual['window_fraction'] == 0.5
     assert actual['kmers'] == 2 * (500 - 23)

@@ -1,4 +1,4 @@
-"""Splits: nothing that training sees is, or matches, what is held out."""
+"""Nothing that a model is trained on is, or matches, what it is tested on."""
 
 import json
 
@@ -32,47 +32,47 @@ def _clade(species=4, bases=60_000, rate=0.1):
     return assemblies.Corpus(members)
 
 
-def _bases(corpus, parts, side, length):
-    """Which bases of each species any window of a side covers, as one boolean array a contig."""
+def _bases(corpus, parts, part_number, length):
+    """Which bases of each species any window of a part covers, one boolean array per contig."""
     seen = {}
     for name, pair in parts.items():
         lengths = [contig.length for contig in corpus[name].contigs]
         seen[name] = [np.zeros(n, bool) for n in lengths]
-        part = pair[side]
+        part = pair[part_number]
         for c, start, valid in zip(part.contig, part.start, part.valid, strict=True):
             seen[name][c][(start + np.arange(valid)) % lengths[c]] = True
     return seen
 
 
 @pytest.mark.parametrize('circular', [False, True])
-def test_a_gap_of_one_window_separates_the_sides(circular):
+def test_a_gap_of_one_window_separates_the_parts(circular):
     corpus = assemblies.Corpus([_genome('x', 100_000, 1, circular=circular)])
     parts, report = genome_windows.split_windows(corpus, 100, fraction=0.2, seed=3)
     train = _bases(corpus, parts, 0, 100)['x'][0]
-    held = _bases(corpus, parts, 1, 100)['x'][0]
-    near = held.copy()
+    test = _bases(corpus, parts, 1, 100)['x'][0]
+    around = test.copy()
     for shift in range(-100, 101):
-        moved = np.roll(held, shift)
+        moved = np.roll(test, shift)
         if not circular and shift:
             moved[: max(shift, 0)] = False
-            moved[len(held) + min(shift, 0) :] = False
-        near |= moved
-    assert not (train & near).any()
-    lost = interval_sets.merge(np.stack([np.flatnonzero(~near & ~train)] * 2, 1) + [0, 1])
+            moved[len(test) + min(shift, 0) :] = False
+        around |= moved
+    assert not (train & around).any()
+    lost = interval_sets.merge(np.stack([np.flatnonzero(~around & ~train)] * 2, 1) + [0, 1])
     assert (lost[:, 1] - lost[:, 0] < 100).all()  # but for the gaps, only what holds no window
-    assert abs(held.mean() - 0.2) < 0.02
+    assert abs(test.mean() - 0.2) < 0.02
     lengths = [block['end'] - block['start'] for block in report['species']['x']['blocks']]
     assert min(lengths) >= 800 and len(lengths) > 5
 
 
-def test_homologous_blocks_are_held_out_together():
+def test_homologous_blocks_are_test_blocks_together():
     corpus = _clade()
     parts, report = genome_windows.split_windows(corpus, 128, seed=1)
-    train, held = (_bases(corpus, parts, side, 128) for side in (0, 1))
-    anywhere = np.any([held[name][0] for name in corpus.species], axis=0)
+    train, test = (_bases(corpus, parts, part_number, 128) for part_number in (0, 1))
+    anywhere = np.any([test[name][0] for name in corpus.species], axis=0)
     for name in corpus.species:
         assert not (train[name][0] & anywhere).any()
-        assert 0.08 < held[name][0].mean() < 0.2
+        assert 0.08 < test[name][0].mean() < 0.2
         assert train[name][0].mean() > 0.5
     for group in report['groups']:
         assert {block['species'] for block in group} == set(corpus.species)
@@ -94,10 +94,10 @@ def test_the_table_decides_where_it_speaks():
     ]
     member = assemblies.Genome.from_arrays('x', contigs, [_random(6, 20_000), _random(7, 9_050)])
     parts, report = genome_windows.split_windows(assemblies.Corpus([member]), 100)
-    train, held = parts['x']
+    train, test = parts['x']
     assert set(train.contig.tolist()) == {0} and train.bases == 20_000
-    assert set(held.contig.tolist()) == {1} and report['species']['x']['test'] == 9_050
-    assert held.start[-1] == 8_950  # the last window ends at the contig's end
+    assert set(test.contig.tolist()) == {1} and report['species']['x']['test'] == 9_050
+    assert test.start[-1] == 8_950  # the last window ends at the contig's end
 
 
 def test_a_training_contig_loses_what_matches_a_held_out_one():
@@ -116,7 +116,7 @@ def test_a_training_contig_loses_what_matches_a_held_out_one():
     assert report['species']['y']['gap'] == int((~train).sum())
 
 
-def test_short_contigs_unknown_bases_and_rings():
+def test_short_contigs_unknown_bases_and_circular_contigs():
     ring = _random(10, 1_050)
     unknown = np.full(2_000, dna.UNKNOWN, np.uint8)
     contigs = [
@@ -184,16 +184,16 @@ MITO_GENES = {'nd1', 'nd2', 'nd3', 'nd4', 'nd4l', 'nd6', 'co1', 'co2', 'co3', 'a
 
 @pytest.mark.real
 @pytest.mark.parametrize('length', [256, 512])
-def test_no_training_base_lies_in_a_gene_whose_namesake_is_held_out(real_corpus, length):
+def test_no_training_base_lies_in_a_gene_whose_namesake_is_tested(real_corpus, length):
     parts, report = genome_windows.split_windows(real_corpus, length)
-    train, held = (_bases(real_corpus, parts, side, length) for side in (0, 1))
+    train, test = (_bases(real_corpus, parts, part_number, length) for part_number in (0, 1))
     inside, touched = {}, {}
     for member in real_corpus:
         for gene in member.genes:
             place = (np.arange(gene.start, gene.end)) % member.contigs[gene.contig].length
             name = gene.name.casefold()
             inside[name] = inside.get(name, False) or train[member.name][gene.contig][place].any()
-            touched[name] = touched.get(name, False) or held[member.name][gene.contig][place].any()
+            touched[name] = touched.get(name, False) or test[member.name][gene.contig][place].any()
     assert [name for name in inside if inside[name] and touched[name]] == []
     mito = {name.removeprefix('mt-') for name in touched if name.startswith('mt-')}
     assert mito == MITO_GENES  # the law was tested on names, not on an empty list

@@ -120,7 +120,7 @@ def test_genes_of_one_name_belong_together_whatever_their_sequence():
     assert _image(corpus, 2_000, 2_100)[0] == []
 
 
-def test_limits_are_said(monkeypatch):
+def test_limits_are_reported(monkeypatch):
     monkeypatch.setattr(homology, 'EXHAUSTIVE_CONTIG', 50_000)
     monkeypatch.setattr(homology, 'EXHAUSTIVE_TOTAL', 100_000)
     a, b = _random(18, 200_000), _random(19, 40_000)
