@@ -1,244 +1,248 @@
-"""The sections on data, model and provenance; each reads its files and lets `Missing` rise to the page."""
+"""The sections that every run has, whatever its tasks: training, model, genomes, reproduction."""
 
-from genojax.report import files, page, parts, pictures
+import collections
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from genojax.report import curves, html, page, plots
+
+_STEP_WORDS = {
+    'loss': ('Weighted sum of the losses', 'loss'),
+    'grad_norm': ('Gradient norm', 'L2 norm'),
+    'bases_per_s': ('Throughput', 'bases per second'),
+}
+_LAST_ROW = {
+    'step': 'last step logged',
+    'loss': 'loss',
+    'grad_norm': 'gradient norm',
+    'tokens_per_s': 'tokens per second',
+    'bases_per_s': 'bases per second',
+}
 
 
-def genomes(run: files.Run, paint: parts.Painter) -> page.Html:
-    """What went in: species, length, composition, repeats, annotated regions."""
-    rows = run.mapping('check.json')['species']
-    table = page.table(
-        ['species', 'contigs', 'length, bases', 'GC', 'unknown (N)', 'repeats (soft-masked)'],
-        [[row['name'], len(row['contigs']), *_composition(row)] for row in rows],
-        ['all', sum(len(row['contigs']) for row in rows), *_composition(_together(rows))]
-        if len(rows) > 1
-        else None,
-    )
-    body = [
-        table,
-        page.note(
-            'GC is the share among known bases. “not annotated” means that the file marks no repeats: unknown, not zero.'
-        ),
+@dataclasses.dataclass(frozen=True)
+class ModelSummary:
+    """What the model section shows beside the config.
+
+    Attributes:
+        blocks: the network's parts, each with title, lines and repeat (`models.diagram.DiagramBlock`).
+        parameters: number of trained values by part, such as {'model': 5_300_000, 'heads': 130}.
+    """
+
+    blocks: Sequence[Any]
+    parameters: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+def training(rows: curves.Rows, task_count: int, renderer: plots.Renderer) -> page.Section | None:
+    """Gradient norm, throughput and, with several tasks, the weighted loss; then the last row of each run."""
+    if not rows:
+        return None
+    words = {n: w for n, w in _STEP_WORDS.items() if n != 'loss' or task_count > 1}
+    train = [{k: v for k, v in row.items() if k in (*words, 'kind', 'step', 'run')} for row in rows]
+    train = [row for row in train if row['kind'] == 'train']
+    body = [curves.figure(train, words, renderer, 'Logged while training.')]
+    last = {row.get('run'): row for row in rows if row['kind'] == 'train'}
+    columns = {k: v for k, v in _LAST_ROW.items() if any(k in row for row in last.values())}
+    cells = [
+        [*([run] if run else []), *(html.number(row.get(k), _digits(k)) for k in columns)]
+        for run, row in last.items()
     ]
-    kinds = list(dict.fromkeys(kind for row in rows for kind in row.get('region_fractions') or {}))
-    if kinds:
-        share = [
-            [
-                row['name'],
-                *(_share((row.get('region_fractions') or {}).get(k)) for k in kinds),
-            ]
-            for row in rows
+    if cells:
+        header = [*(['run'] if any(last) else []), *columns.values()]
+        body.append(html.table(header, cells))
+    if not any(body):
+        return None
+    return page.Section('training', 'Training', html.join(body))
+
+
+def _digits(key: str) -> int:
+    return 0 if key.endswith('_s') else 3
+
+
+def model(configs: Mapping[str, dict], summaries: Mapping[str, ModelSummary]) -> page.Section:
+    """The network as its config describes it, once for each distinct one; the configs are folded.
+
+    Args:
+        configs: the whole experiment config of each run by its name, '' for a single run.
+        summaries: of the same runs, where there is one.
+    """
+    body = []
+    for names, blocks in _distinct(summaries):
+        kinds = dict.fromkeys(configs[name]['model']['kind'] for name in names)
+        if len(summaries) > 1:
+            body.append(html.subheading(', '.join(names)))
+        body.append(
+            html.diagram(blocks, f'Drawn from the config of the model ({", ".join(kinds)}).')
+        )
+    body.append(_parameters(summaries))
+    for name, config in configs.items():
+        title = f'The whole config of {name}' if name else 'The whole config'
+        body.append(html.folded(title, html.record(config, exact=True)))
+    cards = ()
+    counts = [sum(s.parameters.values()) for s in summaries.values() if s.parameters]
+    if counts:
+        cards = (
+            page.Card('Parameters', _short(max(counts)), (f'{max(counts):,} trained values',)),
+        )
+    return page.Section('model', 'Model', html.join(body), cards)
+
+
+def _distinct(summaries: Mapping[str, ModelSummary]) -> list[tuple[list[str], Sequence]]:
+    """(run names, blocks) of each diagram that differs from the others."""
+    groups: dict[tuple, list[str]] = collections.defaultdict(list)
+    for name, summary in summaries.items():
+        groups[tuple((b.title, tuple(b.lines), b.repeat) for b in summary.blocks)].append(name)
+    return [(names, summaries[names[0]].blocks) for names in groups.values()]
+
+
+def _parameters(summaries: Mapping[str, ModelSummary]) -> html.Markup | None:
+    counted = {name: s.parameters for name, s in summaries.items() if s.parameters}
+    if not counted:
+        return None
+    parts = list(dict.fromkeys(part for counts in counted.values() for part in counts))
+    columns = [*(['run'] if any(counted) else []), *(html.label(part) for part in parts), 'all']
+    rows = [
+        [
+            *([name] if name else []),
+            *(html.number(counts.get(part, 0)) for part in parts),
+            html.number(sum(counts.values())),
         ]
-        body += [
-            page.tag('h3', 'Annotated regions, share of bases'),
-            page.table(['species', *kinds], share),
-            page.note(
-                'Of the contigs whose annotation names the kind; a dash means that none does: unknown, not zero. '
-                'Elements nest (a CDS lies in an exon), so shares need not add up.'
-            ),
-        ]
+        for name, counts in counted.items()
+    ]
+    return html.join([html.subheading('Trained parameters'), html.table(columns, rows)])
+
+
+def _short(count: int) -> str:
+    for limit, unit in ((1e9, 'B'), (1e6, 'M'), (1e3, 'k')):
+        if count >= limit:
+            return f'{count / limit:.3g} {unit}'
+    return str(count)
+
+
+def genomes(summary: dict) -> page.Section:
+    """What went in, from check.json: species, lengths, composition, repeats, annotated regions."""
+    rows = summary['species']
+    names = ['contigs', 'length, bases', 'GC', 'unknown (N)', 'repeats (soft-masked)']
+    total = ['all', sum(len(row['contigs']) for row in rows), *_composition(_together(rows))]
+    body = [
+        html.table(
+            ['species', *names],
+            [[row['name'], len(row['contigs']), *_composition(row)] for row in rows],
+            total if len(rows) > 1 else None,
+        ),
+        html.note(
+            'GC is the share of known bases. “not annotated” means that the file marks no repeats: their share is '
+            'unknown, not zero.'
+        ),
+        *_regions(rows),
+    ]
     contigs = [
         [row['name'], contig['name'], *_composition(contig)]
         for row in rows
         for contig in row['contigs']
     ]
-    columns = ['species', 'contig', 'length, bases', 'GC', 'unknown (N)', 'repeats (soft-masked)']
-    body.append(parts.folded(f'Every contig ({len(contigs):,})', page.table(columns, contigs)))
-    return page.join(body)
+    columns = ['species', 'contig', *names[1:]]
+    body.append(html.folded(f'Every contig ({len(contigs):,})', html.table(columns, contigs)))
+    bases = sum(row['length'] for row in rows)
+    size = f'{bases / 1e6:,.2f} Mb' if bases >= 1e5 else f'{bases:,} bases'
+    card = page.Card('Genomes', size, (f'{len(rows)} species', f'{len(contigs):,} contigs'))
+    return page.Section('genomes', 'Genomes', html.join(body), (card,))
 
 
 def _composition(row: dict) -> list:
     masked = row.get('soft_masked_fraction')
-    repeats = page.Figure('not annotated') if masked is None else page.percent(masked)
-    return [page.number(row['length']), page.percent(row['gc']), page.number(row['n']), repeats]
+    repeats = html.NumberText('not annotated') if masked is None else html.percent(masked)
+    return [html.number(row['length']), html.percent(row['gc']), html.number(row['n']), repeats]
 
 
 def _together(rows: list[dict]) -> dict:
     """Length, GC among known bases and unknown bases of all species; repeats only where every species has them."""
     known = sum(row['length'] - row['n'] for row in rows)
     length = sum(row['length'] for row in rows)
-    masked = [row.get('soft_masked_fraction') for row in rows]
-    marked = all(share is not None for share in masked)
+    shares = [row.get('soft_masked_fraction') for row in rows]
+    masked = None
+    if all(share is not None for share in shares):
+        bases = sum(share * row['length'] for share, row in zip(shares, rows, strict=True))
+        masked = bases / length
     return {
         'length': length,
-        'gc': sum(row['gc'] * (row['length'] - row['n']) for row in rows) / max(known, 1),
+        'gc': sum((row['gc'] or 0) * (row['length'] - row['n']) for row in rows) / max(known, 1),
         'n': length - known,
-        'soft_masked_fraction': sum(s * r['length'] for s, r in zip(masked, rows, strict=True))
-        / length
-        if marked
-        else None,
+        'soft_masked_fraction': masked,
     }
 
 
-def _share(share: float | None) -> page.Figure:
-    return page.Figure(page.DASH) if share is None else page.percent(share)
-
-
-def mixture(run: files.Run, paint: parts.Painter) -> page.Html:
-    """Weights as given and normalised, beside what was drawn."""
-    rows = run.mapping('mixture.json')['rows']
-    total = sum(row['drawn'] for row in rows)
-    wanted = sum(row['weight'] for row in rows)
-    drawn, words = parts.first(rows)
-    picture = paint.figure(
-        pictures.mixture,
-        [(row['species'], row['weight'] / wanted, row['drawn'] / max(total, 1)) for row in drawn],
-        alt='Share of windows wanted and drawn for each species',
-        caption='Share of training windows by species: the weights wanted and the windows drawn.'
-        + words,
-    )
-    table = page.table(
-        [
-            'species',
-            'weight given',
-            'normalised',
-            'windows expected',
-            'windows drawn',
-            'difference',
-        ],
-        [
-            [
-                row['species'],
-                page.number(row['given']),
-                page.number(row['weight'], 4),
-                page.number(float(row['expected']), 1),
-                page.number(row['drawn']),
-                page.Figure(f'{row["drawn"] - row["expected"]:+,.1f}'),
-            ]
-            for row in rows
-        ],
-    )
-    worst = max(abs(row['drawn'] - row['expected']) for row in rows)
-    scaled = f'{worst * 10_000 / max(total, 1):.2f} per 10,000 draws'
-    return page.join(
-        [
-            picture,
-            table,
-            page.note(
-                f'{total:,} windows drawn; the largest difference is {worst:.1f} ({scaled}).'
-            ),
-        ]
-    )
-
-
-def model(run: files.Run, paint: parts.Painter) -> page.Html:
-    """The network as its config describes it."""
-    config = run.mapping('pretrain/config.json')
-    network = config['model']
-    head = (
-        f'{network["heads"]} heads {pictures.TIMES} {network["width"] // network["heads"]}'
-        if network.get('heads') and network.get('width')
-        else 'heads not recorded'
-    )
-    tokenizer = config.get('tokenizer') or {}
-    # A BPE file has no k, though its config carries the field.
-    k = tokenizer.get('k') if tokenizer.get('kind') != 'bpe' else None
-    objective = config.get('objective') or {}
-    blocks = [
-        ('DNA', f'{_bases(config)}\nA C G T N', 1),
-        (
-            'Tokens',
-            f'{tokenizer.get("kind", "tokenizer not recorded")}\n' + (f'k = {k}' if k else ''),
-            1,
-        ),
-        (
-            'Embedding',
-            f'{_field(network, "vocab")} tokens {pictures.TIMES}\n{_field(network, "width")} wide\n+ position',
-            1,
-        ),
-        (
-            'Transformer block',
-            f'attention\n{head}\nfeed-forward {_field(network, "inner")}',
-            int(network.get('depth') or 1),
-        ),
-        (
-            'Head',
-            f'{objective.get("kind", "objective not recorded")}\n{_field(network, "vocab")} outputs',
-            1,
+def _regions(rows: list[dict]) -> list[html.Markup]:
+    kinds = list(dict.fromkeys(kind for row in rows for kind in row.get('region_fractions') or {}))
+    if not kinds:
+        return []
+    cells = []
+    for row in rows:
+        shares = [(row.get('region_fractions') or {}).get(kind) for kind in kinds]
+        shown = [html.NumberText(html.DASH) if s is None else html.percent(s) for s in shares]
+        cells.append([row['name'], *shown])
+    return [
+        html.subheading('Annotated regions, share of bases'),
+        html.table(['species', *(html.label(kind) for kind in kinds)], cells),
+        html.note(
+            'Of the contigs whose annotation names the kind; a dash means that none does: unknown, not zero. '
+            'Elements nest (a CDS lies in an exon), so shares need not add up.'
         ),
     ]
-    return page.join(
-        [
-            paint.figure(
-                pictures.diagram,
-                blocks,
-                alt='Block diagram of the model',
-                caption=f'Drawn from the config of {network.get("kind", "the model")}, in its pretraining form; fine-tuning '
-                'replaces the head by a classifier.',
-            ),
-            parts.folded('The whole config', page.record(config)),
-        ]
+
+
+def reproduction(record: dict, configs: Mapping[str, dict], manifest: dict) -> page.Section:
+    """Command, seeds, versions, times and hashes: what somebody else needs for the same numbers.
+
+    Args:
+        record: run.json, or {}.
+        configs: the experiment config of each run by its name.
+        manifest: of the shards, or {}.
+    """
+    record = {k: v for k, v in record.items() if k not in ('title', 'source', 'runs')}
+    command, seconds = record.pop('command', None), record.pop('seconds', None)
+    versions = record.pop('versions', None)
+    settings = record.pop('settings', None)
+    if isinstance(command, list):
+        command = ' '.join(map(str, command))
+    if not command and '' in configs:
+        command = 'genojax train --config=RUN/config.json --workdir=NEW_DIRECTORY'
+    body = [html.command(str(command)) if command else None]
+    hashes = [[name or 'config.json', *_seed_and_hash(c)] for name, c in configs.items()]
+    if hashes:
+        body.append(html.table(['run', 'seed', 'steps', 'SHA-256 of the config'], hashes))
+    if seconds:
+        body.append(_seconds(seconds))
+    if versions:
+        body += [html.subheading('Versions'), html.record(versions)]
+    if record:
+        body += [html.subheading('Seeds, hashes and machine'), html.record(record)]
+    if settings:
+        body.append(html.folded('Settings', html.record(settings, exact=True)))
+    if manifest:
+        body.append(html.folded('Hashes of sources and shards', html.record(manifest)))
+    cards = (_time_card(seconds),) if seconds else ()
+    return page.Section('reproduce', 'How to get this again', html.join(body), cards)
+
+
+def _seed_and_hash(config: dict) -> list:
+    content = json.dumps(config, sort_keys=True).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    return [html.number(config.get('seed')), html.number(config.get('steps')), digest[:16]]
+
+
+def _seconds(seconds: dict) -> html.Markup:
+    rows = [[stage, html.number(float(value), 1)] for stage, value in seconds.items()]
+    total = ['all', html.number(float(sum(seconds.values())), 1)]
+    return html.join(
+        [html.subheading('Time per stage'), html.table(['stage', 'seconds'], rows, total)]
     )
 
 
-def _field(mapping: dict, name: str) -> str:
-    value = mapping.get(name)
-    return f'{value:,}' if isinstance(value, int) else f'({name} not recorded)'
-
-
-def _bases(config: dict) -> str:
-    data = config.get('data') or {}
-    length = (data.get('mixture') or {}).get('length') or data.get('length')
-    return f'{length:,} bases' if length else 'length not recorded'
-
-
-def splits(run: files.Run, paint: parts.Painter) -> page.Html:
-    """What separates training from testing, and how much still leaks."""
-    body = []
-    try:
-        for part, audit in run.mapping('splits.json').items():
-            body += [page.tag('h3', part.replace('_', ' ')), page.record(audit)]
-    except files.Missing as gap:
-        body.append(parts.gap_of(gap))
-    try:
-        audit = run.mapping('promoters.json').get('audit')
-        body.append(page.tag('h3', 'Promoter sequences'))
-        body.append(page.record(audit) if audit else page.missing('promoters.json holds no audit.'))
-    except files.Missing as gap:
-        body.append(parts.gap_of(gap))
-    return page.join(body)
-
-
-def reproduction(run: files.Run, paint: parts.Painter) -> page.Html:
-    """Command, seeds, versions, hashes and seconds: what somebody else needs for the same numbers."""
-    body = []
-    try:
-        content = dict(run.mapping('run.json'))
-        command = content.pop('command', None)
-        if isinstance(command, list):
-            command = ' '.join(map(str, command))
-        body.append(
-            page.tag('pre', command)
-            if command
-            else page.missing('run.json does not record the command.')
-        )
-        seconds = content.pop('seconds', None)
-        for known in ('title', 'source'):
-            content.pop(known, None)
-        body += _seconds(seconds)
-        versions = content.pop('versions', None)
-        body.append(page.tag('h3', 'Versions'))
-        body.append(
-            page.record(versions)
-            if versions
-            else page.missing('run.json does not record versions.')
-        )
-        body += [page.tag('h3', 'Seeds, config and machine'), page.record(content)]
-    except files.Missing as gap:
-        body.append(parts.gap_of(gap))
-    body.append(page.tag('h3', 'Hashes of sources and shards'))
-    try:
-        body.append(
-            parts.folded('shards/manifest.json', page.record(run.mapping('shards/manifest.json')))
-        )
-    except files.Missing as gap:
-        body.append(parts.gap_of(gap))
-    return page.join(body)
-
-
-def _seconds(seconds: dict | None) -> list[page.Html]:
-    heading = page.tag('h3', 'Seconds per stage')
-    if not seconds:
-        return [heading, page.missing('run.json does not record seconds per stage.')]
-    rows = [[stage, page.number(float(value), 1)] for stage, value in seconds.items()]
-    total = ['all', page.number(float(sum(seconds.values())), 1)]
-    return [heading, page.table(['stage', 'seconds'], rows, total)]
+def _time_card(seconds: dict) -> page.Card:
+    longest = max(seconds, key=seconds.get)
+    details = (f'longest: {longest}', str(html.seconds(seconds[longest])))
+    return page.Card('Time', str(html.seconds(sum(seconds.values()))), details)

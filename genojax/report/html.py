@@ -1,0 +1,260 @@
+"""Safe HTML: text is escaped unless a function of this module built it.
+
+Templates escape by default (jinja2's autoescape), and everything here returns `markupsafe.Markup`, so a contig named
+`<script>` is shown as such wherever it appears.
+"""
+
+import base64
+import math
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jinja2
+import markupsafe
+
+Markup = markupsafe.Markup
+
+DASH = '\N{EN DASH}'
+MINUS = '\N{MINUS SIGN}'
+MAX_ROWS = 1_000  # rows of one table; the rest is counted
+MAX_LIST = 24  # entries of a list in one cell; the rest is counted
+_FOLDER = pathlib.Path(__file__).parent
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_FOLDER),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class NumberText(str):
+    """The text of a number; a column of them is aligned right."""
+
+
+def render(template: str, **values: Any) -> str:
+    """A whole file from a template of this folder."""
+    return _TEMPLATES.get_template(template).render(**values)
+
+
+def _element(name: str, *arguments: Any, **values: Any) -> Markup:
+    """One macro of elements.html."""
+    return getattr(_TEMPLATES.get_template('elements.html').module, name)(*arguments, **values)
+
+
+def stylesheet() -> Markup:
+    """The content of style.css, as it stands between the style tags."""
+    return Markup((_FOLDER / 'style.css').read_text(encoding='utf-8'))
+
+
+def join(parts: Iterable[Any], separator: str = '') -> Markup:
+    """Parts in a row, escaped where they are not markup; None is left out."""
+    return Markup(separator).join(part for part in parts if part is not None)
+
+
+def paragraph(*children: Any) -> Markup:
+    return _element('paragraph', join(children))
+
+
+def note(*children: Any) -> Markup:
+    """Small print under a table or a figure."""
+    return _element('paragraph', join(children), kind='note')
+
+
+def damage(*children: Any) -> Markup:
+    """A box that says which file could not be read, where its content would be."""
+    return _element('box', join(children), kind='damage')
+
+
+def subheading(text: str) -> Markup:
+    return _element('subheading', text)
+
+
+def code(text: str) -> Markup:
+    return _element('code', text)
+
+
+def command(text: str) -> Markup:
+    """A command line in a block of its own."""
+    return _element('command', text)
+
+
+def folded(summary: str, content: Any) -> Markup:
+    """Content that opens on a click."""
+    return _element('folded', summary, content)
+
+
+def figure(png: bytes, alt: str, caption: Any, width: int) -> Markup:
+    """A PNG inside the page with its caption; `width` in CSS pixels, the PNG may have more."""
+    return _element('figure', base64.b64encode(png).decode('ascii'), alt, caption, width)
+
+
+def diagram(blocks: Sequence[Any], caption: Any) -> Markup:
+    """Boxes joined by arrows, from objects with `title`, `lines` and `repeat`."""
+    return _element('diagram', blocks, caption)
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Iterable[Any]],
+    total: Sequence[Any] | None = None,
+    max_rows: int = MAX_ROWS,
+) -> Markup:
+    """A table; columns of numbers (int, float or NumberText) are aligned right.
+
+    Args:
+        columns: the header.
+        rows: one value per column; other than text they are formatted by `text`.
+        total: a last row in bold.
+        max_rows: more rows than these are counted, not shown.
+    """
+    rows = [list(row) for row in rows]
+    omitted = len(rows) - max_rows
+    shown = rows[:max_rows]
+    every = [*shown, list(total)] if total is not None else shown
+    aligned = [
+        bool(every) and all(_is_number(row[column]) for row in every)
+        for column in range(len(columns))
+    ]
+    cells = [[text(value) for value in row] for row in every]
+    footer = cells.pop() if total is not None else None
+    rest = f'and {omitted:,} more rows' if omitted > 0 else ''
+    return _element('table', columns, cells, footer, aligned, rest)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | NumberText) and not isinstance(value, bool)
+
+
+def number(value: Any, digits: int = 3, unit: str = '') -> NumberText:
+    """A number with separators and its unit; another value is shown as it is, never as 0."""
+    if not _is_number(value) or isinstance(value, str):
+        return NumberText('not recorded' if value is None else str(value))
+    if isinstance(value, int):
+        return NumberText(f'{value:,}{unit}')
+    return NumberText((f'{value:,.{digits}f}' if math.isfinite(value) else f'{value}') + unit)
+
+
+def percent(share: Any, digits: int = 1) -> NumberText:
+    """A share of 1 as a percentage."""
+    if _is_number(share) and not isinstance(share, str):
+        return number(100.0 * share, digits, ' %')
+    return number(share)
+
+
+def decimal(value: float, digits: int = 3, signed: bool = False) -> NumberText:
+    """A float with a fixed number of digits and a real minus sign."""
+    sign = '+' if signed else ''
+    return NumberText(f'{float(value):{sign},.{digits}f}'.replace('-', MINUS))
+
+
+def interval(estimate: Any, digits: int = 3, signed: bool = False) -> NumberText:
+    """[value, low, high] as `0.912 (0.890 to 0.931)`; a plain number says that it has no interval."""
+    if isinstance(estimate, list | tuple) and len(estimate) == 3:
+        value, low, high = (decimal(part, digits, signed) for part in estimate)
+        return NumberText(f'{value} ({low} to {high})')
+    if _is_number(estimate) and not isinstance(estimate, str):
+        return NumberText(f'{decimal(estimate, digits, signed)} (no interval)')
+    return NumberText(DASH) if estimate is None else number(estimate)
+
+
+def seconds(value: float) -> NumberText:
+    """A duration as people say it: seconds below 90 s, minutes below 90 min, else hours."""
+    for limit, unit, size in ((90, 's', 1), (5_400, 'min', 60)):
+        if value < limit:
+            return number(value / size, 0 if size == 1 else 1, f' {unit}')
+    return number(value / 3_600, 1, ' h')
+
+
+def label(name: str) -> str:
+    """A name from a file as words: `rows_too_short` becomes `rows too short`."""
+    return str(name).replace('_', ' ')
+
+
+def text(value: Any) -> Any:
+    """What a table cell shows for any JSON value."""
+    if isinstance(value, str):
+        return value or 'none'
+    if value is None:
+        return 'none'
+    if isinstance(value, bool):
+        return 'yes' if value else 'no'
+    if isinstance(value, int):
+        return number(value)
+    if isinstance(value, float):
+        return f'{value:,.4g}' if math.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        return _listing(value)
+    return ', '.join(f'{label(name)}: {text(part)}' for name, part in value.items()) or 'none'
+
+
+def _listing(values: Sequence) -> Any:
+    if not values:
+        return 'none'
+    shown = [text(value) for value in values[:MAX_LIST]]
+    if len(values) > MAX_LIST:
+        shown.append(f'and {len(values) - MAX_LIST:,} more')
+    return ', '.join(map(str, shown))
+
+
+def record(value: Mapping[str, Any], exact: bool = False) -> Markup:
+    """A JSON object as tables: its own values, then each object in it under a heading, lists of objects as rows.
+
+    Args:
+        value: the object.
+        exact: name deeper fields as configs do, `attention.window`; else in words, `attention window`.
+    """
+    plain = {name: part for name, part in value.items() if not _is_nested(part)}
+    parts = [table(('field', 'value'), [(_title(n, exact), text(v)) for n, v in plain.items()])]
+    for name, part in value.items():
+        if _is_nested(part):
+            fields: list[tuple[str, Any]] = []
+            tables: list[Markup] = []
+            _collect('', part, exact, fields, tables)
+            content = [table(('field', 'value'), fields)] if fields else []
+            parts += [_element('small_heading', _title(name, exact)), *content, *tables]
+    return join(parts[0 if plain else 1 :]) if value else Markup('none')
+
+
+def _title(name: str, exact: bool) -> str:
+    return name if exact else label(name)
+
+
+def _is_nested(value: Any) -> bool:
+    return bool(value) and (isinstance(value, Mapping) or _alike(value) is not None)
+
+
+def _collect(path: str, value: Any, exact: bool, fields: list, tables: list) -> None:
+    """Sort the content of a JSON value into `fields` (path, value) and `tables`."""
+    rows = _alike(value)
+    if rows is not None:
+        heading = [_element('small_heading', path)] if path else []
+        tables.append(join([*heading, table(*rows)]))
+    elif isinstance(value, Mapping) and value:
+        for name, part in value.items():
+            deeper = (
+                f'{path}{"." if exact else " "}{_title(name, exact)}'
+                if path
+                else _title(name, exact)
+            )
+            _collect(deeper, part, exact, fields, tables)
+    else:
+        fields.append((path, text(value)))
+
+
+def _alike(value: Any) -> tuple[list[str], list[list]] | None:
+    """Columns and rows of a list, or an object, of objects that have the same fields; else None."""
+    named = isinstance(value, Mapping)
+    if not named and not isinstance(value, list | tuple):
+        return None
+    parts = list(value.values()) if named else list(value)
+    if len(parts) < (2 if named else 1) or not all(isinstance(p, Mapping) and p for p in parts):
+        return None
+    if any(part.keys() != parts[0].keys() for part in parts):
+        return None
+    columns = [label(name) for name in parts[0]]
+    rows = [list(part.values()) for part in parts]
+    if named:
+        return ['name', *columns], [[n, *row] for n, row in zip(value, rows, strict=True)]
+    return columns, rows

@@ -1,0 +1,312 @@
+"""Pictures of the report: matplotlib figures as PNG bytes, drawn without pyplot so that nothing is global."""
+
+import dataclasses
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib import figure, ticker
+
+from genojax.report import html
+
+WIDTH = 10.0  # inches of a full-width picture, shown in 1,000 CSS pixels
+MAX_ROWS = 24  # rows or lines of one picture; tables have them all
+INK, SOFT = '#1b2733', '#5b6b7a'
+# Okabe and Ito (2008): distinct for every kind of colour vision; then tab20's dark half for many lines.
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#7A5195', '#8C6D31')
+COLOURS += ('#393b79', '#637939', '#ad494a', '#17becf', '#7f7f7f', '#bcbd22', '#a55194', '#6b6ecf')
+_DASHES = (0, (5, 3))
+_MARKERS = 'osD^v'
+_STYLE = {
+    'font.size': 10.5,
+    'font.family': 'DejaVu Sans',
+    'axes.titlesize': 11.5,
+    'axes.titleweight': 'bold',
+    'axes.titlelocation': 'left',
+    'axes.titlepad': 10,
+    'axes.edgecolor': '#b5c0ca',
+    'axes.labelcolor': SOFT,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.grid': True,
+    'axes.axisbelow': True,
+    'grid.color': '#edf0f3',
+    'text.color': INK,
+    'text.parse_math': False,  # a species named '$x$' is a name
+    'xtick.color': SOFT,
+    'ytick.color': SOFT,
+    'legend.frameon': False,
+    'legend.fontsize': 9.5,
+    'legend.handlelength': 2.8,
+    'lines.linewidth': 1.8,
+    'lines.solid_capstyle': 'round',
+}
+# A line: steps and values.
+Line = tuple[Sequence[float], Sequence[float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """One set of axes with curves over steps.
+
+    Attributes:
+        title: what is drawn.
+        unit: the y axis.
+        lines: by name; one named 'all' is drawn bold. A name that ends in ', validation' is drawn
+            dashed in the colour of the line before it.
+    """
+
+    title: str
+    unit: str
+    lines: Mapping[str, Line]
+
+
+@dataclasses.dataclass(frozen=True)
+class Renderer:
+    """Draws figures in the house style at one resolution, as HTML with a caption.
+
+    Attributes:
+        dpi: pixels per inch of the PNG.
+    """
+
+    dpi: int = 150
+
+    def figure(self, draw: Callable, *arguments, alt: str, caption: object) -> html.Markup:
+        """The figure that `draw(*arguments)` returns; the same figure gives the same bytes.
+
+        Args:
+            alt: what the picture shows, for readers who cannot see it.
+            caption: text below it.
+        """
+        with matplotlib.rc_context(_STYLE):
+            drawn = draw(*arguments)
+            buffer = io.BytesIO()
+            drawn.savefig(buffer, format='png', dpi=self.dpi, metadata={'Software': None})
+        width = round(drawn.get_size_inches()[0] * 100)
+        return html.figure(buffer.getvalue(), alt, caption, width)
+
+
+def label(text: str, length: int = 28) -> str:
+    """A name as the font can draw it, shortened in the middle beyond `length`; tables give it in full."""
+    plain = ''.join(c if c.isprintable() and ord(c) < 0x530 else '?' for c in str(text))
+    if len(plain) > length:
+        plain = f'{plain[: length // 2]}…{plain[-length // 2 + 1 :]}'
+    # matplotlib leaves labels with a leading underscore out of legends.
+    return ' ' + plain if plain.startswith('_') else plain
+
+
+def limited(items: Sequence) -> tuple[list, str]:
+    """As many items as one picture can hold, and a sentence for the caption if some are left out."""
+    items = list(items)
+    if len(items) <= MAX_ROWS:
+        return items, ''
+    return items[:MAX_ROWS], f' The picture shows the first {MAX_ROWS} of {len(items):,}.'
+
+
+def curves(panels: Sequence[Panel]) -> figure.Figure:
+    """Curves over training steps, up to three panels per row; one legend if all panels have the same lines."""
+    columns = 2 if len(panels) == 4 else min(3, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    shared = len({tuple(panel.lines) for panel in panels}) == 1
+    spread = 1 if shared else columns  # panels side by side that have a legend each
+    per_row = min(_entries_per_row(panel, spread) for panel in panels)
+    legend_rows = max(math.ceil(len(panel.lines) / per_row) for panel in panels)
+    height = 3.5 * rows + 0.22 * legend_rows * (1 if shared else rows)
+    fig = figure.Figure(figsize=(WIDTH, height), layout='constrained')
+    grid = fig.subplots(rows, columns, squeeze=False).ravel()
+    for axes, panel in zip(grid, panels, strict=False):
+        _draw_panel(axes, panel)
+        if len(panel.lines) > 1 and not shared:
+            axes.legend(loc='upper center', bbox_to_anchor=(0.5, -0.17), ncols=per_row)
+    for axes in grid[len(panels) :]:
+        axes.remove()
+    if shared and len(panels[0].lines) > 1:
+        handles, names = grid[0].get_legend_handles_labels()
+        fig.legend(handles, names, loc='outside lower center', ncols=per_row)
+    return fig
+
+
+def _entries_per_row(panel: Panel, spread: int) -> int:
+    """How many legend entries fit side by side below one of `spread` panels."""
+    longest = max(len(label(name)) for name in panel.lines)
+    return max(1, min(len(panel.lines), int(125 / spread / (longest + 8))))
+
+
+def _draw_panel(axes, panel: Panel) -> None:
+    colours = iter(COLOURS * (1 + len(panel.lines) // len(COLOURS)))
+    colour = INK
+    for name, (steps, values) in panel.lines.items():
+        bold = name == 'all'
+        dashed = name.endswith('validation') and len(panel.lines) > 1
+        if not dashed:
+            colour = INK if bold else next(colours)
+        axes.plot(
+            steps,
+            values,
+            label=label(name),
+            color=colour,
+            linewidth=2.4 if bold else 1.5,
+            linestyle=_DASHES if dashed else '-',
+            zorder=3 if bold else 2,
+            marker='o' if len(steps) < 12 else None,
+            markersize=4,
+        )
+    axes.set(title=panel.title, xlabel='step', ylabel=panel.unit)
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_formatter('{x:,.10g}')
+
+
+def estimates(
+    rows: Mapping[str, Mapping[str, Sequence[float]]],
+    unit: str,
+    reference: tuple[str, float] | None = None,
+    highlight: str | None = None,
+) -> figure.Figure:
+    """Points with their intervals, the first row on top, one colour per series.
+
+    Args:
+        rows: {row: {series: [value, low, high]}}.
+        unit: the x axis.
+        reference: a name and a value, drawn as a dashed line.
+        highlight: the row whose name is bold.
+    """
+    series = list(dict.fromkeys(key for row in rows.values() for key in row))
+    row_height = 0.42 if len(series) > 1 else 0.36
+    fig = figure.Figure(figsize=(WIDTH, 1.35 + row_height * len(rows)), layout='constrained')
+    axes = fig.subplots()
+    for number, key in enumerate(series):
+        offset = (number - (len(series) - 1) / 2) * 0.2
+        points = [(y + offset, row[key]) for y, row in enumerate(rows.values()) if key in row]
+        y = np.array([place for place, _ in points])
+        value, low, high = np.array([estimate for _, estimate in points], float).T
+        colour, marker = COLOURS[number % len(COLOURS)], _MARKERS[number % len(_MARKERS)]
+        axes.hlines(y, low, high, color=colour, linewidth=2.2, alpha=0.55)
+        axes.plot(value, y, marker, color=colour, markersize=6, label=label(key))
+    _name_rows(axes, list(rows))
+    if reference:
+        _draw_reference(axes, *reference)
+    for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
+        tick.set_fontweight('bold' if row == highlight else 'normal')
+    axes.set_xlabel(unit)
+    if len(series) > 1:
+        _legend_above(axes, len(series))
+    return fig
+
+
+def _draw_reference(axes, name: str, value: float) -> None:
+    axes.axvline(value, color=INK, linestyle=_DASHES, linewidth=1.4)
+    axes.annotate(
+        f'{name} {value:.3f}',
+        (value, 1),
+        xycoords=('data', 'axes fraction'),
+        xytext=(0, 4),
+        textcoords='offset points',
+        ha='right',
+        fontsize=9.5,
+    )
+
+
+def _name_rows(axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), [label(name, 34) for name in names])
+    axes.set_ylim(len(names) - 0.45, -0.55)
+    axes.tick_params(axis='y', length=0, labelcolor=INK)
+    axes.grid(axis='y', visible=False)
+
+
+def _legend_above(axes, columns: int) -> None:
+    axes.legend(loc='lower left', bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0)
+
+
+def roc(
+    models: Mapping[str, tuple[Sequence, Sequence, float]],
+    ceiling: tuple[Sequence, Sequence, float] | None,
+    highlight: str | None,
+) -> figure.Figure:
+    """ROC curves {name: (fpr, tpr, auroc)}; the known ceiling is dashed, one model bold."""
+    fig = figure.Figure(figsize=(WIDTH, 5.6))
+    axes = fig.add_axes((0.07, 0.1, 0.495, 0.88))
+    axes.plot([0, 1], [0, 1], color='#b5c0ca', linewidth=1, zorder=1)
+    if ceiling:
+        fpr, tpr, area = ceiling
+        title = f'known ceiling {area:.3f}'
+        axes.plot(fpr, tpr, color=INK, linestyle=_DASHES, linewidth=1.6, label=title)
+    ranked = sorted(models.items(), key=lambda item: -item[1][2])
+    for number, (model, (fpr, tpr, area)) in enumerate(ranked):
+        bold = model == highlight
+        axes.plot(
+            fpr,
+            tpr,
+            color=COLOURS[number % len(COLOURS)],
+            linewidth=2.8 if bold else 1.5,
+            zorder=4 if bold else 2,
+            label=f'{label(model)} {area:.3f}',
+        )
+    axes.set(xlabel='false positive rate', ylabel='true positive rate')
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect='equal')
+    legend = axes.legend(loc='upper left', bbox_to_anchor=(1.02, 1), title='AUROC', fontsize=10)
+    legend.set_alignment('left')
+    return fig
+
+
+def bars(rows: Mapping[str, Mapping[str, float]], unit: str) -> figure.Figure:
+    """Horizontal bars, one per series in each row, the first row on top; the last series is labelled.
+
+    Args:
+        rows: {row: {series: value}}, every row with the same series.
+        unit: the x axis.
+    """
+    fig = figure.Figure(figsize=(WIDTH, 1.2 + 0.42 * len(rows)), layout='constrained')
+    axes = fig.subplots()
+    series = list(next(iter(rows.values())))
+    thickness = 0.72 / len(series)
+    colours = ('#b9c9d8', *COLOURS) if len(series) > 1 else COLOURS
+    for number, (key, colour) in enumerate(zip(series, colours, strict=False)):
+        y = np.arange(len(rows)) + (number - (len(series) - 1) / 2) * thickness
+        values = np.array([row[key] for row in rows.values()], float)
+        drawn = axes.barh(y, values, thickness, color=colour, label=label(key))
+        if key == series[-1]:
+            axes.bar_label(drawn, fmt='%.2f', padding=4, fontsize=9, color=SOFT)
+    _name_rows(axes, list(rows))
+    axes.margins(x=0.08)
+    axes.set_xlabel(unit)
+    if len(series) > 1:
+        _legend_above(axes, len(series))
+    return fig
+
+
+def heat_map(rows: Mapping[str, Mapping[str, float]], unit: str) -> figure.Figure:
+    """Values as colours with their numbers, one cell per row and column; NaN is left blank.
+
+    Args:
+        rows: {row: {column: value}}, every row with the same columns.
+        unit: the colour bar.
+    """
+    columns = list(next(iter(rows.values())))
+    values_RC = np.array([[row[column] for column in columns] for row in rows.values()], float)
+    width = min(WIDTH, 3.6 + 1.05 * len(columns))
+    fig = figure.Figure(figsize=(width, 1.1 + 0.34 * len(rows)), layout='constrained')
+    axes = fig.subplots()
+    drawn = axes.imshow(values_RC, cmap='Blues', aspect='auto')
+    low, high = drawn.get_clim()
+    for (row, column), value in np.ndenumerate(values_RC):
+        if np.isfinite(value):
+            dark = high > low and (value - low) / (high - low) > 0.6
+            colour = 'white' if dark else INK
+            axes.text(
+                column,
+                row,
+                html.decimal(value, 2),
+                ha='center',
+                va='center',
+                fontsize=9,
+                color=colour,
+            )
+    axes.set_yticks(range(len(rows)), [label(name, 34) for name in rows])
+    axes.set_xticks(range(len(columns)), [label(name, 18) for name in columns])
+    axes.tick_params(length=0, labelcolor=INK, labeltop=True, labelbottom=False)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    fig.colorbar(drawn, ax=axes, label=unit, fraction=0.05, pad=0.02).outline.set_visible(False)
+    return fig

@@ -1,0 +1,149 @@
+"""The files of a run, read for the report; every file is optional, and damage is an exception with a sentence.
+
+    config.json                the experiment: model, tokenizer, tasks {name: {kind, ...}}, optim, steps, seed, ...
+    metrics.jsonl              rows {kind: 'train' | 'validation', step, loss, grad_norm, 'NAME/loss', ...}
+    datasets.json              {task name: description of its data}
+    evaluation/NAME.test.json  the evaluation of a task; NAME.validation.json likewise
+    run.json                   optional: title, command, source, versions, seconds per stage, seeds
+    check.json                 optional: summary of the genomes, as `genojax check` counts them
+
+A directory of several runs (of `genojax demo`) has `run.json` with `runs: {name: folder}`, and may have evaluations
+that compare its runs in its own evaluation/.
+"""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+SPLITS = ('test', 'validation')
+
+
+class DamagedFile(Exception):
+    """A file of a run that is there and cannot be used.
+
+    Attributes:
+        name: path relative to the run.
+        problem: what is wrong with it.
+    """
+
+    def __init__(self, name: str, problem: str):
+        self.name, self.problem = name, problem
+        super().__init__(f'{name} {problem}')
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFiles:
+    """One run's directory; reading never writes.
+
+    Attributes:
+        path: the directory.
+        name: of the run in a directory of several, else ''.
+        notes: what had to be left out or corrected while reading, as sentences.
+    """
+
+    path: pathlib.Path
+    name: str = ''
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """The JSON object in a file; {} if there is no such file.
+
+        Raises:
+            DamagedFile: it is not a JSON object, or an empty one.
+        """
+        text = self._text(name)
+        if text is None:
+            return {}
+        try:
+            value = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise DamagedFile(name, f'is not JSON ({error})') from error
+        if not isinstance(value, dict) or not value:
+            raise DamagedFile(name, 'is empty or not a JSON object')
+        return value
+
+    def tasks(self) -> dict[str, dict]:
+        """The configs of the run's tasks by name; {} without config.json.
+
+        Raises:
+            DamagedFile: config.json cannot be read or has no tasks.
+        """
+        config = self.mapping('config.json')
+        if not config:
+            return {}
+        tasks = config.get('tasks')
+        if not isinstance(tasks, dict) or not all(isinstance(v, dict) for v in tasks.values()):
+            raise DamagedFile('config.json', 'has no tasks: {name: config}')
+        return tasks
+
+    def evaluations(self) -> list[tuple[str, str]]:
+        """(task name, split) of every file in evaluation/."""
+        pairs = []
+        for path in sorted(self.path.glob('evaluation/*.json')):
+            task, _, split = path.stem.rpartition('.')
+            if task and split in SPLITS:
+                pairs.append((task, split))
+        return pairs
+
+    def rows(self) -> list[dict]:
+        """The rows of metrics.jsonl in the order of their steps; [] without the file.
+
+        A last line cut off by a kill, and steps logged again after a resume, are noted.
+
+        Raises:
+            DamagedFile: a line in the middle is not a row.
+        """
+        name = 'metrics.jsonl'
+        lines = [line for line in (self._text(name) or '').splitlines() if line.strip()]
+        rows: dict[tuple, dict] = {}
+        repeated = 0
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                key = row['kind'], int(row['step'])
+            except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+                if number == len(lines):
+                    self._note('The last line of {} is incomplete: the run was stopped.', name)
+                    continue
+                raise DamagedFile(name, f'has no row on line {number}') from error
+            repeated += key in rows
+            rows[key] = row
+        if repeated:
+            self._note(
+                f'{{}} has {repeated} steps twice (the run was resumed); the later ones are shown.',
+                name,
+            )
+        return sorted(rows.values(), key=lambda row: row['step'])
+
+    def runs(self) -> list['RunFiles']:
+        """The runs of this directory: those that run.json names, or the directory itself.
+
+        Raises:
+            DamagedFile: run.json cannot be read, or names folders outside.
+        """
+        folders = self.mapping('run.json').get('runs')
+        if folders is None:
+            return [self]
+        if not isinstance(folders, dict):
+            raise DamagedFile('run.json', 'has runs that are not {name: folder}')
+        result = []
+        for name, folder in folders.items():
+            if not isinstance(folder, str):
+                raise DamagedFile('run.json', f'has no folder for the run {name}')
+            if (self.path / folder).is_dir():
+                result.append(RunFiles(self.path / folder, name, self.notes))
+        return result
+
+    def _text(self, name: str) -> str | None:
+        try:
+            return (self.path / name).read_text(encoding='utf-8')
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise DamagedFile(name, f'cannot be read ({error})') from error
+
+    def _note(self, sentence: str, name: str) -> None:
+        text = sentence.format(f'{self.name}/{name}' if self.name else name)
+        if text not in self.notes:
+            self.notes.append(text)

@@ -1,0 +1,281 @@
+"""The report's section on classification: every model on one split, baselines, ceiling, curves, leakage."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from genojax.report import comparisons, curves, html, page, plots
+
+HEADING = 'Classification'
+MODEL_NAMES = {
+    'model': 'model',
+    'fine_tuned': 'fine-tuned',
+    'from_scratch': 'from scratch',
+    'gc_only': 'GC content only',
+    'kmer_logistic': 'k-mer logistic regression',
+    'kmer_svm': 'k-mer SVM',
+    'one_hot_logistic': 'one-hot logistic (position)',
+}
+TRAINED = ('model', 'fine_tuned', 'from_scratch')  # networks; all others are baselines
+RUN_NAMES = {'finetune': 'fine-tuned', 'scratch': 'from scratch'}
+METRICS = {
+    'loss': ('Classification loss', 'nats per sequence'),
+    'accuracy': ('Accuracy', 'share correct'),
+}
+
+
+def section(
+    result: dict | None,
+    description: dict | None,
+    rows: list[dict],
+    renderer: plots.Renderer,
+) -> page.Section | None:
+    """The section of one classification task; None if there is nothing to show.
+
+    Args:
+        result: {models {name: {auroc, auprc: [value, low, high], roc, settings, cv_auroc}}, ceiling, differences
+            {other: [value, low, high]}, lead, n_train, n_test, audit}, and `split`.
+        description: of the rows, their removal and their split.
+        rows: {kind, step, loss, accuracy}, with `run` where runs are compared.
+        renderer: draws figures.
+    """
+    body, cards, verdicts = [], (), ()
+    if result is not None:
+        body += _scores(result, renderer)
+        cards, verdicts = _headline(result)
+    drawn = curves.figure(rows, METRICS, renderer, _caption(rows), RUN_NAMES)
+    if drawn is not None:
+        body += [html.subheading('Curves'), drawn]
+    verdicts += _validation_verdicts(rows)
+    audit = description or (result or {}).get('audit')
+    if audit:
+        body += [html.subheading('Splits and leakage'), _splits(audit)]
+    if not body:
+        return None
+    return page.Section('classification', HEADING, html.join(body), cards, verdicts)
+
+
+def _name(model: str) -> str:
+    return MODEL_NAMES.get(model, model)
+
+
+def _ranked(models: Mapping[str, Any]) -> list[str]:
+    """Models from the best AUROC down."""
+    return sorted(models, key=lambda model: -comparisons.value_of(models[model]['auroc']))
+
+
+def _lead(result: dict) -> str:
+    lead = result.get('lead')
+    return lead if lead in result['models'] else _ranked(result['models'])[0]
+
+
+def _headline(result: dict) -> tuple[tuple[page.Card, ...], tuple[page.Verdict, ...]]:
+    models, ceiling, split = result['models'], result.get('ceiling'), result.get('split', 'test')
+    differences = result.get('differences') or {}
+    lead = _lead(result)
+    limit = [f'known ceiling {_area(ceiling):.3f}'] if ceiling is not None else []
+    cards = [comparisons.card(f'AUROC, {_name(lead)}', models[lead]['auroc'], *limit)]
+    baselines = {name: row['auroc'] for name, row in models.items() if name not in TRAINED}
+    best = comparisons.best(baselines)
+    if best is not None:
+        cards.append(comparisons.card('AUROC, best baseline', baselines[best], _name(best)))
+    verdicts = [
+        comparisons.verdict(
+            f'AUROC on {split} rows',
+            (_name(lead), models[lead]['auroc']),
+            (_name(other), models[other]['auroc']),
+            differences.get(other),
+        )
+        for other in (best, *(name for name in TRAINED if name in models and name != lead))
+        if other is not None
+    ]
+    if ceiling is not None and _area(ceiling) > 0.5:
+        share = (comparisons.value_of(models[lead]['auroc']) - 0.5) / (_area(ceiling) - 0.5)
+        text = f'{_name(lead)[:1].upper()}{_name(lead)[1:]} reaches {100 * share:.0f} % of the way from chance to the known ceiling.'
+        verdicts.append(page.Verdict('open', text))
+    return tuple(cards), tuple(verdicts)
+
+
+def _area(ceiling: Any) -> float:
+    return comparisons.value_of(ceiling['auroc'] if isinstance(ceiling, dict) else ceiling)
+
+
+def _scores(result: dict, renderer: plots.Renderer) -> list[html.Markup]:
+    models, ceiling, split = result['models'], result.get('ceiling'), result.get('split', 'test')
+    lead = _lead(result)
+    areas = {
+        _name(m): {'AUROC': comparisons.as_interval(models[m]['auroc'])} for m in _ranked(models)
+    }
+    parts = [
+        html.paragraph(
+            f'{html.number(result.get("n_train"))} training and {html.number(result.get("n_test"))} {split} rows. Every '
+            'model is fitted and scored on the same split.'
+        ),
+        _roc(result, renderer),
+        renderer.figure(
+            plots.estimates,
+            areas,
+            f'AUROC on {split} rows (higher is better)',
+            ('known ceiling', _area(ceiling)) if ceiling is not None else None,
+            _name(lead),
+            alt='AUROC of every model with its interval',
+            caption=_ceiling_words(ceiling),
+        ),
+        _models_table(models, ceiling),
+    ]
+    if result.get('differences'):
+        named = {_name(other): value for other, value in result['differences'].items()}
+        parts.append(comparisons.differences_table(_name(lead), named, 'AUROC'))
+    parts.append(_settings(models))
+    return [part for part in parts if part is not None]
+
+
+def _roc(result: dict, renderer: plots.Renderer) -> html.Markup | None:
+    models, ceiling, split = result['models'], result.get('ceiling'), result.get('split', 'test')
+    drawn = {
+        _name(m): (row['roc']['fpr'], row['roc']['tpr'], comparisons.value_of(row['auroc']))
+        for m, row in models.items()
+        if row.get('roc')
+    }
+    if not drawn:
+        return None
+    dashed = None
+    if isinstance(ceiling, dict) and ceiling.get('roc'):
+        dashed = ceiling['roc']['fpr'], ceiling['roc']['tpr'], _area(ceiling)
+    return renderer.figure(
+        plots.roc,
+        drawn,
+        dashed,
+        _name(_lead(result)),
+        alt=f'ROC curves of every model on the {split} rows',
+        caption=f'ROC curves on the {split} rows, with fewer points than rows; areas are exact.',
+    )
+
+
+def _ceiling_words(ceiling: Any) -> str:
+    text = 'Bars are 95 % bootstrap intervals over rows; they do not cover the choice of split or seed.'
+    if ceiling is None:
+        return text
+    return (
+        f'{text} Dashed: the known ceiling, the AUROC of the log likelihood ratio of the process that generated these '
+        'sequences. No classifier can expect to do better.'
+    )
+
+
+def _models_table(models: dict, ceiling: Any) -> html.Markup:
+    blank = html.NumberText(html.DASH)
+    rows = [
+        [
+            _name(m),
+            html.interval(models[m]['auroc']),
+            html.interval(models[m].get('auprc')),
+            html.number(models[m]['cv_auroc']) if 'cv_auroc' in models[m] else blank,
+        ]
+        for m in _ranked(models)
+    ]
+    if ceiling is not None:
+        average = ceiling.get('auprc') if isinstance(ceiling, dict) else None
+        area = ceiling.get('auroc') if isinstance(ceiling, dict) else ceiling
+        rows.append(['known ceiling', html.interval(area), html.interval(average), blank])
+    columns = ['model', 'AUROC (95 % interval)', 'average precision (95 % interval)']
+    return html.table([*columns, 'AUROC, cross-validated on training rows'], rows)
+
+
+def _settings(models: dict) -> html.Markup | None:
+    rows = [
+        [_name(m), ', '.join(f'{html.label(k)} {v}' for k, v in row['settings'].items())]
+        for m, row in models.items()
+        if row.get('settings')
+    ]
+    if not rows:
+        return None
+    table = html.table(['baseline', 'settings'], rows)
+    return html.folded('Settings of the baselines, chosen by cross-validation', table)
+
+
+def _caption(rows: list[dict]) -> str:
+    if len({row.get('run') for row in rows}) > 1:
+        return 'Loss and accuracy while training; the runs differ in what they start from.'
+    return 'Loss and accuracy while training.'
+
+
+def _validation_verdicts(rows: list[dict]) -> tuple[page.Verdict, ...]:
+    """Says so if fine-tuning reaches a worse validation loss than the same network from random weights."""
+    lowest = {
+        run: min(
+            (row['loss'] for row in rows if row.get('run') == run and _has_validation_loss(row)),
+            default=None,
+        )
+        for run in RUN_NAMES
+    }
+    tuned, scratch = lowest['finetune'], lowest['scratch']
+    if tuned is None or scratch is None or tuned <= scratch:
+        return ()
+    text = (
+        f'Lowest validation loss: fine-tuned {tuned:.3f} is worse than from scratch {scratch:.3f} '
+        '(one run of each).'
+    )
+    return (page.Verdict('bad', text),)
+
+
+def _has_validation_loss(row: dict) -> bool:
+    return row['kind'] == 'validation' and 'loss' in row
+
+
+def _splits(audit: dict) -> html.Markup:
+    """One sentence that judges, and rows per split and class."""
+    split, removed = audit['split'], audit.get('removed')
+    counts = split['rows']
+    classes = max(len(row) for row in counts.values())
+    shared = split['rows_sharing_a_kmer_with_train']
+    header = ['split', 'rows', *(f'class {number}' for number in range(classes))]
+    header.append(f'rows that share a {split["k"]}-mer with training')
+    cells = [
+        [
+            name,
+            html.number(sum(row)),
+            *(html.number(count) for count in row),
+            html.number(shared[name]) if name in shared else html.NumberText(html.DASH),
+        ]
+        for name, row in counts.items()
+    ]
+    return html.join(
+        [
+            html.paragraph(_judgement(split)),
+            html.table(header, cells),
+            html.paragraph(_genome_words(removed)),
+            _removed_rows(removed),
+        ]
+    )
+
+
+def _judgement(split: dict) -> str:
+    k, shared = split['k'], split['rows_sharing_a_kmer_with_train']
+    how = (
+        'The split column of the table was used'
+        if split['source'] == 'split column'
+        else f'Rows that share a {k}-mer on either strand stay in one split'
+    )
+    total = sum(shared.values())
+    if not total:
+        return f'No leakage: no validation or test row shares a {k}-mer with a training row. {how}.'
+    return (
+        f'Leakage: {total:,} validation and test rows share a {k}-mer with a training row. {how}.'
+    )
+
+
+def _genome_words(removed: dict | None) -> str:
+    """Whether rows were looked for in the genomes that the model was pretrained on."""
+    if not removed:
+        return 'The rows were not compared with any genome.'
+    text = f'{len(removed["removed"]):,} of {removed["rows"]:,} rows occur in the pretraining genomes and were removed.'
+    if removed.get('rows_too_short_to_search'):
+        text += f' {removed["rows_too_short_to_search"]:,} rows are too short to be searched for.'
+    return text
+
+
+def _removed_rows(removed: dict | None) -> html.Markup | None:
+    if not removed or not removed['removed']:
+        return None
+    rows = [[place.get(key) for key in place] for place in removed['removed']]
+    columns = [html.label(key) for key in removed['removed'][0]]
+    return html.folded(f'Rows removed ({len(rows):,})', html.table(columns, rows))

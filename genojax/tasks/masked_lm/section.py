@@ -1,0 +1,241 @@
+"""The report's section on masked language modelling: bits per base, curves, species mixture, leakage."""
+
+from genojax.report import comparisons, curves, html, page, plots
+
+HEADING = 'Masked language modelling'
+MODEL_NAMES = {'model': 'model', 'order0': 'order-0 Markov', 'order5': 'order-5 Markov'}
+BASELINES = ('order0', 'order5')
+METRICS = {
+    'loss': ('Cross-entropy of masked tokens', 'nats per token'),
+    'accuracy': ('Accuracy on masked tokens', 'share correct'),
+    'bits_per_base': ('Masked bases', 'bits per base'),
+}
+_CURVES = (
+    'Cross-entropy and accuracy are of masked tokens. Bits per base are of masked bases in the validation windows that '
+    'are scored while training; they are not the windows of the table above, so the two must not be compared. A guess '
+    'costs 2 bits per base.'
+)
+# Share of a test window's k-mers that training contains: below the first it is small, above the second it is a warning.
+_SMALL_SHARE, _LARGE_SHARE = 0.01, 0.1
+_SPLIT_COLUMNS = {
+    'bases': 'bases',
+    'train': 'training bases',
+    'validation': 'validation bases',
+    'test': 'test bases',
+    'gap': 'unused bases (gaps and homologues)',
+    'train_windows': 'training windows',
+    'validation_windows': 'validation windows',
+    'test_windows': 'test windows',
+}
+
+
+def section(
+    result: dict | None,
+    description: dict | None,
+    rows: list[dict],
+    renderer: plots.Renderer,
+) -> page.Section | None:
+    """The section of one masked-LM task; None if there is nothing to show.
+
+    Args:
+        result: {all, species {name}: {model, order0, order5: [bits, low, high], differences: {order0, order5},
+            n_windows, n_bases}, not_scored, ...}, and `split`.
+        description: {species: rows of the mixture table, split: report of the split}.
+        rows: {kind, step, loss, accuracy, 'loss/species/NAME', bits_per_base, ...}.
+        renderer: draws figures.
+    """
+    body, cards, verdicts = [], (), ()
+    if result is not None:
+        body.append(_scores(result, renderer))
+        cards, verdicts = _headline(result)
+    drawn = curves.figure(rows, METRICS, renderer, _CURVES)
+    if drawn is not None:
+        body += [html.subheading('Curves'), drawn]
+    if description is not None:
+        if description.get('species'):
+            body += [html.subheading('Species mixture'), _mixture(description['species'], renderer)]
+        if description.get('split'):
+            body += [html.subheading('Splits and leakage'), _splits(description['split'])]
+            verdicts += _leakage_verdicts(description['split'])
+    if not body:
+        return None
+    return page.Section('masked-lm', HEADING, html.join(body), cards, verdicts)
+
+
+def _headline(result: dict) -> tuple[tuple[page.Card, ...], tuple[page.Verdict, ...]]:
+    every, split = result['all'], result.get('split', 'test')
+    baselines = {name: every[name] for name in BASELINES if name in every}
+    best = comparisons.best(baselines, lower_is_better=True)
+    details = [f'{MODEL_NAMES[n]}: {comparisons.value_of(e):.3f}' for n, e in baselines.items()]
+    card = comparisons.card(f'Bits per base, {split} windows', every['model'], *details)
+    if best is None:
+        return (card,), ()
+    verdict = comparisons.verdict(
+        f'Bits per base on {split} windows (lower is better)',
+        ('model', every['model']),
+        (MODEL_NAMES[best], every[best]),
+        (every.get('differences') or {}).get(best),
+        lower_is_better=True,
+    )
+    return (card,), (verdict,)
+
+
+def _scores(result: dict, renderer: plots.Renderer) -> html.Markup:
+    """Bits per base of the model and the baselines, over all windows and per species."""
+    split = result.get('split', 'test')
+    scored = {'all': result['all'], **(result.get('species') or {})}
+    columns = {key: words for key, words in MODEL_NAMES.items() if key in result['all']}
+    drawn, left_out = plots.limited(scored.items())
+    picture = renderer.figure(
+        plots.estimates,
+        {
+            name: {words: comparisons.as_interval(row[key]) for key, words in columns.items()}
+            for name, row in drawn
+        },
+        f'bits per masked base, {split} windows (lower is better)',
+        None,
+        'all',
+        alt='Bits per base of the model and of Markov models, by species, with intervals',
+        caption='Points are ratios of sums over windows, bars 95 % bootstrap intervals over windows. All models are '
+        'scored on the same masked bases. Order 5 reads the five bases to the left, masked ones too; the model reads '
+        f'both sides of what is visible.{left_out}',
+    )
+    table = html.table(
+        ['species', *columns.values(), 'windows', 'masked bases'],
+        [
+            [
+                name,
+                *(html.interval(row[key]) for key in columns),
+                html.number(row.get('n_windows')),
+                html.number(row.get('n_bases')),
+            ]
+            for name, row in scored.items()
+        ],
+    )
+    parts = [picture, table, *_remarks(result)]
+    differences = result['all'].get('differences')
+    if differences:
+        named = {MODEL_NAMES.get(name, name): value for name, value in differences.items()}
+        parts.append(
+            comparisons.differences_table('model', named, 'bits per base', lower_is_better=True)
+        )
+    return html.join(parts)
+
+
+def _remarks(result: dict) -> list[html.Markup]:
+    remarks = []
+    if result.get('not_scored'):
+        remarks.append(f'Not scored, for want of windows: {", ".join(result["not_scored"])}.')
+    if result.get('whole_species'):
+        names = ', '.join(result['whole_species'])
+        remarks.append(
+            f'No window of {names} was trained on; the Markov models of all species together score it.'
+        )
+    if result.get('bases_left_out'):
+        remarks.append(
+            f'{result["bases_left_out"]:,} bases had no room in rows of tokens; no model is scored on them.'
+        )
+    return [html.note(remark) for remark in remarks]
+
+
+def _mixture(rows: list[dict], renderer: plots.Renderer) -> html.Markup:
+    """Weights as configured and normalised, beside the windows drawn."""
+    total = sum(row['drawn'] for row in rows)
+    weights = sum(row['weight'] for row in rows)
+    drawn, left_out = plots.limited(rows)
+    picture = renderer.figure(
+        plots.bars,
+        {
+            row['species']: {
+                'weight': 100 * row['weight'] / weights,
+                'drawn': 100 * row['drawn'] / max(total, 1),
+            }
+            for row in drawn
+        },
+        'share of training windows, %',
+        alt='Weight and drawn share of training windows by species',
+        caption=f'Share of training windows by species: the weights, and the windows drawn.{left_out}',
+    )
+    columns = ['species', 'weight in config', 'normalised', 'windows in genome']
+    columns += ['windows drawn', 'expected', 'difference']
+    cells = [
+        [
+            row['species'],
+            html.number(row['given']),
+            html.number(row['weight'], 4),
+            html.number(row.get('windows')),
+            html.number(row['drawn']),
+            html.number(float(row['expected']), 1),
+            html.NumberText(f'{row["drawn"] - row["expected"]:+,.1f}'),
+        ]
+        for row in rows
+    ]
+    largest = max(abs(row['drawn'] - row['expected']) for row in rows)
+    note = (
+        f'{total:,} windows drawn; the largest difference is {largest:.1f}, '
+        f'{largest * 10_000 / max(total, 1):.2f} per 10,000 draws.'
+    )
+    return html.join([picture, html.table(columns, cells), html.note(note)])
+
+
+def _splits(split: dict) -> html.Markup:
+    """One sentence that judges, the bases and windows of each split, and the k-mers that training contains."""
+    audit = split.get('audit') or {}
+    species = split['species']
+    first = next(iter(species.values()))
+    columns = {key: words for key, words in _SPLIT_COLUMNS.items() if key in first}
+    shares = {
+        name: [html.percent(row['window_fraction']), html.percent(row['kmer_fraction'], 2)]
+        for name, row in (audit.get('species') or {}).items()
+    }
+    header = ['species', *columns.values()]
+    if shares:
+        header += [
+            f'test windows with a training {audit["k"]}-mer',
+            f'{audit["k"]}-mers in training',
+        ]
+    cells = [
+        [
+            name,
+            *(html.number(row[key]) for key in columns),
+            *(shares.get(name, [html.NumberText(html.DASH)] * 2) if shares else []),
+        ]
+        for name, row in species.items()
+    ]
+    details = {k: v for k, v in split.items() if k not in ('audit', 'species', 'groups')}
+    blocks = [
+        [block['contig'], html.number(block['start']), html.number(block['end']), name]
+        for name, row in species.items()
+        for block in row.get('blocks', ())
+    ]
+    parts = [html.paragraph(_judgement(split)), html.table(header, cells)]
+    if split.get('limits'):
+        parts.append(html.note('Limits of the search: ', '; '.join(split['limits']), '.'))
+    if blocks:
+        table = html.table(['contig', 'start', 'end', 'species'], blocks)
+        parts.append(html.folded(f'Test blocks ({len(blocks):,})', table))
+    parts.append(html.folded('How the split was made', html.record(details)))
+    return html.join(parts)
+
+
+def _judgement(split: dict) -> str:
+    audit = split.get('audit')
+    if not audit:
+        return 'Leakage was not measured.'
+    k, kmers, windows = audit['k'], audit['kmer_fraction'], audit['window_fraction']
+    if kmers == 0:
+        return f'No leakage: none of the {k}-mers of test windows occurs in training windows, on either strand.'
+    size = 'Little' if kmers < _SMALL_SHARE else 'Some' if kmers < _LARGE_SHARE else 'Much'
+    return (
+        f'{size} leakage: {100 * kmers:.2g} % of the {k}-mers of test windows also occur in training windows, on either '
+        f'strand; {100 * windows:.2g} % of the windows contain at least one. Repeats and conserved sequence are '
+        'shared even between unrelated windows.'
+    )
+
+
+def _leakage_verdicts(split: dict) -> tuple[page.Verdict, ...]:
+    audit = split.get('audit') or {}
+    if audit.get('kmer_fraction', 0) < _LARGE_SHARE:
+        return ()
+    text = f'{_judgement(split)} Scores on these windows are better than on new sequence.'
+    return (page.Verdict('bad', text),)
