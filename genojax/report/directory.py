@@ -8,7 +8,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from genojax import errors
 from genojax.report import curves, html, page, plots, run_files, sections
@@ -22,28 +22,15 @@ _MISFITS = (
     AttributeError,
     ZeroDivisionError,
     OverflowError,
+    RecursionError,
 )
 
 
-class TaskSection(Protocol):
-    """A task's part of the report: what its evaluation says, its data, its curves."""
-
-    def __call__(
-        self,
-        result: dict | None,
-        description: dict | None,
-        rows: list[dict],
-        renderer: plots.Renderer,
-    ) -> page.Section | None:
-        """The section, or None where there is nothing to show.
-
-        Args:
-            result: of the task's evaluation; `split` says of which split.
-            description: of its datasets.
-            rows: of metrics.jsonl, this task's metrics without its name in front; with `run` where
-                several runs train the task.
-            renderer: draws figures.
-        """
+# A task's part of the report, (result, description, rows, renderer) -> its section, or None where there is
+# nothing to show. `result` is of the task's evaluation, and its `split` says of which split; `description` of
+# its datasets; either may be None. `rows` are of metrics.jsonl, with this task's metrics without its name in
+# front, and with `run` where several runs train the task.
+TaskSection = Callable[[dict | None, dict | None, list[dict], plots.Renderer], page.Section | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +80,8 @@ def build(directory: pathlib.Path, project: Project, renderer: plots.Renderer) -
     top = run_files.RunFiles(directory)
     damage: dict[str, html.Markup] = {}
     record = _read(top, 'run.json', lambda: top.mapping('run.json'), {}, damage)
-    runs = [_open(files, project) for files in _read(top, 'run.json', top.runs, [top], damage)]
+    listed = _read(top, 'run.json', top.runs, None, damage)
+    runs = [_open(files, project) for files in listed or top.folders()]
     parts = [
         *_task_sections(top, runs, renderer),
         *_training(runs, renderer),
@@ -219,7 +207,10 @@ def _task_section(
         if other is not None:
             folded = html.folded('The same for the validation split', other.body)
             section = dataclasses.replace(section, body=html.join([section.body, folded]))
-    return _attempt(lambda: section, '', boxes, _empty(task, html.label(task)))
+    (name,) = {run.files.name for run in runs} if len(runs) == 1 else ('',)
+    result = _attempt(lambda: section, '', boxes, _empty(task, html.label(task)))
+    anchor = f'{name} {task}' if name and name != task else task
+    return [dataclasses.replace(section, anchor=anchor) for section in result]
 
 
 def _results(task: str, files: run_files.RunFiles, damage: dict) -> dict[str, dict]:
@@ -250,16 +241,12 @@ def _draw(
                 names = (f'evaluation of {task}', f'description of {task} in datasets.json')
                 name = names[0] if some[0] is not None else names[1]
                 boxes.append(_foreign(name, error))
-    # A task without a section of its own, or of a config that cannot be read: its metrics and its result as they are.
-    body = []
+    # A task without a section of its own, or of a config that cannot be read.
     try:
-        body.append(curves.figure(rows, {}, renderer))
+        return sections.generic(task, 'loss', result, rows, renderer)
     except _MISFITS as error:
         boxes.append(_foreign('metrics.jsonl', error))
-    if result is not None:
-        body.append(html.folded('Evaluation', html.record(result)))
-    body = [part for part in body if part is not None]
-    return page.Section(task, html.label(task), html.join(body)) if body else None
+        return None
 
 
 def _distinguish(parts: list[page.Section]) -> list[page.Section]:

@@ -143,7 +143,7 @@ def percent(share: Any, digits: int = 1) -> NumberText:
     return number(share)
 
 
-def decimal(value: float, digits: int = 3, signed: bool = False) -> NumberText:
+def decimal(value: float | int, digits: int = 3, signed: bool = False) -> NumberText:
     """A float with a fixed number of digits and a real minus sign."""
     sign = '+' if signed else ''
     return NumberText(f'{float(value):{sign},.{digits}f}'.replace('-', MINUS))
@@ -159,7 +159,7 @@ def interval(estimate: Any, digits: int = 3, signed: bool = False) -> NumberText
     return NumberText(DASH) if estimate is None else number(estimate)
 
 
-def seconds(value: float) -> NumberText:
+def seconds(value: float | int) -> NumberText:
     """A duration as people say it: seconds below 90 s, minutes below 90 min, else hours."""
     for limit, unit, size in ((90, 's', 1), (5_400, 'min', 60)):
         if value < limit:

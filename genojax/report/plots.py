@@ -3,7 +3,7 @@
 import dataclasses
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -44,7 +44,7 @@ _STYLE = {
     'lines.solid_capstyle': 'round',
 }
 # A line: steps and values.
-Line = tuple[Sequence[float], Sequence[float]]
+Line = tuple[Sequence, Sequence]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +97,7 @@ def label(text: str, length: int = 28) -> str:
     return ' ' + plain if plain.startswith('_') else plain
 
 
-def limited(items: Sequence) -> tuple[list, str]:
+def limited(items: Iterable) -> tuple[list, str]:
     """As many items as one picture can hold, and a sentence for the caption if some are left out."""
     items = list(items)
     if len(items) <= MAX_ROWS:
@@ -113,7 +113,7 @@ def curves(panels: Sequence[Panel]) -> figure.Figure:
     spread = 1 if shared else columns  # panels side by side that have a legend each
     per_row = min(_entries_per_row(panel, spread) for panel in panels)
     legend_rows = max(math.ceil(len(panel.lines) / per_row) for panel in panels)
-    height = 3.5 * rows + 0.22 * legend_rows * (1 if shared else rows)
+    height = 3.6 * rows + 0.22 * legend_rows * (1 if shared else rows)
     fig = figure.Figure(figsize=(WIDTH, height), layout='constrained')
     grid = fig.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(grid, panels, strict=False):
@@ -159,9 +159,9 @@ def _draw_panel(axes, panel: Panel) -> None:
 
 
 def estimates(
-    rows: Mapping[str, Mapping[str, Sequence[float]]],
+    rows: Mapping[str, Mapping[str, Sequence]],
     unit: str,
-    reference: tuple[str, float] | None = None,
+    reference: tuple[str, float | int] | None = None,
     highlight: str | None = None,
 ) -> figure.Figure:
     """Points with their intervals, the first row on top, one colour per series.
@@ -250,7 +250,7 @@ def roc(
     return fig
 
 
-def bars(rows: Mapping[str, Mapping[str, float]], unit: str) -> figure.Figure:
+def bars(rows: Mapping[str, Mapping[str, float | int]], unit: str) -> figure.Figure:
     """Horizontal bars, one per series in each row, the first row on top; the last series is labelled.
 
     Args:
@@ -276,7 +276,7 @@ def bars(rows: Mapping[str, Mapping[str, float]], unit: str) -> figure.Figure:
     return fig
 
 
-def heat_map(rows: Mapping[str, Mapping[str, float]], unit: str) -> figure.Figure:
+def heat_map(rows: Mapping[str, Mapping[str, float | int]], unit: str) -> figure.Figure:
     """Values as colours with their numbers, one cell per row and column; NaN is left blank.
 
     Args:

@@ -102,7 +102,7 @@ class RunFiles:
             try:
                 row = json.loads(line)
                 key = row['kind'], int(row['step'])
-            except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, RecursionError) as error:
                 if number == len(lines):
                     self._note('The last line of {} is incomplete: the run was stopped.', name)
                     continue
@@ -134,6 +134,11 @@ class RunFiles:
             if (self.path / folder).is_dir():
                 result.append(RunFiles(self.path / folder, name, self.notes))
         return result
+
+    def folders(self) -> list['RunFiles']:
+        """The runs that lie in this directory, for want of a list of them; or the directory itself."""
+        found = [path for path in sorted(self.path.iterdir()) if (path / 'config.json').is_file()]
+        return [RunFiles(path, path.name, self.notes) for path in found] or [self]
 
     def _text(self, name: str) -> str | None:
         try:

@@ -36,6 +36,25 @@ class ModelSummary:
     parameters: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
+def generic(
+    name: str, loss_name: str, result: dict | None, rows: curves.Rows, renderer: plots.Renderer
+) -> page.Section | None:
+    """The section of a task that has none of its own: its metrics as curves, its evaluation as it is.
+
+    Args:
+        name: of the task.
+        loss_name: what its loss is.
+        result: of its evaluation.
+        rows: of metrics.jsonl, without the task's name in front of the metrics.
+    """
+    body = [curves.figure(rows, {'loss': (loss_name, '')}, renderer)]
+    if result is not None:
+        body.append(html.folded('Evaluation', html.record(result)))
+    if not any(body):
+        return None
+    return page.Section(name, html.label(name), html.join(body))
+
+
 def training(rows: curves.Rows, task_count: int, renderer: plots.Renderer) -> page.Section | None:
     """Gradient norm, throughput and, with several tasks, the weighted loss; then the last row of each run."""
     if not rows:
@@ -47,8 +66,7 @@ def training(rows: curves.Rows, task_count: int, renderer: plots.Renderer) -> pa
     last = {row.get('run'): row for row in rows if row['kind'] == 'train'}
     columns = {k: v for k, v in _LAST_ROW.items() if any(k in row for row in last.values())}
     cells = [
-        [*([run] if run else []), *(html.number(row.get(k), _digits(k)) for k in columns)]
-        for run, row in last.items()
+        [*([run] if run else []), *(_cell(row, k) for k in columns)] for run, row in last.items()
     ]
     if cells:
         header = [*(['run'] if any(last) else []), *columns.values()]
@@ -58,8 +76,10 @@ def training(rows: curves.Rows, task_count: int, renderer: plots.Renderer) -> pa
     return page.Section('training', 'Training', html.join(body))
 
 
-def _digits(key: str) -> int:
-    return 0 if key.endswith('_s') else 3
+def _cell(row: Mapping[str, Any], key: str) -> html.NumberText:
+    if key not in row:
+        return html.NumberText(html.DASH)
+    return html.number(row[key], 0 if key.endswith('_s') else 3)
 
 
 def model(configs: Mapping[str, dict], summaries: Mapping[str, ModelSummary]) -> page.Section:

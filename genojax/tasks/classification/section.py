@@ -34,7 +34,7 @@ def section(
     Args:
         result: {models {name: {auroc, auprc: [value, low, high], roc, settings, cv_auroc}}, ceiling, differences
             {other: [value, low, high]}, lead, n_train, n_test, audit}, and `split`.
-        description: of the rows, their removal and their split.
+        description: {source, length, genomes, audit}.
         rows: {kind, step, loss, accuracy}, with `run` where runs are compared.
         renderer: draws figures.
     """
@@ -46,9 +46,10 @@ def section(
     if drawn is not None:
         body += [html.subheading('Curves'), drawn]
     verdicts += _validation_verdicts(rows)
-    audit = description or (result or {}).get('audit')
+    audit = (description or result or {}).get('audit')
     if audit:
-        body += [html.subheading('Splits and leakage'), _splits(audit)]
+        genomes = (description or {}).get('genomes')
+        body += [html.subheading('Splits and leakage'), _splits(audit, genomes)]
     if not body:
         return None
     return page.Section('classification', HEADING, html.join(body), cards, verdicts)
@@ -221,8 +222,12 @@ def _has_validation_loss(row: dict) -> bool:
     return row['kind'] == 'validation' and 'loss' in row
 
 
-def _splits(audit: dict) -> html.Markup:
-    """One sentence that judges, and rows per split and class."""
+def _splits(audit: dict, genomes: str | None) -> html.Markup:
+    """One sentence that judges, and rows per split and class.
+
+    Args:
+        genomes: shards that the rows were searched in; None if they were not.
+    """
     split, removed = audit['split'], audit.get('removed')
     counts = split['rows']
     classes = max(len(row) for row in counts.values())
@@ -242,7 +247,7 @@ def _splits(audit: dict) -> html.Markup:
         [
             html.paragraph(_judgement(split)),
             html.table(header, cells),
-            html.paragraph(_genome_words(removed)),
+            html.paragraph(_genome_words(removed, genomes)),
             _removed_rows(removed),
         ]
     )
@@ -263,11 +268,12 @@ def _judgement(split: dict) -> str:
     )
 
 
-def _genome_words(removed: dict | None) -> str:
+def _genome_words(removed: dict | None, genomes: str | None) -> str:
     """Whether rows were looked for in the genomes that the model was pretrained on."""
-    if not removed:
+    if not removed or not genomes:
         return 'The rows were not compared with any genome.'
-    text = f'{len(removed["removed"]):,} of {removed["rows"]:,} rows occur in the pretraining genomes and were removed.'
+    count = len(removed['removed'])
+    text = f'{count:,} of {removed["rows"]:,} rows occur in {genomes} and were removed.'
     if removed.get('rows_too_short_to_search'):
         text += f' {removed["rows_too_short_to_search"]:,} rows are too short to be searched for.'
     return text

@@ -9,7 +9,7 @@ MODEL_NAMES = {
     'composition': 'base composition',
     'kmers': 'k-mers',
 }
-METRICS = {'loss': ('Coverage loss', 'loss')}
+METRICS = {'loss': ('Poisson loss', 'per bin and track')}
 _NOT_MODELS = ('minus', 'tracks')  # fields beside the models in a group of tracks
 SCALES = {'reads': 'reads', 'log': 'log(1 + reads)'}
 _LARGE_SHARE = 0.1  # of a test window's k-mers in training windows: worth a warning
@@ -26,7 +26,7 @@ def section(
     Args:
         result: {soft_clip, organisms {name: {scales {scale: {group: {model: [r, low, high], ..., minus: {other:
             difference}, tracks: count}}}, tracks: [...], windows, leaks}}}, and `split`.
-        description: of the windows and tracks.
+        description: {organisms {name: {windows {split: count}, rows_per_window, length, tracks, inputs}}}.
         rows: {kind, step, loss, 'loss/organism/NAME'}.
         renderer: draws figures.
     """
@@ -44,7 +44,7 @@ def section(
         if leaks:
             body += [html.subheading('Splits and leakage'), _splits(leaks)]
     if description:
-        body.append(html.folded('Data of this task', html.record(description)))
+        body += [html.subheading('Windows and tracks'), _data(description['organisms'])]
     if not body:
         return None
     return page.Section('coverage', HEADING, html.join(body), cards, verdicts)
@@ -162,6 +162,24 @@ def _tracks(tracks: list[dict], models: list[str], renderer: plots.Renderer) -> 
     ]
     table = html.table(['track', 'description', *(_name(m) for m in models)], rows)
     return html.join([picture, table])
+
+
+def _data(organisms: dict[str, dict]) -> html.Markup:
+    """Windows of every split and the tracks, per organism."""
+    splits = list(next(iter(organisms.values()))['windows'])
+    rows = [
+        [
+            name,
+            *(html.number(row['windows'][split]) for split in splits),
+            html.number(row['rows_per_window']),
+            html.number(row['length']),
+            html.number(row['tracks']),
+            ', '.join(row['inputs']) or 'none',
+        ]
+        for name, row in organisms.items()
+    ]
+    columns = ['organism', *(f'{split} windows' for split in splits), 'rows per window']
+    return html.table([*columns, 'bases per row', 'tracks', 'input tracks'], rows)
 
 
 def _splits(leaks: dict[str, dict]) -> html.Markup:

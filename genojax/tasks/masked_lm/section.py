@@ -12,18 +12,19 @@ METRICS = {
 }
 _CURVES = (
     'Cross-entropy and accuracy are of masked tokens. Bits per base are of masked bases in the validation windows that '
-    'are scored while training; they are not the windows of the table above, so the two must not be compared. A guess '
+    'are scored while training; they are not the windows of the scores above, so the two must not be compared. A guess '
     'costs 2 bits per base.'
 )
 # Share of a test window's k-mers that training contains: below the first it is small, above the second it is a warning.
 _SMALL_SHARE, _LARGE_SHARE = 0.01, 0.1
-_SPLIT_COLUMNS = {
+_BASES = {
     'bases': 'bases',
     'train': 'training bases',
-    'validation': 'validation bases',
-    'test': 'test bases',
-    'gap': 'unused bases (gaps and homologues)',
-    'train_windows': 'training windows',
+    'test': 'bases left out (validation, test)',
+    'gap': 'unused bases (gaps, homologues)',
+}
+_WINDOWS = {
+    'windows': 'training windows',
     'validation_windows': 'validation windows',
     'test_windows': 'test windows',
 }
@@ -40,7 +41,7 @@ def section(
     Args:
         result: {all, species {name}: {model, order0, order5: [bits, low, high], differences: {order0, order5},
             n_windows, n_bases}, not_scored, ...}, and `split`.
-        description: {species: rows of the mixture table, split: report of the split}.
+        description: {species: rows of the mixture table with the windows of each split, split: its report}.
         rows: {kind, step, loss, accuracy, 'loss/species/NAME', bits_per_base, ...}.
         renderer: draws figures.
     """
@@ -55,7 +56,10 @@ def section(
         if description.get('species'):
             body += [html.subheading('Species mixture'), _mixture(description['species'], renderer)]
         if description.get('split'):
-            body += [html.subheading('Splits and leakage'), _splits(description['split'])]
+            body += [
+                html.subheading('Splits and leakage'),
+                _splits(description['split'], description.get('species') or []),
+            ]
             verdicts += _leakage_verdicts(description['split'])
     if not body:
         return None
@@ -126,8 +130,8 @@ def _remarks(result: dict) -> list[html.Markup]:
     remarks = []
     if result.get('not_scored'):
         remarks.append(f'Not scored, for want of windows: {", ".join(result["not_scored"])}.')
-    if result.get('whole_species'):
-        names = ', '.join(result['whole_species'])
+    if result.get('test_only'):
+        names = ', '.join(result['test_only'])
         remarks.append(
             f'No window of {names} was trained on; the Markov models of all species together score it.'
         )
@@ -154,9 +158,9 @@ def _mixture(rows: list[dict], renderer: plots.Renderer) -> html.Markup:
         },
         'share of training windows, %',
         alt='Weight and drawn share of training windows by species',
-        caption=f'Share of training windows by species: the weights, and the windows drawn.{left_out}',
+        caption=f'Share of training windows by species: the weights, and the first {total:,} windows drawn.{left_out}',
     )
-    columns = ['species', 'weight in config', 'normalised', 'windows in genome']
+    columns = ['species', 'weight in config', 'normalised', 'training windows']
     columns += ['windows drawn', 'expected', 'difference']
     cells = [
         [
@@ -172,50 +176,65 @@ def _mixture(rows: list[dict], renderer: plots.Renderer) -> html.Markup:
     ]
     largest = max(abs(row['drawn'] - row['expected']) for row in rows)
     note = (
-        f'{total:,} windows drawn; the largest difference is {largest:.1f}, '
+        f'Of the first {total:,} windows drawn; the largest difference is {largest:.1f}, '
         f'{largest * 10_000 / max(total, 1):.2f} per 10,000 draws.'
     )
     return html.join([picture, html.table(columns, cells), html.note(note)])
 
 
-def _splits(split: dict) -> html.Markup:
-    """One sentence that judges, the bases and windows of each split, and the k-mers that training contains."""
+def _splits(split: dict, species: list[dict]) -> html.Markup:
+    """One sentence that judges, the bases and windows of each split, and the k-mers that training contains.
+
+    Args:
+        split: the report of the split.
+        species: rows of the mixture table, with the windows of each split.
+    """
     audit = split.get('audit') or {}
-    species = split['species']
-    first = next(iter(species.values()))
-    columns = {key: words for key, words in _SPLIT_COLUMNS.items() if key in first}
-    shares = {
-        name: [html.percent(row['window_fraction']), html.percent(row['kmer_fraction'], 2)]
-        for name, row in (audit.get('species') or {}).items()
-    }
-    header = ['species', *columns.values()]
-    if shares:
-        header += [
-            f'test windows with a training {audit["k"]}-mer',
-            f'{audit["k"]}-mers in training',
-        ]
+    counts = {row['species']: row for row in species}
+    header = ['species', *_BASES.values(), *_WINDOWS.values()]
     cells = [
-        [
-            name,
-            *(html.number(row[key]) for key in columns),
-            *(shares.get(name, [html.NumberText(html.DASH)] * 2) if shares else []),
-        ]
-        for name, row in species.items()
-    ]
-    details = {k: v for k, v in split.items() if k not in ('audit', 'species', 'groups')}
-    blocks = [
-        [block['contig'], html.number(block['start']), html.number(block['end']), name]
-        for name, row in species.items()
-        for block in row.get('blocks', ())
+        [name, *(html.number(row[key]) for key in _BASES), *_window_counts(counts.get(name, {}))]
+        for name, row in split['species'].items()
     ]
     parts = [html.paragraph(_judgement(split)), html.table(header, cells)]
+    if audit:
+        parts.append(_audit_table(audit))
     if split.get('limits'):
         parts.append(html.note('Limits of the search: ', '; '.join(split['limits']), '.'))
+    blocks = [
+        [name, block['contig'], html.number(block['start']), html.number(block['end'])]
+        for name, row in split['species'].items()
+        for block in row.get('blocks', ())
+    ]
     if blocks:
-        table = html.table(['contig', 'start', 'end', 'species'], blocks)
-        parts.append(html.folded(f'Test blocks ({len(blocks):,})', table))
+        table = html.table(['species', 'contig', 'start', 'end'], blocks)
+        parts.append(html.folded(f'Blocks left out of training ({len(blocks):,})', table))
+    details = {k: v for k, v in split.items() if k not in ('audit', 'species', 'groups')}
     parts.append(html.folded('How the split was made', html.record(details)))
     return html.join(parts)
+
+
+def _window_counts(row: dict) -> list[html.NumberText]:
+    blank = html.NumberText(html.DASH)
+    return [html.number(row[key]) if key in row else blank for key in _WINDOWS]
+
+
+def _audit_table(audit: dict) -> html.Markup:
+    k = audit['k']
+    columns = ['species', 'windows searched', f'of them with a training {k}-mer', f'{k}-mers']
+    rows = [
+        [
+            name,
+            html.number(row['windows_audited']),
+            html.percent(row['window_fraction']),
+            html.number(row['kmers']),
+            html.percent(row['kmer_fraction'], 2),
+        ]
+        for name, row in {**(audit.get('species') or {}), 'all': audit}.items()
+    ]
+    total = rows.pop() if len(rows) > 1 else None
+    table = html.table([*columns, 'of them in training'], rows, total)
+    return html.folded('Shared sequence by species', table)
 
 
 def _judgement(split: dict) -> str:
@@ -224,10 +243,10 @@ def _judgement(split: dict) -> str:
         return 'Leakage was not measured.'
     k, kmers, windows = audit['k'], audit['kmer_fraction'], audit['window_fraction']
     if kmers == 0:
-        return f'No leakage: none of the {k}-mers of test windows occurs in training windows, on either strand.'
+        return f'No leakage: none of the {k}-mers of the windows left out occurs in training windows, on either strand.'
     size = 'Little' if kmers < _SMALL_SHARE else 'Some' if kmers < _LARGE_SHARE else 'Much'
     return (
-        f'{size} leakage: {100 * kmers:.2g} % of the {k}-mers of test windows also occur in training windows, on either '
+        f'{size} leakage: {100 * kmers:.2g} % of the {k}-mers of the windows left out also occur in training windows, on either '
         f'strand; {100 * windows:.2g} % of the windows contain at least one. Repeats and conserved sequence are '
         'shared even between unrelated windows.'
     )
