@@ -19,6 +19,7 @@ setup(
     # The named configs travel inside the package, where `--config=NAME` finds them.
     packages=[*find_packages(include=['genojax', 'genojax.*']), 'genojax.configs'],
     package_dir={'genojax': 'genojax', 'genojax.configs': 'configs'},
+    package_data={'genojax.report': ['*.html', '*.css']},
     install_requires=[
         'jax>=0.10.2,<0.13',
         'flax>=0.12.8,<0.13',
@@ -35,6 +36,8 @@ setup(
         'rich>=13',
         'tensorboardX>=2.6',
         'matplotlib>=3.9',
+        'jinja2>=3.1',
+        'markupsafe>=2.1',
         'scikit-learn>=1.5',
         'scipy>=1.13',
         'threadpoolctl>=3.1',

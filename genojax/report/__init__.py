@@ -6,11 +6,9 @@
 from genojax.report.directory import Project, TaskSection, write
 from genojax.report.page import Card, Section, Verdict
 from genojax.report.plots import Renderer
-from genojax.report.sections import ModelSummary
 
 __all__ = [
     'Card',
-    'ModelSummary',
     'Project',
     'Renderer',
     'Section',

@@ -7,7 +7,7 @@ file is shown as such where its content would be, and the rest of the page stand
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from genojax import errors
@@ -38,12 +38,12 @@ class Project:
     """What the report cannot read from JSON alone.
 
     Attributes:
-        task_sections: the section of each task of an experiment config, by the task's name.
-        model_summary: the diagram and the size of an experiment config's model.
+        task_sections: the section of each task of the run in a workdir, by the task's name.
+        diagram: the parts of its network, each with title, lines and repeat (`models.diagram.DiagramBlock`).
     """
 
-    task_sections: Callable[[dict], Mapping[str, TaskSection]]
-    model_summary: Callable[[dict], sections.ModelSummary]
+    task_sections: Callable[[pathlib.Path], Mapping[str, TaskSection]]
+    diagram: Callable[[pathlib.Path], Sequence[Any]]
 
 
 @dataclasses.dataclass
@@ -52,6 +52,7 @@ class _Run:
 
     files: run_files.RunFiles
     config: dict
+    record: dict
     tasks: Mapping[str, TaskSection]
     rows: list[dict]
     descriptions: dict
@@ -107,13 +108,15 @@ def _open(files: run_files.RunFiles, project: Project) -> _Run:
     tasks: Mapping[str, TaskSection] = {}
     if config:
         try:
-            tasks = project.task_sections(config)
+            tasks = project.task_sections(files.path)
         except (errors.GenojaxError, *_MISFITS) as error:
             damage['config.json'] = _foreign(_where(files, 'config.json'), error)
     rows = _read(files, 'metrics.jsonl', files.rows, [], damage)
-    name = 'datasets.json'
-    descriptions = _read(files, name, lambda: files.mapping(name), {}, damage)
-    return _Run(files, config, tasks, rows, descriptions, damage)
+    descriptions, record = (
+        _read(files, name, lambda name=name: files.mapping(name), {}, damage)
+        for name in ('datasets.json', 'run.json')
+    )
+    return _Run(files, config, record, tasks, rows, descriptions, damage)
 
 
 def _read(
@@ -288,9 +291,12 @@ def _configs(runs: list[_Run]) -> dict[str, dict]:
 def _model(runs: list[_Run], project: Project) -> list[page.Section]:
     configs, summaries = _configs(runs), {}
     boxes = [run.damage['config.json'] for run in runs if 'config.json' in run.damage]
-    for name, config in configs.items():
+    for run in (run for run in runs if run.config):
+        name, parameters = run.files.name, run.record.get('parameters')
         try:
-            summaries[name] = project.model_summary(config)
+            blocks = project.diagram(run.files.path)
+            counts = parameters if isinstance(parameters, dict) else {}
+            summaries[name] = sections.ModelSummary(blocks, counts)
         except (errors.GenojaxError, *_MISFITS) as error:
             if not boxes:
                 boxes.append(_foreign(f'{name}/config.json' if name else 'config.json', error))
@@ -319,10 +325,16 @@ def _reproduction(
     name = 'shards/manifest.json'
     manifest = _read(top, name, lambda: top.mapping(name), {}, damage)
     configs = _configs(runs)
+    boxes = list(damage.values())
+    boxes += [
+        run.damage['run.json']
+        for run in runs
+        if 'run.json' in run.damage and run.files.path != top.path
+    ]
     return _attempt(
         lambda: sections.reproduction(record, configs, manifest) if record or configs else None,
         'run.json',
-        list(damage.values()),
+        boxes,
         _empty('reproduce', 'How to get this again'),
     )
 

@@ -4,11 +4,11 @@
     metrics.jsonl              rows {kind: 'train' | 'validation', step, loss, grad_norm, 'NAME/loss', ...}
     datasets.json              {task name: description of its data}
     evaluation/NAME.test.json  the evaluation of a task; NAME.validation.json likewise
-    run.json                   optional: title, command, source, versions, seconds per stage, seeds
+    run.json                   optional: parameters by part, versions, command, seconds per stage, ...
     check.json                 optional: summary of the genomes, as `genojax check` counts them
 
-A directory of several runs (of `genojax demo`) has `run.json` with `runs: {name: folder}`, and may have evaluations
-that compare its runs in its own evaluation/.
+A directory of several runs (of `genojax demo`) has `run.json` with title, source and `runs: {name: folder}`, and may
+have evaluations that compare its runs in its own evaluation/.
 """
 
 import dataclasses

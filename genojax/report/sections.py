@@ -222,7 +222,8 @@ def reproduction(record: dict, configs: Mapping[str, dict], manifest: dict) -> p
         configs: the experiment config of each run by its name.
         manifest: of the shards, or {}.
     """
-    record = {k: v for k, v in record.items() if k not in ('title', 'source', 'runs')}
+    shown_above = ('title', 'source', 'runs', 'parameters')
+    record = {k: v for k, v in record.items() if k not in shown_above}
     command, seconds = record.pop('command', None), record.pop('seconds', None)
     versions = record.pop('versions', None)
     settings = record.pop('settings', None)

@@ -37,18 +37,20 @@ class Block:
 def project() -> report.Project:
     """Sections by the kind of each task; a diagram from the config."""
 
-    def task_sections(config):
-        return {name: SECTIONS[task['kind']] for name, task in config['tasks'].items()}
+    def read(run):
+        return json.loads((run / 'config.json').read_text())
 
-    def model_summary(config):
-        model = config['model']
-        blocks = [
+    def task_sections(run):
+        return {name: SECTIONS[task['kind']] for name, task in read(run)['tasks'].items()}
+
+    def diagram(run):
+        model = read(run)['model']
+        return [
             Block('Embedding', (f'{model["vocab"]} x {model["width"]} table',)),
             Block('Transformer block', ('full attention',), model['depth']),
         ]
-        return report.ModelSummary(blocks, {'model': 809_000, 'heads': 130})
 
-    return report.Project(task_sections, model_summary)
+    return report.Project(task_sections, diagram)
 
 
 def fill(directory: pathlib.Path, species=SPECIES, ceiling: bool = True) -> pathlib.Path:
@@ -74,6 +76,8 @@ def fill(directory: pathlib.Path, species=SPECIES, ceiling: bool = True) -> path
 def fill_masked_lm(run: pathlib.Path, species=SPECIES) -> pathlib.Path:
     """One run on masked language modelling, evaluated."""
     put(run, 'config.json', config({'language': {'kind': 'masked_lm', 'weight': 1.0}}))
+    versions = {'genojax': '0.1.0', 'jax': '0.10.2'}
+    put(run, 'run.json', {'parameters': {'model': 809_000, 'heads': 130}, 'versions': versions})
     put(run, 'datasets.json', {'language': masked_lm_description(species)})
     put_rows(run, list(_masked_lm_rows(np.random.default_rng(0), species)))
     put(run, 'evaluation/language.test.json', masked_lm_result(species))

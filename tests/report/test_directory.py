@@ -122,7 +122,7 @@ def test_a_task_without_a_section_shows_its_metrics_and_its_result(demo_director
     run = demo_directory / 'finetune'
     made_up.put(run, 'evaluation/promoters.test.json', {'agreement': 0.731})
     bare = dataclasses.replace(
-        made_up.project(), task_sections=lambda config: {'promoters': lambda *files: None}
+        made_up.project(), task_sections=lambda run: {'promoters': lambda *files: None}
     )
     seen = reading.read(run, bare)
     assert '0.731' in seen.text and 'accuracy' in _alts(seen)
@@ -273,9 +273,8 @@ def test_region_shares_are_of_the_contigs_that_are_annotated(demo_directory):
 def test_the_report_needs_no_jax(demo_directory):
     """It is written again on laptops, and importing jax costs a second."""
     code = (
-        'import sys; from genojax import report; from genojax.report import sections; '
-        'summary = report.ModelSummary([]); '
-        'project = report.Project(lambda config: {}, lambda config: summary); '
+        'import sys; from genojax import report; '
+        'project = report.Project(lambda run: {}, lambda run: []); '
         f'report.write({str(demo_directory)!r}, project); assert "jax" not in sys.modules'
     )
     subprocess.run([sys.executable, '-c', code], check=True)
@@ -296,6 +295,7 @@ def test_a_run_alone_gives_the_command_that_repeats_it(demo_directory):
     text = reading.read(demo_directory / 'pretrain').text
     assert 'genojax train --config=' in text
     assert 'SHA-256 of the config' in text
+    assert 'Versions' in text and '0.10.2' in text
 
 
 def test_parameters_are_counted_in_short_and_in_full():
