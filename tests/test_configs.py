@@ -85,7 +85,7 @@ def test_opening_a_file_is_refused_in_these_tests(tmp_path):
 def test_a_config_traces_through_one_step_and_opens_no_file(name, tmp_path):
     values = flags.load(name)
     if values['tokenizer']['kind'] == 'bpe':
-        flags.override(values, 'tokenizer.file', _bpe_file(tmp_path, values['model']))
+        flags.override(values, 'tokenizer.file', bpe_file(tmp_path, values['model']))
     experiment = experiments.from_config(values)
     # The tokenizer may read its file; nothing after it reads any.
     built = experiments.build_tasks(_with_lengths(experiment))
@@ -103,7 +103,7 @@ def test_a_config_traces_through_one_step_and_opens_no_file(name, tmp_path):
         assert metrics[f'{task_name}/loss'].total.shape == ()
 
 
-def _bpe_file(folder, model) -> str:
+def bpe_file(folder, model) -> str:
     """A file with as many words as the published one, which the user has to name."""
     every = (
         ''.join(letters) for k in range(1, 9) for letters in itertools.product('ACGT', repeat=k)

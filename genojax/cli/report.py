@@ -1,26 +1,27 @@
-"""`genojax report WORKDIR`: write report.html from what a run left on disk."""
+"""Write report.html for a run, or for a directory of runs such as that of `genojax demo`."""
 
-import argparse
-import sys
-
-from genojax import report
+from genojax.cli import flags
 
 
-def run(argv: list[str]) -> int:
-    """Write the page and print its path; 0 when it is written.
+def run(argv: list[str]) -> None:
+    """Writes the page and prints its path.
 
     Args:
         argv: what follows the verb.
+
     Raises:
-        errors.UsageError: no such directory.
+        UsageError: there is no such directory, or it holds no run.
     """
-    parser = argparse.ArgumentParser(prog='genojax report', description=__doc__)
+    parser = flags.Parser('report', __doc__)
     parser.add_argument('directory', nargs='?', help='the run to report on')
     parser.add_argument('--workdir', help='the same, named as for the other verbs')
     arguments = parser.parse_args(argv)
     directories = [d for d in (arguments.directory, arguments.workdir) if d]
     if len(directories) != 1:
         parser.error('name one directory: genojax report WORKDIR')
-    path = report.write(directories[0])
-    print(f'{path} ({path.stat().st_size / 1e6:.1f} MB)', file=sys.stdout)
-    return 0
+
+    # Imported here, so that --help does not wait for jax.
+    from genojax.pipeline import run_report
+
+    path = run_report.write(directories[0])
+    print(f'{path} ({path.stat().st_size / 1e6:.1f} MB)')

@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import genojax
-from genojax import config, errors, metrics, report, simulate, versions
+from genojax import config, errors, metrics, simulate, versions
 from genojax import experiment as experiments
 from genojax.data.datasets import base as datasets
 from genojax.data.genomes import loading
 from genojax.data.store import ingest, summary
+from genojax.pipeline import run_report
 from genojax.tasks.classification import dataset as labelled
 from genojax.tasks.classification import evaluate as classification
 from genojax.train import loop, runs
@@ -79,7 +80,7 @@ def run(demo: Demo) -> pathlib.Path:
     else:
         stages.say('no promoter table: name one with --promoters=FILE_OR_FOLDER to fine-tune on it')
     with stages('report'):
-        path = report.write(folder)
+        path = run_report.write(folder)
     stages.say(f'open {path}')
     return path
 

@@ -184,8 +184,13 @@ def _task_sections(
 
 
 def _names(run: _Run) -> list[str]:
-    """The tasks of a run: of its config, else those that its evaluations are named after."""
-    return list(run.tasks) or list(dict.fromkeys(task for task, _ in run.files.evaluations()))
+    """The tasks of a run: of its config, else those that its evaluations and its metrics name."""
+    configured = run.tasks or run.config.get('tasks')
+    if isinstance(configured, Mapping) and configured:
+        return list(configured)
+    names = [task for task, _ in run.files.evaluations()]
+    names += [key.partition('/')[0] for row in run.rows for key in row if '/' in key]
+    return list(dict.fromkeys(names))
 
 
 def _task_section(

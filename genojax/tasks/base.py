@@ -212,16 +212,20 @@ class Task(abc.ABC):
     def as_text(self, result: dict[str, Any]) -> str:
         """An evaluation as a table for the terminal."""
 
-    def section(self, result: dict | None, description: dict | None, rows: list[dict], painter):
-        """The task's section of a report, or None if it has nothing to show.
+    def section(self, result: dict | None, description: dict | None, rows: list[dict], renderer):
+        """The task's `report.Section`, or None where there is nothing to show.
+
+        By default the metrics as curves and the evaluation as it is.
 
         Args:
             result: of `evaluate`, read back from JSON; None if it was not run.
             description: of the datasets.
             rows: of metrics.jsonl, this task's metrics without its name in front.
-            painter: draws figures (`report.html.Painter`).
+            renderer: draws figures, a `report.Renderer`.
         """
-        return None
+        from genojax.report import sections  # imports matplotlib, which training does not need
+
+        return sections.generic(self.name, self.loss_name, result, rows, renderer)
 
 
 def merge_into(

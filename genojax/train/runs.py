@@ -1,7 +1,7 @@
 """A run: an experiment in its workdir.
 
-The directory holds `config.json`, `checkpoints/`, `metrics.jsonl`, `datasets.json`, `evaluation/`
-and what other verbs add. `open_run` opens a run in named steps; a `Run` itself only holds the
+The directory holds `config.json`, `run.json`, `checkpoints/`, `metrics.jsonl`, `datasets.json`,
+`evaluation/` and what other verbs add. `open_run` opens a run in named steps; a `Run` itself only holds the
 results.
 """
 
@@ -14,7 +14,8 @@ from typing import Any
 
 import jax
 
-from genojax import checkpoint, config, distributed, errors, metrics, sharding, tokenizers
+import genojax
+from genojax import checkpoint, config, distributed, errors, metrics, sharding, tokenizers, versions
 from genojax import experiment as experiments
 from genojax.data.datasets.base import TaskDatasets
 from genojax.experiment import Experiment, TrainState
@@ -226,7 +227,22 @@ def open_run(
         write_json(workdir / 'config.json', stored(experiment))
         descriptions = {name: data.description for name, data in datasets.items()}
         write_json(workdir / 'datasets.json', descriptions)
+        if not (workdir / 'run.json').exists():
+            write_json(workdir / 'run.json', _record(run))
     return run
+
+
+def _record(run: Run) -> dict[str, Any]:
+    """What a report says of a run besides its config: sizes, versions at its start, hashes of the data."""
+    return {
+        'parameters': {
+            part: sum(leaf.size for leaf in jax.tree.leaves(params))
+            for part, params in run.abstract.params.items()
+        },
+        'versions': {'genojax': genojax.__version__, **versions.installed()},
+        'device': ', '.join(sorted({device.device_kind for device in run.mesh.devices.flat})),
+        'data': run.fingerprint,
+    }
 
 
 def _check_divides(name: str, rows: int, mesh: jax.sharding.Mesh) -> None:

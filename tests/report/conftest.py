@@ -1,7 +1,8 @@
 import shutil
 
-import made_up_run
 import pytest
+
+from tests.report import made_up_run
 
 
 @pytest.fixture(scope='session')

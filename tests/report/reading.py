@@ -3,9 +3,8 @@
 import html.parser
 import json
 
-import made_up_run as made_up
-
 from genojax.report import directory, page, plots
+from tests.report import made_up_run as made_up
 
 
 class PageReader(html.parser.HTMLParser):

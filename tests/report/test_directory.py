@@ -4,12 +4,12 @@ import shutil
 import subprocess
 import sys
 
-import made_up_run as made_up
 import pytest
-import reading
 
 from genojax import errors, report
 from genojax.report import html, page, sections
+from tests.report import made_up_run as made_up
+from tests.report import reading
 
 EVIL = '<script>alert(1)</script>'
 

@@ -1,6 +1,5 @@
-import reading
-
 from genojax.report import html, page, plots
+from tests.report import reading
 
 
 def test_the_page_needs_no_network_and_allows_no_script(demo_directory):

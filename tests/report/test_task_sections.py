@@ -2,15 +2,15 @@
 
 import json
 
-import made_up_run as made_up
 import numpy as np
 import pytest
-import reading
 
 from genojax.report import comparisons, plots
 from genojax.tasks.classification import section as classification
 from genojax.tasks.coverage import section as coverage
 from genojax.tasks.masked_lm import section as masked_lm
+from tests.report import made_up_run as made_up
+from tests.report import reading
 
 RENDERER = plots.Renderer(30)
 

@@ -187,6 +187,11 @@ class Classification(base.Task):
     def as_text(self, result: dict) -> str:
         return evaluate.as_text(result)
 
+    def section(self, result, description, rows, renderer):
+        from genojax.tasks.classification import section  # imports matplotlib
+
+        return section.section(result, description, rows, renderer)
+
 
 def _one_class(logits_BC: Float[Array, 'B C'], label_B: Int[Array, 'B']) -> tuple[Array, Array]:
     """Nats of each row's class, and whether it has the highest score."""

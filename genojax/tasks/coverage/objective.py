@@ -240,6 +240,11 @@ class Coverage(base.Task):
     def as_text(self, result: dict) -> str:
         return evaluate.as_text(result)
 
+    def section(self, result, description, rows, renderer):
+        from genojax.tasks.coverage import section  # imports matplotlib
+
+        return section.section(result, description, rows, renderer)
+
 
 def poisson(
     predicted_BPC: Float[Array, 'B P C'], target_BPC: Float[Array, 'B P C']

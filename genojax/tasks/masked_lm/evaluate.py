@@ -24,8 +24,8 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
         limit: largest number of windows to score, spread evenly over the species; None for all.
 
     Returns:
-        `all`, and `species` by name: {'model', 'order0', 'order5': [bits, low, high], 'n_windows',
-        'n_bases'}. `not_scored` names species without windows, `test_only` those without training
+        `all`, and `species` by name: {'model', 'order0', 'order5': [bits, low, high],
+        'differences': {order: [model minus order, low, high]}, 'n_windows', 'n_bases'}. `not_scored` names species without windows, `test_only` those without training
         windows. `bases_left_out` counts the bases that had no room in their row of tokens, on which
         none of the three is scored.
     """
@@ -78,11 +78,18 @@ def _scores(bits_BL, bases_BL, hidden_BL, fitted: dict[str, baselines.MarkovMode
 
 def _estimates(row: dict[str, list]) -> dict:
     bases = np.array(row['bases'], float)
-    intervals = {
-        name: list(metrics.ratio_interval(np.array(row[name]), bases))
-        for name in ('model', *ORDERS)
+    bits = {name: np.array(row[name]) for name in ('model', *ORDERS)}
+    intervals = {name: list(metrics.ratio_interval(bits_N, bases)) for name, bits_N in bits.items()}
+    # Both models are scored on the same bases, so the ratio of the difference is paired.
+    differences = {
+        name: list(metrics.ratio_interval(bits['model'] - bits[name], bases)) for name in ORDERS
     }
-    return {**intervals, 'n_windows': len(bases), 'n_bases': int(bases.sum())}
+    return {
+        **intervals,
+        'differences': differences,
+        'n_windows': len(bases),
+        'n_bases': int(bases.sum()),
+    }
 
 
 def _fit(datasets, names: list[str]) -> dict[str, baselines.MarkovModel]:

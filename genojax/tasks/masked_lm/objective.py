@@ -185,3 +185,8 @@ class MaskedLm(base.Task):
 
     def as_text(self, result: dict) -> str:
         return evaluate.as_text(result)
+
+    def section(self, result, description, rows, renderer):
+        from genojax.tasks.masked_lm import section  # imports matplotlib
+
+        return section.section(result, description, rows, renderer)
