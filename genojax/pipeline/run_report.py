@@ -1,4 +1,4 @@
-"""The report of a run, or of a directory of runs: their experiments' tasks and models, handed to `report`."""
+"""The report of a run, or of a directory of runs: hands their tasks and models to `report`."""
 
 import os
 import pathlib

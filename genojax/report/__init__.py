@@ -1,6 +1,7 @@
-"""One self-contained HTML page per run: results, training curves, the model, the data, and how to get it again.
+"""One self-contained HTML page per run: results, curves, model, data, and how to get it again.
 
-`write(directory, project)` reads JSON files only (see `run_files`). Tasks hand in their own sections.
+`write(directory, project)` reads JSON files only (see `run_files`). Tasks hand in their own
+sections.
 """
 
 from genojax.report.directory import Project, TaskSection, write

@@ -1,7 +1,7 @@
 """Comparisons of a model with baselines: sentences that judge, and the table of differences.
 
-The rule: a comparison is won ('good') or lost ('bad') only if the paired 95 % interval of the difference is clear of
-zero. Everything else is open, and the sentence says so.
+The rule: a comparison is won ('good') or lost ('bad') only if the paired 95 % interval of the
+difference is clear of zero. Everything else is open, and the sentence says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -106,8 +106,8 @@ def differences_table(
             html.subheading(f'{lead[:1].upper()}{lead[1:]} minus each other model, paired'),
             html.table(['other model', f'difference in {unit}', 'at the 95 % level'], rows),
             html.note(
-                'Both models are scored on the same bootstrap resamples, so a difference can be clear of zero '
-                'although the separate intervals overlap.'
+                'Both models are scored on the same bootstrap resamples, so a difference can be '
+                'clear of zero although the separate intervals overlap.'
             ),
         ]
     )

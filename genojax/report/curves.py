@@ -1,7 +1,8 @@
 """Curves from the rows of metrics.jsonl: one panel per metric, one line per split and run.
 
-A row is `{kind: 'train' | 'validation', step, metric: value, ...}`. A metric named `loss/species/human` is the value of
-`loss` for one member of a group. In a report of several runs each row also has `run`, its run's name.
+A row is `{kind: 'train' | 'validation', step, metric: value, ...}`. A metric named
+`loss/species/human` is the value of `loss` for one member of a group. In a report of several runs
+each row also has `run`, its run's name.
 """
 
 import math
@@ -63,7 +64,7 @@ def _panel(title: str, unit: str, drawn: dict[str, plots.Line]) -> plots.Panel:
 
 
 def groups(rows: Rows, metric: str) -> dict[str, dict[str, plots.Line]]:
-    """Training lines of a metric by group and member: {'species': {'human': line}}, the mean as 'all'."""
+    """Training lines by group and member, {'species': {'human': line}}; the mean as 'all'."""
     train = [row for row in rows if row['kind'] == 'train']
     prefix = f'{metric}/'
     result: dict[str, dict[str, plots.Line]] = {}
@@ -90,7 +91,7 @@ def panels(rows: Rows, words: Words, run_names: Mapping[str, str] | None = None)
 
 
 def group_panels(rows: Rows, metric: str, title: str, unit: str) -> tuple[list, str]:
-    """A panel of training curves per group of a metric, and a sentence if some lines are left out."""
+    """A panel of training curves per group, and a sentence if some lines are left out."""
     result, sentence = [], ''
     if len({row.get('run') for row in rows}) > 1:
         return result, sentence  # too many lines to read: each run's own report has them

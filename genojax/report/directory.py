@@ -1,7 +1,7 @@
 """The report of a directory: one run, or several with evaluations that compare them.
 
-The tasks are handed in: the report knows none by name. A section is on the page only if its files exist; a damaged
-file is shown as such where its content would be, and the rest of the page stands.
+The tasks are handed in: the report knows none by name. A section is on the page only if its files
+exist; a damaged file is shown as such where its content would be, and the rest of the page stands.
 """
 
 import dataclasses
@@ -26,10 +26,10 @@ _MISFITS = (
 )
 
 
-# A task's part of the report, (result, description, rows, renderer) -> its section, or None where there is
-# nothing to show. `result` is of the task's evaluation, and its `split` says of which split; `description` of
-# its datasets; either may be None. `rows` are of metrics.jsonl, with this task's metrics without its name in
-# front, and with `run` where several runs train the task.
+# A task's part of the report, (result, description, rows, renderer) -> its section, or None where
+# there is nothing to show. `result` is of the task's evaluation, and its `split` says of which
+# split; `description` of its datasets; either may be None. `rows` are of metrics.jsonl, with this
+# task's metrics without its name in front, and with `run` where several runs train the task.
 TaskSection = Callable[[dict | None, dict | None, list[dict], plots.Renderer], page.Section | None]
 
 
@@ -39,7 +39,8 @@ class Project:
 
     Attributes:
         task_sections: the section of each task of the run in a workdir, by the task's name.
-        diagram: the parts of its network, each with title, lines and repeat (`models.diagram.DiagramBlock`).
+        diagram: the parts of its network, each with title, lines and repeat
+            (`models.diagram.DiagramBlock`).
     """
 
     task_sections: Callable[[pathlib.Path], Mapping[str, TaskSection]]
@@ -63,7 +64,8 @@ def write(directory: str | os.PathLike, project: Project) -> pathlib.Path:
     """Write `report.html` into a directory and return its path; the same files give the same bytes.
 
     Raises:
-        errors.UsageError: there is no such directory, it holds no run, or the page is larger than 3 MB.
+        errors.UsageError: there is no such directory, it holds no run, or the page is
+            larger than 3 MB.
     """
     directory = pathlib.Path(directory)
     if not directory.is_dir():
@@ -122,7 +124,7 @@ def _open(files: run_files.RunFiles, project: Project) -> _Run:
 def _read(
     files: run_files.RunFiles, name: str, read: Callable[[], Any], default: Any, damage: dict
 ) -> Any:
-    """What `read` returns; if the file is damaged, the default, and a box in `damage` under its name."""
+    """What `read` returns; the default for a damaged file, with a box in `damage` by its name."""
     try:
         return read()
     except run_files.DamagedFile as problem:
@@ -144,7 +146,7 @@ def _foreign(name: str, error: Exception) -> html.Markup:
 
 
 def _attempt(draw: Callable, file: str, boxes: list, empty: page.Section) -> list[page.Section]:
-    """The section that `draw()` returns, below boxes about its damaged files; [] if there is neither.
+    """The section that `draw()` returns, below boxes about damaged files; [] without either.
 
     Args:
         file: that the section is drawn from, named if its content does not fit.
@@ -168,7 +170,7 @@ def _empty(anchor: str, heading: str) -> page.Section:
 def _task_sections(
     top: run_files.RunFiles, runs: list[_Run], renderer: plots.Renderer
 ) -> list[page.Section]:
-    """Sections of tasks: first those that top-level evaluations compare across runs, then each run's own."""
+    """Sections of tasks: those that top-level evaluations compare, then each run's own."""
     parts: list[page.Section] = []
     composite = [run for run in runs if run.files.path != top.path]
     compared = dict.fromkeys(task for task, _ in top.evaluations()) if composite else {}

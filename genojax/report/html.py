@@ -1,7 +1,7 @@
 """Safe HTML: text is escaped unless a function of this module built it.
 
-Templates escape by default (jinja2's autoescape), and everything here returns `markupsafe.Markup`, so a contig named
-`<script>` is shown as such wherever it appears.
+Templates escape by default (jinja2's autoescape), and everything here returns `markupsafe.Markup`,
+so a contig named `<script>` is shown as such wherever it appears.
 """
 
 import base64
@@ -150,7 +150,7 @@ def decimal(value: float | int, digits: int = 3, signed: bool = False) -> Number
 
 
 def interval(estimate: Any, digits: int = 3, signed: bool = False) -> NumberText:
-    """[value, low, high] as `0.912 (0.890 to 0.931)`; a plain number says that it has no interval."""
+    """[value, low, high] as `0.912 (0.890 to 0.931)`; a plain number says that it has none."""
     if isinstance(estimate, list | tuple) and len(estimate) == 3:
         value, low, high = (decimal(part, digits, signed) for part in estimate)
         return NumberText(f'{value} ({low} to {high})')
@@ -199,11 +199,11 @@ def _listing(values: Sequence) -> Any:
 
 
 def record(value: Mapping[str, Any], exact: bool = False) -> Markup:
-    """A JSON object as tables: its own values, then each object in it under a heading, lists of objects as rows.
+    """A JSON object as tables: its values, then each object in it; lists of objects are rows.
 
     Args:
         value: the object.
-        exact: name deeper fields as configs do, `attention.window`; else in words, `attention window`.
+        exact: name deeper fields as configs do, `attention.window`, else in words.
     """
     plain = {name: part for name, part in value.items() if not _is_nested(part)}
     parts = [table(('field', 'value'), [(_title(n, exact), text(v)) for n, v in plain.items()])]

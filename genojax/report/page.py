@@ -37,8 +37,9 @@ class Verdict:
     """One sentence that judges a comparison.
 
     Attributes:
-        kind: 'good' only where a paired interval is clear of zero in favour of the model against the best
-            baseline; 'bad' where it loses; 'open' where the data do not decide, and for plain facts.
+        kind: 'good' only where a paired interval is clear of zero in favour of the model against
+            the best baseline; 'bad' where it loses; 'open' where the data do not decide, and for
+            plain facts.
         text: the sentence.
     """
 
@@ -85,7 +86,7 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """The HTML of a page. Its content security policy allows inline pictures and its own style, nothing else."""
+    """The HTML of a page. Its security policy allows inline pictures and its own style only."""
     style = html.stylesheet()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode('ascii')
     policy = (
@@ -127,7 +128,8 @@ def write(path: str | os.PathLike, draw: Callable[[plots.Renderer], Page]) -> pa
 
     Args:
         path: the HTML file. It is replaced in one step, so that no reader meets half a page.
-        draw: the page, its pictures drawn by the renderer; called again with a coarser one if it is too large.
+        draw: the page, its pictures drawn by the renderer; called again with a coarser one if it is
+            too large.
 
     Returns:
         The path.

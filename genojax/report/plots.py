@@ -1,4 +1,4 @@
-"""Pictures of the report: matplotlib figures as PNG bytes, drawn without pyplot so that nothing is global."""
+"""Pictures of the report: matplotlib figures as PNG, without pyplot and its global state."""
 
 import dataclasses
 import io
@@ -14,7 +14,8 @@ from genojax.report import html
 WIDTH = 10.0  # inches of a full-width picture, shown in 1,000 CSS pixels
 MAX_ROWS = 24  # rows or lines of one picture; tables have them all
 INK, SOFT = '#1b2733', '#5b6b7a'
-# Okabe and Ito (2008): distinct for every kind of colour vision; then tab20's dark half for many lines.
+# Okabe and Ito (2008): distinct for every kind of colour vision; then tab20's dark half for many
+# lines.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#7A5195', '#8C6D31')
 COLOURS += ('#393b79', '#637939', '#ad494a', '#17becf', '#7f7f7f', '#bcbd22', '#a55194', '#6b6ecf')
 _DASHES = (0, (5, 3))
@@ -89,7 +90,7 @@ class Renderer:
 
 
 def label(text: str, length: int = 28) -> str:
-    """A name as the font can draw it, shortened in the middle beyond `length`; tables give it in full."""
+    """A name as the font can draw it, shortened in the middle; tables give it in full."""
     plain = ''.join(c if c.isprintable() and ord(c) < 0x530 else '?' for c in str(text))
     if len(plain) > length:
         plain = f'{plain[: length // 2]}…{plain[-length // 2 + 1 :]}'
@@ -98,7 +99,7 @@ def label(text: str, length: int = 28) -> str:
 
 
 def limited(items: Iterable) -> tuple[list, str]:
-    """As many items as one picture can hold, and a sentence for the caption if some are left out."""
+    """As many items as a picture can hold, and a sentence for the caption if there are more."""
     items = list(items)
     if len(items) <= MAX_ROWS:
         return items, ''
@@ -106,7 +107,7 @@ def limited(items: Iterable) -> tuple[list, str]:
 
 
 def curves(panels: Sequence[Panel]) -> figure.Figure:
-    """Curves over training steps, up to three panels per row; one legend if all panels have the same lines."""
+    """Curves over training steps, three panels per row; alike panels share a legend."""
     columns = 2 if len(panels) == 4 else min(3, len(panels))
     rows = math.ceil(len(panels) / columns)
     shared = len({tuple(panel.lines) for panel in panels}) == 1
@@ -251,7 +252,7 @@ def roc(
 
 
 def bars(rows: Mapping[str, Mapping[str, float | int]], unit: str) -> figure.Figure:
-    """Horizontal bars, one per series in each row, the first row on top; the last series is labelled.
+    """Horizontal bars, one per series in each row, the first row on top; the last has its value.
 
     Args:
         rows: {row: {series: value}}, every row with the same series.

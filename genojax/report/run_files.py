@@ -1,14 +1,14 @@
-"""The files of a run, read for the report; every file is optional, and damage is an exception with a sentence.
+"""The files of a run, read for the report; each is optional, damage is an exception.
 
-    config.json                the experiment: model, tokenizer, tasks {name: {kind, ...}}, optim, steps, seed, ...
-    metrics.jsonl              rows {kind: 'train' | 'validation', step, loss, grad_norm, 'NAME/loss', ...}
+    config.json                the experiment: model, tokenizer, tasks {name: {kind, ...}}, ...
+    metrics.jsonl              rows {kind: 'train' | 'validation', step, loss, 'NAME/loss', ...}
     datasets.json              {task name: description of its data}
     evaluation/NAME.test.json  the evaluation of a task; NAME.validation.json likewise
-    run.json                   optional: parameters by part, versions, command, seconds per stage, ...
+    run.json                   optional: parameters by part, versions, command, seconds per stage
     check.json                 optional: summary of the genomes, as `genojax check` counts them
 
-A directory of several runs (of `genojax demo`) has `run.json` with title, source and `runs: {name: folder}`, and may
-have evaluations that compare its runs in its own evaluation/.
+A directory of several runs (of `genojax demo`) has `run.json` with title, source and `runs: {name:
+folder}`, and may have evaluations that compare its runs in its own evaluation/.
 """
 
 import dataclasses
@@ -136,7 +136,7 @@ class RunFiles:
         return result
 
     def folders(self) -> list['RunFiles']:
-        """The runs that lie in this directory, for want of a list of them; or the directory itself."""
+        """The runs in this directory, found by their config.json; else the directory itself."""
         found = [path for path in sorted(self.path.iterdir()) if (path / 'config.json').is_file()]
         return [RunFiles(path, path.name, self.notes) for path in found] or [self]
 

@@ -28,7 +28,8 @@ class ModelSummary:
     """What the model section shows beside the config.
 
     Attributes:
-        blocks: the network's parts, each with title, lines and repeat (`models.diagram.DiagramBlock`).
+        blocks: the network's parts, each with title, lines and repeat
+            (`models.diagram.DiagramBlock`).
         parameters: number of trained values by part, such as {'model': 5_300_000, 'heads': 130}.
     """
 
@@ -39,7 +40,7 @@ class ModelSummary:
 def generic(
     name: str, loss_name: str, result: dict | None, rows: curves.Rows, renderer: plots.Renderer
 ) -> page.Section | None:
-    """The section of a task that has none of its own: its metrics as curves, its evaluation as it is.
+    """The section of a task without one of its own: metrics as curves, the evaluation as it is.
 
     Args:
         name: of the task.
@@ -56,7 +57,7 @@ def generic(
 
 
 def training(rows: curves.Rows, task_count: int, renderer: plots.Renderer) -> page.Section | None:
-    """Gradient norm, throughput and, with several tasks, the weighted loss; then the last row of each run."""
+    """Gradient norm, throughput, with several tasks the weighted loss; the last row of each run."""
     if not rows:
         return None
     words = {n: w for n, w in _STEP_WORDS.items() if n != 'loss' or task_count > 1}
@@ -154,8 +155,8 @@ def genomes(summary: dict) -> page.Section:
             total if len(rows) > 1 else None,
         ),
         html.note(
-            'GC is the share of known bases. “not annotated” means that the file marks no repeats: their share is '
-            'unknown, not zero.'
+            'GC is the share of known bases. “not annotated” means that the file marks no '
+            'repeats: their share is unknown, not zero.'
         ),
         *_regions(rows),
     ]
@@ -179,7 +180,7 @@ def _composition(row: dict) -> list:
 
 
 def _together(rows: list[dict]) -> dict:
-    """Length, GC among known bases and unknown bases of all species; repeats only where every species has them."""
+    """The sums of all species; repeats only where every species has them annotated."""
     known = sum(row['length'] - row['n'] for row in rows)
     length = sum(row['length'] for row in rows)
     shares = [row.get('soft_masked_fraction') for row in rows]
@@ -208,8 +209,8 @@ def _regions(rows: list[dict]) -> list[html.Markup]:
         html.subheading('Annotated regions, share of bases'),
         html.table(['species', *(html.label(kind) for kind in kinds)], cells),
         html.note(
-            'Of the contigs whose annotation names the kind; a dash means that none does: unknown, not zero. '
-            'Elements nest (a CDS lies in an exon), so shares need not add up.'
+            'Of the contigs whose annotation names the kind; a dash means that none does: '
+            'unknown, not zero. Elements nest (a CDS lies in an exon), so shares need not add up.'
         ),
     ]
 

@@ -1,8 +1,8 @@
 """A run: an experiment in its workdir.
 
 The directory holds `config.json`, `run.json`, `checkpoints/`, `metrics.jsonl`, `datasets.json`,
-`evaluation/` and what other verbs add. `open_run` opens a run in named steps; a `Run` itself only holds the
-results.
+`evaluation/` and what other verbs add. `open_run` opens a run in named steps; a `Run` itself only
+holds the results.
 """
 
 import dataclasses
@@ -233,7 +233,7 @@ def open_run(
 
 
 def _record(run: Run) -> dict[str, Any]:
-    """What a report says of a run besides its config: sizes, versions at its start, hashes of the data."""
+    """Besides the config: sizes, versions at the start of the run, hashes of the data."""
     return {
         'parameters': {
             part: sum(leaf.size for leaf in jax.tree.leaves(params))

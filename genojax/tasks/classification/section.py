@@ -1,4 +1,4 @@
-"""The report's section on classification: every model on one split, baselines, ceiling, curves, leakage."""
+"""The report's section on classification: models, baselines, ceiling, curves, leakage."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,8 +32,9 @@ def section(
     """The section of one classification task; None if there is nothing to show.
 
     Args:
-        result: {models {name: {auroc, auprc: [value, low, high], roc, settings, cv_auroc}}, ceiling, differences
-            {other: [value, low, high]}, lead, n_train, n_test, audit}, and `split`.
+        result: {models {name: {auroc, auprc: [value, low, high], roc, settings, cv_auroc}},
+            ceiling, differences {other: [value, low, high]}, lead, n_train, n_test, audit}, and
+            `split`.
         description: {source, length, genomes, audit}.
         rows: {kind, step, loss, accuracy}, with `run` where runs are compared.
         renderer: draws figures.
@@ -91,7 +92,8 @@ def _headline(result: dict) -> tuple[tuple[page.Card, ...], tuple[page.Verdict, 
     ]
     if ceiling is not None and _area(ceiling) > 0.5:
         share = (comparisons.value_of(models[lead]['auroc']) - 0.5) / (_area(ceiling) - 0.5)
-        text = f'{_name(lead)[:1].upper()}{_name(lead)[1:]} reaches {100 * share:.0f} % of the way from chance to the known ceiling.'
+        name = _name(lead)[:1].upper() + _name(lead)[1:]
+        text = f'{name} reaches {100 * share:.0f} % of the way from chance to the known ceiling.'
         verdicts.append(page.Verdict('open', text))
     return tuple(cards), tuple(verdicts)
 
@@ -108,8 +110,9 @@ def _scores(result: dict, renderer: plots.Renderer) -> list[html.Markup]:
     }
     parts = [
         html.paragraph(
-            f'{html.number(result.get("n_train"))} training and {html.number(result.get("n_test"))} {split} rows. Every '
-            'model is fitted and scored on the same split.'
+            f'{html.number(result.get("n_train"))} training and '
+            f'{html.number(result.get("n_test"))} {split} rows. '
+            'Every model is fitted and scored on the same split.'
         ),
         _roc(result, renderer),
         renderer.figure(
@@ -153,12 +156,15 @@ def _roc(result: dict, renderer: plots.Renderer) -> html.Markup | None:
 
 
 def _ceiling_words(ceiling: Any) -> str:
-    text = 'Bars are 95 % bootstrap intervals over rows; they do not cover the choice of split or seed.'
+    text = (
+        'Bars are 95 % bootstrap intervals over rows; they do not cover the choice of split '
+        'or seed.'
+    )
     if ceiling is None:
         return text
     return (
-        f'{text} Dashed: the known ceiling, the AUROC of the log likelihood ratio of the process that generated these '
-        'sequences. No classifier can expect to do better.'
+        f'{text} Dashed: the known ceiling, the AUROC of the log likelihood ratio of the process '
+        'that generated these sequences. No classifier can expect to do better.'
     )
 
 
@@ -200,7 +206,7 @@ def _caption(rows: list[dict]) -> str:
 
 
 def _validation_verdicts(rows: list[dict]) -> tuple[page.Verdict, ...]:
-    """Says so if fine-tuning reaches a worse validation loss than the same network from random weights."""
+    """A verdict if fine-tuning reaches a worse validation loss than training from scratch."""
     lowest = {
         run: min(
             (row['loss'] for row in rows if row.get('run') == run and _has_validation_loss(row)),

@@ -1,4 +1,4 @@
-"""The report's section on coverage tracks: correlation with measured reads per organism, assay and track."""
+"""The report's section on coverage tracks: correlation with measured reads, leakage, curves."""
 
 from genojax.report import comparisons, curves, html, page, plots
 
@@ -24,9 +24,11 @@ def section(
     """The section of one task on coverage tracks; None if there is nothing to show.
 
     Args:
-        result: {soft_clip, organisms {name: {scales {scale: {group: {model: [r, low, high], ..., minus: {other:
-            difference}, tracks: count}}}, tracks: [...], windows, leaks}}}, and `split`.
-        description: {organisms {name: {windows {split: count}, rows_per_window, length, tracks, inputs}}}.
+        result: {soft_clip, organisms {name: {scales {scale: {group: {model: [r, low, high], ...,
+            minus: {other: difference}, tracks: count}}}, tracks: [...], windows, leaks}}}, and
+            `split`.
+        description: {organisms {name: {windows {split: count}, rows_per_window, length, tracks,
+            inputs}}}.
         rows: {kind, step, loss, 'loss/organism/NAME'}.
         renderer: draws figures.
     """
@@ -73,7 +75,8 @@ def _headline(
         f'{_name(best)}: {comparisons.value_of(models[best]):.3f}',
     )
     verdict = comparisons.verdict(
-        f'{organism}, mean Pearson r over {group["tracks"]} tracks, {result.get("split", "test")} windows',
+        f'{organism}, mean Pearson r over {group["tracks"]} tracks, {result.get("split", "test")} '
+        'windows',
         ('model', models['model']),
         (_name(best), models[best]),
         (group.get('minus') or {}).get(best),
@@ -98,8 +101,9 @@ def _organism(
         },
         f'mean Pearson r over tracks, {split} windows (higher is better)',
         alt=f'{organism}: correlation of the model and of baselines by assay, with intervals',
-        caption=f'Pearson r of predicted and measured reads over all bins of {windows["scored"]:,} windows, averaged '
-        'over tracks; bars are 95 % bootstrap intervals over windows.' + _clip_words(result),
+        caption='Pearson r of predicted and measured reads over all bins of '
+        f'{windows["scored"]:,} windows, averaged over tracks; bars are 95 % bootstrap intervals '
+        f'over windows.{_clip_words(result)}',
     )
     differences = {_name(name): value for name, value in (groups['all'].get('minus') or {}).items()}
     parts = [
@@ -208,5 +212,8 @@ def _judgement(leak: dict) -> str:
     if share == 0 and not flanks:
         return f'no leakage; no test window overlaps training or shares a {leak["k"]}-mer with it.'
     size = 'much' if share >= _LARGE_SHARE else 'little' if share < _LARGE_SHARE / 10 else 'some'
-    text = f'{size} leakage; {100 * share:.2g} % of the {leak["k"]}-mers of test windows occur in training windows'
+    text = (
+        f'{size} leakage; {100 * share:.2g} % of the {leak["k"]}-mers of test windows occur in '
+        'training windows'
+    )
     return text + (f', and {flanks:,} windows overlap training in their flanks.' if flanks else '.')

@@ -1,4 +1,4 @@
-"""The report's section on masked language modelling: bits per base, curves, species mixture, leakage."""
+"""The report's section on masked language modelling: bits per base, curves, mixture, leakage."""
 
 from genojax.report import comparisons, curves, html, page, plots
 
@@ -11,11 +11,12 @@ METRICS = {
     'bits_per_base': ('Masked bases', 'bits per base'),
 }
 _CURVES = (
-    'Cross-entropy and accuracy are of masked tokens. Bits per base are of masked bases in the validation windows that '
-    'are scored while training; they are not the windows of the scores above, so the two must not be compared. A guess '
-    'costs 2 bits per base.'
+    'Cross-entropy and accuracy are of masked tokens. Bits per base are of masked bases in the '
+    'validation windows that are scored while training; they are not the windows of the scores '
+    'above, so the two must not be compared. A guess costs 2 bits per base.'
 )
-# Share of a test window's k-mers that training contains: below the first it is small, above the second it is a warning.
+# Share of a test window's k-mers that training contains: below the first it is small, above the
+# second it is a warning.
 _SMALL_SHARE, _LARGE_SHARE = 0.01, 0.1
 _BASES = {
     'bases': 'bases',
@@ -39,9 +40,10 @@ def section(
     """The section of one masked-LM task; None if there is nothing to show.
 
     Args:
-        result: {all, species {name}: {model, order0, order5: [bits, low, high], differences: {order0, order5},
-            n_windows, n_bases}, not_scored, ...}, and `split`.
-        description: {species: rows of the mixture table with the windows of each split, split: its report}.
+        result: {all, species {name}: {model, order0, order5: [bits, low, high], differences:
+            {order0, order5}, n_windows, n_bases}, not_scored, ...}, and `split`.
+        description: {species: rows of the mixture table with the windows of each split, split: its
+            report}.
         rows: {kind, step, loss, accuracy, 'loss/species/NAME', bits_per_base, ...}.
         renderer: draws figures.
     """
@@ -100,9 +102,10 @@ def _scores(result: dict, renderer: plots.Renderer) -> html.Markup:
         None,
         'all',
         alt='Bits per base of the model and of Markov models, by species, with intervals',
-        caption='Points are ratios of sums over windows, bars 95 % bootstrap intervals over windows. All models are '
-        'scored on the same masked bases. Order 5 reads the five bases to the left, masked ones too; the model reads '
-        f'both sides of what is visible.{left_out}',
+        caption='Points are ratios of sums over windows, bars 95 % bootstrap intervals over '
+        'windows. All models are scored on the same masked bases. Order 5 reads the five bases to '
+        'the left, masked ones too; the model reads both sides of what is visible.'
+        f'{left_out}',
     )
     table = html.table(
         ['species', *columns.values(), 'windows', 'masked bases'],
@@ -133,11 +136,13 @@ def _remarks(result: dict) -> list[html.Markup]:
     if result.get('test_only'):
         names = ', '.join(result['test_only'])
         remarks.append(
-            f'No window of {names} was trained on; the Markov models of all species together score it.'
+            f'No window of {names} was trained on; the Markov models of all species together '
+            'score it.'
         )
     if result.get('bases_left_out'):
         remarks.append(
-            f'{result["bases_left_out"]:,} bases had no room in rows of tokens; no model is scored on them.'
+            f'{result["bases_left_out"]:,} bases had no room in rows of tokens; no model is '
+            'scored on them.'
         )
     return [html.note(remark) for remark in remarks]
 
@@ -158,7 +163,8 @@ def _mixture(rows: list[dict], renderer: plots.Renderer) -> html.Markup:
         },
         'share of training windows, %',
         alt='Weight and drawn share of training windows by species',
-        caption=f'Share of training windows by species: the weights, and the first {total:,} windows drawn.{left_out}',
+        caption='Share of training windows by species: the weights, and the first '
+        f'{total:,} windows drawn.{left_out}',
     )
     columns = ['species', 'weight in config', 'normalised', 'training windows']
     columns += ['windows drawn', 'expected', 'difference']
@@ -183,7 +189,7 @@ def _mixture(rows: list[dict], renderer: plots.Renderer) -> html.Markup:
 
 
 def _splits(split: dict, species: list[dict]) -> html.Markup:
-    """One sentence that judges, the bases and windows of each split, and the k-mers that training contains.
+    """One sentence that judges, then the bases, windows and shared k-mers of each split.
 
     Args:
         split: the report of the split.
@@ -243,12 +249,16 @@ def _judgement(split: dict) -> str:
         return 'Leakage was not measured.'
     k, kmers, windows = audit['k'], audit['kmer_fraction'], audit['window_fraction']
     if kmers == 0:
-        return f'No leakage: none of the {k}-mers of the windows left out occurs in training windows, on either strand.'
+        return (
+            f'No leakage: none of the {k}-mers of the windows left out occurs in training windows, '
+            'on either strand.'
+        )
     size = 'Little' if kmers < _SMALL_SHARE else 'Some' if kmers < _LARGE_SHARE else 'Much'
     return (
-        f'{size} leakage: {100 * kmers:.2g} % of the {k}-mers of the windows left out also occur in training windows, on either '
-        f'strand; {100 * windows:.2g} % of the windows contain at least one. Repeats and conserved sequence are '
-        'shared even between unrelated windows.'
+        f'{size} leakage: {100 * kmers:.2g} % of the {k}-mers of the windows left out also occur '
+        'in training windows, on either strand; '
+        f'{100 * windows:.2g} % of the windows contain at least one. Repeats and conserved '
+        'sequence are shared even between unrelated windows.'
     )
 
 
