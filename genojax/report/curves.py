@@ -55,11 +55,11 @@ def lines(rows: Rows, metric: str, run_names: Mapping[str, str] | None = None) -
 
 
 def _panel(title: str, unit: str, drawn: dict[str, plots.Line]) -> plots.Panel:
-    """A panel; a split that all lines are of is named in the title, not in the legend."""
+    """A panel; a split that all lines are of is named on the y axis, not in the legend."""
     for split in SPLIT_NAMES.values():
         if all(name.endswith(split) for name in drawn):
             shorter = {name.removesuffix(f', {split}'): points for name, points in drawn.items()}
-            return plots.Panel(f'{title}, {split}', unit, shorter)
+            return plots.Panel(title, f'{unit}, {split}' if unit else split, shorter)
     return plots.Panel(title, unit, drawn)
 
 

@@ -76,7 +76,9 @@ def test_rows_of_a_task_lose_its_name_and_nothing_else():
 def test_panels_say_the_split_where_there_is_only_one():
     rows = [{'kind': 'validation', 'step': n, 'bits': 2.0} for n in (1, 2)]
     (panel,) = curves.panels(rows, {})
-    assert panel.title == 'bits, validation'
+    assert (panel.title, panel.unit) == ('bits', 'validation')
+    (panel,) = curves.panels(rows, {'bits': ('Bits', 'per base')})
+    assert panel.unit == 'per base, validation'
     rows += [{'kind': 'train', 'step': n, 'bits': 2.0} for n in (1, 2)]
     (panel,) = curves.panels(rows, {'bits': ('Bits', 'per base')})
     assert (panel.title, panel.unit, list(panel.lines)) == (
@@ -91,3 +93,10 @@ def test_groups_are_drawn_beside_their_mean():
     assert curves.groups(rows, 'loss') == {
         'species': {'all': ([1], [2.0]), 'a': ([1], [1.0]), 'b': ([1], [3.0])}
     }
+
+
+def test_titles_side_by_side_do_not_overlap():
+    panels = [plots.Panel('Cross-entropy of masked tokens', 'u', {'all': ([1], [1])})] * 3
+    fig = _with_style(plots.curves, panels)
+    boxes = [axes._left_title.get_window_extent() for axes in fig.axes]
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))

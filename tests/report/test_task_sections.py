@@ -124,7 +124,7 @@ def test_curves_of_validation_windows_have_no_reference_of_test_windows():
     assert 'must not be compared' in _text(section)
     (panel,) = masked_lm.curves.panels(rows, masked_lm.METRICS)
     assert list(panel.lines) == [''] or list(panel.lines) == ['validation']
-    assert panel.title == 'Masked bases, validation'
+    assert panel.unit == 'bits per base, validation'
 
 
 @pytest.mark.parametrize(
