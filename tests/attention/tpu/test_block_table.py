@@ -72,7 +72,7 @@ def test_results_of_parts_come_back_in_the_order_of_rows():
 
 
 def test_more_tiles_than_an_entry_can_number_do_not_fit():
-    n = 1536
+    n = 1152
     many = patterns.anchored(n, 1, 37) | patterns.strided(n, 29) | patterns.strided(n, 31)
     many = many | patterns.random(n, 1, 16)
     assert len(many.block_lists(16).tiles) > block_table.MAX_TILES

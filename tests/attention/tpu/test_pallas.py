@@ -71,7 +71,7 @@ def test_segment_ids_may_be_large():
 
 
 def test_more_tiles_than_an_entry_numbers_are_refused_and_auto_takes_another_way():
-    n = 1536
+    n = 1152
     pattern = patterns.anchored(n, 1, 37) | patterns.strided(n, 29) | patterns.strided(n, 31)
     pattern = pattern | patterns.random(n, 1, 16)
     assert len(pattern.block_lists(16).tiles) > 2048
