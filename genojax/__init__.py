@@ -1,3 +1,38 @@
-"""genojax: JAX/Flax genomic foundation models, from genomes to a report."""
+"""JAX/Flax genomic foundation models: pretraining, fine-tuning, evaluation and inference.
+
+The public names are imported when they are first used, so that `import genojax` is quick.
+"""
+
+import importlib
 
 __version__ = '0.1.0'
+
+# Public name -> the module that defines it.
+_PUBLIC = {
+    'load': 'genojax.inference.model',
+    'Model': 'genojax.inference.model',
+    'Experiment': 'genojax.experiment',
+    'TokenizerConfig': 'genojax.tokenizers',
+    'OptimConfig': 'genojax.optim',
+    'MeshConfig': 'genojax.sharding',
+    'TaskConfig': 'genojax.tasks',
+    'MaskedLmConfig': 'genojax.tasks',
+    'ClassificationConfig': 'genojax.tasks',
+    'CoverageConfig': 'genojax.tasks',
+    'Interval': 'genojax.genome',
+    'Variant': 'genojax.genome',
+    'open_run': 'genojax.train.runs',
+}
+
+__all__ = ['__version__', *_PUBLIC]
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f'genojax has no public name {name!r}; it has {", ".join(_PUBLIC)}')
+    module = importlib.import_module(_PUBLIC[name])
+    return module.__dict__[name]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

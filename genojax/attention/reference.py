@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from genojax.attention import bias as biases
 from genojax.attention import inputs, patterns
-from genojax.typing import Array, Bool, Float, UInt8
+from genojax.typing import Array, Bool, Float, Int, UInt8
 
 
 def scores(
@@ -57,6 +57,26 @@ def softmax(
     safe_BHL = jnp.where(nonempty_BHL, sum_BHL, 1.0)
     lse_BHL = jnp.where(nonempty_BHL, max_BHL + jnp.log(safe_BHL), -jnp.inf)
     return e_BHLM / safe_BHL[..., None], lse_BHL
+
+
+def weights(
+    q_BLHK: Float[Array, 'B L H K'],
+    k_BMHK: Float[Array, 'B M H K'],
+    pattern: patterns.Pattern,
+    *,
+    segments_BL: Int[Array, 'B L'] | None = None,
+    bias: biases.LinearBias | Array | None = None,
+) -> Float[Array, 'B H L M']:
+    """Attention probabilities of self-attention with the default scale, for inspection; f32."""
+    s_BHLM = scores(
+        q_BLHK,
+        k_BMHK,
+        weights_LM=jnp.asarray(pattern.weights()),
+        scale=q_BLHK.shape[-1] ** -0.5,
+        segment_mask_BLM=inputs.same_segment(segments_BL, None),
+        bias=bias,
+    )
+    return softmax(s_BHLM)[0]
 
 
 def attend(

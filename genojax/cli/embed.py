@@ -1,9 +1,9 @@
-"""genojax embed MODEL --fasta=FILE [--bed=FILE] --out=FILE.npz|FILE.tsv: a vector for every record or interval.
+"""Embed sequences by any model: one vector per FASTA record, BED interval or token.
 
-MODEL is a run's workdir or a directory that `genojax convert` wrote. One row for each FASTA record, or for each row of the
-BED file (0-based, half-open; minus-strand intervals are reverse-complemented), in the order of the file. Shorter rows are
-padded and masked, which changes nothing; a longer one than the model reads is an error that --window mends: then a record
-gives several rows, with their coordinates.
+MODEL is a run's workdir or a directory written by `genojax convert`. One row per FASTA record, or per
+row of the BED file (0-based, half-open; minus-strand intervals are reverse-complemented), in the
+order of the file. Shorter rows are padded and masked, which changes nothing. A row that is longer
+than the model reads is an error; with --window it becomes several rows with their coordinates.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import logging
 import pathlib
 
 from genojax import errors, progress
+from genojax.cli import flags
 
 POOLS = {'mean': 'pooled', 'first': 'first', 'tokens': 'hidden'}
 
@@ -22,33 +23,46 @@ def run(argv: list[str]) -> None:
     logging.getLogger('absl').setLevel(logging.ERROR)
     # Imported here, so that --help does not wait for jax.
     from genojax.inference import embedding, requests
+    from genojax.inference import model as models
 
-    model = embedding.open_model(arguments.model, arguments.window)
-    asked = requests.read(arguments.fasta, arguments.bed)
+    model = models.load(arguments.model, window=arguments.window)
+    regions = requests.read(arguments.fasta, arguments.bed)
     if arguments.window:
-        stride = arguments.stride or model.covered or arguments.window
-        if model.covered and stride > model.covered:
-            raise errors.UsageError(
-                f'--stride={stride}: of a window of {arguments.window:,} bases the middle {model.covered:,} have vectors, and what '
-                'lies between those of two windows would be left out'
-            )
-        asked = asked.windows(arguments.window, stride)
-    model.check(asked, arguments.bed or arguments.fasta)
-    with progress.bar('embed', len(asked)) as display:
-        found = embedding.embed(
-            model, asked, POOLS[arguments.pool], arguments.batch, display.advance
-        )
-    metadata = {**model.metadata, 'pool': arguments.pool, 'fasta': str(arguments.fasta)}
+        regions = regions.windows(arguments.window, _stride(arguments, model.covered_bases))
+    embedding.check(model, regions, arguments.bed or arguments.fasta)
+    with progress.bar('embed', len(regions)) as display:
+        arrays = embedding.embed(model, regions, POOLS[arguments.pool], display.advance)
+    metadata = {
+        'model': str(arguments.model),
+        **model.metadata,
+        'pool': arguments.pool,
+        'fasta': str(arguments.fasta),
+    }
     for name in ('bed', 'window', 'stride'):
-        if getattr(arguments, name):
-            metadata[name] = str(getattr(arguments, name))
-    embedding.write(arguments.out, asked, found, metadata)
-    shape = ' x '.join(f'{n:,}' for n in found['embeddings'].shape)
+        if vars(arguments)[name]:
+            metadata[name] = str(vars(arguments)[name])
+    embedding.write(arguments.out, regions, arrays, metadata)
+    shape = ' x '.join(f'{n:,}' for n in arrays['embeddings'].shape)
     if 'accessibility' in metadata:
         print(f'accessibility {metadata["accessibility"]}')
     if 'covers' in metadata:
         print(f'vectors are of {metadata["covers"]}; bases nearer to the ends of a row have none')
-    print(f'{arguments.out}: {len(asked):,} rows, embeddings {shape}')
+    print(f'{arguments.out}: {len(regions):,} rows, embeddings {shape}')
+
+
+def _stride(arguments: argparse.Namespace, covered: int) -> int:
+    """Bases between windows.
+
+    Raises:
+        UsageError: windows would leave out bases between the parts of them that have vectors.
+    """
+    stride = arguments.stride or covered or arguments.window
+    if covered and stride > covered:
+        raise errors.UsageError(
+            f'--stride={stride}: of a window of {arguments.window:,} bases the middle {covered:,} '
+            'have vectors, so bases between two windows would be left out'
+        )
+    return stride
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -57,42 +71,40 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     Raises:
         UsageError: flags that do not go together, or files that cannot be read or written.
     """
-    parser = argparse.ArgumentParser(
-        prog='genojax embed', description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = flags.Parser('embed', __doc__)
     add = parser.add_argument
     add('model', type=pathlib.Path, help="a run's workdir or a converted model")
     add('--fasta', type=pathlib.Path, required=True, help='the sequences, plain or gzip')
     add('--bed', type=pathlib.Path, help='embed these intervals of them')
     add('--out', type=pathlib.Path, required=True, help='.npz (numpy) or .tsv')
-    add('--pool', choices=tuple(POOLS), default='mean', help=_POOL_HELP)
+    add(
+        '--pool',
+        choices=tuple(POOLS),
+        default='mean',
+        help="mean: the model's pooled vector, for most the mean over tokens (default); first: the "
+        "first token's vector; tokens: one vector per token or bin, with the bases it covers",
+    )
     add('--window', type=_positive, default=0, help='bases: cut longer rows into windows')
     add(
         '--stride',
         type=_positive,
         default=0,
-        help='bases between windows (the window, or as much of it as has vectors)',
+        help='bases between windows (the window, or the part of it that has vectors)',
     )
-    add('--batch', type=_positive, default=0, help='rows computed at once (by their length)')
-    chosen = parser.parse_args(argv)
-    out = chosen.out
+    arguments = parser.parse_args(argv)
+    out = arguments.out
     if out.suffix not in ('.npz', '.tsv'):
         raise errors.UsageError(f'--out={out} is neither .npz nor .tsv')
     if out.is_dir() or not out.parent.is_dir():
-        raise errors.UsageError(f'--out={out} cannot be written: no such folder, or it is one')
-    if chosen.pool == 'tokens' and out.suffix != '.npz':
-        raise errors.UsageError('--pool=tokens gives rows of different sizes: --out=FILE.npz')
-    if chosen.stride and not chosen.window:
+        raise errors.UsageError(f'--out={out} cannot be written: no such folder, or it is a folder')
+    if arguments.pool == 'tokens' and out.suffix != '.npz':
+        raise errors.UsageError('--pool=tokens gives rows of different sizes: use --out=FILE.npz')
+    if arguments.stride and not arguments.window:
         raise errors.UsageError('--stride=N goes with --window=N')
-    if chosen.stride > chosen.window:
-        problem = f'--stride={chosen.stride} is more than --window={chosen.window}'
+    if arguments.stride > arguments.window:
+        problem = f'--stride={arguments.stride} is more than --window={arguments.window}'
         raise errors.UsageError(f'{problem}: bases between windows would be left out')
-    return chosen
-
-
-_POOL_HELP = """mean: the model's own vector of a row, for most the mean over its tokens (default)
-first: the first token's vector, [CLS] where there is one
-tokens: every token's vector (every bin's, for models that pool), with the bases it covers"""
+    return arguments
 
 
 def _positive(text: str) -> int:

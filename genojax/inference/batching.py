@@ -92,10 +92,11 @@ class RowReader:
         """Rows of every batch of rows of this padded length."""
         return _round_up(max(1, self.batch_tokens // padded), self.multiple)
 
-    def check(self, codes_L: np.ndarray, **where) -> None:
+    def check(self, codes_L: np.ndarray, what: str = 'it', **where) -> None:
         """Refuses a sequence that the model cannot read whole.
 
         Args:
+            what: names the sequence in the message, as `chr1:0-40` does.
             where: `path`, `line`, `record` of the error.
 
         Raises:
@@ -104,7 +105,8 @@ class RowReader:
         size, special = len(codes_L), self.tokenizer.num_special
         if self.window:
             if size > self.window:
-                self._refuse_long(size, f'the model reads {self.window:,}', self.window, where)
+                reason = f'{what} has {size:,} bases: the model reads {self.window:,}'
+                _refuse_long(reason, self.window, where)
             return
         limit = self.spec.max_tokens
         # A token covers at least one base, so only long and very short sequences are tokenized.
@@ -114,21 +116,25 @@ class RowReader:
         row = self.row(codes_L)
         if len(row.ids_T) == special:
             raise errors.InputError(
-                'EM02', f'{size} bases, fewer than a token has', fix='leave it out', **where
+                'EM02', f'{what}: {size} bases, fewer than a token has', fix='leave it out', **where
             )
         if limit is not None and len(row.ids_T) > limit:
             ends = np.sort(row.spans_T2[row.spans_T2[:, 0] >= 0, 1])
-            reason = f'that is {len(row.ids_T):,} tokens, and the model reads {limit:,}'
-            self._refuse_long(size, reason, int(ends[limit - special - 1]), where)
+            reason = (
+                f'{what} has {size:,} bases: that is {len(row.ids_T):,} tokens, and the model reads '
+                f'{limit:,}'
+            )
+            _refuse_long(reason, int(ends[limit - special - 1]), where)
 
-    def _refuse_long(self, size: int, reason: str, readable: int, where: dict) -> None:
-        raise errors.InputError(
-            'EM01',
-            f'{size:,} bases: {reason}',
-            fix=f'read it in windows of at most {readable:,} bases (genojax embed --window={readable}; '
-            '--stride=N lets them overlap)',
-            **where,
-        )
+
+def _refuse_long(problem: str, readable: int, where: dict) -> None:
+    raise errors.InputError(
+        'EM01',
+        problem,
+        fix=f'--window={readable} gives several rows for it (--stride=N lets them overlap); in '
+        f'Python, cut it into sequences of at most {readable:,} bases',
+        **where,
+    )
 
 
 def batches(rows: Iterable[TokenRow], reader: RowReader) -> Iterator[RowBatch]:

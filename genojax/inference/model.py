@@ -141,6 +141,14 @@ class Model:
         if pending is not None:
             yield pending[0], jax.device_get(pending[1])
 
+    def check_output(self, output: str) -> None:
+        """Raises UsageError if the model has no such output."""
+        if output not in self.outputs:
+            raise errors.UsageError(
+                f'a model {self.config.kind!r} has no output {output!r}; '
+                f'it has {", ".join(self.outputs)}'
+            )
+
     def features(
         self, codes: Iterable[np.ndarray], output: str
     ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -153,11 +161,7 @@ class Model:
         Raises:
             UsageError: the model has no such output.
         """
-        if output not in self.outputs:
-            raise errors.UsageError(
-                f'a model {self.config.kind!r} has no output {output!r}; '
-                f'it has {", ".join(self.outputs)}'
-            )
+        self.check_output(output)
 
         def compute(params, extra, batch):
             return self._features(params, extra, batch, outputs=(output,))[output]
@@ -174,15 +178,14 @@ class Model:
         """Sequences as base codes, each checked against what the model reads.
 
         Raises:
-            InputError: EM01 for a sequence that is too long, EM02 for one shorter than a token; the
-                record is its number in the call.
+            InputError: EM01 for a sequence that is too long, EM02 for one shorter than a token.
         """
         if isinstance(sequences, str):
             raise errors.UsageError('sequences must be a list: [sequence], not one string')
         codes = []
         for number, sequence in enumerate(sequences):
             codes.append(dna.encode(sequence) if isinstance(sequence, str) else sequence)
-            self.reader.check(codes[-1], record=f'sequence {number}')
+            self.reader.check(codes[-1], f'sequence {number}')
         return codes
 
     def embed(
@@ -277,7 +280,9 @@ class Model:
         """
         codes = self.codes(sequences)
         if self.config.kind != 'bert':
-            raise errors.UsageError(f'attention maps of a model {self.config.kind!r} are not available')
+            raise errors.UsageError(
+                f'attention maps of a model {self.config.kind!r} are not available'
+            )
         layers = _checked('layer', layers, self.config.depth)
         heads = _checked('head', heads, self.config.heads)
         lengths = [len(self.reader.row(codes_L).ids_T) for codes_L in codes]
@@ -291,9 +296,7 @@ class Model:
         return maps
 
 
-def load(
-    path: str | os.PathLike, *, window: int = 0, devices: list | None = None
-) -> Model:
+def load(path: str | os.PathLike, *, window: int = 0, devices: list | None = None) -> Model:
     """The model of a run's workdir (its best checkpoint) or of a directory of `genojax convert`.
 
     Args:

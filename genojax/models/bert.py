@@ -295,7 +295,7 @@ class Bert(nn.Module):
         c = self.config
         stack = nn.scan(
             remat.module(_Layer, c.remat),
-            variable_axes={'params': 0, 'intermediates': 0},
+            variable_axes={'params': 0, 'intermediates': 0, 'attention_weights': 0},
             split_rngs={'params': True, 'dropout': True},
             in_axes=nn.broadcast,
             length=c.depth,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from genojax import attention
-from genojax.attention import patterns
+from genojax.attention import patterns, reference
 from genojax.nn import blocks, positions
 from genojax.typing import Array, Float, Int
 
@@ -149,6 +149,9 @@ class SelfAttention(nn.Module):
         dropout = None
         if train and self.dropout:
             dropout = attention.Dropout(self.dropout, self.make_rng('dropout'))
+        if self.is_mutable_collection('attention_weights') and not self.is_initializing():
+            weights_BHLM = reference.weights(q, k, pattern, segments_BL=segments_BL, bias=bias)
+            self.variable('attention_weights', 'weights', lambda: weights_BHLM).value = weights_BHLM
         o_BLHK = attention.attend(
             q,
             k,

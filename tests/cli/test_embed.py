@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flax.core import meta
 
+import genojax
 from genojax import checkpoint, config, dna, errors, experiment, models, tokenizers
 from genojax.cli import flags, main
 from genojax.convert import store
@@ -48,7 +49,7 @@ def embed(files, *arguments, model='model', out='x.npz'):
 
 def test_intervals_are_the_records_they_cut_out_and_come_in_the_order_of_the_file(files):
     bed = embed(files, f'--fasta={files}/long.fa', f'--bed={files}/rows.bed')
-    fasta = embed(files, f'--fasta={files}/short.fa', '--batch=2', out='y.npz')
+    fasta = embed(files, f'--fasta={files}/short.fa', out='y.npz')
     assert bed['names'].tolist() == ['one', 'c2:0-8', 'two', 'three']
     assert (bed['start'].tolist(), bed['end'].tolist()) == ([10, 0, 10, 0], [30, 8, 30, 7])
     assert bed['strand'].tolist() == ['+', '.', '-', '.']
@@ -157,37 +158,37 @@ def test_a_run_s_workdir_gives_its_best_checkpoint_without_the_task_s_head(files
     assert found['embeddings'].shape == (3, opened.model.width)
 
 
-def test_bins_inside_a_stretch_are_embedded_and_their_places_told(files):
-    """A stretch stands in the middle of the window; bins beside it and in the crop are left out."""
+def test_bins_inside_a_region_are_embedded_with_their_intervals(files):
+    """A region is centred in the window; bins beside it and in the crop are left out."""
     network = enformer.EnformerConfig(
         width=12, depth=1, heads=2, key_width=4, basis=6, stages=2, multiple=2, crop=1,
         organisms=('human',), tracks=(2,),
     )  # fmt: skip
-    found = variables(network, 32)
+    arrays = variables(network, 32)
     tokenizer = tokenizers.TokenizerConfig('nucleotide', 1)
-    extra = {'batch_stats': found['batch_stats']}
-    told = {'kind': 'tiny', 'source': 'here'}
-    loaded = store.ConvertedModel(network, found['params'], extra, tokenizer, 'none', told)
+    extra = {'batch_stats': arrays['batch_stats']}
+    provenance = {'kind': 'tiny', 'source': 'here'}
+    loaded = store.ConvertedModel(network, arrays['params'], extra, tokenizer, 'none', provenance)
     store.write(loaded, files / 'bins')
     rows = ['c1\t10\t20\ta\t0\t+', 'c1\t10\t20\tb\t0\t-', 'c1\t3\t35\tall']
     (files / 'bins.bed').write_text('\n'.join(rows) + '\n')
-    asked = requests.read(files / 'long.fa', files / 'bins.bed')
-    model = embedding.open_model(files / 'bins', 32)
-    bins = embedding.embed(model, asked, 'hidden')
+    regions = requests.read(files / 'long.fa', files / 'bins.bed')
+    model = genojax.load(files / 'bins', window=32)
+    bins = embedding.embed(model, regions, 'hidden')
     # 10 bases from base 11 of 32: bins [8, 12) to [20, 24) hold some; 32 bases: eight bins less two.
     assert bins['offsets'].tolist() == [0, 4, 8, 14]
     assert bins['spans'][:4].tolist() == [[10, 11], [11, 15], [15, 19], [19, 20]]
     assert bins['spans'][4:8].tolist() == [[19, 20], [15, 19], [11, 15], [10, 11]]
     assert bins['spans'][8].tolist() == [7, 11] and bins['spans'][13].tolist() == [27, 31]
-    pooled = embedding.embed(model, asked, 'pooled')['embeddings']
+    pooled = embedding.embed(model, regions, 'pooled')['embeddings']
     np.testing.assert_allclose(pooled[0], bins['embeddings'][:4].mean(0), atol=1e-5)
-    ids = tokenizers.make(tokenizer).encode(CONTIG[3:35])
-    batch = {'tokens': np.tile(ids, (8, 1))}
-    (alone,) = model.predictor(model.params, model.extra, [batch], ('hidden',))
-    np.testing.assert_allclose(bins['embeddings'][8:], alone['hidden'][0], rtol=1e-4, atol=1e-5)
+    ids = tokenizers.make(tokenizer).encode(CONTIG[3:35])[None]
+    module, values = models.build(network), {'params': arrays['params'], **extra}
+    alone = jax.jit(module.apply)(values, ids).hidden_BTD[0]
+    np.testing.assert_allclose(bins['embeddings'][8:], alone, rtol=1e-4, atol=1e-5)
     with pytest.raises(
         errors.UsageError, match='--window=N must be what this model was trained on'
     ):
-        embedding.open_model(files / 'bins')
-    with pytest.raises(errors.UsageError, match='no vector of a first token'):
-        embedding.embed(model, asked, 'first')
+        genojax.load(files / 'bins')
+    with pytest.raises(errors.UsageError, match="no output 'first'"):
+        embedding.embed(model, regions, 'first')
