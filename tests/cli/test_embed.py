@@ -94,7 +94,7 @@ def test_windows_cover_every_base_and_end_with_their_record(files):
 BAD = {
     'c9\t0\t5\n': (3, "bad.bed:1: the contig 'c9' is not in"),
     'c1\t0\t91\n': (3, "bad.bed:1: end 91, but 'c1' has 90 bases"),
-    'c1\t0\t9\nc1\t5\tx\n': (3, "bad.bed:2: 'x' is no whole number"),
+    'c1\t0\t9\nc1\t5\tx\n': (3, "bad.bed:2: 'x' is not a whole number"),
     'c1 0 9\n': (3, 'bad.bed:1: columns are not separated by TABs'),
     '#\nc1\t7\t3\n': (3, 'bad.bed:2: start 7 > end 3'),
     'c1\t3\t5\tq\n': (3, "bad.bed:1: record 'q': c1:3-5: 2 bases, fewer than a token has"),
