@@ -126,12 +126,6 @@ def draw(
     return jnp.where(hidden_BL, span_action_BL, int(MaskAction.VISIBLE))
 
 
-def over_tokens(x_BL: Array, k: int) -> list[Array]:
-    """k arrays [B, L-k+1]: the value at base o of every overlapping k-mer, for o = 0 .. k-1."""
-    count = x_BL.shape[1] - k + 1
-    return [x_BL[:, offset : offset + count] for offset in range(k)]
-
-
 def allowed(bases_BL: Int[Array, 'B L'], k: int) -> Bool[Array, 'B L']:
     """Bases that may be hidden: those that no k-mer with an unknown base covers.
 

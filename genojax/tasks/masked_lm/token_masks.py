@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from genojax import dna
+from genojax.models import base_bits
 from genojax.tasks.masked_lm import masking
 from genojax.tokenizers import pieces
-from genojax.typing import Array, Batch, Bool, Float, Int
+from genojax.typing import Array, Batch, Float, Int
 
 
 class TokenMasks:
@@ -27,7 +28,6 @@ class TokenMasks:
     def __init__(self, tokenizer: pieces.PieceTokenizer):
         self.tokenizer = tokenizer
         self._maskable_V = tokenizer.maskable
-        self._unscored = np.flatnonzero(~tokenizer.maskable)
         # Ids that spell known bases, sorted by their number of bases: those of n bases are
         # by_size[first[n] : first[n] + count[n]].
         spelled = np.flatnonzero(tokenizer.maskable)
@@ -52,7 +52,7 @@ class TokenMasks:
         random_BT = self._random_like(random_key, tokens_BT)
         input_BT = jnp.where(action_BT == masking.MaskAction.RANDOM, random_BT, tokens_BT)
         input_BT = jnp.where(action_BT == masking.MaskAction.MASK, special.mask, input_BT)
-        action_BL = to_bases(action_BT, batch['spans'], batch['bases'].shape[1])
+        action_BL = base_bits.to_bases(action_BT, batch['spans'], batch['bases'].shape[1])
         masked_BL = action_BL == masking.MaskAction.MASK
         replaced_BL = action_BL == masking.MaskAction.RANDOM
         visible_BL = jnp.where(
@@ -82,28 +82,11 @@ class TokenMasks:
         self, logits_BTV: Float[Array, 'B T V'], batch: Batch, masked: masking.MaskedBatch
     ) -> Float[Array, 'B L']:
         """Code length of every base in bits; 0 where it is no target."""
-        logits_BTV = logits_BTV[..., : len(self._maskable_V)]  # embeddings may be padded
-        # Setting a few columns instead of a `where` over all: XLA then makes no second copy of the
-        # logits, which are 2.7 GiB for a megabase in 6-mers.
-        logits_BTV = logits_BTV.at[..., self._unscored].set(-jnp.inf)
-        true_BT = jnp.take_along_axis(logits_BTV, batch['tokens'][..., None], axis=-1)[..., 0]
-        bits_BT = (jax.nn.logsumexp(logits_BTV, axis=-1) - true_BT) / jnp.log(2.0)
-        size_BT = batch['spans'][..., 1] - batch['spans'][..., 0]
-        share_BT = jnp.where(masked.target_BT, bits_BT / jnp.maximum(size_BT, 1), 0.0)
-        return to_bases(share_BT, batch['spans'], batch['bases'].shape[1])
-
-
-def to_bases(x_BT: Array, spans_BT2: Int[Array, 'B T 2'], length: int) -> Array:
-    """The value of the token that each base lies in, [B, L]; 0 for a base in none."""
-    start_BT, end_BT = spans_BT2[..., 0], spans_BT2[..., 1]
-    token_BT = jnp.broadcast_to(jnp.arange(start_BT.shape[1]), start_BT.shape)
-    row_B1 = jnp.arange(start_BT.shape[0])[:, None]
-    # Each token writes its number at its first base; special tokens write outside the row.
-    first_base_BT = jnp.where(start_BT >= 0, start_BT, length)
-    none_BL = jnp.full((start_BT.shape[0], length), -1)
-    index_BL = none_BL.at[row_B1, first_base_BT].set(token_BT, mode='drop')
-    index_BL = jax.lax.cummax(index_BL, axis=1)
-    inside_BL: Bool[Array, 'B L'] = index_BL >= 0
-    index_BL = jnp.maximum(index_BL, 0)
-    inside_BL &= jnp.arange(length)[None] < jnp.take_along_axis(end_BT, index_BL, axis=1)
-    return jnp.where(inside_BL, jnp.take_along_axis(x_BT, index_BL, axis=1), 0)
+        return base_bits.piece_bits(
+            logits_BTV,
+            batch['tokens'],
+            batch['spans'],
+            target_BT=masked.target_BT,
+            tokenizer=self.tokenizer,
+            length=batch['bases'].shape[1],
+        )

@@ -1,44 +1,38 @@
-"""Bits per base of overlapping k-mers against brute force."""
+"""Masks over overlapping tokens: no visible token contains a hidden base."""
 
-import itertools
-
-import jax.numpy as jnp
+import jax
 import numpy as np
 import pytest
 
-from genojax.tasks.masked_lm import span_masks
+from genojax import dna
+from genojax.tasks.masked_lm import masking, span_masks
+from genojax.tokenizers import kmer
 
 
-@pytest.mark.parametrize('k', [1, 2, 3])
-def test_bits_per_base_equal_the_sum_over_consistent_kmers(k):
-    rng = np.random.default_rng(k)
-    length = 9
-    truth = rng.integers(0, 4, length)
-    hidden = np.zeros(length, bool)
-    hidden[[0, 3, 4, 8]] = True
-    logits = rng.normal(size=(length - k + 1, 4**k)).astype(np.float32)
-    bits = np.asarray(
-        span_masks.bits_per_base(
-            jnp.asarray(logits)[None], jnp.asarray(truth)[None], jnp.asarray(hidden)[None], k
-        )
-    )[0]
-    p = np.exp(logits - logits.max(-1, keepdims=True))
-    words = list(itertools.product(range(4), repeat=k))
-    for base in np.flatnonzero(hidden):
-        p_true = []
-        for token in range(max(0, base - k + 1), min(base, length - k) + 1):
-            mass = np.zeros(4)
-            for word, chance in zip(words, p[token], strict=True):
-                agrees = all(hidden[token + o] or word[o] == truth[token + o] for o in range(k))
-                if agrees:
-                    mass[word[base - token]] += chance
-            p_true.append(mass[truth[base]] / mass.sum())
-        assert bits[base] == pytest.approx(-np.log2(np.mean(p_true)), rel=1e-5)
-
-
-def test_a_uniform_model_needs_two_bits_per_base_for_any_k():
-    for k in (1, 3, 5):
-        logits = jnp.zeros((2, 30 - k + 1, 4**k))
-        hidden = jnp.asarray(np.random.default_rng(0).random((2, 30)) < 0.3)
-        bits = span_masks.bits_per_base(logits, jnp.zeros((2, 30), int), hidden, k)
-        assert np.allclose(np.asarray(bits)[np.asarray(hidden)], 2.0, atol=1e-5)
+@pytest.mark.parametrize('k', [1, 3, 4])
+def test_no_visible_token_contains_a_base_that_is_masked(k):
+    tokenizer = kmer.KmerTokenizer(k)
+    codes = np.random.default_rng(k).integers(0, 4, (4, 60)).astype(np.uint8)
+    batch = {
+        'tokens': tokenizer.encode(codes, special=True),
+        'bases': codes,
+        'regions': np.zeros_like(codes),
+    }
+    config = masking.MaskConfig(rate=0.2, span=2, random=0.2, keep=0.2)
+    masked = span_masks.SpanMasks(tokenizer).hide(
+        jax.random.key(0), jax.tree.map(jax.numpy.asarray, batch), config
+    )
+    action, tokens = np.asarray(masked.action_BL), np.asarray(masked.tokens_BT)[:, 1:-1]
+    assert {int(a) for a in masking.MaskAction} == set(np.unique(action))
+    for row in range(4):
+        for t in range(60 - k + 1):
+            covered = action[row, t : t + k]
+            is_masked = (covered == masking.MaskAction.MASK).any()
+            assert (tokens[row, t] == tokenizer.special.mask) == is_masked
+            assert bool(masked.target_BT[row, t]) == (covered != masking.MaskAction.VISIBLE).any()
+            if (covered == masking.MaskAction.VISIBLE).all():
+                assert tokens[row, t] == tokenizer.encode(codes[row, t : t + k])[0]
+    visible = np.asarray(masked.visible_BL)
+    assert (visible[action == masking.MaskAction.MASK] == dna.UNKNOWN).all()
+    unchanged = np.isin(action, [masking.MaskAction.VISIBLE, masking.MaskAction.KEEP])
+    assert (visible[unchanged] == codes[unchanged]).all()
