@@ -49,6 +49,15 @@ def from_dict(cls: type, values: Mapping[str, Any]) -> Any:
     return config
 
 
+class OpenBase:
+    """Base of config classes of which a config may name any: `kind` selects from `config_kinds`."""
+
+    @classmethod
+    def config_kinds(cls) -> dict[str, type]:
+        """The classes by `kind`."""
+        raise NotImplementedError
+
+
 def read_json(path: pathlib.Path) -> Any:
     """The content of a JSON file that genojax wrote.
 
@@ -126,7 +135,7 @@ def _value(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
             hint = _suggestion(value, [part for part in parts if isinstance(part, str)])
             mistakes.append(f'  {where}: {value!r} is not one of {known}{hint}')
         return value
-    if inspect.isclass(hint) and hasattr(hint, 'config_kinds'):
+    if inspect.isclass(hint) and issubclass(hint, OpenBase):
         return _open_base(hint, value, where, mistakes)
     if dataclasses.is_dataclass(hint):
         return _build(hint, value, f'{where}.', mistakes)

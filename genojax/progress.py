@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 
 LOG_SECONDS = 30.0
 
@@ -63,7 +63,7 @@ def bar(label: str, total: int | float | None = None) -> Iterator[_LogProgress |
 
 def track(items: Iterable, label: str, total: int | float | None = None) -> Iterator:
     """Yields the items while a progress display counts them; `total` defaults to their number."""
-    if total is None and hasattr(items, '__len__'):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with bar(label, total) as display:
         for item in items:

@@ -36,11 +36,11 @@ def findings() -> list[tuple[str, str]]:
     rows.append(('free disk here', f'{shutil.disk_usage(here).free / 2**30:.1f} GiB'))
     rows.append(('this folder', 'writable' if os.access(here, os.W_OK) else 'NOT writable'))
     for extra, (module, what) in EXTRAS.items():
-        found = importlib.util.find_spec(module) is not None
+        installed = importlib.util.find_spec(module) is not None
         rows.append(
             (
                 f'extra {extra}',
-                'installed' if found else f"absent; {what}: pip install 'genojax[{extra}]'",
+                'installed' if installed else f"absent; {what}: pip install 'genojax[{extra}]'",
             )
         )
     return rows

@@ -18,7 +18,7 @@ VERBS = {
     'check': 'say what a folder of genomes holds, or what is wrong with it',
     'explain': 'explain an error code, such as GX-FA07',
     'ingest': 'turn checked genomes into shards for training',
-    'train': 'train a model from a config; the same command goes on where it stopped',
+    'train': 'train a model from a config, or resume',
     'evaluate': 'score a trained run on what it never saw, beside the baselines',
     'embed': 'vectors of FASTA records or BED intervals by any model, to .npz or .tsv',
     'convert': 'published weights in, or a model out for the class that published it',

@@ -54,13 +54,13 @@ def embed(
     """
     model.check_output(output)
     bins = bool(model.reader.window)
-    wanted = 'hidden' if bins else output
+    computed = 'hidden' if bins else output
     codes = (regions.codes(number) for number in range(len(regions)))
     vectors: list = [None] * len(regions)
     spans: list = [None] * len(regions)
-    for number, values, token_spans in model.features(codes, wanted):
+    for number, values, token_spans in model.features(codes, computed):
         interval = regions.rows[number].interval
-        if wanted == 'hidden':
+        if computed == 'hidden':
             values, spans[number] = _inside(model, values, token_spans, interval)
         vectors[number] = values.mean(0) if bins and output == 'pooled' else values
         advance(1)

@@ -16,7 +16,7 @@ from genojax.data.formats import annotation, fasta
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Region:
+class SequenceRegion:
     """An interval, its name (a record's, or the BED row's) and its line in the file, from 1."""
 
     name: str
@@ -33,7 +33,7 @@ def text(interval: genome.Interval) -> str:
 class Regions:
     """Regions in the order of their file, and the contigs that they lie on: base codes by name."""
 
-    rows: list[Region]
+    rows: list[SequenceRegion]
     contigs: Mapping[str, np.ndarray]
 
     def __len__(self) -> int:
@@ -81,7 +81,7 @@ def read(path: str | os.PathLike, bed: str | os.PathLike | None = None) -> Regio
     for record in fasta.read(path):
         size = lengths[record.name] = len(record.codes)
         interval = genome.Interval(record.name, 0, size, '+')
-        rows.append(Region(record.name, interval, record.stats.line))
+        rows.append(SequenceRegion(record.name, interval, record.stats.line))
         if needed is None or record.name in needed:
             contigs[record.name] = record.codes
     if intervals is not None:
@@ -103,7 +103,7 @@ def _intervals(path: str | os.PathLike) -> list[annotation.Feature]:
     return [f for i, f in enumerate(features) if i == 0 or features[i - 1].line != f.line]
 
 
-def _region(feature: annotation.Feature, lengths: dict[str, int], bed, path) -> Region:
+def _region(feature: annotation.Feature, lengths: dict[str, int], bed, path) -> SequenceRegion:
     interval = feature.interval
     if interval.contig not in lengths:
         raise errors.InputError(
@@ -123,7 +123,7 @@ def _region(feature: annotation.Feature, lengths: dict[str, int], bed, path) -> 
         )
     # A BED12 row is a transcript; the row's own name column is its gene.
     name = feature.gene if feature.id else feature.kind
-    return Region(name or text(interval), interval, feature.line)
+    return SequenceRegion(name or text(interval), interval, feature.line)
 
 
 def _other_name(contig: str, lengths: dict[str, int]) -> str:

@@ -276,7 +276,7 @@ def provenance() -> dict[str, str]:
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         if not (here / '.git').exists():
             return record
-        asked = ['git', '-C', str(here), 'describe', '--always', '--dirty', '--abbrev=40']
-        answer = subprocess.run(asked, capture_output=True, text=True, check=True)
+        command = ['git', '-C', str(here), 'describe', '--always', '--dirty', '--abbrev=40']
+        answer = subprocess.run(command, capture_output=True, text=True, check=True)
         record['commit'] = answer.stdout.strip()
     return record

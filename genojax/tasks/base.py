@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from genojax import metrics, sharding
+from genojax import config, metrics, sharding
 from genojax.data.datasets import base as datasets_base
 from genojax.models import coordinates
 from genojax.models.features import Features
@@ -36,7 +36,7 @@ _kinds: dict[str, type['TaskConfig']] = {}
 
 
 @dataclasses.dataclass(frozen=True)
-class TaskConfig:
+class TaskConfig(config.OpenBase):
     """Base of every task's config; a subclass has a field `kind: Literal['its_name']`."""
 
     weight: float = 1.0  # factor of this task's loss in the sum over tasks

@@ -19,7 +19,7 @@ def read_text(path: pathlib.Path) -> str:
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, 'strerror', None) or 'it is not text'
+        reason = error.strerror if isinstance(error, OSError) else 'it is not text'
         raise errors.InputError('TK01', f'cannot be read: {reason}', path=path) from error
 
 

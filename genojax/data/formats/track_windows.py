@@ -293,7 +293,9 @@ def _open_npz(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
         with file:
             return file['seq'], file['target']
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = getattr(error, 'strerror', None) or f'is truncated or damaged ({error})'
+        reason = f'is truncated or damaged ({error})'
+        if isinstance(error, OSError) and error.strerror:
+            reason = error.strerror
         raise errors.InputError('TK01', reason, path=path) from error
     except KeyError as error:
         raise errors.InputError('TK02', f'no arrays seq and target: {error}', path=path) from error

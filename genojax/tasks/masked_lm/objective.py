@@ -1,7 +1,7 @@
 """Masked language modelling with any tokenizer, scored in bits per base so that tokenizers compare.
 
 The loss is the cross-entropy of the hidden tokens. What is hidden, and how many bits a hidden base
-costs, depends on whether tokens overlap: `span_masks` (DNABERT's k-mers, single nucleotides) and
+costs, depends on whether tokens overlap (`masks`): `span_masks` (DNABERT's k-mers, single nucleotides) and
 `token_masks` (non-overlapping k-mers, BPE) implement the two cases.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from genojax import genome, metrics
 from genojax.tasks import base
-from genojax.tasks.masked_lm import dataset, evaluate, masking, span_masks, token_masks
+from genojax.tasks.masked_lm import dataset, evaluate, masking, masks
 from genojax.typing import Array, Batch, Float
 
 
@@ -45,8 +45,7 @@ class MaskedLm(base.Task):
 
     def __init__(self, name, config: MaskedLmConfig, model, tokenizer):
         super().__init__(name, config, model, tokenizer)
-        kind = span_masks.SpanMasks if tokenizer.overlapping else token_masks.TokenMasks
-        self.masks = kind(tokenizer)
+        self.masks = masks.build(tokenizer)
         self._name_groups(())
 
     def _name_groups(self, species: tuple[str, ...]) -> None:
