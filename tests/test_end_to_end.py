@@ -67,7 +67,7 @@ def test_the_report_is_whole_and_small(finished):
     directory, path = finished
     text = path.read_text()
     assert path.stat().st_size <= 3_000_000
-    assert 'class="missing"' not in text
+    assert 'class="damage"' not in text and 'not in this run' not in text
     for words in ('sim_alpha', 'genojax demo --as-in-the-test', 'known ceiling', 'order-5'):
         assert words in text
     assert text.count('<img') >= 6

@@ -137,8 +137,8 @@ class RunFiles:
 
     def folders(self) -> list['RunFiles']:
         """The runs in this directory, found by their config.json; else the directory itself."""
-        found = [path for path in sorted(self.path.iterdir()) if (path / 'config.json').is_file()]
-        return [RunFiles(path, path.name, self.notes) for path in found] or [self]
+        paths = [path for path in sorted(self.path.iterdir()) if (path / 'config.json').is_file()]
+        return [RunFiles(path, path.name, self.notes) for path in paths] or [self]
 
     def _text(self, name: str) -> str | None:
         try:

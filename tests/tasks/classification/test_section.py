@@ -1,0 +1,97 @@
+"""The report's section on classification: what it says, and when it calls a result good."""
+
+import json
+
+import numpy as np
+
+from genojax.report import plots
+from genojax.tasks.classification import section
+from tests.report import made_up_run as made_up
+from tests.report import reading
+
+RENDERER = plots.Renderer(30)
+
+
+def _text(section):
+    return reading.PageReader(section.body).text
+
+
+def _kinds(section):
+    return [verdict.kind for verdict in section.verdicts]
+
+
+def test_nothing_to_show_is_no_section():
+    assert section.section(None, None, [], RENDERER) is None
+
+
+def _classes():
+    return json.loads(json.dumps(made_up.classification_result(np.random.default_rng(0))))
+
+
+def test_a_lost_comparison_is_not_called_won():
+    result = _classes()
+    assert 'bad' not in _kinds(section.section(result, None, [], RENDERER))
+    result['models']['kmer_svm']['auroc'] = [0.99, 0.98, 0.995]
+    result['differences']['kmer_svm'] = [-0.05, -0.06, -0.04]
+    lost = section.section(result, None, [], RENDERER)
+    assert _kinds(lost)[0] == 'bad'
+    assert 'is worse than k-mer SVM 0.990' in lost.verdicts[0].text
+    result['differences']['kmer_svm'] = [0.001, -0.01, 0.02]
+    tie = section.section(result, None, [], RENDERER)
+    assert _kinds(tie)[0] == 'open'
+    assert 'not distinguishable from k-mer SVM' in tie.verdicts[0].text
+
+
+def test_the_best_baseline_is_the_one_that_counts():
+    """A network from random weights is no baseline: it is compared beside the best one."""
+    drawn = section.section(_classes(), None, [], RENDERER)
+    assert 'k-mer SVM' in drawn.verdicts[0].text
+    assert 'from scratch' in drawn.verdicts[1].text
+    assert drawn.cards[1].details[-1] == 'k-mer SVM'
+
+
+def test_without_a_paired_interval_nothing_is_won():
+    result = _classes()
+    result['differences'] = {}
+    assert set(_kinds(section.section(result, None, [], RENDERER))) == {'open'}
+
+
+def test_a_ceiling_is_only_mentioned_where_there_is_one():
+    with_one = section.section(_classes(), None, [], RENDERER)
+    assert 'way from chance to the known ceiling' in with_one.verdicts[-1].text
+    result = _classes()
+    result['ceiling'] = None
+    without = section.section(result, None, [], RENDERER)
+    assert 'ceiling' not in _text(without)
+    assert 'ceiling' not in str((without.cards, without.verdicts))
+
+
+def test_a_validation_loss_worse_than_from_scratch_is_said():
+    def rows(tuned, scratch):
+        return [
+            {'kind': 'validation', 'step': 1, 'run': run, 'loss': loss}
+            for run, loss in (('finetune', tuned), ('scratch', scratch))
+        ]
+
+    worse = section.section(None, None, rows(0.5, 0.4), RENDERER)
+    assert (
+        _kinds(worse) == ['bad']
+        and '0.500 is worse than from scratch 0.400' in worse.verdicts[0].text
+    )
+    assert not section.section(None, None, rows(0.4, 0.5), RENDERER).verdicts
+
+
+def test_rows_never_compared_with_a_genome_are_not_called_clean():
+    description = made_up.labelled_description()
+    text = _text(section.section(None, description, [], RENDERER))
+    assert '0 of 3,201 rows occur in runs/demo/shards and were removed' in text
+    description['genomes'] = None
+    text = _text(section.section(None, description, [], RENDERER))
+    assert 'not compared with any genome' in text and 'were removed' not in text
+
+
+def test_the_split_of_rows_is_judged_in_a_sentence():
+    clean = _text(section.section(None, made_up.labelled_description(), [], RENDERER))
+    assert 'No leakage: no validation or test row shares a 30-mer' in clean
+    leaky = _text(section.section(None, made_up.labelled_description(7), [], RENDERER))
+    assert 'Leakage: 7 validation and test rows share a 30-mer' in leaky

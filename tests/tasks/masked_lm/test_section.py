@@ -1,0 +1,65 @@
+"""The report's section on masked language modelling: what it says, and when it calls a result good."""
+
+import pytest
+
+from genojax.report import curves, plots
+from genojax.tasks.masked_lm import section
+from tests.report import made_up_run as made_up
+from tests.report import reading
+
+RENDERER = plots.Renderer(30)
+
+
+def _text(section):
+    return reading.PageReader(section.body).text
+
+
+def _kinds(section):
+    return [verdict.kind for verdict in section.verdicts]
+
+
+def test_nothing_to_show_is_no_section():
+    assert section.section(None, None, [], RENDERER) is None
+
+
+def test_bits_are_won_only_against_the_best_markov_model():
+    result = made_up.masked_lm_result()
+    drawn = section.section(result, None, [], RENDERER)
+    assert _kinds(drawn) == ['good'] and 'order-5 Markov 1.934' in drawn.verdicts[0].text
+    result['all']['differences']['order5'] = [0.004, -0.001, 0.009]
+    assert _kinds(section.section(result, None, [], RENDERER)) == ['open']
+    result['all']['differences']['order5'] = [0.014, 0.010, 0.019]
+    assert _kinds(section.section(result, None, [], RENDERER)) == ['bad']
+    del result['all']['differences']
+    assert _kinds(section.section(result, None, [], RENDERER)) == ['open']
+
+
+def test_curves_of_validation_windows_have_no_reference_of_test_windows():
+    """A picture compares like with like: the Markov models are of the test windows."""
+    rows = [{'kind': 'validation', 'step': n, 'bits_per_base': 1.95} for n in (1, 2, 3)]
+    drawn = section.section(made_up.masked_lm_result(), None, rows, RENDERER)
+    assert 'must not be compared' in _text(drawn)
+    (panel,) = curves.panels(rows, section.METRICS)
+    assert list(panel.lines) == [''] or list(panel.lines) == ['validation']
+    assert panel.unit == 'bits per base, validation'
+
+
+@pytest.mark.parametrize(
+    ('share', 'words', 'kinds'),
+    [
+        (0.0, 'No leakage: none of the 24-mers', []),
+        (0.0012, 'Little leakage: 0.12 % of the 24-mers', []),
+        (0.03, 'Some leakage', []),
+        (0.4, 'Much leakage', ['bad']),
+    ],
+)
+def test_the_split_of_windows_is_judged_in_a_sentence(share, words, kinds):
+    description = made_up.masked_lm_description(kmer_fraction=share)
+    drawn = section.section(None, description, [], RENDERER)
+    assert words in _text(drawn)
+    assert _kinds(drawn) == kinds
+
+
+def test_weights_and_draws_are_in_the_table():
+    text = _text(section.section(None, made_up.masked_lm_description(), [], RENDERER))
+    assert '2,190' in text and '0.2000' in text and 'per 10,000 draws' in text
