@@ -7,6 +7,7 @@ exist; a damaged file is shown as such where its content would be, and the rest 
 import dataclasses
 import os
 import pathlib
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -138,7 +139,7 @@ def _where(files: run_files.RunFiles, name: str) -> str:
 
 def _foreign(name: str, error: Exception) -> html.Markup:
     """A box for a file that is JSON, but not as this version writes it."""
-    message = str(error).splitlines()[0] if str(error) else ''
+    message = textwrap.shorten(str(error), 300, placeholder=' ...')
     return html.damage(
         html.code(name),
         f' is not as this version of genojax writes it ({type(error).__name__}: {message}).',

@@ -60,6 +60,10 @@ def _name(model: str) -> str:
     return MODEL_NAMES.get(model, model)
 
 
+def _name_in_a_sentence(model: str) -> str:
+    return f'the same network {_name(model)}' if model == 'from_scratch' else _name(model)
+
+
 def _ranked(models: Mapping[str, Any]) -> list[str]:
     """Models from the best AUROC down."""
     return sorted(models, key=lambda model: -comparisons.value_of(models[model]['auroc']))
@@ -84,7 +88,7 @@ def _headline(result: dict) -> tuple[tuple[page.Card, ...], tuple[page.Verdict, 
         comparisons.verdict(
             f'AUROC on {split} rows',
             (_name(lead), models[lead]['auroc']),
-            (_name(other), models[other]['auroc']),
+            (_name_in_a_sentence(other), models[other]['auroc']),
             differences.get(other),
         )
         for other in (best, *(name for name in TRAINED if name in models and name != lead))

@@ -46,7 +46,7 @@ def test_the_best_baseline_is_the_one_that_counts():
     """A network from random weights is no baseline: it is compared beside the best one."""
     drawn = section.section(_classes(), None, [], RENDERER)
     assert 'k-mer SVM' in drawn.verdicts[0].text
-    assert 'from scratch' in drawn.verdicts[1].text
+    assert 'than the same network from scratch' in drawn.verdicts[1].text
     assert drawn.cards[1].details[-1] == 'k-mer SVM'
 
 
