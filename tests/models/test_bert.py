@@ -34,22 +34,22 @@ def small():
 
 # NT v1 and BigBird: counted from the original classes by experiments/oracles/count.py.
 PUBLISHED = {
-    'dnabert_k3': 86_095_941,
-    'dnabert_k4': 86_243_589,
-    'dnabert_k5': 86_834_181,
-    'dnabert_k6': 89_196_549,
+    'dnabert:k3': 86_095_941,
+    'dnabert:k4': 86_243_589,
+    'dnabert:k5': 86_834_181,
+    'dnabert:k6': 89_196_549,
     'dnabert2': 117_074_176,
-    'nt_v1_500m': 485_698_825,
-    'nt_v1_2500m': 2_547_800_585,
-    'nt_v2_50m': 54_855_179,
-    'nt_v2_100m': 96_839_179,
-    'nt_v2_500m': 496_245_771,
+    'nucleotide_transformer:v1_500m': 485_698_825,
+    'nucleotide_transformer:v1_2500m': 2_547_800_585,
+    'nucleotide_transformer:v2_50m': 54_855_179,
+    'nucleotide_transformer:v2_100m': 96_839_179,
+    'nucleotide_transformer:v2_500m': 496_245_771,
     'gena_bigbird': 113_403_392,
 }
 
 
 def parameters(name: str) -> int:
-    """How many a named config has; none of them is allocated."""
+    """Number of parameters of a named config; none is allocated."""
     module = models.build(experiment.from_config(flags.load(name)).model)
     shapes = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, 8), jnp.int32))
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))
@@ -62,7 +62,7 @@ def test_parameter_counts_are_the_published_checkpoints(name):
 
 def test_nucleotransformer_has_350_million_parameters():
     assert parameters('nucleotransformer') == 353_758_218 == pytest.approx(350e6, rel=0.03)
-    assert parameters('nucleotransformer_6mer') == 357_955_593 == pytest.approx(350e6, rel=0.03)
+    assert parameters('nucleotransformer:6mer') == 357_955_593 == pytest.approx(350e6, rel=0.03)
 
 
 def test_padding_changes_nothing(small):
