@@ -296,14 +296,9 @@ class Hierarchical(nn.Module):
             step = self._scan(_Before, 2)(c, pattern, train, name='before')
             _, (x_SBGPD, summary_SBGD) = step((), x_SBGPD, segments_SBGP)
             is_real_BC = layout.from_steps(segments_SBGP.max(-1))
-            chunks_BCD, ends_BED = self._cross(
-                layout,
-                layout.from_steps(summary_SBGD),
-                is_real_BC,
-                words_VD[ends_BE],
-                ends_BE,
-                train,
-            )
+            summary_BCD, ends_BED = layout.from_steps(summary_SBGD), words_VD[ends_BE]
+            segments_BM = _among(c.front, (ends_BE != c.pad_id).astype(jnp.int32), is_real_BC)
+            chunks_BCD, ends_BED = self._cross(layout, summary_BCD, ends_BED, segments_BM, train)
             step = self._scan(_After, 3)(c, pattern, train, name='after')
             _, x_SBGPD = step((), x_SBGPD, segments_SBGP, layout.to_steps(chunks_BCD))
         x_BLD = layout.from_steps(x_SBGPD).reshape(*ids_BL.shape, c.width)[:, : body_BL.shape[1]]
@@ -328,12 +323,11 @@ class Hierarchical(nn.Module):
         )
 
     def _cross(
-        self, layout: chunks.ChunkLayout, summary_BCD, is_real_BC, ends_BED, ends_BE, train: bool
-    ):
-        """Vectors of the chunks [B, C, D] and of the special tokens at the ends [B, E, D]."""
+        self, layout: chunks.ChunkLayout, summary_BCD, ends_BED, segments_BM, train: bool
+    ) -> tuple[Float[Array, 'B C D'], Float[Array, 'B E D']]:
+        """Vectors of the chunks and of the special tokens at the ends, after the cross blocks."""
         c = self.config
         y_BMD = _among(c.front, ends_BED.astype(c.dtype), summary_BCD)
-        segments_BM = _among(c.front, (ends_BE != c.pad_id).astype(jnp.int32), is_real_BC)
         # The special tokens at the end follow the last real chunk: filler chunks of the last step
         # do not count.
         last_M = c.front + layout.count + np.arange(c.back)

@@ -92,8 +92,8 @@ class RelativeAttention(nn.Module):
     def _project(self, x: Array, name: str, shape: tuple[int, int]) -> Array:
         init = nn.initializers.variance_scaling(2.0, 'fan_in', 'truncated_normal')
         axes = ('embed', 'heads', 'head_width')
-        part = blocks.dense(shape, axes, use_bias=False, dtype=self.dtype, init=init, name=name)
-        return part(x)
+        dense = blocks.dense(shape, axes, use_bias=False, dtype=self.dtype, init=init, name=name)
+        return dense(x)
 
     def _head_bias(self, name: str) -> Float[Array, '1 1 H K']:
         # The published initialiser treats [1, H, 1, K] as a convolution kernel with H inputs.
@@ -133,19 +133,19 @@ class EnformerBlock(nn.Module):
         self, x_BLD: Float[Array, 'B L D'], pattern: patterns.Pattern, train: bool = False
     ) -> Float[Array, 'B L D']:
         drop = nn.Dropout(self.dropout, deterministic=not train)
-        part = RelativeAttention(
-            self.heads,
-            self.key_width,
-            self.basis,
-            self.attention_dropout,
-            self.basis_dropout,
-            self.relative,
-            self.dtype,
-            self.implementation,
+        attend = RelativeAttention(
+            heads=self.heads,
+            key_width=self.key_width,
+            basis=self.basis,
+            dropout=self.attention_dropout,
+            basis_dropout=self.basis_dropout,
+            relative=self.relative,
+            dtype=self.dtype,
+            implementation=self.implementation,
             name='attention',
         )
         h_BLD = blocks.LayerNorm(EPSILON, self.dtype, name='attention_norm')(x_BLD)
-        x_BLD = x_BLD + drop(part(h_BLD, pattern, train))
+        x_BLD = x_BLD + drop(attend(h_BLD, pattern, train))
         h_BLD = blocks.LayerNorm(EPSILON, self.dtype, name='mlp_norm')(x_BLD)
         return x_BLD + drop(ReluFeedForward(2, self.dtype, name='mlp')(h_BLD, drop))
 
