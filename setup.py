@@ -53,7 +53,8 @@ setup(
             'beartype>=0.19',
             'ruff==0.17.6',
         ],
-        # Peers to measure against, and originals to compare with; the newest transformers have no Flax models.
+        # Peers to measure against, and originals to compare with. The newest transformers have no
+        # Flax models.
         'bench': [
             'torch==2.13.0',
             'transformers==4.56.2',

@@ -1,16 +1,17 @@
 """The two older families that transformers are measured against, on one's own labelled sequences.
 
-`basset` (Kelley et al. 2016) at its published size: 600 bp, 3,972,902 parameters; with the published
-head of 164 outputs in place of the task's two classes, 4,135,064. Sequences shorter than 600 bp are
-padded; set `--config.model.length` to their length instead, and for less than 121 bp
-`--config.model.padding=same`, which needs no whole windows.
-`gru`: a bidirectional GRU, 102,914 parameters.
+`basset` (Kelley et al. 2016) at its published size: 600 bp, 3,972,902 parameters; with the
+published head of 164 outputs in place of the task's two classes, 4,135,064. Sequences shorter than
+600 bp are padded; set `--config.model.length` to their length instead, and for less than 121 bp
+`--config.model.padding=same`, which needs no whole windows. `gru`: a bidirectional GRU, 102,914
+parameters.
 
 Hardware: one GPU, or a CPU for short sequences: experiments/004_older_families trains both on 70 bp
 promoters in minutes and has the numbers to expect. Basset on its own data of 600 bp was not run
 here (published mean AUC over 164 cell types: 0.895).
 
-genojax train --config=baselines:basset --config.tasks.promoters.data.path=FILE --workdir=runs/basset
+genojax train --config=baselines:basset --config.tasks.promoters.data.path=FILE \\
+    --workdir=runs/basset
 """
 
 import ml_collections

@@ -1,4 +1,5 @@
-"""The demo's pretraining with genojax's own attention pattern and positions, each alone and together.
+"""The demo's pretraining with genojax's own attention pattern and positions, each alone and
+together.
 
 `anchored`: a token attends to its neighbours within 32 tokens, and to those whose position adds up
 with its own to a multiple of 64 (`attention.patterns`). `cpg`: rotary positions along a coordinate

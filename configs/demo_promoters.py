@@ -1,9 +1,10 @@
 """The demo's fine-tuning: promoter or not, from the demo's pretrained model.
 
-Hardware: two CPU cores, about half a minute. Expect a test AUROC of 0.944 to 0.946 on the simulated task (known ceiling 0.959),
-three seeds.
+Hardware: two CPU cores, about half a minute. Expect a test AUROC of 0.944 to 0.946 on the simulated
+task (known ceiling 0.959), three seeds.
 
-genojax train --config=demo_promoters --config.tasks.promoters.data.path=FILE --config.init_from=runs/demo_pretrain --workdir=runs/promoters
+genojax train --config=demo_promoters --config.tasks.promoters.data.path=FILE \\
+    --config.init_from=runs/demo_pretrain --workdir=runs/promoters
 """
 
 import ml_collections

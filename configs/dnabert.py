@@ -1,7 +1,7 @@
 """DNABERT: overlapping k-mers, 512 tokens (Ji et al. 2021); 89,196,549 parameters at k = 6.
 
-`k3` ... `k6` are the published models: human DNA alone; ingest it first. `described` is the model of
-the project's description: 512 bp, six species by weight, and lower mask rates in exons. (The
+`k3` ... `k6` are the published models: human DNA alone; ingest it first. `described` is the model
+of the project's description: 512 bp, six species by weight, and lower mask rates in exons. (The
 description says 110 M parameters, which is BERT-base with a 30,000-word vocabulary.)
 
 Hardware: one 8-GPU or 8-TPU host; the published run took 25 days on eight RTX 2080 Ti. Not run at

@@ -1,10 +1,10 @@
-"""Enformer: DNA to coverage tracks (Avsec et al., Nature Methods 2021), and a variant with accessibility.
+"""Enformer: DNA to coverage tracks (Avsec et al. 2021), and a variant with accessibility.
 
 `dna`, as published: 196,608 bp of human and mouse DNA to 5,313 and 1,643 tracks in 896 bins;
 251,221,292 parameters. Adam, 5e-4 after 5,000 steps of warm-up, gradients clipped at 0.2, human and
-mouse in alternate steps, reverse complement and shifts of up to 3 bp, 150,000 steps. The batch of 64
-is the paper's, not its code's. The data (basenji's `data/human`, `data/mouse`) hold 131,072 bp per
-window, which must be extended to 196,608 from the genome.
+mouse in alternate steps, reverse complement and shifts of up to 3 bp, 150,000 steps. The batch of
+64 is the paper's, not its code's. The data (basenji's `data/human`, `data/mouse`) hold 131,072 bp
+per window, which must be extended to 196,608 from the genome.
 
 `accessibility`, the variant of the project's description: 131,072 bp of DNA and one DNase track in,
 expression and chromatin state out. The transformer runs over 4,096 positions of 32 bp, before the
@@ -13,8 +13,8 @@ pooling tower that makes 1,024 bins of 128 bp, of which 896 are predicted
 in Pearson correlation has no source.
 
 Hardware: 64 accelerators, one window each; remat 'block' needs a fifth of the activation memory
-(experiments/benchmarks/enformer_remat.py). Not run at this size here: hours and the number to expect
-are unknown. `enformer_small` runs on a laptop.
+(experiments/benchmarks/enformer_remat.py). Not run at this size here: hours and the number to
+expect are unknown. `enformer_small` runs on a laptop.
 
 genojax train --config=enformer:dna --config.tasks.coverage.data.path=DIR --workdir=runs/enformer
 """

@@ -1,15 +1,16 @@
 """A small Enformer on real coverage of human and mouse: for a laptop, not for its figures.
 
-`dna` reads 16,384 bp of DNA; `accessibility` one DNase track per organism as well (HepG2's for human,
-the only one, of kidney, for mouse; not scored, and known only in a window's centre 65,536 bp), with
-its transformer over positions of 64 bp and a pooling stage behind it. Windows of 131,072 bp are
-read in 8 pieces each, 16 pieces per step: batch norm over one or two windows would remove what
-distinguishes them.
+`dna` reads 16,384 bp of DNA; `accessibility` one DNase track per organism as well (HepG2's for
+human, the only one, of kidney, for mouse; not scored, and known only in a window's centre 65,536
+bp), with its transformer over positions of 64 bp and a pooling stage behind it. Windows of 131,072
+bp are read in 8 pieces each, 16 pieces per step: batch norm over one or two windows would remove
+what distinguishes them.
 
-Hardware: one CPU core, a few minutes. Expect the numbers of experiments/003_tracks; with 58 training
-windows they are low.
+Hardware: one CPU core, a few minutes. Expect the numbers of experiments/003_tracks; with 58
+training windows they are low.
 
-genojax train --config=enformer_small:dna --config.tasks.coverage.data.path=DIR --workdir=runs/enformer_small
+genojax train --config=enformer_small:dna --config.tasks.coverage.data.path=DIR \\
+    --workdir=runs/enformer_small
 genojax evaluate runs/enformer_small
 
 Without data, on simulated tracks: --config.tasks.coverage.data.path=simulated

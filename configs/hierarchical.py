@@ -1,11 +1,15 @@
-"""The hierarchical encoder at its named size: 1 Mb as 64 chunks of 16,384 bases; 32,851,466 parameters.
+"""The hierarchical encoder at its named size: 1 Mb as 64 chunks of 16,384 bases; 32,851,466
+parameters.
 
-Six blocks inside chunks, two across the 64 summaries, two inside chunks after the broadcast; 512 wide.
+Six blocks inside chunks, two across the 64 summaries, two inside chunks after the broadcast; 512
+wide.
 
-Hardware: written for 256 TPU v5e: a row's chunks are split over 8 chips, 32 rows a step. Not run at full length here: hours
-and number to expect unknown. `experiments/benchmarks/long_context.py` takes a narrow one through a real megabase on a CPU.
+Hardware: written for 256 TPU v5e: a row's chunks are split over 8 chips, 32 rows a step. Not run at
+full length here: hours and number to expect unknown. `experiments/benchmarks/long_context.py` takes
+a narrow one through a real megabase on a CPU.
 
-genojax train --config=hierarchical --config.tasks.masked_lm.data.shards=DIR --workdir=runs/hierarchical
+genojax train --config=hierarchical --config.tasks.masked_lm.data.shards=DIR \\
+    --workdir=runs/hierarchical
 """
 
 import ml_collections

@@ -6,15 +6,16 @@
 | v1_2500m | 2,547,800,585 | 1,000 |
 | v2_50m | 54,855,179 | 2,048 |
 | v2_100m | 96,839,179 | 2,048 |
-| v2_250m | 233,545,995 (sizes inferred from its name and its siblings, not read from a file) | 2,048 |
+| v2_250m | 233,545,995 (sizes inferred from its name and siblings) | 2,048 |
 | v2_500m | 496,245,771 | 2,048 |
 
 Hardware: 8-GPU or 8-TPU hosts; v1_2500m shards its parameters over eight devices. Not run at full
 length here: hours and the number to expect are unknown. Published weights are trained with epsilon
-1e-5 (InstaDeep's JAX code); files of transformers say 1e-12, and `genojax convert` keeps what a file
-says.
+1e-5 (InstaDeep's JAX code); files of transformers say 1e-12, and `genojax convert` keeps what a
+file says.
 
-genojax train --config=nucleotide_transformer:v2_50m --config.tasks.masked_lm.data.shards=DIR --workdir=runs/nt
+genojax train --config=nucleotide_transformer:v2_50m --config.tasks.masked_lm.data.shards=DIR \\
+    --workdir=runs/nt
 """
 
 import ml_collections

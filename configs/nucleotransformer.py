@@ -15,7 +15,8 @@ full length here: hours and the number to expect are unknown. `small`: two CPU c
 CPU time; expect 1.945 bits per base on the 110 test replicons of experiments/002_microbes (order 0
 of the training set 2.051, order 5 2.000).
 
-genojax train --config=nucleotransformer:small --config.tasks.masked_lm.data.shards=DIR --workdir=runs/nucleotransformer_small
+genojax train --config=nucleotransformer:small --config.tasks.masked_lm.data.shards=DIR \\
+    --workdir=runs/nucleotransformer_small
 """
 
 import ml_collections

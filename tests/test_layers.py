@@ -66,10 +66,11 @@ WITHOUT_JAX = (
 
 
 def imports(source: str, module: str) -> list[str]:
-    """Absolute names of all that a module imports: at the top, in functions and under TYPE_CHECKING.
+    """Absolute names of all that a module imports: at the top, in functions and under
+    TYPE_CHECKING.
 
-    `module` is the dotted name of the module, ending in `.__init__` for a package, to resolve relative imports.
-    """
+    `module` is the dotted name of the module, ending in `.__init__` for a package, to resolve
+    relative imports."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):

@@ -1,10 +1,10 @@
 """Embed sequences by any model: one vector per FASTA record, BED interval or token.
 
-MODEL is a run's workdir or a directory written by `genojax convert`. One row per FASTA record, or per
-row of the BED file (0-based, half-open; minus-strand intervals are reverse-complemented), in the
-order of the file. Shorter rows are padded and masked, which changes nothing. A row that is longer
-than the model reads is an error; with --window it becomes several rows with their coordinates.
-"""
+MODEL is a run's workdir or a directory written by `genojax convert`. One row per FASTA record, or
+per row of the BED file (0-based, half-open; minus-strand intervals are reverse-complemented), in
+the order of the file. Shorter rows are padded and masked, which changes nothing. A row that is
+longer than the model reads is an error; with --window it becomes several rows with their
+coordinates."""
 
 import argparse
 import logging

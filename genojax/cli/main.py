@@ -1,4 +1,5 @@
-"""`genojax VERB [--flags]`: finds the verb's module and turns errors into one line and an exit code.
+"""`genojax VERB [--flags]`: finds the verb's module and turns errors into one line and an exit
+code.
 
 Verbs are imported only when called, so `genojax --help` does not wait for jax.
 """
@@ -14,7 +15,7 @@ from genojax import errors
 # Verb -> what it does; the module of the same name has `run(argv)`.
 VERBS = {
     'demo': 'the main job: genomes, pretraining, fine-tuning, baselines, report',
-    'simulate': 'write a simulated clade: genomes, annotation and a promoter task with a known ceiling',
+    'simulate': 'write a simulated clade: genomes, annotation and promoters with a known ceiling',
     'check': 'say what a folder of genomes holds, or what is wrong with it',
     'explain': 'explain an error code, such as GX-FA07',
     'ingest': 'turn checked genomes into shards for training',

@@ -54,5 +54,6 @@ def run(argv: list[str]) -> None:
             f'  genes {species["genes"]}  enhancers {species["enhancers"]}'
         )
     print(
-        f'wrote simulated species (no real organisms) to {directory}; truth.json describes the model'
+        f'wrote simulated species (no real organisms) to {directory}; '
+        'truth.json describes the model'
     )

@@ -76,7 +76,7 @@ class RowReader:
         return (self.window - length) // 2 if self.window else 0
 
     def padded_length(self, tokens: int) -> int:
-        """Tokens of a padded row: a power of two or 1.5 times one, or whole multiples of the spec."""
+        """Tokens of a padded row: a power of two, 1.5 times one, or multiples of the spec's."""
         if self.window:
             return tokens
         limit = self.spec.max_tokens
@@ -121,8 +121,8 @@ class RowReader:
         if limit is not None and len(row.ids_T) > limit:
             ends = np.sort(row.spans_T2[row.spans_T2[:, 0] >= 0, 1])
             reason = (
-                f'{what} has {size:,} bases: that is {len(row.ids_T):,} tokens, and the model reads '
-                f'{limit:,}'
+                f'{what} has {size:,} bases: that is {len(row.ids_T):,} tokens, and the model '
+                f'reads {limit:,}'
             )
             _refuse_long(reason, int(ends[limit - special - 1]), where)
 

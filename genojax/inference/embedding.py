@@ -45,9 +45,9 @@ def embed(
 
     Returns:
         `embeddings` float32 [N, D]; for 'hidden' [sum of tokens, D], with `offsets` int64 [N + 1]
-        (region i's tokens are offsets[i] .. offsets[i + 1]) and `spans` int64 [sum of tokens, 2], the
-        bases of each token on the contig's forward strand. Special tokens and bins outside the region
-        are left out; the pooled vector of a model with bins is the mean of the bins inside.
+        (region i's tokens are offsets[i] .. offsets[i + 1]) and `spans` int64 [sum of tokens, 2],
+        the bases of each token on the contig's forward strand. Special tokens and bins outside the
+        region are left out; the pooled vector of a model with bins is the mean of the bins inside.
 
     Raises:
         UsageError: the model has no such output.
@@ -94,9 +94,8 @@ def write(
 ) -> None:
     """An .npz of `embed`'s arrays with the columns of the regions, or a .tsv with a header line.
 
-    The .npz holds no pickles: `metadata` is JSON text. The .tsv has the metadata in a first line that
-    begins with '#', and nine significant digits, which give the same float32 back.
-    """
+    The .npz holds no pickles: `metadata` is JSON text. The .tsv has the metadata in a first line
+    that begins with '#', and nine significant digits, which give the same float32 back."""
     partial = path.with_name(f'{path.name}.partial{path.suffix}')
     if path.suffix == '.npz':
         np.savez(partial, **arrays, **_columns(regions), metadata=np.array(json.dumps(metadata)))

@@ -121,7 +121,8 @@ def _hide_tokens(row: batching.TokenRow, tokens: np.ndarray, tokenizer: Tokenize
 
 
 def add_targets(part: batching.RowBatch, rows: list[MaskedRow]) -> Batch:
-    """The batch with `true_tokens`, `true_bases`, `target_tokens`, `target_bases`, `known` [B, ...].
+    """The batch with `true_tokens`, `true_bases`, `target_tokens`, `target_bases`, `known` [B,
+    ...].
 
     Args:
         rows: the rows of the batch without its filler.

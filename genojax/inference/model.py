@@ -129,7 +129,7 @@ class Model:
         compute: Callable,
         prepare: Callable[[batching.RowBatch], Batch] = lambda part: part.batch,
     ) -> Iterator[tuple[batching.RowBatch, Any]]:
-        """Batches of rows with `compute(params, extra, batch)` as numpy; the next one runs meanwhile."""
+        """Batches of rows and `compute(params, extra, batch)` as numpy; the next runs meanwhile."""
         pending = None
         for part in batching.batches(rows, self.reader):
             with jax.set_mesh(self.mesh):  # `attend` shards sequences over the current mesh
@@ -211,7 +211,7 @@ class Model:
         return vectors if pool is None else np.stack(vectors)
 
     def logits(self, sequences: Sequence[DnaSequence]) -> list[np.ndarray]:
-        """Scores of the language-model head: one float32 [T, V] per sequence, without special tokens."""
+        """Scores of the language-model head: float32 [T, V] per sequence, no special tokens."""
         codes = self.codes(sequences)
         scores: list = [None] * len(codes)
         for number, values, spans in self.features(codes, 'logits'):
@@ -267,7 +267,8 @@ class Model:
         layers: Sequence[int] | None = None,
         heads: Sequence[int] | None = None,
     ) -> list[np.ndarray]:
-        """Attention weights: one float32 [layers, heads, T, T] per sequence, special tokens included.
+        """Attention weights: one float32 [layers, heads, T, T] per sequence, special tokens
+        included.
 
         Row i holds the weights with which token i attends to the others; they add up to 1.
 

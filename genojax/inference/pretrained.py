@@ -49,7 +49,7 @@ class _ModelFields:
 
 
 def is_run(path: str | os.PathLike) -> bool:
-    """Whether a directory is the workdir of a run, and its config.json not that of another program."""
+    """Whether a directory is the workdir of a run: its config.json is ours."""
     path = pathlib.Path(path) / 'config.json'
     return path.is_file() and {'model', 'tasks', 'steps'} <= config.read_json(path).keys()
 

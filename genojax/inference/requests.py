@@ -1,4 +1,5 @@
-"""Regions of sequence in a fixed order: the records of a FASTA file, or the intervals of a BED file.
+"""Regions of sequence in a fixed order: the records of a FASTA file, or the intervals of a BED
+file.
 
 Coordinates are 0-based and half-open on the forward strand, as in BED; the bases of a region on the
 minus strand are its reverse complement. Nothing is skipped and nothing is cut: a region that cannot
@@ -48,9 +49,8 @@ class Regions:
     def windows(self, length: int, stride: int) -> 'Regions':
         """Every region longer than `length` as windows of that length, in order along the contig.
 
-        Windows start every `stride` bases and the last one ends where the region ends, so every base
-        is in one. Windows keep the region's name and strand.
-        """
+        Windows start every `stride` bases and the last one ends where the region ends, so every
+        base is in one. Windows keep the region's name and strand."""
         if not 1 <= stride <= length:
             raise ValueError(
                 f'{stride=} must be between 1 and {length=}, or bases would be left out'
@@ -69,11 +69,12 @@ class Regions:
 
 
 def read(path: str | os.PathLike, bed: str | os.PathLike | None = None) -> Regions:
-    """Every record of a FASTA file as a region, or every row of a BED file (a BED12 row as a whole).
+    """Every record of a FASTA file as a region, or every row of a BED file (a BED12 row as a
+    whole).
 
     Raises:
-        InputError: FA.. for the FASTA file; BD.. for BED rows: malformed, on a contig that the FASTA
-            file does not have (BD09), or beyond its end (BD03).
+        InputError: FA.. for the FASTA file; BD.. for BED rows: malformed, on a contig that the
+            FASTA file does not have (BD09), or beyond its end (BD03).
     """
     intervals = None if bed is None else _intervals(bed)
     needed = None if intervals is None else {feature.interval.contig for feature in intervals}

@@ -1,11 +1,11 @@
 """Bits per base from token logits, for every tokenizer: what a masked language model says of bases.
 
-With overlapping k-mers a hidden base is covered by k masked tokens. Each of them gives a distribution
-over the four bases, by summing its probabilities of the k-mers that agree with the visible bases;
--log2 of the mean of these distributions at the true base is the base's code length. Given what is
-visible the hidden bases are coded independently, so the sum is the length of a real code and a fair
-upper bound. With tokens that do not overlap, a token's bits are divided equally over its bases.
-"""
+With overlapping k-mers a hidden base is covered by k masked tokens. Each of them gives a
+distribution over the four bases, by summing its probabilities of the k-mers that agree with the
+visible bases; -log2 of the mean of these distributions at the true base is the base's code length.
+Given what is visible the hidden bases are coded independently, so the sum is the length of a real
+code and a fair upper bound. With tokens that do not overlap, a token's bits are divided equally
+over its bases."""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from genojax.typing import Array, Bool, Float, Int
 
 
 def over_tokens(x_BL: Array, k: int) -> list[Array]:
-    """For each offset o < k, the value at the o-th base of every overlapping k-mer: k arrays [B, L-k+1]."""
+    """For each offset o < k, the value at the o-th base of every k-mer: k arrays [B, L-k+1]."""
     count = x_BL.shape[1] - k + 1
     return [x_BL[:, offset : offset + count] for offset in range(k)]
 

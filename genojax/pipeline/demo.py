@@ -272,7 +272,7 @@ def provenance() -> dict[str, str]:
     record |= versions.installed()
     record['device'] = ', '.join(sorted({device.device_kind for device in jax.devices()}))
     here = pathlib.Path(genojax.__file__).parent.parent
-    # Only a clone of genojax has a commit to name; an installed copy may lie in somebody else's repository.
+    # Only a clone of genojax has a commit: an installed copy may lie in another repository.
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         if not (here / '.git').exists():
             return record

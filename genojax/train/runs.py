@@ -102,7 +102,7 @@ class Run:
         return {name: sharding.shard_batch(batch, self.mesh) for name, batch in batches.items()}
 
     def start(self) -> TrainState:
-        """The newest checkpoint's state; without one a fresh state, from `init_from` if it is set."""
+        """The newest checkpoint's state; without one a fresh state, or that of `init_from`."""
         latest = self.checkpoints.latest()
         if latest is not None:
             return self.restore(latest)

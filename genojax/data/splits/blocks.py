@@ -127,8 +127,8 @@ class BlockPlan:
                 raise errors.InputError(
                     'SP01',
                     f'{self.axis.names[s]} is too small for a test block of {BLOCK_WINDOWS} '
-                    f'windows of {self.length} bases ({BLOCK_WINDOWS * self.length:,} bases) with its '
-                    'gaps and anything left for training',
+                    f'windows of {self.length} bases ({BLOCK_WINDOWS * self.length:,} bases) with '
+                    'its gaps and anything left for training',
                     fix=FIX,
                 )
             self.test = interval_sets.union(self.test, block)

@@ -25,7 +25,8 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
 
     Returns:
         `all`, and `species` by name: {'model', 'order0', 'order5': [bits, low, high],
-        'differences': {order: [model minus order, low, high]}, 'n_windows', 'n_bases'}. `not_scored` names species without windows, `test_only` those without training
+        'differences': {order: [model minus order, low, high]}, 'n_windows',
+        'n_bases'}. `not_scored` names species without windows, `test_only` those without training
         windows. `bases_left_out` counts the bases that had no room in their row of tokens, on which
         none of the three is scored.
     """

@@ -1,9 +1,8 @@
 """Masked language modelling with any tokenizer, scored in bits per base so that tokenizers compare.
 
 The loss is the cross-entropy of the hidden tokens. What is hidden, and how many bits a hidden base
-costs, depends on whether tokens overlap (`masks`): `span_masks` (DNABERT's k-mers, single nucleotides) and
-`token_masks` (non-overlapping k-mers, BPE) implement the two cases.
-"""
+costs, depends on whether tokens overlap (`masks`): `span_masks` (DNABERT's k-mers, single
+nucleotides) and `token_masks` (non-overlapping k-mers, BPE) implement the two cases."""
 
 import dataclasses
 import functools
