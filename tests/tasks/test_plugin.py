@@ -145,7 +145,10 @@ def test_it_resumes_after_sigkill_as_if_never_interrupted(installed, whole, tmp_
 def test_it_is_reported(installed, whole):
     output = genojax(installed, 'report', whole)
     assert 'report.html' in output
-    assert 'gc' in (whole / 'report.html').read_text()
+    page = (whole / 'report.html').read_text()
+    assert 'alt="squared error of the GC content' in page  # its loss by its name
+    assert 'training mean' in page  # its evaluation
+    assert 'class="damage"' not in page and 'not in this run' not in page
 
 
 def test_it_is_a_task_beside_those_of_the_package(installed, monkeypatch):
