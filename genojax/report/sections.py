@@ -123,7 +123,7 @@ def _parameters(summaries: Mapping[str, ModelSummary]) -> html.Markup | None:
     counted = {name: s.parameters for name, s in summaries.items() if s.parameters}
     if not counted:
         return None
-    parts = list(dict.fromkeys(part for counts in counted.values() for part in counts))
+    parts = dict.fromkeys(p for counts in counted.values() for p, n in counts.items() if n)
     columns = [*(['run'] if any(counted) else []), *(html.label(part) for part in parts), 'all']
     rows = [
         [

@@ -302,3 +302,5 @@ def test_parameters_are_counted_in_short_and_in_full():
     summary = sections.ModelSummary([], {'model': 498_000_000})
     section = sections.model({'': made_up.config({})}, {'': summary})
     assert section.cards == (page.Card('Parameters', '498 M', ('498,000,000 trained values',)),)
+    summary = sections.ModelSummary([], {'model': 498_000_000, 'heads': 0})
+    assert 'heads' not in reading.PageReader(sections.model({}, {'': summary}).body).text
