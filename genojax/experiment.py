@@ -22,6 +22,10 @@ from genojax.typing import Array, Batch
 
 TokenizerConfig = tokenizers.TokenizerConfig
 
+# Tasks divide their key into a few: `split(key)[i]` equals `fold_in(key, i)` for small i. The keys
+# of other tasks are far from those numbers, so that no two tasks share dropout or masks.
+_TASK_STREAM = 2**30
+
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
@@ -197,18 +201,21 @@ def abstract(
     )
 
 
+def task_key(key: Array, number: int) -> Array:
+    """The key of task `number` in a step; the first task, so any single one, has `key` itself."""
+    return jax.random.fold_in(key, _TASK_STREAM + number) if number else key
+
+
 def joint_loss(
     tasks: Mapping[str, Task], params, extra, batches: Mapping[str, Batch], key: Array, train=True
 ):
     """The weighted sum of the tasks' losses, and `(extra, {'TASK/METRIC': MetricState})`.
 
-    Task i of several uses the key `fold_in(key, i)`, the first one `key` itself. Untrained
-    collections pass through the tasks in order.
+    Each task has the key `task_key`. Untrained collections pass through the tasks in order.
     """
     total, states = jnp.zeros(()), {}
     for number, (name, task) in enumerate(tasks.items()):
-        task_key = jax.random.fold_in(key, number) if number else key
-        loss, (extra, parts) = task.loss(params, extra, batches[name], task_key, train)
+        loss, (extra, parts) = task.loss(params, extra, batches[name], task_key(key, number), train)
         total += task.config.weight * loss
         states |= {f'{name}/{metric}': state for metric, state in parts.items()}
     states['loss'] = MetricState(total, jnp.ones_like(total))
@@ -217,7 +224,3 @@ def joint_loss(
 
 def count_parameters(state: TrainState) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(state.params))
-
-
-def parameter_bytes(state: TrainState) -> int:
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state.params))

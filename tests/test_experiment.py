@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import pytest
 
 from genojax import errors, tasks
@@ -97,6 +98,18 @@ def test_a_config_of_an_earlier_version_is_refused_with_the_fix():
     task = values.pop('tasks')['masked_lm']
     with pytest.raises(errors.UsageError, match=r'earlier version.* Fix: describe it as tasks='):
         experiments.from_config({**values, 'objective': {'kind': 'mlm'}, 'data': task['data']})
+
+
+def test_no_two_tasks_share_a_random_key():
+    """Tasks divide their key by split or fold_in, which agree for small numbers."""
+    key = jax.random.key(0)
+    derived = []
+    for number in range(4):
+        own = experiments.task_key(key, number)
+        children = [own, *jax.random.split(own, 8), *(jax.random.fold_in(own, i) for i in (0, 1))]
+        derived.append({tuple(jax.random.key_data(child).tolist()) for child in children})
+    assert experiments.task_key(key, 0) is key
+    assert len(set.union(*derived)) == sum(map(len, derived))
 
 
 def test_every_task_of_an_experiment_is_checked_against_the_model():

@@ -85,8 +85,8 @@ def test_the_joint_loss_and_gradient_are_weighted_sums(shards, table, tmp_path):
     def joint(params):
         return experiments.joint_loss(run.tasks, params, state.extra, batches, key)
 
-    # Dropout and masks are random: task i uses the key fold_in(key, i), the first one the key.
-    keys = {'masked_lm': key, 'promoters': jax.random.fold_in(key, 1)}
+    # Dropout and masks are random: each task has its own key, the first one the key itself.
+    keys = {'masked_lm': key, 'promoters': experiments.task_key(key, 1)}
     assert list(run.tasks) == list(keys)
     total, summed = 0.0, jax.tree.map(np.zeros_like, state.params)
     (loss, (_, metrics)), gradient = jax.value_and_grad(joint, has_aux=True)(state.params)
