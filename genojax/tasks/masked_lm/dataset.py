@@ -129,16 +129,20 @@ class MaskedLmDatasets(base.TaskDatasets):
     def train(self, start_step: int = 0, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
         return self.mixture.batches(self.tokenizer, shard, start_step)
 
-    def validation(self, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
-        return self._in_order(self.validation_windows, shard)
+    def validation(
+        self, shard: base.Shard = base.ONE_HOST, limit: int | None = None
+    ) -> Iterator[Batch]:
+        """Validation windows: all, or at most `limit` of them, spread evenly."""
+        return self._in_order(self.validation_windows, shard, limit)
 
     def test(self, shard: base.Shard = base.ONE_HOST, limit: int | None = None) -> Iterator[Batch]:
-        """Test windows: all, or `limit` of them, spread evenly."""
-        chosen = self.test_windows if limit is None else _spread(self.test_windows, limit)[0]
-        return self._in_order(chosen, shard)
+        """Test windows: all, or at most `limit` of them, spread evenly."""
+        return self._in_order(self.test_windows, shard, limit)
 
-    def _in_order(self, parts, shard) -> Iterator[Batch]:
+    def _in_order(self, parts, shard: base.Shard, limit: int | None) -> Iterator[Batch]:
         mixture = self.config.mixture
+        if limit is not None:
+            parts, _ = _spread(parts, limit)
         return window_batches.in_order(
             self.corpus,
             parts,

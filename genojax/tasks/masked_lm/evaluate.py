@@ -35,7 +35,7 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
     fitted: dict[str, dict[str, baselines.MarkovModel]] = {}
     rows = {name: {'model': [], **{order: [] for order in ORDERS}, 'bases': []} for name in species}
     left_out = 0
-    batches = datasets.test(limit=limit) if split == 'test' else datasets.split(split)
+    batches = (datasets.test if split == 'test' else datasets.validation)(limit=limit)
     for batch, (bits_BL, hidden_BL) in state.scores(task.jitted_score, batches):
         hidden_BL = np.asarray(hidden_BL) & (batch['weight'] > 0)[:, None]
         if 'left_out' in batch:

@@ -106,12 +106,14 @@ def test_a_split_reads_each_of_its_windows_once(shards, split):
             assert np.array_equal(other[name], array[1::2])
 
 
-def test_a_limit_chooses_test_windows_of_every_species(shards):
+@pytest.mark.parametrize('split', ['validation', 'test'])
+def test_a_limit_chooses_windows_of_every_species(shards, split):
     datasets = _open(shards)
-    batches = list(datasets.test(limit=12))
+    read = {'validation': datasets.validation, 'test': datasets.test}[split]
+    batches = list(read(limit=12))
     species = np.concatenate([batch['species'][batch['weight'] > 0] for batch in batches])
     assert np.bincount(species).tolist() == [4, 4, 4]
-    assert set(_bases(batches)) <= set(_bases(datasets.test()))
+    assert set(_bases(batches)) <= set(_bases(read()))
 
 
 def test_training_batches_are_functions_of_seed_and_step(shards):
