@@ -82,7 +82,7 @@ def parse_with_config(
     for prefix, name in (prefixes or {'config': arguments.config}).items():
         values[prefix] = load(name)
         for path, text in overrides[prefix].items():
-            override(values[prefix], path, text)
+            override(values[prefix], path, text, prefix)
     return arguments, values
 
 
@@ -165,10 +165,7 @@ def load(name: str) -> dict[str, Any]:
     """
     path, variant = resolve(name)
     if path.suffix == '.json':
-        try:
-            return json.loads(path.read_text())
-        except json.JSONDecodeError as error:
-            raise errors.UsageError(f'--config={name}: not JSON: {error}') from error
+        return _load_json(path, name)
     loaded = module(path)
     known = list(vars(loaded).get('VARIANTS', ()))
     if variant and variant not in known:
@@ -179,8 +176,26 @@ def load(name: str) -> dict[str, Any]:
     return loaded.get_config(*([variant] if variant else [])).to_dict()
 
 
-def override(values: dict[str, Any], path: str, text: str) -> None:
+def _load_json(path: pathlib.Path, name: str) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise errors.UsageError(f'--config={name}: not JSON: {error}') from error
+    if not isinstance(values, dict):
+        raise errors.UsageError(f'--config={name}: not a JSON object')
+    tokenizer = values.get('tokenizer')
+    file = tokenizer.get('file') if isinstance(tokenizer, dict) else None
+    if isinstance(file, str) and file and (path.parent / file).is_file():
+        # A workdir's config.json names its tokenizer's file relative to itself.
+        values['tokenizer'] = {**tokenizer, 'file': str(path.parent / file)}
+    return values
+
+
+def override(values: dict[str, Any], path: str, text: str, prefix: str = 'config') -> None:
     """Sets `values[a][b]` for a path 'a.b' to the Python literal in `text`, or to the text itself.
+
+    Args:
+        prefix: of the flag, for the error: `--prefix.a.b=text`.
 
     Raises:
         UsageError: the path leads through something that has no fields.
@@ -194,7 +209,7 @@ def override(values: dict[str, Any], path: str, text: str) -> None:
     for depth, name in enumerate(parents):
         if not isinstance(target.get(name), dict):
             raise errors.UsageError(
-                f'--config.{path}: {".".join(parents[: depth + 1])!r} has no fields'
+                f'--{prefix}.{path}: {".".join(parents[: depth + 1])!r} has no fields'
             )
         target = target[name]
     target[last] = value if not isinstance(target.get(last), str) else text

@@ -24,8 +24,8 @@ DnaSequence = str | np.ndarray  # letters, or base codes uint8
 class Model:
     """A model with its parameters; `genojax.load` opens one.
 
-    Sequences are strings of letters (either case; any letter but A, C, G, T is unknown) or base
-    codes, uint8. They are batched by length and sharded over the devices of this machine. A
+    Sequences are strings of IUPAC letters (either case; all but A, C, G and T are unknown) or
+    base codes, uint8. They are batched by length and sharded over the devices of this machine. A
     sequence's result is the same bit for bit whatever else is in the call.
 
     Args:
@@ -178,14 +178,17 @@ class Model:
         """Sequences as base codes, each checked against what the model reads.
 
         Raises:
+            UsageError: there is no sequence, or one is neither letters nor base codes.
             InputError: EM01 for a sequence that is too long, EM02 for one shorter than a token.
         """
         if isinstance(sequences, str):
             raise errors.UsageError('sequences must be a list: [sequence], not one string')
         codes = []
         for number, sequence in enumerate(sequences):
-            codes.append(dna.encode(sequence) if isinstance(sequence, str) else sequence)
+            codes.append(_base_codes(sequence, number))
             self.reader.check(codes[-1], f'sequence {number}')
+        if not codes:
+            raise errors.UsageError('sequences is empty: there is nothing to compute')
         return codes
 
     def embed(
@@ -201,8 +204,10 @@ class Model:
             [N, D]; for pool=None a list of [T, D] without special tokens and padding (for models
             with bins, [bins, D] of the whole window).
         """
-        codes = self.codes(sequences)
-        output = {'mean': 'pooled', 'first': 'first', None: 'hidden'}[pool]
+        outputs = {'mean': 'pooled', 'first': 'first', None: 'hidden'}
+        if pool not in outputs:
+            raise errors.UsageError(f"{pool=} is not 'mean', 'first' or None")
+        codes, output = self.codes(sequences), outputs[pool]
         vectors: list = [None] * len(codes)
         for number, values, spans in self.features(codes, output):
             vectors[number] = values
@@ -228,11 +233,11 @@ class Model:
                 one pass per base; n hides every n-th together and costs n passes.
 
         Raises:
-            UsageError: the model scores no tokens.
+            UsageError: the model scores no tokens, or another value of `mask`.
         """
         if not self.config.has_lm_head:
             raise errors.UsageError(f'a model {self.config.kind!r} has no language-model head')
-        if mask != 'each' and mask < 1:
+        if mask != 'each' and not (isinstance(mask, int) and mask >= 1):
             raise errors.UsageError(f"{mask=} must be 'each' or a positive number")
         groups = None if mask == 'each' else int(mask)
         return likelihood.score(self, self.codes(sequences), groups)
@@ -323,6 +328,22 @@ def _window(spec, window: int) -> int:
             f'{spec.bin} bases with some left beside {spec.crop} bins at each end'
         ) from error
     return window
+
+
+def _base_codes(sequence: DnaSequence, number: int) -> np.ndarray:
+    """Base codes, uint8 [L], of letters or of base codes."""
+    if isinstance(sequence, str):
+        try:
+            return dna.encode(sequence)
+        except ValueError as error:
+            raise errors.UsageError(f'sequence {number}: {error}') from error
+    codes = np.asarray(sequence)
+    if codes.ndim != 1 or codes.dtype != np.uint8 or (codes > dna.UNKNOWN).any():
+        raise errors.UsageError(
+            f'sequence {number} is neither a string nor base codes: uint8 [L] from 0 to '
+            f'{dna.UNKNOWN}, as `genojax.dna.encode` returns them'
+        )
+    return codes
 
 
 def _checked(what: str, numbers: Sequence[int] | None, count: int) -> list[int]:

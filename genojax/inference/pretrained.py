@@ -88,7 +88,9 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
         raise errors.UsageError(f'{path} is neither the workdir of a run nor a converted model')
     values = run_config(path)
     names = [field.name for field in dataclasses.fields(_ModelFields)]
-    fields = config.from_dict(_ModelFields, {name: values[name] for name in names})
+    fields = config.from_dict(
+        _ModelFields, {name: values[name] for name in names if name in values}
+    )
     provenance = {'kind': fields.model.kind, 'source': str(path)}
     if fields.init_from:
         provenance |= _license_of_run(path, pathlib.Path(fields.init_from))

@@ -67,6 +67,7 @@ def test_every_verb_has_help(verb, capsys):
         ('train --config=debug_cpu --workdir=x --config.steps', '--config.steps has no value'),
         ('train --config=debug_cpu --config.steps.x=1 --workdir=x', "'steps' has no fields"),
         ('demo --genomes=absent_folder', '--genomes=absent_folder: no such file'),
+        ('demo --pretrain.steps.x=1', "--pretrain.steps.x: 'steps' has no fields"),
         ('demo --gnomes=x', 'no flag --gnomes; did you mean --genomes?'),
         ('explain GX-FA99', "no error code 'GX-FA99'"),
         ('evaluate', 'required: workdir'),
@@ -132,6 +133,15 @@ def test_a_json_config_is_only_data(tmp_path):
     path = tmp_path / 'config.json'
     path.write_text('{"steps": 3}')
     assert flags.load(str(path)) == {'steps': 3}
-    path.write_text('import os')
-    with pytest.raises(errors.UsageError, match='not JSON'):
-        flags.load(str(path))
+    for text, words in (('import os', 'not JSON'), ('[1, 2]', 'not a JSON object')):
+        path.write_text(text)
+        with pytest.raises(errors.UsageError, match=words):
+            flags.load(str(path))
+
+
+def test_a_workdir_s_config_names_the_tokenizer_file_beside_it(tmp_path):
+    path = tmp_path / 'config.json'
+    path.write_text('{"tokenizer": {"kind": "bpe", "file": "tokenizer.json"}}')
+    assert flags.load(str(path))['tokenizer']['file'] == 'tokenizer.json'  # no such file beside it
+    (tmp_path / 'tokenizer.json').write_text('{}')
+    assert flags.load(str(path))['tokenizer']['file'] == str(tmp_path / 'tokenizer.json')

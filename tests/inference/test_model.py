@@ -109,6 +109,21 @@ def test_tracks_are_those_of_the_model_and_of_both_strands():
         model.attention([sequence])
 
 
+def test_arguments_that_are_not_sequences_or_options_are_refused():
+    model = random_model(NETWORK)
+    wrong = [
+        ('not one string', lambda: model.embed('ACGT')),
+        ('is empty', lambda: model.embed([])),
+        ('sequence 1 is neither', lambda: model.embed(['ACGT', np.arange(4)])),
+        ('sequence 0 is neither', lambda: model.logits([np.array([0, 5], np.uint8)])),
+        ("sequence 0: 'X' at base 3 is not", lambda: model.embed(['ACXT'])),
+        ('mask=0 must be', lambda: model.log_likelihood(['ACGT'], mask=0)),
+    ]
+    for words, call in wrong:
+        with pytest.raises(errors.UsageError, match=words):
+            call()
+
+
 def test_public_names_are_listed_and_import_lazily():
     assert {'load', 'Model', 'Experiment', 'MaskedLmConfig'} <= set(dir(genojax))
     for name in dir(genojax):
