@@ -12,8 +12,6 @@ from typing import Any
 from genojax.report import html, plots
 
 SPLIT_NAMES = {'train': 'training', 'validation': 'validation'}
-# Of the whole step, not of a task: the training section shows them.
-STEP_METRICS = ('loss', 'grad_norm', 'tokens_per_s', 'bases_per_s')
 _NOT_METRICS = ('kind', 'step', 'run')
 Rows = Sequence[Mapping[str, Any]]
 # What a metric is called and its unit.

@@ -63,20 +63,6 @@ class RunFiles:
             raise DamagedFile(name, 'is empty or not a JSON object')
         return value
 
-    def tasks(self) -> dict[str, dict]:
-        """The configs of the run's tasks by name; {} without config.json.
-
-        Raises:
-            DamagedFile: config.json cannot be read or has no tasks.
-        """
-        config = self.mapping('config.json')
-        if not config:
-            return {}
-        tasks = config.get('tasks')
-        if not isinstance(tasks, dict) or not all(isinstance(v, dict) for v in tasks.values()):
-            raise DamagedFile('config.json', 'has no tasks: {name: config}')
-        return tasks
-
     def evaluations(self) -> list[tuple[str, str]]:
         """(task name, split) of every file in evaluation/."""
         pairs = []
