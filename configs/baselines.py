@@ -16,7 +16,7 @@ genojax train --config=baselines:basset --config.tasks.promoters.data.path=FILE 
 
 import ml_collections
 
-from genojax import experiment, optim, tasks
+from genojax import experiment, tasks
 from genojax.models import basset, recurrent
 
 VARIANTS = ('basset', 'gru')
@@ -42,7 +42,7 @@ def get_config(variant: str = 'basset') -> ml_collections.ConfigDict:
         experiment.Experiment(
             model=model,
             tokenizer=experiment.TokenizerConfig('nucleotide', 1),
-            optim=optim.OptimConfig(peak=peak, warmup=50),
+            optim=experiment.OptimConfig(peak=peak, warmup=50),
             tasks={'promoters': task},
             steps=steps,
             log_every=50,

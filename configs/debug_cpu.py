@@ -7,7 +7,7 @@ genojax train --config=debug_cpu --workdir=runs/debug
 
 import ml_collections
 
-from genojax import experiment, optim, tasks
+from genojax import experiment, tasks
 from genojax.models import bert
 from genojax.tokenizers import kmer
 
@@ -19,7 +19,7 @@ def get_config() -> ml_collections.ConfigDict:
                 vocab=kmer.vocab_size(3), width=16, depth=2, heads=2, inner=32, max_tokens=128
             ),
             tokenizer=experiment.TokenizerConfig('kmer', 3),
-            optim=optim.OptimConfig(peak=3e-3, warmup=5),
+            optim=experiment.OptimConfig(peak=3e-3, warmup=5),
             tasks={
                 'masked_lm': tasks.MaskedLmConfig(
                     mask=tasks.MaskConfig(rate=0.1),

@@ -9,7 +9,7 @@ genojax train --config=demo --workdir=runs/demo_pretrain
 
 import ml_collections
 
-from genojax import experiment, optim, tasks
+from genojax import experiment, tasks
 from genojax.models import bert
 
 
@@ -28,7 +28,7 @@ def get_config() -> ml_collections.ConfigDict:
                 unroll=2,
             ),
             tokenizer=experiment.TokenizerConfig('kmer', 3),
-            optim=optim.OptimConfig(peak=2e-3, warmup=50),
+            optim=experiment.OptimConfig(peak=2e-3, warmup=50),
             tasks={
                 'masked_lm': tasks.MaskedLmConfig(
                     mask=tasks.MaskConfig(rate=0.1, region_rates={'exon': 0.08}),

@@ -15,7 +15,7 @@ import dataclasses
 
 import ml_collections
 
-from genojax import experiment, optim, tasks
+from genojax import experiment, tasks
 from genojax.models import bert
 from genojax.nn import self_attention
 from genojax.tokenizers import kmer
@@ -46,7 +46,7 @@ def get_config(variant: str = 'both') -> ml_collections.ConfigDict:
         experiment.Experiment(
             model=model,
             tokenizer=experiment.TokenizerConfig('kmer', 3),
-            optim=optim.OptimConfig(peak=2e-3, warmup=50),
+            optim=experiment.OptimConfig(peak=2e-3, warmup=50),
             tasks={
                 'masked_lm': tasks.MaskedLmConfig(
                     mask=tasks.MaskConfig(rate=0.1, region_rates={'exon': 0.08}),

@@ -9,7 +9,7 @@ genojax train --config=demo_promoters --config.tasks.promoters.data.path=FILE \\
 
 import ml_collections
 
-from genojax import experiment, optim, tasks
+from genojax import experiment, tasks
 from genojax.models import bert
 from genojax.tokenizers import kmer
 
@@ -29,7 +29,7 @@ def get_config() -> ml_collections.ConfigDict:
                 unroll=2,
             ),
             tokenizer=experiment.TokenizerConfig('kmer', 3),
-            optim=optim.OptimConfig(peak=1e-3, warmup=50),
+            optim=experiment.OptimConfig(peak=1e-3, warmup=50),
             tasks={
                 'promoters': tasks.ClassificationConfig(
                     classes=2,

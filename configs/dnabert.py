@@ -12,7 +12,7 @@ genojax train --config=dnabert:k6 --config.tasks.masked_lm.data.shards=DIR --wor
 
 import ml_collections
 
-from genojax import experiment, optim, tasks
+from genojax import experiment, tasks
 from genojax.models import bert
 from genojax.tokenizers import kmer
 
@@ -40,7 +40,7 @@ def get_config(variant: str = 'k6') -> ml_collections.ConfigDict:
         experiment.Experiment(
             model=bert.BertConfig(vocab=kmer.vocab_size(k)),
             tokenizer=experiment.TokenizerConfig('kmer', k),
-            optim=optim.OptimConfig(peak=4e-4, warmup=10_000, decay='linear'),
+            optim=experiment.OptimConfig(peak=4e-4, warmup=10_000, decay='linear'),
             tasks={
                 'masked_lm': tasks.MaskedLmConfig(
                     mask=mask, data=tasks.GenomesDataConfig(mixture=mixture)

@@ -10,7 +10,7 @@ genojax train --config=dnabert2 --config.tokenizer.file=FILE \\
 
 import ml_collections
 
-from genojax import experiment, optim, tasks
+from genojax import experiment, tasks
 from genojax.models import bert
 
 
@@ -25,7 +25,9 @@ def get_config() -> ml_collections.ConfigDict:
                 attention_dropout=0.0,
             ),
             tokenizer=experiment.TokenizerConfig('bpe', tokens=128),
-            optim=optim.OptimConfig(peak=5e-4, warmup=30_000, decay='linear', weight_decay=1e-5),
+            optim=experiment.OptimConfig(
+                peak=5e-4, warmup=30_000, decay='linear', weight_decay=1e-5
+            ),
             tasks={
                 'masked_lm': tasks.MaskedLmConfig(
                     mask=tasks.MaskConfig(rate=0.15),

@@ -21,7 +21,7 @@ genojax train --config=enformer:dna --config.tasks.coverage.data.path=DIR --work
 
 import ml_collections
 
-from genojax import experiment, optim, tasks, tokenizers
+from genojax import experiment, tasks
 from genojax.models import enformer, enformer_accessibility
 
 VARIANTS = ('dna', 'accessibility')
@@ -44,8 +44,8 @@ def get_config(variant: str = 'dna') -> ml_collections.ConfigDict:
     return experiment.to_config(
         experiment.Experiment(
             model=model,
-            tokenizer=tokenizers.TokenizerConfig('nucleotide', k=1),
-            optim=optim.OptimConfig(
+            tokenizer=experiment.TokenizerConfig('nucleotide', k=1),
+            optim=experiment.OptimConfig(
                 peak=5e-4, warmup=5_000, decay='none', weight_decay=0.0, beta2=0.999, clip=0.2
             ),
             tasks={'coverage': tasks.CoverageConfig(data=data)},

@@ -20,7 +20,7 @@ Without data, on simulated tracks: --config.tasks.coverage.data.path=simulated
 
 import ml_collections
 
-from genojax import experiment, optim, tasks, tokenizers
+from genojax import experiment, tasks
 from genojax.models import enformer, enformer_accessibility
 
 VARIANTS = ('dna', 'accessibility')
@@ -42,8 +42,8 @@ def get_config(variant: str = 'dna') -> ml_collections.ConfigDict:
     return experiment.to_config(
         experiment.Experiment(
             model=model,
-            tokenizer=tokenizers.TokenizerConfig('nucleotide', k=1),
-            optim=optim.OptimConfig(peak=5e-3, warmup=20, weight_decay=0.01),
+            tokenizer=experiment.TokenizerConfig('nucleotide', k=1),
+            optim=experiment.OptimConfig(peak=5e-3, warmup=20, weight_decay=0.01),
             tasks={
                 'coverage': tasks.CoverageConfig(
                     loss='poisson_multinomial',

@@ -13,7 +13,7 @@ genojax train --config=gena_bigbird --config.tokenizer.file=FILE \\
 
 import ml_collections
 
-from genojax import experiment, optim, tasks
+from genojax import experiment, tasks
 from genojax.models import bert
 from genojax.nn import self_attention
 
@@ -39,7 +39,7 @@ def get_config() -> ml_collections.ConfigDict:
                 remat='dots',
             ),
             tokenizer=experiment.TokenizerConfig('bpe', tokens=4096),
-            optim=optim.OptimConfig(peak=1e-4, warmup=10_000, decay='linear'),
+            optim=experiment.OptimConfig(peak=1e-4, warmup=10_000, decay='linear'),
             tasks={
                 'masked_lm': tasks.MaskedLmConfig(
                     mask=tasks.MaskConfig(rate=0.15),

@@ -14,7 +14,7 @@ genojax train --config=hierarchical --config.tasks.masked_lm.data.shards=DIR \\
 
 import ml_collections
 
-from genojax import experiment, optim, sharding, tasks
+from genojax import experiment, tasks
 from genojax.models import hierarchical
 
 
@@ -25,7 +25,7 @@ def get_config() -> ml_collections.ConfigDict:
                 vocab=10, dtype='bfloat16', at_once=8, remat='block'
             ),
             tokenizer=experiment.TokenizerConfig('nucleotide', 1),
-            optim=optim.OptimConfig(peak=4e-4, warmup=1_000, floor=0.1),
+            optim=experiment.OptimConfig(peak=4e-4, warmup=1_000, floor=0.1),
             tasks={
                 'masked_lm': tasks.MaskedLmConfig(
                     mask=tasks.MaskConfig(rate=0.15),
@@ -41,6 +41,6 @@ def get_config() -> ml_collections.ConfigDict:
             log_every=10,
             validate_every=250,
             save_every=250,
-            mesh=sharding.MeshConfig(fsdp=32, sequence=8),
+            mesh=experiment.MeshConfig(fsdp=32, sequence=8),
         )
     )

@@ -20,7 +20,7 @@ genojax train --config=nucleotide_transformer:v2_50m --config.tasks.masked_lm.da
 
 import ml_collections
 
-from genojax import experiment, optim, sharding, tasks
+from genojax import experiment, tasks
 from genojax.models import bert
 
 VARIANTS = ('v2_50m', 'v2_100m', 'v2_250m', 'v2_500m', 'v1_500m', 'v1_2500m')
@@ -64,7 +64,7 @@ def get_config(variant: str = 'v2_50m') -> ml_collections.ConfigDict:
         experiment.Experiment(
             model=model,
             tokenizer=experiment.TokenizerConfig('nonoverlapping', variant=version),
-            optim=optim.OptimConfig(
+            optim=experiment.OptimConfig(
                 peak=1e-4,
                 warmup=16_000,
                 start=0.5,  # of the peak
@@ -82,6 +82,6 @@ def get_config(variant: str = 'v2_50m') -> ml_collections.ConfigDict:
             log_every=100,
             validate_every=2_000,
             save_every=2_000,
-            mesh=sharding.MeshConfig(fsdp=8 if variant == 'v1_2500m' else 1),
+            mesh=experiment.MeshConfig(fsdp=8 if variant == 'v1_2500m' else 1),
         )
     )

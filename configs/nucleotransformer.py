@@ -21,7 +21,7 @@ genojax train --config=nucleotransformer:small --config.tasks.masked_lm.data.sha
 
 import ml_collections
 
-from genojax import experiment, optim, sharding, tasks
+from genojax import experiment, tasks
 from genojax.models import bert
 from genojax.nn import self_attention
 
@@ -71,9 +71,9 @@ def get_config(variant: str = 'bases') -> ml_collections.ConfigDict:
             tokenizer=experiment.TokenizerConfig('nonoverlapping', 6)
             if variant == '6mer'
             else experiment.TokenizerConfig('nucleotide', 1),
-            optim=optim.OptimConfig(peak=2e-3, warmup=50)
+            optim=experiment.OptimConfig(peak=2e-3, warmup=50)
             if small
-            else optim.OptimConfig(peak=2e-4, warmup=1_000, decay='cosine', floor=0.1),
+            else experiment.OptimConfig(peak=2e-4, warmup=1_000, decay='cosine', floor=0.1),
             tasks={
                 'masked_lm': tasks.MaskedLmConfig(
                     mask=tasks.MaskConfig(rate=0.15),
@@ -84,6 +84,6 @@ def get_config(variant: str = 'bases') -> ml_collections.ConfigDict:
             log_every=20 if small else 10,
             validate_every=300 if small else 250,
             save_every=300 if small else 250,
-            mesh=sharding.MeshConfig() if small else sharding.MeshConfig(fsdp=16, sequence=16),
+            mesh=experiment.MeshConfig() if small else experiment.MeshConfig(fsdp=16, sequence=16),
         )
     )

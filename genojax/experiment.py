@@ -21,6 +21,8 @@ from genojax.tasks.base import Task
 from genojax.typing import Array, Batch
 
 TokenizerConfig = tokenizers.TokenizerConfig
+OptimConfig = optimizers.OptimConfig
+MeshConfig = sharding.MeshConfig
 
 # Tasks divide their key into a few: `split(key)[i]` equals `fold_in(key, i)` for small i. The keys
 # of other tasks are far from those numbers, so that no two tasks share dropout or masks.

@@ -2,17 +2,11 @@
 
 import os
 
+from tests import xla_flags
+
 # Before jax is imported, here and in the subprocesses that tests start.
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
-# Two workers with eight devices each on two cores can starve a collective, so its time-outs are raised.
-os.environ.setdefault(
-    'XLA_FLAGS',
-    '--xla_force_host_platform_device_count=8'
-    # Tests compile much and compute little.
-    ' --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true'
-    ' --xla_cpu_collective_call_warn_stuck_timeout_seconds=120'
-    ' --xla_cpu_collective_call_terminate_timeout_seconds=600',
-)
+os.environ['XLA_FLAGS'] = xla_flags.merged(os.environ.get('XLA_FLAGS', ''))
 os.environ.setdefault('MPLBACKEND', 'Agg')
 
 import pathlib

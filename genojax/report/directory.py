@@ -49,7 +49,7 @@ class Project:
 
 
 @dataclasses.dataclass
-class _Run:
+class _RunContents:
     """One run's files, read as far as they can be."""
 
     files: run_files.RunFiles
@@ -105,7 +105,7 @@ def build(directory: pathlib.Path, project: Project, renderer: plots.Renderer) -
     )
 
 
-def _open(files: run_files.RunFiles, project: Project) -> _Run:
+def _open(files: run_files.RunFiles, project: Project) -> _RunContents:
     damage: dict[str, html.Markup] = {}
     config = _read(files, 'config.json', lambda: files.mapping('config.json'), {}, damage)
     tasks: Mapping[str, TaskSection] = {}
@@ -119,7 +119,7 @@ def _open(files: run_files.RunFiles, project: Project) -> _Run:
         _read(files, name, lambda name=name: files.mapping(name), {}, damage)
         for name in ('datasets.json', 'run.json')
     )
-    return _Run(files, config, record, tasks, rows, descriptions, damage)
+    return _RunContents(files, config, record, tasks, rows, descriptions, damage)
 
 
 def _read(
@@ -169,7 +169,7 @@ def _empty(anchor: str, heading: str) -> page.Section:
 
 
 def _task_sections(
-    top: run_files.RunFiles, runs: list[_Run], renderer: plots.Renderer
+    top: run_files.RunFiles, runs: list[_RunContents], renderer: plots.Renderer
 ) -> list[page.Section]:
     """Sections of tasks: those that top-level evaluations compare, then each run's own."""
     parts: list[page.Section] = []
@@ -186,7 +186,7 @@ def _task_sections(
     return _distinguish(parts)
 
 
-def _names(run: _Run) -> list[str]:
+def _names(run: _RunContents) -> list[str]:
     """The tasks of a run: of its config, else those that its evaluations and its metrics name."""
     configured = run.tasks or run.config.get('tasks')
     if isinstance(configured, Mapping) and configured:
@@ -197,7 +197,7 @@ def _names(run: _Run) -> list[str]:
 
 
 def _task_section(
-    task: str, files: run_files.RunFiles, runs: list[_Run], renderer: plots.Renderer
+    task: str, files: run_files.RunFiles, runs: list[_RunContents], renderer: plots.Renderer
 ) -> list[page.Section]:
     """The section of one task; of the test split, with the validation split folded below it."""
     damage: dict[str, html.Markup] = {}
@@ -276,7 +276,7 @@ def _distinguish(parts: list[page.Section]) -> list[page.Section]:
     return result
 
 
-def _training(runs: list[_Run], renderer: plots.Renderer) -> list[page.Section]:
+def _training(runs: list[_RunContents], renderer: plots.Renderer) -> list[page.Section]:
     rows = [
         row | ({'run': run.files.name} if run.files.name else {})
         for run in runs
@@ -292,11 +292,11 @@ def _training(runs: list[_Run], renderer: plots.Renderer) -> list[page.Section]:
     )
 
 
-def _configs(runs: list[_Run]) -> dict[str, dict]:
+def _configs(runs: list[_RunContents]) -> dict[str, dict]:
     return {run.files.name: run.config for run in runs if run.config}
 
 
-def _model(runs: list[_Run], project: Project) -> list[page.Section]:
+def _model(runs: list[_RunContents], project: Project) -> list[page.Section]:
     configs, summaries = _configs(runs), {}
     boxes = [run.damage['config.json'] for run in runs if 'config.json' in run.damage]
     for run in (run for run in runs if run.config):
@@ -328,7 +328,7 @@ def _genomes(top: run_files.RunFiles) -> list[page.Section]:
 
 
 def _reproduction(
-    top: run_files.RunFiles, record: dict, runs: list[_Run], damage: dict
+    top: run_files.RunFiles, record: dict, runs: list[_RunContents], damage: dict
 ) -> list[page.Section]:
     name = 'shards/manifest.json'
     manifest = _read(top, name, lambda: top.mapping(name), {}, damage)
@@ -347,7 +347,7 @@ def _reproduction(
     )
 
 
-def _hints(top: run_files.RunFiles, runs: list[_Run]) -> html.Markup | str:
+def _hints(top: run_files.RunFiles, runs: list[_RunContents]) -> html.Markup | str:
     """Commands that would add something to the page."""
     compared = {task for task, _ in top.evaluations()}
     missing = [

@@ -1,0 +1,58 @@
+"""The Task protocol's shared parts: registration, weights, and metrics that are sums."""
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from genojax import config as configs
+from genojax import errors, metrics, tasks
+from genojax.tasks import base
+
+
+@dataclasses.dataclass(frozen=True)
+class OtherMaskedLmConfig(tasks.TaskConfig):
+    """A second config of a kind that exists."""
+
+    kind: Literal['masked_lm'] = 'masked_lm'
+
+
+def test_a_kind_is_registered_once():
+    assert base.register(tasks.MaskedLmConfig) is tasks.MaskedLmConfig
+    with pytest.raises(ValueError, match="two tasks have the kind 'masked_lm'"):
+        base.register(OtherMaskedLmConfig)
+    assert set(tasks.TaskConfig.config_kinds()) >= {'masked_lm', 'classification', 'coverage'}
+
+
+def test_an_unknown_kind_lists_the_kinds_there_are():
+    @dataclasses.dataclass(frozen=True)
+    class Holder:
+        task: tasks.TaskConfig
+
+    with pytest.raises(errors.UsageError, match='classification') as caught:
+        configs.from_dict(Holder, {'task': {'kind': 'clasification'}})
+    assert "did you mean 'classification'" in str(caught.value)
+
+
+@pytest.mark.parametrize('weight', [0.0, -1.0, float('inf'), float('nan')])
+def test_a_weight_is_a_positive_number(weight):
+    with pytest.raises(ValueError, match='must be a positive number'):
+        tasks.MaskedLmConfig(weight=weight)
+
+
+def test_metrics_of_batches_merge_to_those_of_the_whole():
+    merged = {}
+    for total, count in ((6.0, 2.0), (1.0, 3.0)):
+        base.merge_into(merged, {'loss': metrics.MetricState(total, count)})
+    assert merged['loss'].compute() == pytest.approx(7 / 5)
+
+
+def test_bases_without_room_are_a_share_of_all_bases_and_filler_rows_count_for_nothing():
+    batch = {
+        'left_out': np.array([2, 0, 5]),
+        'valid': np.array([8, 10, 5]),
+        'weight': np.array([1.0, 1.0, 0.0]),
+    }
+    assert float(base.left_out_metric(batch)['left_out'].compute()) == pytest.approx(2 / 20)
+    assert base.left_out_metric({'valid': np.array([3])}) == {}

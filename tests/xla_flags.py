@@ -1,0 +1,18 @@
+"""XLA's flags for the tests; this module imports nothing, so that it can run before jax."""
+
+# Two workers with eight devices each on two cores can starve a collective, so its time-outs are
+# raised. Tests compile much and compute little, so little is optimised.
+FLAGS = (
+    '--xla_force_host_platform_device_count=8',
+    '--xla_backend_optimization_level=0',
+    '--xla_llvm_disable_expensive_passes=true',
+    '--xla_cpu_collective_call_warn_stuck_timeout_seconds=120',
+    '--xla_cpu_collective_call_terminate_timeout_seconds=600',
+)
+
+
+def merged(callers_flags: str) -> str:
+    """The flags above with the caller's, such as --xla_cpu_max_isa=AVX2, which have precedence."""
+    callers = callers_flags.split()
+    names = {flag.partition('=')[0] for flag in callers}
+    return ' '.join([*(flag for flag in FLAGS if flag.partition('=')[0] not in names), *callers])
