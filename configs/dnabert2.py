@@ -2,7 +2,7 @@
 
 Hardware: written for one 8-GPU host; the published run took 14 days on eight RTX 2080 Ti. Not run
 at full length here: hours and number to expect unknown. FILE is its tokenizer.json, whose [PAD] is
-3; the 0 in its config.json does not matter to the original, which is told the padding by a mask.
+3; the 0 in its config.json does not matter to the original, which reads the padding from a mask.
 
 genojax train --config=dnabert2 --config.tokenizer.file=FILE \\
     --config.tasks.masked_lm.data.shards=DIR --workdir=runs/dnabert2

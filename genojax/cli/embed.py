@@ -84,10 +84,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         help="mean: the model's pooled vector, for most the mean over tokens (default); first: the "
         "first token's vector; tokens: one vector per token or bin, with the bases it covers",
     )
-    add('--window', type=_positive, default=0, help='bases: cut longer rows into windows')
+    add('--window', type=flags.positive, default=0, help='bases: cut longer rows into windows')
     add(
         '--stride',
-        type=_positive,
+        type=flags.positive,
         default=0,
         help='bases between windows (the window, or the part of it that has vectors)',
     )
@@ -105,9 +105,3 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         problem = f'--stride={arguments.stride} is more than --window={arguments.window}'
         raise errors.UsageError(f'{problem}: bases between windows would be left out')
     return arguments
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f'{text!r} is not a positive number')
-    return int(text)

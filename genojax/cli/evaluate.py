@@ -1,6 +1,5 @@
 """Score a trained run on data it was not trained on, beside baselines."""
 
-import argparse
 import pathlib
 
 from genojax.cli import flags
@@ -17,7 +16,9 @@ def run(argv: list[str]) -> None:
         help='validation: the rows that selected the checkpoint (%(default)s)',
     )
     parser.add_argument(
-        '--limit', type=_positive, help='largest number of windows to score, spread evenly (all)'
+        '--limit',
+        type=flags.positive,
+        help='largest number of windows to score, spread evenly (all)',
     )
     arguments = parser.parse_args(argv)
 
@@ -43,9 +44,3 @@ def run(argv: list[str]) -> None:
         print(task.as_text(result))
         print(f'step {result["step"]}; written to {path}')
     opened.close()
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f'{text!r} is not a positive whole number')
-    return int(text)

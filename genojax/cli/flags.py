@@ -86,6 +86,13 @@ def parse_with_config(
     return arguments, values
 
 
+def positive(text: str) -> int:
+    """The `type` of a flag that is a whole number of at least 1."""
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f'{text!r} is not a positive whole number')
+    return int(text)
+
+
 def split_overrides(
     argv: list[str], prefixes: list[str]
 ) -> tuple[list[str], dict[str, dict[str, str]]]:

@@ -1,5 +1,4 @@
-"""`genojax VERB [--flags]`: finds the verb's module and turns errors into one line and an exit
-code.
+"""`genojax VERB [--flags]`: runs the verb's module; an error becomes one line and an exit code.
 
 Verbs are imported only when called, so `genojax --help` does not wait for jax.
 """
@@ -20,7 +19,7 @@ VERBS = {
     'explain': 'explain an error code, such as GX-FA07',
     'ingest': 'turn checked genomes into shards for training',
     'train': 'train a model from a config, or resume',
-    'evaluate': 'score a trained run on what it never saw, beside the baselines',
+    'evaluate': 'score a trained run on its test split, beside baselines',
     'embed': 'vectors of FASTA records or BED intervals by any model, to .npz or .tsv',
     'convert': 'published weights in, or a model out for the class that published it',
     'report': 'write report.html for a run',

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import genojax
-from genojax import config, errors, metrics, simulate, versions
+from genojax import config, errors, metrics, simulate, tokenizers, versions
 from genojax import experiment as experiments
 from genojax.data.datasets import base as datasets
 from genojax.data.genomes import loading
@@ -105,10 +105,11 @@ def _check_labels(demo: Demo) -> None:
     """Refuses labels that would stop fine-tuning, before minutes of pretraining."""
     if not demo.promoters:
         return
-    spec = demo.finetune.model.input_spec()
-    tokenizer = demo.finetune.tokenizer
-    special = 2  # [CLS] and [SEP]
-    length = 0 if spec.max_tokens is None else spec.max_tokens - special + tokenizer.k - 1
+    limit = demo.finetune.model.input_spec().max_tokens
+    tokenizer = tokenizers.make(demo.finetune.tokenizer)
+    length = 0
+    if limit is not None and tokenizer.overlapping:
+        length = limit - tokenizer.num_special + tokenizer.bases_per_token - 1
     table = labelled.check_table(demo.promoters, length)
     if table.classes != 2:
         raise errors.InputError(

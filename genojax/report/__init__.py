@@ -1,4 +1,4 @@
-"""One self-contained HTML page per run: results, curves, model, data, and how to get it again.
+"""One self-contained HTML page per run: results, curves, model, data, and how to reproduce it.
 
 `write(directory, project)` reads JSON files only (see `run_files`). Tasks hand in their own
 sections.

@@ -343,7 +343,7 @@ def _reproduction(
         lambda: sections.reproduction(record, configs, manifest) if record or configs else None,
         'run.json',
         boxes,
-        _empty('reproduce', 'How to get this again'),
+        _empty('reproduce', 'Reproduction'),
     )
 
 

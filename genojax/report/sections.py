@@ -247,7 +247,7 @@ def reproduction(record: dict, configs: Mapping[str, dict], manifest: dict) -> p
     if manifest:
         body.append(html.folded('Hashes of sources and shards', html.record(manifest)))
     cards = (_time_card(seconds),) if seconds else ()
-    return page.Section('reproduce', 'How to get this again', html.join(body), cards)
+    return page.Section('reproduce', 'Reproduction', html.join(body), cards)
 
 
 def _seed_and_hash(config: dict) -> list:

@@ -130,6 +130,9 @@ class Task(abc.ABC):
     def batch_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
         """Shapes and dtypes of one global training batch, from the config alone.
 
+        Every batch has `tokens` int32 [B, T] and `valid` int32 [B], the real bases of each row.
+        Batches of the validation and test splits also have `weight` float32 [B], 0 for filler rows.
+
         Raises:
             UsageError: the config leaves a size to the data, and `bind` has not filled it in.
         """
@@ -156,7 +159,15 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def loss(self, params, extra, batch: Batch, key: Array, train: bool = True):
-        """Mean loss of a batch, and `(extra, metrics)`: updated collections and `MetricState`s."""
+        """Mean loss of a batch, and `(extra, metrics)`: updated collections and `MetricState`s.
+
+        Args:
+            params: {'model': the shared model's, 'heads': {task name: its head's}}.
+            extra: untrained collections of the model.
+            batch: arrays of `batch_spec`; rows of weight 0 count for nothing.
+            key: of masks and dropout.
+            train: False reads without dropout and leaves `extra` as it is.
+        """
 
     def apply_model(self, params, extra, batch: Batch, *, tokens_BT=None, key=None):
         """The model's `Features` of a batch and its updated collections.

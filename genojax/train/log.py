@@ -25,7 +25,9 @@ class Log:
 
         if self.path.exists():
             rows = [json.dumps(row) for row in read(workdir) if row['step'] <= start_step]
-            self.path.write_text(''.join(row + '\n' for row in rows))
+            partial = self.path.with_suffix('.partial')  # a kill leaves the old rows or the new
+            partial.write_text(''.join(row + '\n' for row in rows))
+            partial.replace(self.path)
         self._events = SummaryWriter(str(workdir / 'tensorboard'), purge_step=start_step + 1)
 
     def write(self, kind: str, step: int, values: dict[str, float]) -> None:

@@ -50,9 +50,8 @@ def train(run: runs.Run, stop_at: int | None = None) -> runs.TrainState:
             validating = number % experiment.validate_every == 0 or number == experiment.steps
             saving = validating or finishing or number % experiment.save_every == 0
             if saving or number % experiment.log_every == 0:
-                recorder.write(
-                    number
-                )  # raises, before anything is saved, if the loss is not finite
+                # Raises, before anything is saved, if the loss is not finite.
+                recorder.write(number)
                 run.checkpoints.finalize()
             display.advance(1, recorder.note)
             metric = recorder.write_validation(number, state) if validating else None

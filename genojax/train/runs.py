@@ -50,8 +50,8 @@ class Run:
         return jax.random.key(self.experiment.seed)
 
     @property
-    def fingerprint(self) -> str | dict[str, str]:
-        """What determines the batches of every task."""
+    def fingerprint(self) -> dict[str, str]:
+        """Task name -> hash of what determines its batches."""
         return {name: datasets.fingerprint for name, datasets in self.datasets.items()}
 
     @property

@@ -141,7 +141,7 @@ def test_scores_of_the_validation_split_are_folded_below_those_of_the_test_split
 
 
 DAMAGED = {
-    'run.json': 'How to get this again',
+    'run.json': 'Reproduction',
     'check.json': 'Genomes',
     'evaluation/promoters.test.json': 'Classification',
     'pretrain/evaluation/language.test.json': 'Masked language modelling',

@@ -77,10 +77,8 @@ class LabelledDatasets(base.TaskDatasets):
         self._order = base.RowOrder(seed, **_STREAMS)
 
     def rows(self, split: str) -> np.ndarray:
-        """Row numbers of 'train', 'validation' or 'test'."""
-        if split not in base.SPLITS:
-            raise ValueError(f'{split!r} is not one of {base.SPLITS}')
-        return getattr(self.row_split, split)
+        """Row numbers of 'train', 'validation' or 'test', int64."""
+        return self.row_split.rows(split)
 
     def _fingerprint(self) -> str:
         sha256 = hashlib.sha256()

@@ -17,7 +17,8 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
     """
     if limit is not None:
         raise errors.UsageError(
-            'a limit does not apply to classification: all rows of the split are scored'
+            f'task {task.name!r}: a limit does not apply to classification, all rows of the split '
+            'are scored. Fix: leave --limit out'
         )
     models = {'model': scores(task, state, datasets, split)}
     fitted = baseline_scores(datasets, split)
@@ -25,9 +26,15 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
 
 
 def scores(task, state, datasets, split: str = 'test') -> np.ndarray:
-    """The model's score of every row of a split, in order: log odds of class 1 against class 0."""
+    """Log odds of class 1 against class 0 of every row of a split, in order, float32 [N].
+
+    Raises:
+        UsageError: there are more than two classes.
+    """
     if task.config.classes != 2:
-        raise errors.UsageError(f'scores compare two classes; this task has {task.config.classes}')
+        raise errors.UsageError(
+            f'task {task.name!r} has {task.config.classes} classes: only two can be evaluated'
+        )
     score_rows = []
     for batch, logits_BC in state.scores(task.jitted_logits, datasets.in_order(split)):
         score_rows.append((logits_BC[:, 1] - logits_BC[:, 0])[batch['weight'] > 0])

@@ -32,6 +32,7 @@ class Moments:
 
     @classmethod
     def of(cls, predicted_NPC: np.ndarray, truth_NPC: np.ndarray) -> 'Moments':
+        """The sums of predicted and measured reads; a constant track is centred, not scaled."""
         x, y = (np.asarray(z, np.float64) for z in (predicted_NPC, truth_NPC))
         x, y = (z - z.mean((0, 1)) for z in (x, y))
         x, y = (z / np.where(z.std((0, 1)) > 1e-12, z.std((0, 1)), 1) for z in (x, y))
@@ -42,13 +43,13 @@ class Moments:
         """r per resample and track, [W, C]: 0 if a prediction is constant, NaN if the truth is."""
         count_W1 = weight_WN.sum(1, keepdims=True) * self.bins
         x, y, xx, yy, xy = (weight_WN @ sums_NC / count_W1 for sums_NC in self.sums_5NC)
-        over_x, over_y = xx - x * x, yy - y * y
+        var_x, var_y = xx - x * x, yy - y * y
         tiny = 1e-9  # of a variance that is 1 over all windows
-        norm = np.sqrt(np.maximum(over_x, 0) * np.maximum(over_y, 0))
+        norm = np.sqrt(np.maximum(var_x, 0) * np.maximum(var_y, 0))
         r = np.divide(
-            xy - x * y, norm, out=np.zeros_like(norm), where=(over_x > tiny) & (over_y > tiny)
+            xy - x * y, norm, out=np.zeros_like(norm), where=(var_x > tiny) & (var_y > tiny)
         )
-        return np.where(over_y > tiny, r, np.nan)
+        return np.where(var_y > tiny, r, np.nan)
 
 
 def evaluate(
@@ -64,7 +65,8 @@ def evaluate(
     """
     if limit is not None:
         raise errors.UsageError(
-            'a limit does not apply to coverage: all windows of the split are scored'
+            f'task {task.name!r}: a limit does not apply to coverage, all windows of the split are '
+            'scored. Fix: leave --limit out'
         )
     predicted = predictions(task, state, datasets, split)
     organisms = {
@@ -195,8 +197,8 @@ def _means(r_WC: dict[str, np.ndarray], lead: str) -> dict:
     mean_W = {}
     for name, r in r_WC.items():
         defined = np.isfinite(r).sum(1)
-        over = np.where(defined, np.nansum(r, 1), np.nan)
-        mean_W[name] = over / np.maximum(defined, 1)
+        total = np.where(defined, np.nansum(r, 1), np.nan)
+        mean_W[name] = total / np.maximum(defined, 1)
     return {
         **{name: _interval(mean) for name, mean in mean_W.items()},
         'minus': {n: _interval(mean_W[lead] - mean) for n, mean in mean_W.items() if n != lead},

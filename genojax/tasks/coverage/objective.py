@@ -173,7 +173,8 @@ class Coverage(base.Task):
         totals, counts = [], []
         for number, name in enumerate(self.organisms):
             total, count = self._of_organism(self._head(features, name, batch), batch, number)
-            totals.append(total), counts.append(count)
+            totals.append(total)
+            counts.append(count)
         total_O, count_O = jnp.stack(totals), jnp.stack(counts)
         states = {
             'loss': metrics.MetricState(total_O.sum(), count_O.sum()),

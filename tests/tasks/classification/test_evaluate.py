@@ -84,12 +84,14 @@ def test_scores_are_log_odds_in_the_order_of_the_rows(datasets):
         def scores(self, jitted, batches):
             return ((batch, jitted(None, None, batch, None)) for batch in batches)
 
-    task = types.SimpleNamespace(jitted_logits=logits, config=types.SimpleNamespace(classes=2))
+    task = types.SimpleNamespace(
+        name='promoters', jitted_logits=logits, config=types.SimpleNamespace(classes=2)
+    )
     scores = evaluate.scores(task, State(), datasets, 'test')
     sequences = [datasets.table.sequences[row] for row in datasets.rows('test')]
     assert scores.tolist() == [int((x == 3).sum()) - int((x == 0).sum()) for x in sequences]
     task.config.classes = 3
-    with pytest.raises(errors.UsageError, match='two classes'):
+    with pytest.raises(errors.UsageError, match="'promoters' has 3 classes: only two"):
         evaluate.scores(task, State(), datasets)
     with pytest.raises(errors.UsageError, match='all rows'):
         evaluate.evaluate(task, State(), datasets, limit=5)
