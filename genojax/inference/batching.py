@@ -104,6 +104,8 @@ class RowReader:
         """
         size, special = len(codes_L), self.tokenizer.num_special
         if self.window:
+            if not size:
+                raise errors.InputError('EM02', f'{what}: no bases', fix='leave it out', **where)
             if size > self.window:
                 reason = f'{what} has {size:,} bases: the model reads {self.window:,}'
                 _refuse_long(reason, self.window, where)

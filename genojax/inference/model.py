@@ -285,12 +285,13 @@ class Model:
                 maps.
         """
         codes = self.codes(sequences)
-        if self.config.kind != 'bert':
+        layer_count, head_count = self.config.attention_maps
+        if not layer_count:
             raise errors.UsageError(
                 f'attention maps of a model {self.config.kind!r} are not available'
             )
-        layers = _checked('layer', layers, self.config.depth)
-        heads = _checked('head', heads, self.config.heads)
+        layers = _checked('layer', layers, layer_count)
+        heads = _checked('head', heads, head_count)
         lengths = [len(self.reader.row(codes_L).ids_T) for codes_L in codes]
         maps: list = [None] * len(codes)
         rows = (self.reader.row(codes_L) for codes_L in codes)

@@ -49,6 +49,11 @@ class ModelConfigBase(abc.ABC):
         """Number of accessibility tracks that the model reads beside DNA."""
         return 0
 
+    @property
+    def attention_maps(self) -> tuple[int, int]:
+        """Layers and heads whose attention weights the model can return; (0, 0): none."""
+        return 0, 0
+
     def parameter_meaning(self) -> dict[str, Any]:
         """Settings that change what given parameters compute without changing any parameter's
         shape.

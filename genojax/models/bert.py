@@ -149,6 +149,10 @@ class BertConfig(base.ModelConfigBase):
     def has_lm_head(self) -> bool:
         return True
 
+    @property
+    def attention_maps(self) -> tuple[int, int]:
+        return self.depth, self.heads
+
     def parameter_meaning(self) -> dict[str, Any]:
         return {
             'kind': self.kind,

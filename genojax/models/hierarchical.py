@@ -42,7 +42,7 @@ from genojax.typing import Array, Float, Int
 
 @dataclasses.dataclass(frozen=True)
 class HierarchicalConfig(base.ModelConfigBase):
-    """Sizes; the defaults are those of `configs/hierarchical_1mb.py`."""
+    """Sizes; the defaults are those of `configs/hierarchical.py`."""
 
     vocab: int
     kind: Literal['hierarchical'] = 'hierarchical'

@@ -161,6 +161,8 @@ def test_a_window_holds_its_sequence_in_the_middle():
     row = reader.row(dna.encode('ACGTA'))
     assert row.ids_T.tolist() == [0] * 5 + [5, 6, 7, 8, 5] + [0] * 6
     assert row.spans_T2[5].tolist() == [0, 1] and row.spans_T2[9].tolist() == [4, 5]
+    with pytest.raises(errors.InputError, match='sequence 3: no bases'):
+        reader.check(dna.encode(''), 'sequence 3')
 
 
 def test_what_a_model_cannot_read_whole_is_refused_with_the_limit():
