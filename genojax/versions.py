@@ -2,7 +2,16 @@
 
 import importlib.metadata
 
-PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
+PACKAGES = (
+    'jax',
+    'flax',
+    'optax',
+    'orbax-checkpoint',
+    'grain',
+    'tensorflow-datasets',
+    'numpy',
+    'scikit-learn',
+)
 
 
 def installed() -> dict[str, str]:

@@ -4,7 +4,8 @@ MODEL is a run's workdir or a directory written by `genojax convert`. One row pe
 per row of the BED file (0-based, half-open; minus-strand intervals are reverse-complemented), in
 the order of the file. Shorter rows are padded and masked, which changes nothing. A row that is
 longer than the model reads is an error; with --window it becomes several rows with their
-coordinates."""
+coordinates.
+"""
 
 import argparse
 import logging

@@ -2,7 +2,8 @@
 
 `get_config()` in a config file returns a ConfigDict, so sweeps and notebooks take the same files.
 Here the overrides are read into a plain dictionary and `experiment.from_config` checks the whole,
-so that all mistakes are reported at once and a species can be added to the weights."""
+so that all mistakes are reported at once and a species can be added to the weights.
+"""
 
 import argparse
 import ast

@@ -95,7 +95,8 @@ def write(
     """An .npz of `embed`'s arrays with the columns of the regions, or a .tsv with a header line.
 
     The .npz holds no pickles: `metadata` is JSON text. The .tsv has the metadata in a first line
-    that begins with '#', and nine significant digits, which give the same float32 back."""
+    that begins with '#', and nine significant digits, which give the same float32 back.
+    """
     partial = path.with_name(f'{path.name}.partial{path.suffix}')
     if path.suffix == '.npz':
         np.savez(partial, **arrays, **_columns(regions), metadata=np.array(json.dumps(metadata)))

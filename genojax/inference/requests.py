@@ -1,5 +1,4 @@
-"""Regions of sequence in a fixed order: the records of a FASTA file, or the intervals of a BED
-file.
+"""Regions of sequence in a fixed order: records of a FASTA file, or intervals of a BED file.
 
 Coordinates are 0-based and half-open on the forward strand, as in BED; the bases of a region on the
 minus strand are its reverse complement. Nothing is skipped and nothing is cut: a region that cannot
@@ -50,7 +49,8 @@ class Regions:
         """Every region longer than `length` as windows of that length, in order along the contig.
 
         Windows start every `stride` bases and the last one ends where the region ends, so every
-        base is in one. Windows keep the region's name and strand."""
+        base is in one. Windows keep the region's name and strand.
+        """
         if not 1 <= stride <= length:
             raise ValueError(
                 f'{stride=} must be between 1 and {length=}, or bases would be left out'
@@ -69,8 +69,7 @@ class Regions:
 
 
 def read(path: str | os.PathLike, bed: str | os.PathLike | None = None) -> Regions:
-    """Every record of a FASTA file as a region, or every row of a BED file (a BED12 row as a
-    whole).
+    """Every record of a FASTA file as a region, or every row of a BED file (BED12: whole rows).
 
     Raises:
         InputError: FA.. for the FASTA file; BD.. for BED rows: malformed, on a contig that the

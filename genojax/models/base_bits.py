@@ -5,7 +5,8 @@ distribution over the four bases, by summing its probabilities of the k-mers tha
 visible bases; -log2 of the mean of these distributions at the true base is the base's code length.
 Given what is visible the hidden bases are coded independently, so the sum is the length of a real
 code and a fair upper bound. With tokens that do not overlap, a token's bits are divided equally
-over its bases."""
+over its bases.
+"""
 
 import jax
 import jax.numpy as jnp

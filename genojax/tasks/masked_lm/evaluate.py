@@ -1,8 +1,9 @@
 """Bits per base of a split: the model beside Markov models of order 0 and 5.
 
 All three are scored on the same bases, those that the model's masks hide. The Markov models are
-fitted per species to its training windows. A species without training windows is scored by Markov
-models of the training windows of all species. Intervals are bootstraps over windows.
+fitted per species to its training windows. A species that is not trained on, because it has no
+training windows or is in `leave_out`, is scored by Markov models of all species that are. Intervals
+are bootstraps over windows.
 """
 
 import numpy as np
@@ -25,13 +26,14 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
 
     Returns:
         `all`, and `species` by name: {'model', 'order0', 'order5': [bits, low, high],
-        'differences': {order: [model minus order, low, high]}, 'n_windows',
-        'n_bases'}. `not_scored` names species without windows, `test_only` those without training
-        windows. `bases_left_out` counts the bases that had no room in their row of tokens, on which
-        none of the three is scored.
+        'differences': {order: [model minus order, low, high]}, 'n_windows', 'n_bases'}.
+        `not_scored` names species without windows, `test_only` those that are scored but not
+        trained on. `bases_left_out` counts the bases that had no room in their row of tokens, on
+        which none of the three is scored.
     """
     species = datasets.species
-    test_only = {name for name in species if not len(datasets.train_windows[name])}
+    trained = datasets.mixture.shares.keys()
+    test_only = set(species) - trained
     fitted: dict[str, dict[str, baselines.MarkovModel]] = {}
     rows = {name: {'model': [], **{order: [] for order in ORDERS}, 'bases': []} for name in species}
     left_out = 0
@@ -42,9 +44,10 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
             left_out += int(batch['left_out'][batch['weight'] > 0].sum())
         for number in np.unique(batch['species']).tolist():
             name = species[number]
-            source = '' if name in test_only else name  # '' is all species together
+            source = '' if name in test_only else name  # '': all trained species together
             if source not in fitted:
-                fitted[source] = _fit(datasets, [source] if source else list(species))
+                names, parts = ([source], 1) if source else (list(trained), len(species))
+                fitted[source] = _fit(datasets, names, _MAX_TRAINING_BASES // parts)
             row_B = (batch['species'] == number) & hidden_BL.any(1)
             scores = _scores(
                 bits_BL[row_B], batch['bases'][row_B], hidden_BL[row_B], fitted[source]
@@ -93,10 +96,14 @@ def _estimates(row: dict[str, list]) -> dict:
     }
 
 
-def _fit(datasets, names: list[str]) -> dict[str, baselines.MarkovModel]:
-    """The Markov models of the training windows of some species together."""
+def _fit(datasets, names: list[str], max_bases: int) -> dict[str, baselines.MarkovModel]:
+    """The Markov models of the training windows of some species together.
+
+    Args:
+        max_bases: per species.
+    """
     length = datasets.config.mixture.length
-    max_windows = max(1, _MAX_TRAINING_BASES // (length * len(names)))
+    max_windows = max(1, max_bases // length)
     codes = []
     for name in names:
         train = datasets.train_windows[name].subsample(max_windows)

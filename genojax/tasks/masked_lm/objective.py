@@ -2,7 +2,8 @@
 
 The loss is the cross-entropy of the hidden tokens. What is hidden, and how many bits a hidden base
 costs, depends on whether tokens overlap (`masks`): `span_masks` (DNABERT's k-mers, single
-nucleotides) and `token_masks` (non-overlapping k-mers, BPE) implement the two cases."""
+nucleotides) and `token_masks` (non-overlapping k-mers, BPE) implement the two cases.
+"""
 
 import dataclasses
 import functools
