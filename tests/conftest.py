@@ -1,4 +1,4 @@
-"""What every test stands on: eight CPU devices, strict shapes, warnings as errors, and the real data's place."""
+"""What every test stands on: eight CPU devices, strict shapes, warnings as errors, real data."""
 
 import os
 

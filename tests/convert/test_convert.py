@@ -130,12 +130,12 @@ def test_kinds_follow_from_configs(loaded):
 @pytest.mark.parametrize(
     ('name', 'kind'),
     [
-        ('dnabert_k6', 'dnabert'),
+        ('dnabert:k6', 'dnabert'),
         ('dnabert2', 'dnabert2'),
-        ('nt_v1_500m', 'nt_v1'),
-        ('nt_v2_50m', 'nt_v2'),
+        ('nucleotide_transformer:v1_500m', 'nt_v1'),
+        ('nucleotide_transformer:v2_50m', 'nt_v2'),
         ('gena_bigbird', 'gena_bigbird'),
-        ('nucleotransformer_small', None),
+        ('nucleotransformer:small', None),
     ],
 )
 def test_runs_of_the_published_configs_can_be_saved_for_the_published_classes(name, kind):
