@@ -48,7 +48,6 @@ nn                    A  channels of an input sequence
 simulate              C  coverage tracks
 tasks/classification  F  folds of a cross-validation
                       G  groups of similar sequences
-                      X  features of a linear model
 tasks/coverage        A  accessibility tracks
                       C  coverage tracks
                       F  features of a linear model
@@ -58,7 +57,7 @@ tasks/coverage        A  accessibility tracks
                       R  rows of all batches
                       W  resamples of a bootstrap
 tasks/masked_lm       C  contexts: the bases before a base
-                      F  folds of a cross-validation
+                      G  folds of a cross-validation
 tokenizers            R  runs of known bases
 """
 

@@ -25,7 +25,7 @@ class Blue:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shape:
+class Shape(config.OpenBase):
     """An open base class: the classes that `config_kinds` lists are defined elsewhere."""
 
     weight: float = 1.0

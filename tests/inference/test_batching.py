@@ -117,7 +117,7 @@ def test_a_row_is_bitwise_the_same_in_any_company_and_close_to_itself_unpadded(n
     assert np.abs(together[0] - together[3]).max() > 1e-3  # other bases of the same length
     lengths = (20,)
     if 'bigbird' in name or name == 'hf_eval':  # what attends to what depends on the length
-        lengths = (20, 36, 43, 80)
+        lengths = (36, 43)
     for length in lengths:
         (codes_L,) = sequences(length)
         alone = unbatched(model, codes_L)

@@ -143,6 +143,7 @@ def test_it_resumes_after_sigkill_as_if_never_interrupted(installed, whole, tmp_
 
 
 def test_it_is_reported(installed, whole):
+    genojax(installed, 'evaluate', whole)
     output = genojax(installed, 'report', whole)
     assert 'report.html' in output
     page = (whole / 'report.html').read_text()
