@@ -12,7 +12,7 @@ def run(argv: list[str]) -> None:
     parser.add_argument('--out', required=True, metavar='DIR', help='directory of the shards')
     parser.add_argument(
         '--workers',
-        type=int,
+        type=flags.positive,
         default=1,
         help='processes; the shards do not depend on it (%(default)s)',
     )

@@ -114,7 +114,7 @@ def license_of(source: pathlib.Path) -> dict[str, Any]:
 
 
 def save_license(source: pathlib.Path, workdir: pathlib.Path) -> None:
-    """Records in a workdir what it owes to the weights that it starts from."""
+    """Records in a workdir the licence and origin of the weights that it starts from."""
     (workdir / LICENSE_FILE).write_text(json.dumps(license_of(source), indent=1))
 
 

@@ -1,7 +1,7 @@
 """One self-contained HTML page per run: results, curves, model, data, and how to reproduce it.
 
-`write(directory, project)` reads JSON files only (see `run_files`). Tasks hand in their own
-sections.
+`write(directory, project)` reads JSON files only (see `run_files`). Each task draws its own
+section.
 """
 
 from genojax.report.directory import Project, TaskSection, write

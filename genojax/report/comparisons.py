@@ -1,4 +1,4 @@
-"""Comparisons of a model with baselines: sentences that judge, and the table of differences.
+"""Comparisons of a model with baselines: verdicts as sentences, and the table of differences.
 
 The rule: a comparison is won ('good') or lost ('bad') only if the paired 95 % interval of the
 difference is clear of zero. Everything else is open, and the sentence says so.

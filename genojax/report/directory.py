@@ -1,7 +1,7 @@
 """The report of a directory: one run, or several with evaluations that compare them.
 
-The tasks are handed in: the report knows none by name. A section is on the page only if its files
-exist; a damaged file is shown as such where its content would be, and the rest of the page stands.
+Each task draws its own section; the report names no task. A section is on the page only if its
+files exist; a damaged file is named where its content would be, and the rest of the page is shown.
 """
 
 import dataclasses

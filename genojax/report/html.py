@@ -160,7 +160,7 @@ def interval(estimate: Any, digits: int = 3, signed: bool = False) -> NumberText
 
 
 def seconds(value: float | int) -> NumberText:
-    """A duration as people say it: seconds below 90 s, minutes below 90 min, else hours."""
+    """A duration in seconds below 90 s, in minutes below 90 min, else in hours."""
     for limit, unit, size in ((90, 's', 1), (5_400, 'min', 60)):
         if value < limit:
             return number(value / size, 0 if size == 1 else 1, f' {unit}')

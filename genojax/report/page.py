@@ -127,7 +127,7 @@ def write(path: str | os.PathLike, draw: Callable[[plots.Renderer], Page]) -> pa
     """Write a page of at most 3 MB; the same page gives the same bytes.
 
     Args:
-        path: the HTML file. It is replaced in one step, so that no reader meets half a page.
+        path: the HTML file. It is replaced in one step: a reader never gets an incomplete page.
         draw: the page, its pictures drawn by the renderer; called again with a coarser one if it is
             too large.
 

@@ -210,7 +210,7 @@ def _regions(rows: list[dict]) -> list[html.Markup]:
         html.table(['species', *(html.label(kind) for kind in kinds)], cells),
         html.note(
             'Of the contigs whose annotation names the kind; a dash means that none does: '
-            'unknown, not zero. Elements nest (a CDS lies in an exon), so shares need not add up.'
+            'unknown, not zero. Elements nest (a CDS is inside an exon), so shares need not add up.'
         ),
     ]
 

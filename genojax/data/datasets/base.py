@@ -62,7 +62,10 @@ class TaskDatasets(abc.ABC):
 
     @abc.abstractmethod
     def train(self, start_step: int = 0, shard: Shard = ONE_HOST) -> Iterator[Batch]:
-        """Endless batches from `start_step` on; step s is a function of (seed, s)."""
+        """Endless batches from `start_step` on; step s is a function of (seed, s).
+
+        The iterator has a method `close`, as generators do, which ends its threads.
+        """
 
     @abc.abstractmethod
     def validation(self, shard: Shard = ONE_HOST) -> Iterator[Batch]:

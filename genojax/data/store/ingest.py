@@ -59,7 +59,7 @@ def ingest(
         errors.UsageError: `out_dir` holds shards of other genomes or cannot be written to.
     """
     if workers < 1:
-        raise errors.UsageError(f'{workers} workers')
+        raise errors.UsageError(f'{workers=} must be at least 1')
     genomes = genome_table.read(genomes_dir)
     out = pathlib.Path(out_dir)
     try:

@@ -233,7 +233,7 @@ def _has_validation_loss(row: dict) -> bool:
 
 
 def _splits(audit: dict, genomes: str | None) -> html.Markup:
-    """One sentence that judges, and rows per split and class.
+    """A verdict on leakage, and the rows per split and class.
 
     Args:
         genomes: shards that the rows were searched in; None if they were not.

@@ -187,7 +187,7 @@ def _data(organisms: dict[str, dict]) -> html.Markup:
 
 
 def _splits(leaks: dict[str, dict]) -> html.Markup:
-    """One sentence that judges each organism, and the counts."""
+    """A verdict on the leakage of each organism, and the counts."""
     rows = [
         [
             organism,

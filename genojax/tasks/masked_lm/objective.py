@@ -99,7 +99,7 @@ class MaskedLm(base.Task):
     def corrupt(
         self, key: Array, batch: Batch, config: masking.MaskConfig
     ) -> tuple[masking.MaskedBatch, Batch]:
-        """The masks of a batch, and the batch as the model may see it: hidden bases are unknown."""
+        """The masks of a batch, and the batch as the model reads it: hidden bases are unknown."""
         masked = self.masks.hide(key, batch, config)
         return masked, {**batch, 'bases': masked.visible_BL, 'tokens': masked.tokens_BT}
 

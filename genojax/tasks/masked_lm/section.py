@@ -132,7 +132,7 @@ def _scores(result: dict, renderer: plots.Renderer) -> html.Markup:
 def _remarks(result: dict) -> list[html.Markup]:
     remarks = []
     if result.get('not_scored'):
-        remarks.append(f'Not scored, for want of windows: {", ".join(result["not_scored"])}.')
+        remarks.append(f'Not scored (no window in this split): {", ".join(result["not_scored"])}.')
     if result.get('test_only'):
         names = ', '.join(result['test_only'])
         remarks.append(
@@ -189,7 +189,7 @@ def _mixture(rows: list[dict], renderer: plots.Renderer) -> html.Markup:
 
 
 def _splits(split: dict, species: list[dict]) -> html.Markup:
-    """One sentence that judges, then the bases, windows and shared k-mers of each split.
+    """A verdict on leakage, then the bases, windows and shared k-mers of each split.
 
     Args:
         split: the report of the split.
