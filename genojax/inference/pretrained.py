@@ -164,7 +164,7 @@ def adopt(
         UsageError: there is no model, it is another model, or a parameter is missing, left over or
             of another shape.
     """
-    _check_same_meaning(source, model, tokenizer)
+    check_source(source, model, tokenizer)
     other = read(source)
     new_extra = {
         name: _in_place_of(source, other.extra.get(name, {}), tree) for name, tree in extra.items()
@@ -172,8 +172,18 @@ def adopt(
     return _in_place_of(source, other.params, params), new_extra
 
 
-def _check_same_meaning(source: pathlib.Path, model, tokenizer) -> None:
-    """Refuses parameters of another tokenizer or other positions, even if all shapes agree."""
+def check_source(
+    source: pathlib.Path, model: models.ModelConfig, tokenizer: tokenizers.TokenizerConfig
+) -> None:
+    """Refuses parameters of another tokenizer or other positions, even if all shapes agree.
+
+    Args:
+        source: another run's workdir, or a converted model.
+        model, tokenizer: our configs.
+
+    Raises:
+        UsageError: there is no model, or its parameters do not mean what ours do.
+    """
     other = describe(source)
     wrong = config.differences(tokenizers.identity(other.tokenizer), tokenizers.identity(tokenizer))
     before, after = other.model.parameter_meaning(), model.parameter_meaning()

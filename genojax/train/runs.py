@@ -191,8 +191,8 @@ def open_run(
 
     Raises:
         UsageError: the workdir belongs to another config (the differences are listed) or cannot be
-            written, the parts of the config do not fit each other or their data, or a batch does
-            not divide over the mesh.
+            written, the parts of the config do not fit each other or their data, `init_from` is no
+            model or another one, or a batch does not divide over the mesh.
         InputError: the data are damaged or incomplete.
     """
     say = say or (lambda line: None)
@@ -205,6 +205,9 @@ def open_run(
     # The run keeps its own copy of a tokenizer's file.
     tokenizer = tokenizers.copy_file(experiment.tokenizer, workdir)
     experiment = dataclasses.replace(experiment, tokenizer=tokenizer)
+    if experiment.init_from and not (workdir / 'config.json').exists():
+        source = pathlib.Path(experiment.init_from)
+        pretrained.check_source(source, experiment.model, experiment.tokenizer)
     tasks, datasets = {}, {}
     for name, task in experiments.build_tasks(experiment).items():
         say(f'{name}: opening the data')

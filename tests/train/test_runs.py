@@ -67,7 +67,10 @@ def test_init_from_other_positions_is_refused_though_no_shape_differs(tmp_path):
     source = tmp_path / 'source'
     open_and_close(labelled(tmp_path, rows(60), **{'model.positions': 'rotary'}), source)
     other = labelled(tmp_path, rows(60), **{'model.positions': 'alibi', 'init_from': str(source)})
-    run = runs.open_run(other, tmp_path / 'run', jax.devices()[:1])
     with pytest.raises(errors.UsageError, match="model.positions: 'rotary' -> 'alibi'"):
-        run.start()
-    run.close()
+        open_and_close(other, tmp_path / 'run')
+    absent = labelled(tmp_path, rows(60), init_from=str(tmp_path / 'absent'))
+    with pytest.raises(errors.UsageError, match='absent is neither the workdir of a run nor'):
+        open_and_close(absent, tmp_path / 'run')
+    # Neither has claimed the workdir: the same one takes the corrected config.
+    open_and_close(labelled(tmp_path, rows(60)), tmp_path / 'run')
