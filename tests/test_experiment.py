@@ -100,6 +100,13 @@ def test_a_config_of_an_earlier_version_is_refused_with_the_fix():
         experiments.from_config({**values, 'objective': {'kind': 'mlm'}, 'data': task['data']})
 
 
+def test_windows_shorter_than_a_token_are_refused():
+    values = flags.load('debug_cpu')  # 3-mers
+    flags.override(values, 'tasks.masked_lm.data.mixture.length', '2')
+    with pytest.raises(errors.UsageError, match='length=2 is shorter than a token of 3 bases'):
+        experiments.from_config(values)
+
+
 def test_no_two_tasks_share_a_random_key():
     """Tasks divide their key by split or fold_in, which agree for small numbers."""
     key = jax.random.key(0)

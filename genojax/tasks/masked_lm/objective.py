@@ -70,6 +70,12 @@ class MaskedLm(base.Task):
                 "the length of a hidden BPE token. Fix: model.coordinate='tokens', or a tokenizer "
                 'of k-mers or nucleotides'
             )
+        length, token = self.config.data.mixture.length, self.tokenizer.bases_per_token
+        if self.tokenizer.overlapping and length < token:
+            lines.append(
+                f'task {self.name!r}: data.mixture.length={length} is shorter than a token of '
+                f'{token} bases'
+            )
         return lines
 
     def batch_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
