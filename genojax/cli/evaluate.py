@@ -1,6 +1,7 @@
 """Score a trained run on data it was not trained on, beside baselines."""
 
 import pathlib
+import sys
 
 from genojax.cli import flags
 
@@ -26,7 +27,8 @@ def run(argv: list[str]) -> None:
     from genojax import errors
     from genojax.train import runs
 
-    opened = runs.open_run(runs.read_experiment(arguments.workdir), arguments.workdir)
+    experiment = runs.read_experiment(arguments.workdir)
+    opened = runs.open_run(experiment, arguments.workdir, say=_say)
     names = [arguments.task] if arguments.task else list(opened.tasks)
     for name in names:
         if name not in opened.tasks:
@@ -44,3 +46,8 @@ def run(argv: list[str]) -> None:
         print(task.as_text(result))
         print(f'step {result["step"]}; written to {path}')
     opened.close()
+
+
+def _say(line: str) -> None:
+    """Progress goes to stderr: stdout has the scores alone."""
+    print(line, file=sys.stderr, flush=True)
