@@ -8,7 +8,6 @@ coordinates.
 """
 
 import argparse
-import logging
 import pathlib
 
 from genojax import errors, progress
@@ -20,8 +19,6 @@ POOLS = {'mean': 'pooled', 'first': 'first', 'tokens': 'hidden'}
 def run(argv: list[str]) -> None:
     arguments = _parse(argv)
 
-    # Orbax warns that a checkpoint opened for reading cannot be written.
-    logging.getLogger('absl').setLevel(logging.ERROR)
     # Imported here, so that --help does not wait for jax.
     from genojax.inference import embedding, requests
     from genojax.inference import model as models

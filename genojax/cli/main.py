@@ -5,6 +5,7 @@ Verbs are imported only when called, so `genojax --help` does not wait for jax.
 
 import difflib
 import importlib
+import logging
 import os
 import sys
 
@@ -47,6 +48,8 @@ def usage() -> str:
 def main(argv: list[str] | None = None) -> None:
     """The console script. Never shows a traceback for an error that a user can act on."""
     argv = sys.argv[1:] if argv is None else argv
+    # Orbax warns of every checkpoint that is opened for reading.
+    logging.getLogger('absl').setLevel(logging.ERROR)
     try:
         _run(argv)
     except errors.GenojaxError as error:
