@@ -28,13 +28,16 @@ def run(argv: list[str]) -> None:
     from genojax.train import runs
 
     experiment = runs.read_experiment(arguments.workdir)
+    names = [arguments.task] if arguments.task else list(experiment.tasks)
+    if names[0] not in experiment.tasks:
+        raise errors.UsageError(
+            f'{arguments.workdir} has no task {names[0]!r}; it has {", ".join(experiment.tasks)}'
+        )
+    if arguments.limit and len(names) > 1:
+        raise errors.UsageError(
+            f'--limit goes with one task. Fix: add --task=NAME, of {", ".join(names)}'
+        )
     opened = runs.open_run(experiment, arguments.workdir, say=_say)
-    names = [arguments.task] if arguments.task else list(opened.tasks)
-    for name in names:
-        if name not in opened.tasks:
-            raise errors.UsageError(
-                f'{arguments.workdir} has no task {name!r}; it has {", ".join(opened.tasks)}'
-            )
     state = opened.restore_best()
     trained = opened.trained(state)
     for name in names:

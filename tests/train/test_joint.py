@@ -184,3 +184,10 @@ def test_evaluate_can_score_one_task_of_several(whole, capsys, monkeypatch):
         main.main(['evaluate', str(whole[1]), '--task=masked'])
     assert stop.value.code == errors.UsageError.exit_code
     assert "no task 'masked'; it has masked_lm, promoters" in capsys.readouterr().err
+
+
+def test_a_limit_needs_one_task(whole, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main.main(['evaluate', str(whole[1]), '--limit=4'])
+    assert stop.value.code == errors.UsageError.exit_code
+    assert '--limit goes with one task. Fix: add --task=NAME' in capsys.readouterr().err
