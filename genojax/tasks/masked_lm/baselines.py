@@ -37,14 +37,12 @@ class MarkovModel:
         probabilities: for each order j [4**j, 4]; a row's number is its context in base 4, first
             base most significant.
         strengths: a_j, in bases.
-        cross_validated_bits: bits per base of training windows left out of the fit.
         bases: training bases counted; those in two windows count twice.
     """
 
     order: int
     probabilities: tuple[np.ndarray, ...]
     strengths: tuple[float, ...]
-    cross_validated_bits: float
     bases: int
 
 
@@ -73,19 +71,18 @@ def fit(
     below_C4 = np.full((1, 4), 0.25)
     below_GC4 = np.full((_FOLDS, 1, 4), 0.25)  # the order below, fitted without fold G
     for counts_GC4 in counts:
-        loss, strength, left_out_GC4 = _best_strength(counts_GC4, below_GC4, strengths)
+        strength, left_out_GC4 = _best_strength(counts_GC4, below_GC4, strengths)
         chosen.append(strength)
         probabilities.append(_smooth(counts_GC4.sum(0), below_C4, strength))
         # A context one base longer ends in this one: its index modulo 4**j.
         below_C4 = np.tile(probabilities[-1], (4, 1))
         below_GC4 = np.tile(left_out_GC4, (1, 4, 1))
-        left_out_bits = loss / max(counts_GC4.sum(), 1)
     bases = int(counts[0].sum())
-    return MarkovModel(order, tuple(probabilities), tuple(chosen), float(left_out_bits), bases)
+    return MarkovModel(order, tuple(probabilities), tuple(chosen), bases)
 
 
-def _best_strength(counts_GC4, below_GC4, strengths) -> tuple[float, float, np.ndarray]:
-    """Bits of the folds left out, the strength with the fewest, and its probabilities [G, C, 4]."""
+def _best_strength(counts_GC4, below_GC4, strengths) -> tuple[float, np.ndarray]:
+    """The strength with the fewest bits in the folds left out, and its probabilities [G, C, 4]."""
     rest_GC4 = counts_GC4.sum(0) - counts_GC4
     best = None
     for strength in strengths:
@@ -93,7 +90,7 @@ def _best_strength(counts_GC4, below_GC4, strengths) -> tuple[float, float, np.n
         loss = -(counts_GC4 * np.log2(left_out_GC4)).sum()
         if best is None or loss < best[0]:
             best = loss, strength, left_out_GC4
-    return best
+    return best[1:]
 
 
 def bits(
