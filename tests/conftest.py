@@ -9,6 +9,8 @@ os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ['XLA_FLAGS'] = xla_flags.merged(os.environ.get('XLA_FLAGS', ''))
 os.environ.setdefault('MPLBACKEND', 'Agg')
 
+import ctypes
+import gc
 import pathlib
 
 import jax
@@ -31,3 +33,17 @@ def real_data() -> pathlib.Path:
     folder = pathlib.Path(os.environ['GENOJAX_DATA']).resolve()
     assert folder.is_dir(), f'GENOJAX_DATA={folder} is not a folder'
     return folder
+
+
+@pytest.fixture(scope='module', autouse=True)
+def bounded_memory():
+    """Compiled programs of the modules before are dropped once a worker holds more than 1 GiB."""
+    yield
+    status = pathlib.Path('/proc/self/status')
+    if not status.exists():  # not Linux
+        return
+    fields = dict(line.split(':', 1) for line in status.read_text().splitlines())
+    if int(fields['VmRSS'].split()[0]) > 2**20:  # KiB
+        jax.clear_caches()
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
