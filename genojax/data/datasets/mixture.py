@@ -14,7 +14,6 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import numpy as np
 
@@ -42,7 +41,7 @@ class MixtureConfig:
     weights: dict[str, float] = dataclasses.field(
         default_factory=lambda: {species_weights.REST: 1.0}
     )
-    rest: Literal['equal', 'bases'] = 'equal'
+    rest: str = 'equal'  # or 'bases'
     leave_out: tuple[str, ...] = ()
     length: int = 512  # bases per window
     batch_size: int = 32  # windows per step, over all hosts
