@@ -16,8 +16,8 @@ import functools
 import importlib.metadata
 import pathlib
 import typing
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ from genojax.data.datasets import base as datasets_base
 from genojax.models import coordinates
 from genojax.models.features import Features
 from genojax.tokenizers.base import Tokenizer
-from genojax.typing import Array, Batch
+from genojax.typing import Array, Batch, Float
 
 ENTRY_POINTS = 'genojax.tasks'
 _kinds: dict[str, type['TaskConfig']] = {}
@@ -66,6 +66,20 @@ def register(config_class: type[TaskConfig]) -> type[TaskConfig]:
     if _kinds.setdefault(kind, config_class) is not config_class:
         raise ValueError(f'two tasks have the kind {kind!r}')
     return config_class
+
+
+class RowOutputs(NamedTuple):
+    """What a task predicts for a row: one number per name.
+
+    Attributes:
+        names: of the classes, labels or values, in the order of the columns of `Task.predict`.
+        kind: 'classes': probabilities of classes of which a row has one, so they add up to 1.
+            'labels': probabilities of labels that a row has or has not, each by itself. 'values':
+            numbers in the units of the training table.
+    """
+
+    names: tuple[str, ...]
+    kind: Literal['classes', 'labels', 'values']
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -218,6 +232,48 @@ class Task(abc.ABC):
         Args:
             limit: largest number of rows to score; None for all.
         """
+
+    def outputs(self, description: Mapping[str, Any]) -> RowOutputs | None:
+        """What `predict` returns per row; None for a task that predicts nothing per row.
+
+        Args:
+            description: of the datasets that the run was trained on, as `datasets.json` has it
+                under the task's name.
+        """
+        return None
+
+    def read_row(self, codes_L: np.ndarray, description: Mapping[str, Any], **where) -> np.ndarray:
+        """The base codes of a row as the task's training rows were: checked, and trimmed alike.
+
+        Args:
+            codes_L: base codes of one sequence, uint8.
+            description: as for `outputs`.
+            where: `path`, `line`, `record` of an error.
+
+        Raises:
+            InputError: the row is too long or too short, or lacks the bases that are trimmed.
+        """
+        raise NotImplementedError(f'task {self.name!r} predicts nothing per row')
+
+    def prediction_batch(self, rows: Sequence[np.ndarray], description: Mapping[str, Any]) -> Batch:
+        """The batch of rows that `read_row` returned, as evaluation has it, without labels.
+
+        Rows are padded to the length of the training rows, so that every batch of N rows has one
+        shape, and a row's prediction equals the one behind `evaluate`'s scores.
+        """
+        raise NotImplementedError(f'task {self.name!r} predicts nothing per row')
+
+    def predict(
+        self, params, extra, batch: Batch, description: Mapping[str, Any]
+    ) -> Float[Array, 'B C']:
+        """Predictions of a batch without dropout, one column per name of `outputs`, float32.
+
+        Args:
+            params, extra: as for `loss`.
+            batch: of `prediction_batch`.
+            description: as for `outputs`; plain values, so that the rest can be jitted over it.
+        """
+        raise NotImplementedError(f'task {self.name!r} predicts nothing per row')
 
     @abc.abstractmethod
     def as_text(self, result: dict[str, Any]) -> str:

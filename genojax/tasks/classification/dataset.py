@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -93,8 +93,14 @@ class LabelledDatasets(base.TaskDatasets):
 
     @property
     def description(self) -> dict:
+        """The data as `datasets.json` has them under the task's name.
+
+        `classes` are the names of the classes, in the order of the logits; `length` is the bases
+        per row.
+        """
         return {
             'source': str(self.table.source),
+            'classes': [str(number) for number in range(self.table.classes)],
             'rows': {split: len(self.rows(split)) for split in base.SPLITS},
             'length': self.length,
             'genomes': self.config.exclude or None,
@@ -154,6 +160,41 @@ class LabelledDatasets(base.TaskDatasets):
             'weight': weight_B,
             **self.tokenizer.batch_entries(codes_BL, valid_B),
         }
+
+
+def read_row(codes_L: np.ndarray, description: dict, tokenizer: Tokenizer, **where) -> np.ndarray:
+    """The base codes of a sequence as the rows of a training table were read.
+
+    Args:
+        description: of the run's datasets.
+        where: `path`, `line`, `record` of an error.
+
+    Raises:
+        InputError: LB05 for a sequence longer than the training rows, EM02 for one shorter than a
+            token.
+    """
+    size = len(codes_L)
+    if size > description['length']:
+        raise errors.InputError(
+            'LB05',
+            f'{size} bases, but the model was trained on rows of at most {description["length"]}',
+            fix='cut the sequence into rows of that length',
+            **where,
+        )
+    if size < max(1, tokenizer.bases_per_token):
+        raise errors.InputError(
+            'EM02', f'{size} bases, fewer than a token has', fix='leave it out', **where
+        )
+    return codes_L
+
+
+def prediction_batch(rows: Sequence[np.ndarray], description: dict, tokenizer: Tokenizer) -> Batch:
+    """Rows of base codes as a batch without labels, padded to the length of the training rows."""
+    codes_BL = np.full((len(rows), description['length']), dna.UNKNOWN, np.uint8)
+    for target, codes_L in zip(codes_BL, rows, strict=True):
+        target[: len(codes_L)] = codes_L
+    valid_B = np.array([len(codes_L) for codes_L in rows], np.int32)
+    return {'bases': codes_BL, **tokenizer.batch_entries(codes_BL, valid_B)}
 
 
 def check_table(path: str | pathlib.Path, length: int) -> labelled_table.LabelledTable:

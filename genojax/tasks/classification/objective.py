@@ -11,6 +11,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from genojax import errors, metrics
@@ -180,6 +181,24 @@ class Classification(base.Task):
     @functools.cached_property
     def jitted_logits(self):
         return jax.jit(self.logits)
+
+    def outputs(self, description) -> base.RowOutputs:
+        """Probabilities of the classes, whose names `description['classes']` lists."""
+        kind = 'classes' if self.config.loss == 'softmax' else 'labels'
+        numbers = [str(number) for number in range(self.config.classes)]
+        return base.RowOutputs(tuple(description.get('classes', numbers)), kind)
+
+    def read_row(self, codes_L: np.ndarray, description, **where) -> np.ndarray:
+        return dataset.read_row(codes_L, description, self.tokenizer, **where)
+
+    def prediction_batch(self, rows, description) -> Batch:
+        return dataset.prediction_batch(rows, description, self.tokenizer)
+
+    def predict(self, params, extra, batch: Batch, description) -> Float[Array, 'B C']:
+        logits_BC = self.logits(params, extra, batch)
+        if self.config.loss == 'sigmoid':
+            return jax.nn.sigmoid(logits_BC)
+        return jax.nn.softmax(logits_BC)
 
     def evaluate(self, state, datasets, split='test', limit=None) -> dict:
         return evaluate.evaluate(self, state, datasets, split, limit)

@@ -105,6 +105,23 @@ def test_the_batch_spec_has_the_shapes_of_a_batch(tmp_path):
             make(data=task.config.data, **refused).open(tmp_path, 0)
 
 
+def test_predictions_are_the_probabilities_behind_the_loss(tmp_path):
+    """Rows read by `read_row` and batched again give the softmax of `logits`, class names as is."""
+    task, batch = make(classes=3), make_batch()
+    params, extra = variables.init(task, batch)
+    params['heads']['task'] = randomize(params['heads']['task'])
+    description = {'length': 20, 'classes': ['a', 'b', 'c']}
+    assert task.outputs(description) == (('a', 'b', 'c'), 'classes')
+    rows = [task.read_row(codes, description) for codes in np.asarray(batch['bases'])]
+    again = jax.tree.map(jnp.asarray, task.prediction_batch(rows, description))
+    p_BC = task.predict(params, extra, again, description)
+    expected_BC = jax.nn.softmax(task.logits(params, extra, batch))
+    assert np.array_equal(p_BC, expected_BC)
+    for length, message in ((21, '21 bases, but'), (2, '2 bases, fewer than a token')):
+        with pytest.raises(errors.InputError, match=f"record 'x': {message}"):
+            task.read_row(np.zeros(length, np.uint8), description, record='x')
+
+
 def test_a_model_without_the_pooled_vectors_is_refused():
     assert not make(pool='positions').misfits()
     model = basset.BassetConfig(vocab=10)
