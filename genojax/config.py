@@ -10,9 +10,7 @@ import dataclasses
 import difflib
 import functools
 import inspect
-import json
 import math
-import pathlib
 import types
 import typing
 from collections.abc import Collection, Mapping
@@ -56,21 +54,6 @@ class OpenBase:
     def config_kinds(cls) -> dict[str, type]:
         """The classes by `kind`."""
         raise NotImplementedError
-
-
-def read_json(path: pathlib.Path) -> Any:
-    """The content of a JSON file that genojax wrote.
-
-    Raises:
-        DamageError: it is not JSON text, or not an object where one is needed.
-    """
-    try:
-        value = json.loads(path.read_text(encoding='utf-8'))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise errors.DamageError(f'{path} is not JSON: {error}. Fix: restore the file') from error
-    if not isinstance(value, dict):
-        raise errors.DamageError(f'{path} is not a JSON object. Fix: restore the file')
-    return value
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = '') -> list[str]:

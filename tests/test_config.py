@@ -173,17 +173,3 @@ def test_differences_name_the_path_and_both_values():
         "d: 3 -> '(absent)'",
         "e: '(absent)' -> 4",
     ]
-
-
-@pytest.mark.parametrize('text', ['', '{"a": 1', '[1]', '3', '\ufffe'])
-def test_a_file_that_is_not_a_json_object_is_damaged(tmp_path, text):
-    path = tmp_path / 'config.json'
-    path.write_text(text, encoding='utf-16' if text == '\ufffe' else 'utf-8')
-    with pytest.raises(errors.DamageError, match='config.json is not'):
-        config.read_json(path)
-
-
-def test_a_json_object_is_read(tmp_path):
-    path = tmp_path / 'config.json'
-    path.write_text('{"a": {"b": "é"}}', encoding='utf-8')
-    assert config.read_json(path) == {'a': {'b': 'é'}}

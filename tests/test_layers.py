@@ -11,7 +11,16 @@ ROOT = pathlib.Path(__file__).parent.parent / 'genojax'
 
 RANKS = {
     0: ('typing', 'dna', 'genome', 'errors'),
-    1: ('config', 'metrics', 'optim', 'sharding', 'tokenizers', 'progress', 'versions'),
+    1: (
+        'config',
+        'json_files',
+        'metrics',
+        'optim',
+        'sharding',
+        'tokenizers',
+        'progress',
+        'versions',
+    ),
     2: ('attention', 'data', 'checkpoint'),
     3: ('nn', 'simulate', 'distributed'),
     4: ('models',),

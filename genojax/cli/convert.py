@@ -12,7 +12,7 @@ import dataclasses
 import logging
 import pathlib
 
-from genojax import errors
+from genojax import errors, json_files
 from genojax.cli import flags
 
 
@@ -89,7 +89,7 @@ def _write_published(arguments: argparse.Namespace) -> None:
     kind = arguments.kind or convert.kind_of(model)
     paths = convert.save(model, arguments.out, arguments.format, kind)
     record = {**record, 'kind': kind}
-    files.write_json(arguments.out / 'provenance.json', {'license': license, **record})
+    json_files.write(arguments.out / 'provenance.json', {'license': license, **record})
     record['title'] = convert.kinds()[kind].title
     print(_summary(dataclasses.replace(model, provenance=record)))
     for path in paths:

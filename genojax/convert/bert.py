@@ -15,7 +15,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from genojax import errors, tokenizers
+from genojax import errors, json_files, tokenizers
 from genojax.convert import encoder, files, rules, store
 from genojax.models import bert
 from genojax.nn import self_attention
@@ -262,6 +262,6 @@ def save(
         )
         settings = directory / 'tokenizer_config.json'
         values = {'do_lower_case': False, 'model_max_length': model.config.max_tokens}
-        files.write_json(settings, values)
+        json_files.write(settings, values)
         written += [vocabulary, settings]
     return written

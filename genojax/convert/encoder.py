@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from genojax import config as configs
-from genojax import errors, tokenizers
+from genojax import errors, json_files, tokenizers
 from genojax.convert import files, rules, store
 from genojax.models import bert
 from genojax.nn import self_attention
@@ -245,5 +245,5 @@ def write(
     variables = {'params': model.params, **model.extra}
     files.write_tensors(weights, rules.write(table, variables))
     name, values = config
-    files.write_json(directory / name, values)
+    json_files.write(directory / name, values)
     return [directory / name, weights]

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genojax import errors, models, tokenizers
+from genojax import errors, json_files, models, tokenizers
 from genojax.convert import enformer_names, files, rules, store, tf_bundle
 from genojax.models import enformer
 from genojax.nn import conv
@@ -262,7 +262,7 @@ def save(
                 tensors[alias + name.removeprefix(first)] = tensors[name]
     weights = directory / {'safetensors': 'model.safetensors', 'bin': 'pytorch_model.bin'}[format]
     files.write_tensors(weights, tensors)
-    files.write_json(directory / 'config.json', port_config(model.config))
+    json_files.write(directory / 'config.json', port_config(model.config))
     return [weights, directory / 'config.json']
 
 

@@ -7,7 +7,6 @@ names by `auto_map`, are never opened: our own tables recognise a family (see `b
 
 import dataclasses
 import hashlib
-import json
 import pathlib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +16,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from genojax import errors
+from genojax import errors, json_files
 from genojax.convert import tf_bundle
 
 PICKLE_SUFFIXES = ('.joblib', '.pkl', '.pickle', '.npy')  # .npy: object arrays are pickles
@@ -98,7 +97,7 @@ def open_source(path: str | pathlib.Path) -> PublishedSource:
             raise errors.InputError('CV01', f'{repeated[0]} is in two files', path=file)
         readers |= readers_of_file
     configs = [folder / name for name in CONFIG_NAMES if (folder / name).is_file()][:1]
-    config = read_json(configs[0]) if configs else {}
+    config = json_files.read(configs[0]) if configs else {}
     return PublishedSource(path, folder, config, LazyTensors(readers), (*weights, *configs))
 
 
@@ -142,7 +141,7 @@ def _find_weights(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def _shards(index: pathlib.Path) -> list[pathlib.Path]:
     """The files that an index of shards lists; they must be in its directory."""
-    names = sorted(set(read_json(index).get('weight_map', {}).values()))
+    names = sorted(set(json_files.read(index).get('weight_map', {}).values()))
     for name in names:
         if pathlib.PurePath(name).name != name:
             problem = f'{name!r} is not in the directory of its index'
@@ -248,28 +247,6 @@ def new_directory(path: pathlib.Path) -> pathlib.Path:
         raise errors.UsageError(f'{path} is not empty. Fix: name a new directory')
     path.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """Reads a JSON object.
-
-    Raises:
-        DamageError: the file is not JSON, or not an object.
-    """
-    try:
-        values = json.loads(path.read_text(encoding='utf-8'))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise errors.DamageError(f'{path} is not JSON: {error}') from error
-    if not isinstance(values, dict):
-        raise errors.DamageError(f'{path} holds no JSON object')
-    return values
-
-
-def write_json(path: pathlib.Path, values: Mapping[str, Any]) -> None:
-    """Writes a JSON object, so that the file is never there in part."""
-    partial = path.with_name(f'{path.name}.partial')
-    partial.write_text(json.dumps(values, indent=1) + '\n', encoding='utf-8')
-    partial.replace(path)
 
 
 def write_tensors(path: pathlib.Path, tensors: Mapping[str, np.ndarray]) -> None:

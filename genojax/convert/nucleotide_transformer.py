@@ -16,7 +16,7 @@ import math
 import pathlib
 from typing import Any
 
-from genojax import errors, tokenizers
+from genojax import errors, json_files, tokenizers
 from genojax.convert import encoder, esm, files, haiku, rules, store
 from genojax.models import bert
 
@@ -128,5 +128,5 @@ def _write_vocabulary(
         'unk_token': '<unk>',
     }
     values = {'tokenizer_class': 'EsmTokenizer', **roles, 'eos_token': None}
-    files.write_json(settings, {**values, 'model_max_length': model.config.max_tokens})
+    json_files.write(settings, {**values, 'model_max_length': model.config.max_tokens})
     return [vocabulary, settings]

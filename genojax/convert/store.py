@@ -14,11 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax.core import meta
 
-from genojax import checkpoint, errors, models, tokenizers
+from genojax import checkpoint, errors, json_files, models, tokenizers
 from genojax import config as configs
 from genojax.convert import files
 
-VERSION = 1  # of model.json
+# Of model.json. Version 1 has no hash.
+VERSION = 2
+_FIX = 'convert the source again'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +127,7 @@ def write(model: ConvertedModel, directory: pathlib.Path) -> None:
         'license': model.license,
         'provenance': model.provenance,
     }
-    files.write_json(directory / 'model.json', values)
+    json_files.write_hashed(directory / 'model.json', values)
 
 
 def describe(directory: pathlib.Path) -> ConvertedModel:
@@ -138,11 +140,12 @@ def describe(directory: pathlib.Path) -> ConvertedModel:
     path = pathlib.Path(directory) / 'model.json'
     if not path.is_file():
         raise errors.UsageError(f'{directory} is not a converted model: it has no model.json')
-    values = files.read_json(path)
+    hashed = json_files.read(path, _FIX).get('version') != 1
+    values = json_files.read_hashed(path, _FIX, required=hashed)
     missing = sorted({'version', 'model', 'tokenizer', 'license', 'provenance'} - values.keys())
-    if missing or values['version'] != VERSION:
+    if missing or values['version'] not in (1, VERSION):
         problem = f'lacks {missing[0]}' if missing else f'is of version {values["version"]}'
-        raise errors.DamageError(f'{path} {problem}. Fix: convert the source again')
+        raise errors.DamageError(f'{path} {problem}. Fix: {_FIX}')
     tokenizer = tokenizers.with_absolute_file(values['tokenizer'], path.parent)
     stored = configs.from_dict(_StoredConfigs, {'model': values['model'], 'tokenizer': tokenizer})
     return ConvertedModel(

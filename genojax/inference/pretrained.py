@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from genojax import checkpoint, config, errors, models, tokenizers
+from genojax import checkpoint, config, errors, json_files, models, tokenizers
 from genojax.convert import store
 
 # In the workdir of a run that starts from other weights: their source, licence and origin.
@@ -51,7 +51,7 @@ class _ModelFields:
 def is_run(path: str | os.PathLike) -> bool:
     """Whether a directory is the workdir of a run: its config.json is ours."""
     path = pathlib.Path(path) / 'config.json'
-    return path.is_file() and {'model', 'tasks', 'steps'} <= config.read_json(path).keys()
+    return path.is_file() and {'model', 'tasks', 'steps'} <= json_files.read(path).keys()
 
 
 def run_config(workdir: str | os.PathLike) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def run_config(workdir: str | os.PathLike) -> dict[str, Any]:
     path = pathlib.Path(workdir) / 'config.json'
     if not path.is_file():
         raise errors.UsageError(f'{workdir} is not the workdir of a run: it has no config.json')
-    values = config.read_json(path)
+    values = json_files.read(path)
     if not {'model', 'tokenizer', 'tasks'} <= values.keys():
         old = ' (it is of an earlier version of genojax)' if 'objective' in values else ''
         raise errors.UsageError(f'{workdir} is not the workdir of a run{old}')
@@ -100,7 +100,7 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
 def _license_of_run(workdir: pathlib.Path, source: pathlib.Path) -> dict[str, Any]:
     """Licence and origin of the weights a run started from; kept in the run if they are gone."""
     if (workdir / LICENSE_FILE).is_file():
-        return config.read_json(workdir / LICENSE_FILE)
+        return json_files.read(workdir / LICENSE_FILE)
     return license_of(source)
 
 

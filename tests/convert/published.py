@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genojax import models
+from genojax import json_files, models
 from genojax.convert import files
 
 HERE = pathlib.Path(__file__).parent / 'oracles'
@@ -58,10 +58,10 @@ def write(name: str, folder: pathlib.Path) -> pathlib.Path:
     folder.mkdir(parents=True, exist_ok=True)
     original = oracle(name)
     if name == 'nt_v2':
-        files.write_json(folder / 'hyperparams.json', original.config)
+        json_files.write(folder / 'hyperparams.json', original.config)
         files.write_tensors(folder / 'weights.npz', original.tensors)
         return folder
-    files.write_json(folder / 'config.json', original.config)
+    json_files.write(folder / 'config.json', original.config)
     files.write_tensors(folder / 'model.safetensors', original.tensors)
     if name in SPECIAL:
         write_bpe(folder / 'tokenizer.json', SPECIAL[name], original.config['vocab_size'])
@@ -107,7 +107,7 @@ def write_bpe(path: pathlib.Path, special: tuple[str, ...], size: int) -> None:
             'vocab': vocab, 'merges': merges,
         },
     }  # fmt: skip
-    files.write_json(path, values)
+    json_files.write(path, values)
 
 
 def run(config, params, tokens: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from genojax import convert, errors, models
+from genojax import convert, errors, json_files, models
 from genojax.convert import enformer, enformer_names, files, rules, tf_bundle
 from genojax.models import enformer as network
 from genojax.nn import conv
@@ -52,7 +52,7 @@ def published(oracle, folder):
         # The port stores the bins that remain of 1,536.
         target = 1536 - 2 * int(oracle['crop'])
         values = {'output_heads': config, 'target_length': target}
-        files.write_json(folder / 'config.json', values)
+        json_files.write(folder / 'config.json', values)
     return folder
 
 

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from genojax import convert, errors
+from genojax import convert, errors, json_files
 from genojax.convert import files
 from tests.convert import published
 
@@ -62,7 +62,7 @@ def test_shards_are_one_model(tmp_path):
         shard = f'model-0000{number + 1}-of-00002.safetensors'
         files.write_tensors(source / shard, {name: tensors[name] for name in part})
         index |= dict.fromkeys(part, shard)
-    files.write_json(source / 'model.safetensors.index.json', {'weight_map': index})
+    json_files.write(source / 'model.safetensors.index.json', {'weight_map': index})
     model = convert.load(source)
     np.testing.assert_array_equal(
         model.params['layers']['block']['attention']['query']['kernel'],
@@ -73,7 +73,7 @@ def test_shards_are_one_model(tmp_path):
     assert 'model-00002-of-00002.safetensors, which does not exist' in str(
         refused(source, errors.DamageError)
     )
-    files.write_json(
+    json_files.write(
         source / 'model.safetensors.index.json',
         {'weight_map': {'a': '../../etc/model.safetensors'}},
     )
@@ -146,7 +146,7 @@ def test_code_beside_the_weights_is_never_run(tmp_path):
 
 
 def test_unknown_architectures_are_refused_and_described(tmp_path):
-    files.write_json(tmp_path / 'config.json', {'model_type': 'llama'})
+    json_files.write(tmp_path / 'config.json', {'model_type': 'llama'})
     files.write_tensors(tmp_path / 'model.safetensors', {'model.embed.weight': np.zeros((2, 2))})
     error = refused(tmp_path)
     assert error.code == 'CV02' and 'llama' in str(error) and 'model.embed.weight' in str(error)
@@ -156,7 +156,7 @@ def test_unknown_architectures_are_refused_and_described(tmp_path):
 def test_a_kind_can_be_named_and_must_match_its_table(tmp_path):
     source = published.write('dnabert', tmp_path / 'source')
     values = json.loads((source / 'config.json').read_text())
-    files.write_json(source / 'config.json', {**values, 'model_type': 'roberta'})
+    json_files.write(source / 'config.json', {**values, 'model_type': 'roberta'})
     assert refused(source).code == 'CV02'
     assert convert.load(source, 'dnabert').provenance['kind'] == 'dnabert'
     published.write_bpe(source / 'tokenizer.json', published.SPECIAL['dnabert2'], 69)
@@ -182,14 +182,14 @@ def test_a_kind_can_be_named_and_must_match_its_table(tmp_path):
 def test_configs_of_other_models_are_refused(tmp_path, name, change, words):
     source = published.write(name, tmp_path / 'source')
     path = source / ('hyperparams.json' if name == 'nt_v2' else 'config.json')
-    files.write_json(path, {**json.loads(path.read_text()), **change})
+    json_files.write(path, {**json.loads(path.read_text()), **change})
     error = refused(source)
     assert error.code == 'CV02' and words in str(error)
 
 
 def test_every_missing_field_is_named(tmp_path):
     source = published.write('dnabert', tmp_path / 'source')
-    files.write_json(source / 'config.json', {'model_type': 'bert'})
+    json_files.write(source / 'config.json', {'model_type': 'bert'})
     text = str(refused(source))
     for name in ('vocab_size', 'hidden_size', 'num_hidden_layers', 'max_position_embeddings'):
         assert f'{name} is missing' in text
@@ -211,7 +211,7 @@ def test_a_vocabulary_that_is_not_of_dna_is_refused(tmp_path):
             tensors[name] = tensors[name][:60]
     files.write_tensors(source / 'model.safetensors', tensors)
     values = json.loads((source / 'config.json').read_text())
-    files.write_json(source / 'config.json', {**values, 'vocab_size': 60})
+    json_files.write(source / 'config.json', {**values, 'vocab_size': 60})
     assert refused(source).code == 'CV06'
 
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import convert, errors
+from genojax import convert, errors, json_files
 from genojax import experiment as experiments
 from genojax.cli import flags, main
 from genojax.convert import files, store
@@ -132,14 +132,30 @@ def test_a_flipped_bit_is_damage(source, tmp_path):
     ('change', 'words'),
     [
         (lambda text: text[:40], 'is not JSON'),
-        (lambda text: text.replace('"version": 1', '"version": 2'), 'is of version 2'),
-        (lambda text: text.replace('"license"', '"lizenz"'), 'lacks license'),
+        (lambda text: text.replace('"version": 2', '"version": 1'), 'changed after it was written'),
+        (lambda text: text.replace('"license"', '"lizenz"'), 'changed after it was written'),
+        (lambda text: text.replace('"sha256": "', '"sha257": "'), "has no field 'sha256'"),
+        (lambda text: text.replace('1e-12', '1e-02'), 'changed after it was written'),
     ],
 )
 def test_a_damaged_description_is_damage(converted, tmp_path, change, words):
     path = tmp_path / 'model.json'
     path.write_text(change((converted / 'model.json').read_text()))
     with pytest.raises(errors.DamageError, match=words):
+        store.describe(tmp_path)
+
+
+def test_descriptions_of_other_versions(converted, tmp_path):
+    """Version 1 had no hash and is read; a newer one is refused."""
+    values = json_files.read_hashed(converted / 'model.json')
+    json_files.write(tmp_path / 'model.json', {**values, 'version': 1})
+    assert store.describe(tmp_path).config == store.describe(converted).config
+    json_files.write_hashed(tmp_path / 'model.json', {**values, 'version': 3})
+    with pytest.raises(errors.DamageError, match='is of version 3. Fix: convert the source again'):
+        store.describe(tmp_path)
+    del values['license']
+    json_files.write_hashed(tmp_path / 'model.json', values)
+    with pytest.raises(errors.DamageError, match='lacks license'):
         store.describe(tmp_path)
 
 
