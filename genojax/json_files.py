@@ -1,4 +1,4 @@
-"""JSON files that genojax writes: replaced in one step, and hashed where their values count.
+"""JSON files: written in one step, hashed where their values count, damage named by file and place.
 
 A hashed file has a field `sha256` of its other fields, so a value that changed on disk is noticed
 when the file is read. The hash is of the values, not of the text: another indentation is no damage.
@@ -6,6 +6,7 @@ when the file is read. The hash is of the values, not of the text: another inden
 
 import hashlib
 import json
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -13,43 +14,71 @@ from typing import Any
 from genojax import errors
 
 HASH_FIELD = 'sha256'
+_ROW_DIGITS = 8  # of the hash of a row in a log: 32 bits
+Fields = Mapping[str, type | tuple[type, ...]]
 
 
-def read(path: pathlib.Path, fix: str = 'restore the file') -> dict[str, Any]:
+def read(
+    path: str | os.PathLike,
+    fix: str = 'restore the file',
+    *,
+    fields: Fields | None = None,
+    error: type[errors.GenojaxError] = errors.DamageError,
+) -> dict[str, Any]:
     """The object in a JSON file, with no hash or without comparing it.
 
     Args:
         fix: what to do about a damaged file, for the message.
+        fields: required fields and the types that their values may have.
+        error: raised for a damaged file; `UsageError` for one that a user wrote.
 
     Raises:
-        DamageError: the file cannot be read, is not JSON text, or holds no object.
+        error: the file cannot be read, is empty, not UTF-8, not JSON text or holds no object, or a
+            field is missing or of another type.
     """
-    path = pathlib.Path(path)
     try:
-        values = json.loads(path.read_bytes().decode('utf-8'))
-    except OSError as error:
-        problem = f'{path} cannot be read: {error.strerror}'
-        raise errors.DamageError(f'{problem}. Fix: {fix}') from error
-    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError too
-        raise errors.DamageError(f'{path} is not JSON: {error}. Fix: {fix}') from error
-    if not isinstance(values, dict):
-        raise errors.DamageError(f'{path} is not a JSON object. Fix: {fix}')
+        data = pathlib.Path(path).read_bytes()
+    except OSError as problem:
+        reason = f'{path} cannot be read: {problem.strerror}'
+        raise error(f'{reason}. Fix: {fix}') from problem
+    return parse(data, str(path), fix, fields=fields, error=error)
+
+
+def parse(
+    data: bytes,
+    where: str,
+    fix: str = 'restore the file',
+    *,
+    fields: Fields | None = None,
+    error: type[errors.GenojaxError] = errors.DamageError,
+) -> dict[str, Any]:
+    """What `read` returns, of bytes from the file, or the line of a file, that `where` names."""
+    try:
+        values = _object(data)
+        _check_fields(values, fields or {})
+    except ValueError as problem:
+        raise error(f'{where} {problem}. Fix: {fix}') from problem
     return values
 
 
 def read_hashed(
-    path: pathlib.Path, fix: str = 'restore the file', required: bool = True
+    path: str | os.PathLike,
+    fix: str = 'restore the file',
+    required: bool = True,
+    *,
+    fields: Fields | None = None,
 ) -> dict[str, Any]:
     """The object in a file of `write_hashed`, without its hash, which is compared.
 
     Args:
         fix: what to do about a damaged file, for the message.
         required: a file without a hash is damage; else it is read as it is (older versions).
+        fields: as of `read`.
 
     Raises:
         DamageError: as of `read`, or the values are not those that were written.
     """
-    values = read(path, fix)
+    values = read(path, fix, fields=fields)
     written = values.pop(HASH_FIELD, None)
     if written is None and required:
         raise errors.DamageError(f'{path} has no field {HASH_FIELD!r}. Fix: {fix}')
@@ -61,16 +90,25 @@ def read_hashed(
     return values
 
 
-def write(path: pathlib.Path, values: Any) -> None:
+def write(path: str | os.PathLike, values: Any) -> None:
     """Writes JSON so that a kill leaves the old file or the new one; makes the folder."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    replace(path, json.dumps(values, indent=1) + '\n')
+
+
+def replace(path: pathlib.Path, text: str) -> None:
+    """Writes text so that a kill or a full disk leaves the old file or the new one."""
     partial = path.with_name(f'{path.name}.partial')
-    partial.write_text(json.dumps(values, indent=1) + '\n', encoding='utf-8')
-    partial.replace(path)
+    try:
+        partial.write_text(text, encoding='utf-8')
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
-def write_hashed(path: pathlib.Path, values: Mapping[str, Any]) -> None:
+def write_hashed(path: str | os.PathLike, values: Mapping[str, Any]) -> None:
     """Writes an object with the hash of its values, which `read_hashed` compares.
 
     Raises:
@@ -90,6 +128,86 @@ def digest(values: Mapping[str, Any]) -> str:
     plain = json.loads(json.dumps(values))  # keys are text, and tuples are lists, as when read
     text = json.dumps(plain, sort_keys=True, separators=(',', ':'), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def row(values: Mapping[str, Any]) -> str:
+    """One line of a log of JSON rows, with the beginning of its hash.
+
+    Raises:
+        ValueError: a value is NaN or infinite.
+    """
+    return json.dumps({**values, HASH_FIELD: digest(values)[:_ROW_DIGITS]}) + '\n'
+
+
+def read_rows(path: str | os.PathLike, fix: str = 'restore the file') -> tuple[list[dict], bool]:
+    """The rows of a log without their hashes, and whether a last line cut by a kill is left out.
+
+    A row without a hash, of an earlier version, is taken as it is.
+
+    Raises:
+        DamageError: a line is not a row, or differs from its hash; the line is named.
+        OSError: there is no such file.
+    """
+    *lines, rest = pathlib.Path(path).read_bytes().split(b'\n')
+    rows = [_parse_row(line, f'{path}:{number}', fix) for number, line in enumerate(lines, 1)]
+    if not rest:
+        return rows, False
+    if _is_cut_short(rest):
+        return rows, True
+    return [*rows, _parse_row(rest, f'{path}:{len(lines) + 1}', fix)], False
+
+
+def _parse_row(line: bytes, where: str, fix: str) -> dict[str, Any]:
+    values = parse(line, where, fix)
+    written = values.pop(HASH_FIELD, None)
+    if written is not None and written != (_digest_or_none(values) or '')[:_ROW_DIGITS]:
+        raise errors.DamageError(f'{where} does not have the hash that it records. Fix: {fix}')
+    return values
+
+
+def _is_cut_short(line: bytes) -> bool:
+    """Whether a line without an end is the beginning of a row, not a row that was changed."""
+    try:
+        json.loads(line.decode('utf-8'))
+    except json.JSONDecodeError as error:
+        return not error.msg.startswith('Extra data')
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    """The object in JSON bytes; raises ValueError that says what is wrong and where."""
+    if not data.strip():
+        raise ValueError('is not JSON: it is empty')
+    try:
+        values = json.loads(data.decode('utf-8'))
+    except UnicodeDecodeError as error:
+        byte = data[error.start]
+        raise ValueError(f'is not UTF-8: byte {error.start + 1} is 0x{byte:02x}') from error
+    except json.JSONDecodeError as error:
+        place = f'line {error.lineno}, column {error.colno}'
+        raise ValueError(f'is not JSON: {place}: {error.msg}') from error
+    except RecursionError as error:
+        raise ValueError('is not JSON: nested too deeply') from error
+    except ValueError as error:  # of Python, which reads integers of up to 4,300 digits
+        raise ValueError('is not JSON: a number has too many digits') from error
+    if not isinstance(values, dict):
+        raise ValueError(f'is not a JSON object but {_type_name(values)}')
+    return values
+
+
+def _check_fields(values: dict[str, Any], fields: Fields) -> None:
+    for name, types in fields.items():
+        if name not in values:
+            raise ValueError(f'has no field {name!r}')
+        if not isinstance(values[name], types):
+            raise ValueError(f'has {_type_name(values[name])} in the field {name!r}')
+
+
+def _type_name(value: Any) -> str:
+    names = {dict: 'an object', list: 'a list', str: 'text', bool: 'a boolean', type(None): 'null'}
+    return names.get(type(value), 'a number')
 
 
 def _digest_or_none(values: Mapping[str, Any]) -> str | None:

@@ -60,3 +60,77 @@ def test_what_json_cannot_hold_is_not_written(tmp_path):
     (tmp_path / 'a.json').write_text('{"a": NaN, "sha256": "0"}')
     with pytest.raises(errors.DamageError, match='changed after it was written'):
         json_files.read_hashed(tmp_path / 'a.json')
+
+
+@pytest.mark.parametrize(
+    ('data', 'words'),
+    [
+        (b'', 'is not JSON: it is empty'),
+        (b' \n', 'is not JSON: it is empty'),
+        (b'{"a": 1', 'is not JSON: line 1, column 8'),
+        (b'{"a": 1,\n "b": }', 'is not JSON: line 2, column 7'),
+        (b'[1]', 'is not a JSON object but a list'),
+        (b'3', 'is not a JSON object but a number'),
+        (b'null', 'is not a JSON object but null'),
+        (b'\xff\xfe{}', 'is not UTF-8: byte 1 is 0xff'),
+        (b'{"a": "\xe9"}', 'is not UTF-8: byte 8 is 0xe9'),
+        (b'[' * 100_000, 'nested too deeply'),
+        (b'{"steps": ' + b'9' * 5_000 + b'}', 'too many digits'),
+        (b'{"stesp": 1}', "has no field 'steps'"),
+        (b'{"steps": [1]}', "has a list in the field 'steps'"),
+    ],
+)
+def test_a_malformed_file_is_named_with_the_place(tmp_path, data, words):
+    path = tmp_path / 'config.json'
+    path.write_bytes(data)
+    for error in (errors.DamageError, errors.UsageError):
+        with pytest.raises(error, match=words) as caught:
+            json_files.read(path, fields={'steps': int}, error=error)
+        assert str(caught.value).startswith(f'{path} ')
+        assert 'Fix: ' in str(caught.value) and '\n' not in str(caught.value)
+
+
+def test_no_flipped_bit_changes_or_drops_a_row_unnoticed(tmp_path):
+    path = tmp_path / 'metrics.jsonl'
+    rows = [{'kind': 'train', 'step': step, 'loss': 4.0 / step} for step in (1, 2, 3)]
+    path.write_text(''.join(map(json_files.row, rows)))
+    written = path.read_bytes()
+    assert json_files.read_rows(path) == (rows, False)
+    for bit in range(8 * len(written)):
+        data = bytearray(written)
+        data[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(data)
+        try:
+            read, _ = json_files.read_rows(path)
+        except errors.DamageError as error:
+            assert 'metrics.jsonl:' in str(error)
+            continue
+        # At most the name of a hash has changed.
+        assert [{name: row[name] for name in rows[0]} for row in read] == rows
+
+
+def test_a_last_row_that_a_kill_cut_short_is_left_out(tmp_path):
+    path = tmp_path / 'metrics.jsonl'
+    lines = [json_files.row({'step': step}) for step in (1, 2)]
+    for end in range(1, len(lines[1]) - 1):
+        path.write_text(lines[0] + lines[1][:end])
+        assert json_files.read_rows(path) == ([{'step': 1}], True)
+    path.write_text(lines[0] + lines[1][:-1])  # only the line end is missing
+    assert json_files.read_rows(path) == ([{'step': 1}, {'step': 2}], False)
+    path.write_text(lines[0] + '\n' + lines[1])
+    with pytest.raises(errors.DamageError, match='metrics.jsonl:2 is not JSON: it is empty'):
+        json_files.read_rows(path)
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / 'a.json'
+    json_files.write(path, {'a': 1})
+
+    def full(*arguments, **options):
+        raise OSError(28, 'No space left on device', 'a.json')
+
+    monkeypatch.setattr(json_files.pathlib.Path, 'replace', full)
+    with pytest.raises(OSError, match='No space'):
+        json_files.write(path, {'a': 2})
+    assert json_files.read(path) == {'a': 1}
+    assert [file.name for file in tmp_path.iterdir()] == ['a.json']

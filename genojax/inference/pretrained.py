@@ -6,7 +6,6 @@ and their heads are not needed to read a model.
 
 import dataclasses
 import itertools
-import json
 import os
 import pathlib
 from typing import Any
@@ -115,7 +114,7 @@ def license_of(source: pathlib.Path) -> dict[str, Any]:
 
 def save_license(source: pathlib.Path, workdir: pathlib.Path) -> None:
     """Records in a workdir the licence and origin of the weights that it starts from."""
-    (workdir / LICENSE_FILE).write_text(json.dumps(license_of(source), indent=1))
+    json_files.write(workdir / LICENSE_FILE, license_of(source))
 
 
 def read(path: str | os.PathLike) -> PretrainedModel:
