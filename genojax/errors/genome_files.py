@@ -10,8 +10,9 @@ EXPLANATIONS: dict[str, str] = {
         'download is complete.'
     ),
     'FA02': (
-        "There is text before the first header. A FASTA record starts with a line '>name'; only "
-        "blank lines and lines that start with ';' may come before the first record."
+        'There is text before the first header, or the file has another format. A FASTA record '
+        "starts with a line '>name'; only blank lines and lines that start with ';' may come "
+        'before the first record.'
     ),
     'FA03': (
         'A header is followed by no sequence. Either the record is empty and its header should be '
@@ -23,8 +24,8 @@ EXPLANATIONS: dict[str, str] = {
         'unique, because annotations refer to records by name.'
     ),
     'FA06': (
-        "A record name is invalid: it contains '/', '..' or a byte that is not printable ASCII, "
-        'or it is longer than 255 bytes. Rename the record.'
+        "A record name is invalid: it contains '..' or a byte that is not printable ASCII, begins "
+        "with '/', or is longer than 255 bytes. Rename the record."
     ),
     'FA07': (
         'A byte in a sequence is not an IUPAC DNA letter: a space, TAB, digit, NUL or a second '
@@ -32,7 +33,7 @@ EXPLANATIONS: dict[str, str] = {
         'Remove it.'
     ),
     'FA08': (
-        'The sequence contains U, so it is RNA. Read it with rna=True, which reads U as T, or '
+        'The sequence contains U, so it is RNA. --rna (in Python rna=True) reads U as T; or '
         'replace U by T in the file.'
     ),
     'FA09': (
@@ -63,12 +64,13 @@ EXPLANATIONS: dict[str, str] = {
     ),
     'FA17': (
         'A contig has a different length in the FASTA file and in its annotation '
-        '(##sequence-region). The FASTA file is incomplete, or the two files belong to different '
-        'assemblies.'
+        '(##sequence-region) or in the index beside it (.fai, .gzi). The FASTA file is incomplete, '
+        'for example a bgzip file that lost a block, or the two files do not belong together.'
     ),
     'FA18': (
-        'A small compressed file expands more than 100-fold and beyond 64 MiB, which no genome '
-        'does. If the content is correct, decompress the file and use the plain one.'
+        'A small compressed file expands more than 100-fold and beyond 64 MiB (4 MiB for tables '
+        'and annotations), which no such data do. If the content is correct, decompress the file '
+        'and use the plain one.'
     ),
     'FA19': 'The file changed while it was read. Wait until the process that writes it is done.',
     'FA20': (
@@ -80,8 +82,12 @@ EXPLANATIONS: dict[str, str] = {
         'trained on in the other. Remove one of the two.'
     ),
     'FA23': (
-        'The file has an unsupported format (zip, bzip2, xz, zstd, .2bit, GenBank). Decompress or '
-        'convert it.'
+        'The file has an unsupported format (zip, bzip2, xz, zstd, .2bit, GenBank, BAM, bigWig and '
+        'others). Decompress or convert it.'
+    ),
+    'FA24': (
+        'A line of a table or annotation has more than 64 MiB. The file is something else, or its '
+        'line ends were lost.'
     ),
     # Genome annotation: GFF3 and GTF
     'GF01': (
@@ -95,7 +101,10 @@ EXPLANATIONS: dict[str, str] = {
     ),
     'GF04': 'A GFF or GTF row does not have nine columns separated by TABs.',
     'GF05': 'A coordinate is not an integer in plain digits.',
-    'GF06': 'The file contains no features, or it is not GFF3, GTF or BED.',
+    'GF06': (
+        'The file contains no features, or it is not GFF3, GTF or BED; the message names the '
+        'format if its content shows it.'
+    ),
     # Intervals: BED, and coordinates on a contig
     'BD01': 'A BED row starts after its end, or its blocks do not match its start and end.',
     'BD02': 'A BED row starts below 0. BED counts from 0 and excludes the end.',

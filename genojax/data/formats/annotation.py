@@ -1,46 +1,20 @@
 """Annotation files (GFF3, GTF, BED) as features with 0-based, half-open intervals.
 
-The format is recognised by content, not by name. Coordinates are shifted here and nowhere else.
-What features mean for each base is in `data.store.regions`.
+The format is recognised by content, not by name, and GFF3 or GTF by all rows, not the first.
+Coordinates are shifted in `annotation_rows` and nowhere else. What features mean for each base is
+in `data.store.regions`.
 """
 
 import dataclasses
 import os
-import re
-import sys
-import urllib.parse
 from collections.abc import Iterator
 
-from genojax import errors, genome
-from genojax.data.formats import input_file
+from genojax.data.formats import annotation_rows, content, input_file
 
-# Attributes that name a gene, best first. The second tuple is for rows that are genes themselves.
-_GENE_KEYS = ('gene', 'gene_name', 'gene_id')
-_GENE_ROW_KEYS = ('gene', 'gene_name', 'locus', 'Name', 'gene_id', 'locus_tag', 'ID')
-GENE_ROWS = frozenset({'gene', 'pseudogene', 'ncRNA_gene', 'protein_coding_gene'})
-_GTF_ATTRIBUTE = re.compile(r'\s*([^\s;"]+)\s+(?:"([^"]*)"|([^\s;]+))\s*;?')
+Feature = annotation_rows.Feature
+GENE_ROWS, TRANSCRIPT_ROWS = annotation_rows.GENE_ROWS, annotation_rows.TRANSCRIPT_ROWS
 _IGNORED = ('#', 'track ', 'track\t', 'browser ')
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Feature:
-    """One row of an annotation (a BED12 row gives a transcript and its parts).
-
-    Attributes:
-        kind: the Sequence Ontology term of column 3; of a BED file the name column, '' without one.
-        interval: on a circular contig its end may pass the contig's length.
-        id: GFF3 ID, or the GTF transcript_id or gene_id of the row.
-        parents: ids of the features it is a part of.
-        gene: name of the gene it belongs to, '' if the row does not say.
-        line: 1-based, for messages.
-    """
-
-    kind: str
-    interval: genome.Interval
-    id: str
-    parents: tuple[str, ...]
-    gene: str
-    line: int
+_PART_ROWS = frozenset({'exon', 'noncoding_exon', 'pseudogenic_exon'})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +41,10 @@ class Annotation:
         """The contigs that the file mentions, in its order."""
         return tuple(self.features)
 
+    def covers(self, contig: str) -> bool:
+        """Whether the file says anything about a contig: it has rows there or declares it."""
+        return contig in self.features or contig in self.lengths
+
     def on(self, contig: str) -> list[Feature]:
         """The features of one contig; [] for a contig that the file does not mention."""
         return self.features.get(contig, [])
@@ -85,15 +63,16 @@ def read(path: str | os.PathLike) -> Annotation:
 class _AnnotationReader:
     def __init__(self, path: str | os.PathLike):
         self.path = os.fspath(path)
-        self.format = ''
+        self.format = ''  # 'gff' or 'bed' while rows are read
         self.features: dict[str, list[Feature]] = {}
         self.lengths: dict[str, int] = {}
         self.notes: list[str] = []
+        self.rows = annotation_rows.RowParser(self.path)
 
     def read(self) -> Annotation:
         file = input_file.InputFile(self.path)
         ended = False
-        for number, line in file.lines():
+        for number, line in file.lines(first=self._check_content):
             if ended:  # the sequence section; it is read for the hash and the gzip checks only
                 continue
             if line.startswith('##'):
@@ -105,7 +84,9 @@ class _AnnotationReader:
                 for feature in self._row(number, line):
                     self.features.setdefault(feature.interval.contig, []).append(feature)
         if not self.features:
-            raise self._error('GF06', None, 'no features', 'check that this is the right file')
+            raise self.rows.error('GF06', None, 'no features', 'check that this is the right file')
+        if self.format == 'gff':
+            self._decide_dialect()
         self._check_family()
         return Annotation(
             path=self.path,
@@ -116,13 +97,21 @@ class _AnnotationReader:
             sha256=file.sha256,
         )
 
-    def _error(self, code: str, line: int | None, problem: str, fix: str) -> errors.InputError:
-        return errors.InputError(code, problem, path=self.path, line=line, fix=fix)
+    def _check_content(self, first: bytes) -> None:
+        """Name a format that is not an annotation."""
+        name = content.sniff(first)
+        if name in ('', 'GFF3 or GTF', 'BED', 'bedGraph'):
+            return
+        if name == 'bare sequence':
+            name = 'sequence without a header'
+        raise self.rows.error(
+            'GF06', None, f'this is {name}, not GFF3, GTF or BED', 'name an annotation file'
+        )
 
     def _directive(self, number: int, line: str) -> None:
         words = line.split()
         if words[0] == '##sequence-region' and len(words) == 4:
-            start, end = (self._integer(number, word, 'GF05') for word in words[2:])
+            start, end = (self.rows.integer(number, word, 'GF05') for word in words[2:])
             if start == 1:  # a region that starts later declares a piece, not a length
                 self.lengths[words[1]] = end
 
@@ -130,144 +119,81 @@ class _AnnotationReader:
         columns = line.split('\t')
         if not self.format:
             self.format = self._detect(number, line, columns)
-        if self.format == 'bed':
-            yield from self._bed(number, columns)
-        else:
-            yield self._gff(number, columns)
+        if self.format == 'gff':
+            yield self.rows.gff(number, columns)
+            return
+        if len(columns) >= 8 and content.is_vcf(columns):
+            raise self.rows.error(
+                'GF06', number, 'this is a row of a VCF, not BED', 'name a BED, GFF3 or GTF file'
+            )
+        yield from self.rows.bed(number, columns)
 
     def _detect(self, number: int, line: str, columns: list[str]) -> str:
+        """'gff' or 'bed' by the columns that hold numbers."""
+        if len(columns) >= 5 and columns[3].isdigit() and columns[4].isdigit():
+            if not (columns[1].isdigit() and columns[2].isdigit()):
+                return 'gff'
         if len(columns) == 9 and not (columns[1].isdigit() and columns[2].isdigit()):
-            gtf = re.match(r'\s*[^\s=;]+\s+("|[^\s=;]+\s*;)', columns[8])
-            return 'gtf' if gtf else 'gff3'
+            return 'gff'
         if len(columns) >= 3:
             return 'bed'
         code = 'GF04' if len(line.split()) >= 8 else 'BD06'
         if len(line.split()) < 3:
-            raise self._error(
+            raise self.rows.error(
                 'GF06',
                 number,
                 'neither GFF3, GTF nor BED',
                 'use an annotation in one of these formats',
             )
-        raise self._error(
+        raise self.rows.error(
             code, number, 'columns are not separated by TABs', 'replace the spaces by TABs'
         )
 
-    def _integer(self, number: int, text: str, code: str) -> int:
-        if text.isascii() and text.removeprefix('-').isdigit():
-            return int(text)
-        raise self._error(
-            code,
-            number,
-            f'{text[:40]!r} is not a whole number',
-            'write coordinates as plain digits',
-        )
-
-    def _gff(self, number: int, columns: list[str]) -> Feature:
-        if len(columns) != 9:
-            problem = f'{len(columns)} TAB-separated columns in place of 9'
-            raise self._error('GF04', number, problem, 'restore the row')
-        contig, _, kind, first, last, _, strand, _, text = columns
-        start, end = self._integer(number, first, 'GF05'), self._integer(number, last, 'GF05')
-        if start < 1:
-            raise self._error(
-                'GF01', number, f'start {start}', 'GFF and GTF count from 1; is the file 0-based?'
+    def _decide_dialect(self) -> None:
+        """GFF3 or GTF by the rows, and notes on rows that are neither."""
+        rows = self.rows.dialects
+        gff3, gtf = rows.get('gff3', 0), rows.get('gtf', 0)
+        self.format = 'gtf' if gtf > gff3 else 'gff3'
+        total = sum(rows.values())
+        other, count = ('GFF3', gff3) if self.format == 'gtf' else ('GTF', gtf)
+        if count:
+            self.notes.append(f'{count:,} of {total:,} rows have the attributes of {other}')
+        if rows.get('bare'):
+            self.notes.append(f'{rows["bare"]:,} rows have a bare name in column 9, read as the id')
+        if self.rows.lower_case:
+            self.notes.append(
+                f'{self.rows.lower_case:,} rows write id and parent for ID and Parent'
             )
-        if start > end:
-            raise self._error('GF02', number, f'start {start} > end {end}', 'swap them')
-        if strand not in ('+', '-', '.', '?'):
-            raise self._error('GF02', number, f'strand {strand!r}', 'write +, -, . or ?')
-        interval = genome.Interval(
-            sys.intern(contig if self.format == 'gtf' else _unquote(contig)),
-            start - 1,
-            end,
-            '.' if strand == '?' else strand,
-        )
-        feature = self._gtf_feature if self.format == 'gtf' else self._gff3_feature
-        return feature(number, sys.intern(kind), interval, text)
+        if rows.get('unknown'):
+            line, text = self.rows.first_unknown
+            self.notes.append(
+                f'{rows["unknown"]:,} of {total:,} rows have attributes that are not understood, '
+                f'so they belong to no gene or transcript (first: line {line}, {text!r})'
+            )
+        parts = [row for rows in self.features.values() for row in rows if row.kind in _PART_ROWS]
+        loose = sum(not row.parents for row in parts)
+        if loose:
+            self.notes.append(
+                f'{loose:,} of {len(parts):,} exon rows name no transcript: introns between them '
+                'are unknown'
+            )
+        if self.format == 'gff3':
+            self._unquote_contigs()
 
-    def _gff3_feature(
-        self, number: int, kind: str, interval: genome.Interval, text: str
-    ) -> Feature:
-        attributes = {}
-        for pair in text.split(';'):
-            key, equals, value = pair.strip().partition('=')
-            if equals:
-                attributes[key] = value
-        keys = _GENE_ROW_KEYS if kind in GENE_ROWS else _GENE_KEYS
-        gene = next((attributes[key] for key in keys if attributes.get(key)), '')
-        # A comma separates parents; one inside an id is written %2C, so the split comes first.
-        parents = tuple(_unquote(part) for part in attributes.get('Parent', '').split(',') if part)
-        own = _unquote(attributes.get('ID', ''))
-        return Feature(kind, interval, own, parents, gene=_unquote(gene), line=number)
-
-    def _gtf_feature(self, number: int, kind: str, interval: genome.Interval, text: str) -> Feature:
-        attributes = {
-            match[1]: match[2] if match[2] is not None else match[3]
-            for match in _GTF_ATTRIBUTE.finditer(text)
-        }
-        gene_id, transcript = attributes.get('gene_id', ''), attributes.get('transcript_id', '')
-        gene = attributes.get('gene_name') or attributes.get('gene') or gene_id
-        if kind in GENE_ROWS:
-            own, parents = gene_id, ()
-        elif kind == 'transcript':
-            own, parents = transcript, (gene_id,) if gene_id else ()
-        else:
-            own, parents = '', (transcript,) if transcript else ()
-        return Feature(kind, interval, own, parents, gene=gene, line=number)
-
-    def _bed(self, number: int, columns: list[str]) -> Iterator[Feature]:
-        if len(columns) < 3:
-            problem = f'{len(columns)} TAB-separated columns, fewer than 3'
-            raise self._error('BD06', number, problem, 'write contig, start, end with TABs')
-        start, end = (self._integer(number, text, 'BD05') for text in columns[1:3])
-        if start < 0:
-            raise self._error('BD02', number, f'start {start}', 'BED counts from 0')
-        if start > end:
-            raise self._error('BD01', number, f'start {start} > end {end}', 'swap them')
-        if start == end:
-            raise self._error('BD07', number, f'no bases at {start}', 'remove the row')
-        strand = columns[5] if len(columns) > 5 else '.'
-        if strand not in ('+', '-', '.'):
-            raise self._error('GF02', number, f'strand {strand!r}', 'write +, - or .')
-        interval = genome.Interval(sys.intern(columns[0]), start, end, strand)
-        name = columns[3] if len(columns) > 3 else ''
-        if len(columns) >= 12:
-            yield from self._bed12(number, columns, interval, name)
-        else:
-            yield Feature(sys.intern(name), interval, '', (), gene='', line=number)
-
-    def _bed12(
-        self, number: int, columns: list[str], interval: genome.Interval, name: str
-    ) -> Iterator[Feature]:
-        """A transcript and its blocks: exons, and CDS between thickStart and thickEnd."""
-        sizes, starts = (
-            [self._integer(number, text, 'BD05') for text in column.rstrip(',').split(',')]
-            for column in columns[10:12]
-        )
-        thick = [self._integer(number, text, 'BD05') for text in columns[6:8]]
-        count = self._integer(number, columns[9], 'BD05')
-        blocks = [
-            (interval.start + a, interval.start + a + n)
-            for a, n in zip(starts, sizes, strict=False)
-        ]
-        if not len(sizes) == len(starts) == count or any(
-            not interval.start <= a < b <= interval.end for a, b in blocks
-        ):
-            problem = 'blockCount, blockSizes and blockStarts do not fit the row'
-            raise self._error('BD01', number, problem, 'restore the row')
-        own = f'{name}@{number}'  # names repeat in UCSC tables
-        yield Feature('transcript', interval, own, (), gene=name, line=number)
-        for start, end in blocks:
-            part = dataclasses.replace(interval, start=start, end=end)
-            yield Feature('exon', part, '', (own,), gene=name, line=number)
-            start, end = max(start, thick[0]), min(end, thick[1])
-            if start < end:
-                part = dataclasses.replace(interval, start=start, end=end)
-                yield Feature('CDS', part, '', (own,), gene=name, line=number)
+    def _unquote_contigs(self) -> None:
+        """Contig names without the %XX escapes of GFF3."""
+        for contig in [name for name in self.features if '%' in name]:
+            name = annotation_rows.unquote(contig)
+            self.features.setdefault(name, []).extend(
+                dataclasses.replace(row, interval=dataclasses.replace(row.interval, contig=name))
+                for row in self.features.pop(contig)
+            )
 
     def _check_family(self) -> None:
-        """Check that an ID is on one contig, and count parents that are not in the file."""
+        """Check that an ID is on one contig, and count parents that are not in the file.
+
+        Rows of one id at several places of a contig become features of their own.
+        """
         contig_of: dict[str, str] = {}
         for contig, rows in self.features.items():
             for row in rows:
@@ -276,15 +202,72 @@ class _AnnotationReader:
                 other = contig_of.setdefault(row.id, contig)
                 if other != contig and self.format == 'gff3':
                     problem = f'ID {row.id!r} is on {other!r} and on {contig!r}'
-                    raise self._error('GF03', row.line, problem, 'give each feature its own ID')
+                    raise self.rows.error('GF03', row.line, problem, 'give each feature its own ID')
+        separated = sorted(
+            {name for rows in self.features.values() for name in _separate_places(rows)}
+        )
+        if separated:
+            self.notes.append(
+                f'{len(separated):,} ids of transcripts or genes occur at several places '
+                f'({", ".join(separated[:3])} ..): each place is a feature of its own'
+            )
         if self.format != 'gff3':
             return
         missing = {p for rows in self.features.values() for row in rows for p in row.parents}
         missing -= contig_of.keys()
+        missing -= {row.id for rows in self.features.values() for row in rows}
         if missing:
             shown = ', '.join(sorted(missing)[:3])
             self.notes.append(f'{len(missing):,} parents are not in the file ({shown} ..)')
 
 
-def _unquote(text: str) -> str:
-    return urllib.parse.unquote(text) if '%' in text else text
+def _separate_places(rows: list[Feature]) -> set[str]:
+    """Give the rows of one id at disjoint places of a contig ids of their own, and their parts too.
+
+    A transcript is one place: UCSC's tables, for example, repeat a transcript's id for every place
+    that it aligns to.
+
+    Returns:
+        The ids that were used for several places.
+    """
+    parents = {parent for row in rows for parent in row.parents}
+    by_id: dict[str, list[Feature]] = {}
+    for row in rows:
+        if row.id and (row.id in parents or row.kind in TRANSCRIPT_ROWS):
+            by_id.setdefault(row.id, []).append(row)
+    places = {name: _places(same) for name, same in by_id.items() if len(same) > 1}
+    places = {name: listed for name, listed in places.items() if len(listed) > 1}
+    if not places:
+        return set()
+    for number, row in enumerate(rows):
+        own = row.id
+        if own in by_id and own in places:
+            own = _place_id(own, row.interval, places)
+        parts_of = tuple(
+            _place_id(parent, row.interval, places) if parent in places else parent
+            for parent in row.parents
+        )
+        if own != row.id or parts_of != row.parents:
+            rows[number] = dataclasses.replace(row, id=own, parents=parts_of)
+    return set(places)
+
+
+def _places(rows: list[Feature]) -> list[tuple[int, int, str]]:
+    """(start, end, strand) of the rows, those that overlap on one strand joined."""
+    joined: list[tuple[int, int, str]] = []
+    for row in sorted(rows, key=lambda row: (row.interval.strand, row.interval.start)):
+        start, end, strand = row.interval.start, row.interval.end, row.interval.strand
+        if joined and joined[-1][2] == strand and start < joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end), strand
+        else:
+            joined.append((start, end, strand))
+    return joined
+
+
+def _place_id(name: str, interval, places: dict[str, list[tuple[int, int, str]]]) -> str:
+    """The id of the place of `name` that contains an interval; the first keeps the name."""
+    for number, (start, end, strand) in enumerate(places[name]):
+        inside = start <= interval.start and interval.end <= end
+        if inside and interval.strand in (strand, '.'):
+            return name if number == 0 else f'{name}@{start + 1}{strand}'
+    return name

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from genojax import dna, errors
-from genojax.data.formats import input_file, sequence_record
+from genojax.data.formats import content, input_file, sequence_record
 
 _MAX_NAME = 255  # bytes
 _MAX_HEADER = 1 << 20  # bytes
@@ -25,6 +25,7 @@ class FastaReader:
 
     Args:
         rna: read U as T.
+        full_names: a record's name is its whole header, not the first word.
         max_uncompressed: bytes that a compressed file may expand to at any ratio.
 
     Attributes:
@@ -37,9 +38,11 @@ class FastaReader:
         path: str | os.PathLike,
         *,
         rna: bool = False,
+        full_names: bool = False,
         max_uncompressed: int = input_file.MAX_UNCOMPRESSED,
     ):
         self.path, self.rna, self.max_uncompressed = path, rna, max_uncompressed
+        self.full_names = full_names
         self.notes: list[str] = []
         self.file = input_file.InputFile(path, max_uncompressed=max_uncompressed)
 
@@ -47,6 +50,7 @@ class FastaReader:
         self.notes = []
         self.file = input_file.InputFile(self.path, max_uncompressed=self.max_uncompressed)
         self._lines_of: dict[str, int] = {}
+        self._lengths: dict[str, int] = {}
         self._line, self._record, preamble = 1, None, b''
         header, line_start = None, True
         for block in self.file.text():
@@ -85,6 +89,7 @@ class FastaReader:
             )
         yield self._finish()
         self._note_file()
+        self._compare_index()
 
     def _error(self, code: str, problem: str, fix: str = '', **where) -> errors.InputError:
         return errors.InputError(code, problem, path=self.path, line=self._line, fix=fix, **where)
@@ -95,6 +100,9 @@ class FastaReader:
         Returns:
             The last line, which may not be complete.
         """
+        first = text.lstrip()
+        if first and not first.startswith((b';', b'>')) and self._line == 1:
+            self._name_format(text)
         *whole, rest = text.split(b'\n')
         for line in [*whole, rest]:
             start = line.lstrip()
@@ -113,26 +121,36 @@ class FastaReader:
         self._line -= 1  # the last line is not complete
         return rest
 
+    def _name_format(self, text: bytes) -> None:
+        """Name another format than FASTA, if the text is known to be one."""
+        name, first = content.sniff(text), text.lstrip()
+        self._line += text[: len(text) - len(first)].count(b'\n')
+        if name == 'bare sequence':
+            shown = first.split(b'\n')[0][:20].decode('latin-1')
+            problem = f'text before the first header: {shown!r}, a sequence without a header'
+            fix = f"add one: sed -i '1i >name' {os.path.basename(self.path)}"
+            raise self._error('FA02', problem, fix)
+        if name not in ('', 'FASTA', 'FASTQ'):
+            fix = 'name the FASTA file that it refers to'
+            raise self._error('FA02', f'this is {name}, not FASTA', fix)
+        self._line = 1
+
     def _start(self, header: bytes) -> sequence_record.RecordBuilder:
         words = header.split(None, 1)
         if not words:
             raise self._error('FA04', 'a header without a name', "write '>name' with a name")
-        raw = words[0]
+        raw = header.strip() if self.full_names else words[0]
         name = raw.decode('latin-1')
-        unfit = ''
-        if len(raw) > _MAX_NAME:
-            unfit = f'is longer than {_MAX_NAME} bytes'
-        elif '/' in name or '..' in name:
-            unfit = "holds '/'" if '/' in name else "holds '..'"
-        elif not raw.isascii() or not name.isprintable():
-            unfit = 'holds a byte that is not printable ASCII'
+        unfit = _unfit_name(raw, name)
         if unfit:
             raise self._error(
                 'FA06', f'the name {unfit}', 'rename the record', record=ascii(name[:60])[1:-1]
             )
         if name in self._lines_of:
             problem = f'the name is used twice: lines {self._lines_of[name]} and {self._line}'
-            fix = 'rename one of them; only the first word of a header counts'
+            fix = 'rename one of them'
+            if not self.full_names:
+                fix += '; only the first word of a header counts, unless --names=full'
             raise self._error('FA05', problem, fix, record=name)
         self._lines_of[name] = self._line
         description = words[1].strip().decode('latin-1') if len(words) > 1 else ''
@@ -140,6 +158,7 @@ class FastaReader:
 
     def _finish(self) -> sequence_record.Record:
         record = self._record.finish()
+        self._lengths[record.name] = len(record.codes)
         self.file.progress = f'; the last complete record is {record.name!r}'
         stats = record.stats
         if stats.counts[dna.UNKNOWN] > 0.9 * len(record.codes):
@@ -169,6 +188,53 @@ class FastaReader:
             other = alike.setdefault(name.lower().removeprefix('chr'), name)
             if other != name:
                 self.notes.append(f'names {other!r} and {name!r} differ only in case or in chr')
+
+    def _compare_index(self) -> None:
+        """Compare the lengths with the .fai index beside the file, which is never read from.
+
+        Raises:
+            errors.InputError: FA17, a bgzip file with less sequence than its index lists: a lost
+                block leaves no other trace.
+        """
+        indexed = _indexed_lengths(f'{os.fspath(self.path)}.fai')
+        if not indexed or self.full_names:
+            return
+        for name, length in indexed.items():
+            actual = self._lengths.get(name, 0)
+            if actual < length and self.file.compression == 'bgzip':
+                raise errors.InputError(
+                    'FA17',
+                    f'{actual:,} bases, but {os.path.basename(self.path)}.fai lists {length:,}: a '
+                    'block of the file is missing, or the index is of another file',
+                    path=self.path,
+                    record=name,
+                    fix='get the whole file again, or delete the index if the file is right',
+                )
+        if indexed != self._lengths:
+            self.notes.append('the .fai index beside it is of another file; it was not used')
+
+
+def _unfit_name(raw: bytes, name: str) -> str:
+    """What is wrong with a name, '' if nothing is. A name is never used as a path."""
+    if len(raw) > _MAX_NAME:
+        return f'is longer than {_MAX_NAME} bytes'
+    if '..' in name or name.startswith('/'):
+        return "holds '..'" if '..' in name else "begins with '/'"
+    if not raw.isascii() or not name.isprintable():
+        return 'holds a byte that is not printable ASCII'
+    return ''
+
+
+def _indexed_lengths(path: str) -> dict[str, int]:
+    """Length by name in a .fai index; {} without one, or if it is not an index."""
+    try:
+        if not os.path.isfile(path) or os.path.getsize(path) > 64 << 20:
+            return {}
+        with open(path, encoding='latin-1') as file:
+            rows = [line.split('\t') for line in file]
+        return {row[0]: int(row[1]) for row in rows}
+    except (OSError, ValueError, IndexError):
+        return {}
 
 
 def read(path: str | os.PathLike, **options) -> Iterator[sequence_record.Record]:

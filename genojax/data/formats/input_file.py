@@ -2,15 +2,16 @@
 
 Plain text, gzip and bgzip are recognised by their first bytes. zlib is called directly: the gzip
 module hides where a truncated file ends, and checks neither the end-of-file block of bgzip nor how
-much a small file expands.
+much a small file expands. Every text input of every verb is read through this module.
 """
 
 import hashlib
 import os
 import pathlib
 import stat
+import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from genojax import errors
 
@@ -22,7 +23,9 @@ BGZIP_END = bytes.fromhex('1f8b08040000000000ff0600424302001b0003000000000000000
 
 # DNA compresses about 4:1; only long runs of N, or an attack, exceed 100:1.
 MAX_RATIO = 100
-MAX_UNCOMPRESSED = 64 << 20  # bytes; up to this size any ratio is accepted
+MAX_UNCOMPRESSED = 64 << 20  # bytes of sequence; up to this size any ratio is accepted
+MAX_TABLE = 4 << 20  # bytes of any other text: a row takes some ten times its bytes in memory
+MAX_LINE = 64 << 20  # bytes
 
 _FOREIGN = {
     b'PK\x03\x04': ('a zip archive', 'unpack it'),
@@ -33,11 +36,28 @@ _FOREIGN = {
     b'\x1a\x41\x27\x43': ('a .2bit file', 'run twoBitToFa on it'),
     b'LOCUS ': ('a GenBank record', 'download it as FASTA and GFF3'),
     b'%PDF': ('a PDF document', 'export it as text'),
+    b'\x1f\x8b': ('gzip data inside gzip data', 'run gunzip on it once'),
+    b'BAM\1': ('BAM alignments', 'name the file of the sequences or intervals themselves'),
+    b'BCF\2': ('BCF variants', 'run bcftools view on it, which writes VCF'),
+    b'CRAM': ('CRAM alignments', 'name the file of the sequences or intervals themselves'),
+    b'\x26\xfc\x8f\x88': ('a bigWig file', 'name a text file'),
+    b'\x88\x8f\xfc\x26': ('a bigWig file', 'name a text file'),
+    b'\xeb\xf2\x89\x87': ('a bigBed file', 'run bigBedToBed on it'),
+    b'\x87\x89\xf2\xeb': ('a bigBed file', 'run bigBedToBed on it'),
+    b'\x89HDF': ('an HDF5 file', 'export it as text'),
+    b'PAR1': ('a Parquet file', 'export it as TSV'),
+    b'TBI\1': ('a tabix index', 'name the file beside it'),
+    b'CSI\1': ('a tabix index', 'name the file beside it'),
+    b'\x93NUMPY': ('a numpy array', 'export it as text'),
+    b'\x7fELF': ('a program', 'name a data file'),
 }
 
 
 class InputFile:
     """One input file, read once from beginning to end.
+
+    Args:
+        max_uncompressed: bytes that a compressed file may expand to at any ratio.
 
     Attributes:
         compression: 'plain', 'gzip' or 'bgzip', known after the first block.
@@ -47,7 +67,7 @@ class InputFile:
         progress: text on how much has been read, for the error about a truncated file.
     """
 
-    def __init__(self, path: str | os.PathLike, *, max_uncompressed: int = MAX_UNCOMPRESSED):
+    def __init__(self, path: str | os.PathLike, *, max_uncompressed: int = MAX_TABLE):
         self.path = pathlib.Path(path)
         self.max_uncompressed = max_uncompressed
         self.compression, self.sha256, self.progress = 'plain', '', ''
@@ -59,8 +79,9 @@ class InputFile:
         """The decompressed bytes.
 
         Raises:
-            errors.InputError: FA15 truncated, FA16 damaged, FA18 expands too much, FA19 changed
-                while read, FA20 unreadable.
+            errors.InputError: FA15 truncated, FA16 damaged, FA17 bgzip data that lack a block of
+                the index beside them, FA18 expands too much, FA19 changed while read, FA20
+                unreadable.
         """
         before = self._stat()
         try:
@@ -110,16 +131,48 @@ class InputFile:
             self.bare_cr += 1
             yield b'\n'
 
-    def lines(self) -> Iterator[tuple[int, str]]:
-        """Line numbers from 1 and lines without their ends; other than UTF-8 is read as Latin-1."""
-        number, rest = 0, b''
+    def lines(self, first: Callable[[bytes], None] | None = None) -> Iterator[tuple[int, str]]:
+        """Line numbers from 1 and lines without their ends; other than UTF-8 is read as Latin-1.
+
+        Args:
+            first: called with the first block of text, to refuse other formats.
+
+        Raises:
+            errors.InputError: as `text`; FA24, a line of more than `MAX_LINE` bytes.
+        """
+        number, pieces, size = 0, [], 0
         for block in self.text():
-            *whole, rest = (rest + block).split(b'\n')
+            if first is not None:
+                first(block)
+                first = None
+            *whole, rest = block.split(b'\n')
             for line in whole:
                 number += 1
+                if pieces:
+                    line = b''.join([*pieces, line])
+                    pieces, size = [], 0
                 yield number, _decode(line)
-        if rest:
-            yield number + 1, _decode(rest)
+            if rest:
+                pieces.append(rest)
+                size += len(rest)
+            if size > MAX_LINE:
+                raise errors.InputError(
+                    'FA24',
+                    f'the line has more than {MAX_LINE >> 20} MiB',
+                    path=self.path,
+                    line=number + 1,
+                    fix='check that this is a table or annotation, one row per line',
+                )
+        if pieces:
+            yield number + 1, _decode(b''.join(pieces))
+
+    def read_text(self) -> str:
+        """The whole text, with newlines as line ends.
+
+        Raises:
+            errors.InputError: as `lines`.
+        """
+        return '\n'.join(line for _, line in self.lines())
 
     def _stat(self) -> os.stat_result:
         try:
@@ -157,6 +210,7 @@ class InputFile:
     def _inflate(self, pending: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
         bgzip = len(pending) > 14 and pending[3] & 4 and pending[12:14] == b'BC'
         self.compression = 'bgzip' if bgzip else 'gzip'
+        index = _block_index(self.path) if bgzip else {}
         written, member = 0, None
         while True:
             if not pending:
@@ -167,6 +221,8 @@ class InputFile:
                 pending = pending.lstrip(b'\0')  # tape blocks are padded with zeros
                 if not pending:
                     continue
+                if index and index.get(self._raw_bytes - len(pending)) == written:
+                    del index[self._raw_bytes - len(pending)]
                 member = zlib.decompressobj(31)
             try:
                 block = member.decompress(pending, BLOCK)
@@ -183,6 +239,8 @@ class InputFile:
                 yield block
         if member is not None or (bgzip and self._tail != BGZIP_END):
             raise self._truncated(cut_inside=member is not None)
+        if index:
+            raise self._lacks_blocks(min(index))
 
     def _damaged(self, error: zlib.error, pending: int) -> errors.InputError:
         position = max(self._raw_bytes - pending, 0)
@@ -203,6 +261,15 @@ class InputFile:
             fix='get the whole file again',
         )
 
+    def _lacks_blocks(self, offset: int) -> errors.InputError:
+        return errors.InputError(
+            'FA17',
+            f'{self.path.name}.gzi lists a block at compressed byte {offset:,} that is not there: '
+            'a block is missing, or the index is of another file',
+            path=self.path,
+            fix='get the whole file again, or delete the index if the file is right',
+        )
+
     def _bomb(self, written: int, used: int) -> errors.InputError:
         return errors.InputError(
             'FA18',
@@ -214,7 +281,7 @@ class InputFile:
 
     def _first_of_text(self, block: bytes) -> bytes:
         """Refuse known formats other than text; drop a UTF-8 byte-order mark."""
-        if block.startswith((b'\xff\xfe', b'\xfe\xff')):
+        if block.startswith((b'\xff\xfe', b'\xfe\xff')) or _is_wide(block[:64]):
             raise errors.InputError(
                 'FA11',
                 'the file is in UTF-16',
@@ -241,6 +308,30 @@ class InputFile:
             )
         self.bom = block.startswith(b'\xef\xbb\xbf')
         return block[3:] if self.bom else block
+
+
+def _is_wide(start: bytes) -> bool:
+    """Whether every second byte of the first bytes is NUL: UTF-16 without a byte-order mark."""
+    return len(start) >= 8 and (not any(start[1::2]) or not any(start[::2]))
+
+
+def _block_index(path: pathlib.Path) -> dict[int, int]:
+    """Compressed -> uncompressed offset of the blocks in the .gzi index beside a bgzip file.
+
+    {} without an index or with one that is not readable: only what it lists can be missed.
+    """
+    file = pathlib.Path(f'{path}.gzi')
+    try:
+        if not file.is_file() or file.stat().st_size > 64 << 20:
+            return {}
+        data = file.read_bytes()
+        (count,) = struct.unpack_from('<Q', data)
+        if len(data) != 8 + 16 * count:
+            return {}
+        numbers = struct.unpack_from(f'<{2 * count}Q', data, 8)
+    except (OSError, struct.error):
+        return {}
+    return dict(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def _decode(line: bytes) -> str:

@@ -196,7 +196,7 @@ def _explain_byte(byte: int, count: int, letters, bad) -> tuple[str, str, str]:
         return (
             'FA08',
             f'{shown}: RNA, {count:,} U in this block',
-            'read it with rna=True, or replace U by T',
+            'add --rna, which reads U as T (in Python rna=True)',
         )
     if byte in b'-.':
         return 'FA09', f'{shown}: a gap, as in an alignment', 'remove the gaps (seqkit seq -g)'

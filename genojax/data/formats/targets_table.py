@@ -5,7 +5,7 @@ import math
 import pathlib
 
 from genojax import errors
-from genojax.data.formats import coverage
+from genojax.data.formats import coverage, input_file
 
 _COLUMNS = ('identifier', 'clip', 'clip_soft', 'scale', 'sum_stat', 'strand_pair', 'description')
 
@@ -17,10 +17,9 @@ def read_text(path: pathlib.Path) -> str:
         InputError: TK01.
     """
     try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else 'it is not text'
-        raise errors.InputError('TK01', f'cannot be read: {reason}', path=path) from error
+        return input_file.InputFile(path).read_text()
+    except errors.InputError as error:
+        raise errors.InputError('TK01', error.problem, path=path, fix=error.fix) from error
 
 
 def read(path: pathlib.Path, transform: coverage.Transform = 'root') -> tuple[coverage.Track, ...]:
