@@ -103,7 +103,7 @@ class _AnnotationReader:
         if name in ('', 'GFF3 or GTF', 'BED', 'bedGraph'):
             return
         if name == 'bare sequence':
-            name = 'sequence without a header'
+            name = 'a sequence without a header'
         raise self.rows.error(
             'GF06', None, f'this is {name}, not GFF3, GTF or BED', 'name an annotation file'
         )
