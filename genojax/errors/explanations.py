@@ -76,12 +76,19 @@ EXPLANATIONS: dict[str, str] = {
     ),
     'LB08': 'A cell of the split column is not train, valid or test, or is empty.',
     'LB09': (
-        "The table's own split has rows that share a 30-mer with a row of another part, so a test "
-        'score would partly measure memory. Remove the split column to get a leak-free split.'
+        "The table's own split has rows that share 30 bases with a row of another part, or are "
+        'near copies of one, so a test score would partly measure memory. Remove the split column: '
+        'rows are then split so that no row shares sequence with a row of another part.'
     ),
     'LB10': (
         'The rows cannot be split: there are too few rows or groups of similar rows, or one part '
         'would lack a class.'
+    ),
+    'LB11': (
+        'Rows that occur in the genomes of pretraining are to be removed, and then a class has no '
+        "row left: the table was cut from these genomes. Keep the rows (in_genomes='keep', or "
+        "'auto'), and name the table in data.labels of the pretraining, so that its test rows are "
+        'cut out of what is trained on.'
     ),
     # Windows with coverage tracks
     'TK01': (

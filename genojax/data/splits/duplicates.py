@@ -1,20 +1,18 @@
-"""Rows that share sequence: grouped, so that a group is in one part, and searched for in genomes.
+"""Rows that share sequence: grouped, so that a group is in one part.
 
-Two rows are related when they share a k-mer on either strand; a leak group is everything related
-through any number of rows. A test score on rows whose relatives were trained on is partly memory.
+Two rows are related when they share a k-mer on either strand, or are near copies (`near_copies`); a
+leak group is everything related through any number of rows. A test score on rows whose relatives
+were trained on is partly memory.
 """
-
-from collections.abc import Iterator
 
 import numpy as np
 
 from genojax import dna, errors
-from genojax.data.genomes import assemblies, kmers
+from genojax.data.genomes import kmers
+from genojax.data.splits import near_copies
 
 K = 30  # bases; random sequences of any size read here do not share 30 bases
 _MAX_SORTED = 32_000_000  # k-mers sorted together
-_MIN_SEARCHED = 20  # bases; a shorter row occurs in genomes by chance
-_PIECE = 4_000_000  # bases of a contig searched at a time
 
 
 def groups(sequences: list[np.ndarray], k: int = K) -> np.ndarray:
@@ -38,7 +36,24 @@ def groups(sequences: list[np.ndarray], k: int = K) -> np.ndarray:
         key = min(codes.tobytes(), dna.reverse_complement(codes).tobytes())
         a.append(np.array([first.setdefault(key, number)]))
         b.append(np.array([number]))
-    return kmers.connected_components(len(sequences), np.concatenate(a), np.concatenate(b))
+    edges = np.concatenate(a), np.concatenate(b)
+    group_N = kmers.connected_components(len(sequences), *edges)
+    near = near_copies.pairs(near_copies.Sequences(sequences), group_N)
+    edges = [np.concatenate(ends) for ends in zip(edges, near, strict=True)]
+    return kmers.connected_components(len(sequences), *edges)
+
+
+def related(these: list[np.ndarray], those: list[np.ndarray], k: int = K) -> np.ndarray:
+    """Which of `these` rows are related to any of `those`, bool [N].
+
+    They share a k-mer on either strand or are near copies.
+    """
+    is_related = shared(these, those, k)
+    side_N = np.repeat([0, 1], [len(these), len(those)])
+    a, b = near_copies.pairs(near_copies.Sequences([*these, *those]), side_N)
+    rows = np.concatenate([a, b])
+    is_related[rows[rows < len(these)]] = True
+    return is_related
 
 
 def shared(these: list[np.ndarray], those: list[np.ndarray], k: int = K) -> np.ndarray:
@@ -121,80 +136,3 @@ def folds(
                     fix='fewer folds, or more rows',
                 )
     return [(np.flatnonzero(part_N != f), np.flatnonzero(part_N == f)) for f in range(count)]
-
-
-def occurrences(
-    corpus: assemblies.Corpus, sequences: list[np.ndarray]
-) -> tuple[list[dict], list[int]]:
-    """Where whole rows occur in genomes, on either strand.
-
-    An unknown base in a row matches any base. Each row is searched for by its first k-mer.
-
-    Returns:
-        The first occurrence of each row that has one, as {row, species, contig, start, strand}; the
-        rows that are too short, or have too many unknown bases, to be searched for.
-    """
-    k = min([K, *(len(codes) for codes in sequences if len(codes) >= _MIN_SEARCHED)])
-    seed_of, skipped = {}, []  # row -> (offset, k-mer)
-    for row, codes in enumerate(sequences):
-        searched = len(codes) >= _MIN_SEARCHED
-        value = kmers.canonical(codes, k)[0] if searched else np.zeros(0, np.uint64)
-        offsets = np.flatnonzero(value != kmers.NONE)
-        if offsets.size:
-            seed_of[row] = (int(offsets[0]), value[offsets[0]])
-        else:
-            skipped.append(row)
-    rows = np.array(list(seed_of), np.int64)
-    values = np.array([value for _, value in seed_of.values()], np.uint64)
-    by_value = np.argsort(values, kind='stable')
-    rows, values = rows[by_value], values[by_value]
-    occurrence_of: dict[int, dict] = {}
-    for member, contig, position, value in _hits(corpus, kmers.KmerSet(values), k):
-        low, high = np.searchsorted(values, [value, value + np.uint64(1)])
-        for row in rows[low:high].tolist():
-            if row in occurrence_of:
-                continue
-            match = _whole_match(
-                member, contig, position, sequences[row], offset=seed_of[row][0], k=k
-            )
-            if match:
-                names = {'species': member.name, 'contig': member.contigs[contig].name}
-                occurrence_of[row] = {'row': row, **names, 'start': match[0], 'strand': match[1]}
-    return [occurrence_of[row] for row in sorted(occurrence_of)], skipped
-
-
-def _hits(
-    corpus: assemblies.Corpus, members: kmers.KmerSet, k: int
-) -> Iterator[tuple[assemblies.Genome, int, int, np.uint64]]:
-    """(genome, contig, position, k-mer) of every member, across circular origins too."""
-    for member in corpus:
-        for contig in range(len(member.contigs)):
-            codes = member.codes(contig)
-            if member.contigs[contig].circular:
-                codes = np.concatenate([codes, codes[: k - 1]])
-            for first in range(0, max(len(codes) - k + 1, 0), _PIECE):
-                value = kmers.canonical(codes[first : first + _PIECE + k - 1], k)[0]
-                for i in members.find(value)[0].tolist():
-                    yield member, contig, first + i, value[i]
-
-
-def _whole_match(
-    member: assemblies.Genome, contig: int, position: int, row: np.ndarray, offset: int, k: int
-) -> tuple[int, str] | None:
-    """(start, strand) if a whole row matches where its k-mer at `offset` does, else None."""
-    described = member.contigs[contig]
-    for strand, codes, ahead in (
-        ('+', row, offset),
-        ('-', dna.reverse_complement(row), len(row) - offset - k),
-    ):
-        start = position - ahead
-        if described.circular:
-            start %= described.length
-        if len(row) > described.length or start < 0:
-            continue
-        if not described.circular and start + len(row) > described.length:
-            continue
-        bases = member.read(np.array([contig]), np.array([start]), len(row))[0][0]
-        if ((codes == bases) | (codes == dna.UNKNOWN)).all():
-            return start, strand
-    return None

@@ -1,10 +1,10 @@
 """Which bases of a corpus are homologous, so that none trains a model that is tested on another.
 
-There are two kinds of evidence. Sequence: k-mers that two species share on either strand and that
-lie on one diagonal (one such anchor happens by chance, several on a diagonal do not). Names: genes
-of the same name in the annotation, whatever their sequence. Repeats are no evidence of descent at a
-position, so soft-masked, low-complexity and many-copy k-mers are no anchors; `audit` measures what
-repeats leak.
+There are two kinds of evidence. Sequence: k-mers that two places share, of one species or two, on
+either strand, and that lie on one diagonal (one such anchor happens by chance, several on a
+diagonal do not). Names: genes of the same name in the annotation, whatever their sequence. Repeats
+are no evidence of descent at a position, so soft-masked, low-complexity and many-copy k-mers are no
+anchors; `audit` measures what repeats leak.
 
 Time and memory are bounded for genomes of any size. Small contigs are searched with every k-mer,
 with k just long enough for the sequence searched; if some contigs are left, all are searched once
@@ -20,7 +20,7 @@ import numpy as np
 from genojax.data import counter_random
 from genojax.data.genomes import assemblies, interval_sets, kmers
 
-EXHAUSTIVE_CONTIG = 4_000_000  # bases; contigs up to here are searched with every k-mer ...
+EXHAUSTIVE_CONTIG = 16_000_000  # bases; contigs up to here are searched with every k-mer ...
 # ... the smallest first, up to this many bases together (25 bytes each in memory)
 EXHAUSTIVE_TOTAL = 16_000_000
 SAMPLED_K = 25
@@ -96,7 +96,7 @@ class Homology:
 
 
 def find(corpus: assemblies.Corpus, axis: interval_sets.Axis) -> Homology:
-    """Search a corpus for homology between its species; the module says what is searched for."""
+    """Search a corpus for homology between any two places; the module says what is searched for."""
     limits: list[str] = []
     gene_spans, gene_names = _genes(corpus, axis, limits)
     by_length = np.argsort(axis.lengths, kind='stable')
@@ -158,7 +158,7 @@ class _Anchors(NamedTuple):
 
 
 class _Pairs(NamedTuple):
-    """Positions x < y of one k-mer in two species, and whether it is on the same strand in both."""
+    """Positions x < y of one k-mer, and whether it is on the same strand at both."""
 
     x: np.ndarray
     y: np.ndarray
@@ -220,7 +220,7 @@ def _simple(codes: np.ndarray, k: int) -> np.ndarray:
 
 
 def _pairs(axis, anchors: _Anchors, limits: list[str]) -> _Pairs:
-    """All pairs of equal k-mers in two species, for k-mers that are not repeats."""
+    """All pairs of places with equal k-mers, for k-mers that are not repeats."""
     anchors = anchors.take(np.lexsort((anchors.position, anchors.value)))
     species = axis.species[axis.contig_of(anchors.position)]
     few = _run_sizes(anchors.value, species) <= _MAX_COPIES
@@ -249,7 +249,6 @@ def _pairs(axis, anchors: _Anchors, limits: list[str]) -> _Pairs:
         first = np.flatnonzero(value[apart:] == value[:-apart]) if apart < len(value) else []
         if not len(first):
             break
-        first = first[species[first] != species[first + apart]]
         other = first + apart
         pairs.append((position[first], position[other], flipped[first] == flipped[other]))
     return _Pairs(*(np.concatenate(parts) for parts in zip(*pairs, strict=True)))

@@ -7,26 +7,99 @@ import numpy as np
 from genojax import errors
 from genojax.data.formats import labelled_table
 from genojax.data.genomes import assemblies
-from genojax.data.splits import duplicates
+from genojax.data.splits import duplicates, near_copies, occurrences
 
 SPLITS = labelled_table.SPLITS
 
 
-def remove_rows_in(
-    corpus: assemblies.Corpus, table: labelled_table.LabelledTable
+# For rows that occur in the genomes of pretraining. 'remove': they are not used; 'keep': they are,
+# and the report says that pretraining has read them; 'auto': they are removed where they are few.
+POLICIES = ('auto', 'remove', 'keep')
+MAX_REMOVED = 0.1  # share of the rows, and of each class, that 'auto' removes
+
+
+def screen(
+    corpus: assemblies.Corpus, table: labelled_table.LabelledTable, policy: str = 'auto'
 ) -> tuple[labelled_table.LabelledTable, dict]:
-    """The rows that do not occur in the genomes on either strand, and a report of the others."""
-    occurrences, skipped = duplicates.occurrences(corpus, table.sequences)
-    for one in occurrences:
-        one['line'] = int(table.lines[one['row']])
-        one['label'] = int(table.labels[one['row']])
-    rows = np.setdiff1d(np.arange(len(table)), [one['row'] for one in occurrences])
+    """The rows to use of a table whose rows may occur in genomes, and a report of those that do.
+
+    A row occurs if the genomes hold it, or a near copy of it, on either strand (`occurrences`).
+
+    Args:
+        policy: one of `POLICIES`. Rows that were cut from these genomes all occur in them: 'auto'
+            keeps them.
+
+    Raises:
+        InputError: LB11, 'remove' leaves no row or none of a class.
+    """
+    places, skipped = occurrences.find(corpus, table.sequences)
+    places = places.closest()
+    share_C = _class_counts(table, places.row) / np.maximum(_class_counts(table), 1)
+    few = len(places.row) <= MAX_REMOVED * len(table) and share_C.max(initial=0) <= MAX_REMOVED
+    remove = policy == 'remove' or (policy == 'auto' and few)
     report = {
         'rows': len(table),
-        'removed': occurrences,
+        'checked': True,
+        'policy': policy,
+        'occurring': len(places.row),
+        'kept': 0 if remove else len(places.row),
+        'removed': _described(corpus, table, places) if remove else [],
         'rows_too_short_to_search': len(skipped),
     }
-    return table.take(rows), report
+    if not remove:
+        return table, report
+    if (share_C == 1).any():
+        label = int(np.argmax(share_C == 1))
+        raise errors.InputError(
+            'LB11',
+            f'{len(places.row):,} of {len(table):,} rows occur in the genomes, among them every '
+            f'row of class {label}: nothing is left to train on',
+            path=table.source,
+            fix="keep them with in_genomes='keep' (--config.tasks.NAME.data.in_genomes=keep)",
+        )
+    return table.take(np.setdiff1d(np.arange(len(table)), places.row)), report
+
+
+def not_screened(table: labelled_table.LabelledTable, reason: str) -> dict:
+    """The report of `screen` for a table that was compared with no genome."""
+    return {
+        'rows': len(table),
+        'checked': False,
+        'reason': reason,
+        'occurring': 0,
+        'kept': 0,
+        'removed': [],
+        'rows_too_short_to_search': 0,
+    }
+
+
+def _class_counts(
+    table: labelled_table.LabelledTable, rows: np.ndarray | None = None
+) -> np.ndarray:
+    labels = table.labels if rows is None else table.labels[rows]
+    return np.bincount(labels, minlength=table.classes)
+
+
+def _described(corpus, table, places: occurrences.Occurrences) -> list[dict]:
+    """One entry of a report per occurrence; `start` is its lowest position on the contig."""
+    described = []
+    for row, s, contig, start, flip, substitutions in zip(
+        *(column.tolist() for column in places), strict=True
+    ):
+        member = corpus[corpus.species[s]]
+        described.append(
+            {
+                'row': row,
+                'species': member.name,
+                'contig': member.contigs[contig].name,
+                'start': start,
+                'strand': '-' if flip else '+',
+                'substitutions': substitutions,
+                'line': int(table.lines[row]),
+                'label': int(table.labels[row]),
+            }
+        )
+    return described
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,9 +130,10 @@ def split_rows(
     seed: int = 0,
     k: int = duplicates.K,
 ) -> RowSplit:
-    """Parts that share no k-mer on either strand, with each class in the same proportion.
+    """Parts without related rows, with each class in the same proportion.
 
-    A split column is used as it is, if its parts share no k-mer. Where it names no validation rows,
+    Related rows share a k-mer on either strand or are near copies (`duplicates`). A split column is
+    used as it is, if its parts have no related rows. Where it names no validation rows,
     they are drawn from the training rows.
 
     Args:
@@ -116,12 +190,14 @@ def _column_parts(table: labelled_table.LabelledTable, group_N: np.ndarray) -> n
         other = int(group_N[row])
         raise errors.InputError(
             'LB09',
-            f'{np.unique(group_N[crossing]).size} leak groups have rows in several parts of the '
-            f'split column, one of them line {table.lines[other]} ({SPLITS[part_N[other]]}) and '
-            f'this line ({SPLITS[part_N[row]]})',
+            f'{np.unique(group_N[crossing]).size} leak groups (rows that share {duplicates.K} '
+            'bases, or are near copies) have rows in several parts of the split column, one of '
+            f'them line {table.lines[other]} ({SPLITS[part_N[other]]}) and this line '
+            f'({SPLITS[part_N[row]]})',
             path=table.source,
             line=int(table.lines[row]),
-            fix='delete the split column to get a leak-free split',
+            fix='delete the split column: rows are then split so that no row shares sequence with '
+            'a row of another part',
         )
     return part_N
 
@@ -129,17 +205,20 @@ def _column_parts(table: labelled_table.LabelledTable, group_N: np.ndarray) -> n
 def _report(
     table: labelled_table.LabelledTable, rows_of: dict[str, np.ndarray], group_N: np.ndarray, k: int
 ) -> dict:
-    """Sizes of the parts, and a new count of rows that share a k-mer with a training row."""
+    """Sizes of the parts, and a new count of rows that are related to a training row."""
     train = [table.sequences[row] for row in rows_of['train'].tolist()]
     count = np.bincount(group_N, minlength=len(group_N))
     report = {
         'k': k,
+        'near_copies': {'identity': near_copies.MIN_IDENTITY, 'bases': near_copies.MIN_BASES},
         'strands': 2,
         'source': 'split column' if table.split is not None else 'leak groups',
         'groups': int((count > 0).sum()),
+        'largest_group': int(count.max(initial=0)),
         'rows_with_a_relative': int(count[count > 1].sum()),
         'rows': {},
         'rows_sharing_a_kmer_with_train': {},
+        'rows_related_to_train': {},
     }
     for name, rows in rows_of.items():
         by_class = np.bincount(table.labels[rows], minlength=table.classes)
@@ -148,4 +227,6 @@ def _report(
             sequences = [table.sequences[row] for row in rows.tolist()]
             shared = duplicates.shared(sequences, train, k)
             report['rows_sharing_a_kmer_with_train'][name] = int(shared.sum())
+            related = duplicates.related(sequences, train, k)
+            report['rows_related_to_train'][name] = int(related.sum())
     return report

@@ -67,7 +67,7 @@ class LabelledDatasets(base.TaskDatasets):
         self.removed = {'rows': len(table), 'removed': [], 'rows_too_short_to_search': 0}
         if config.exclude:
             genomes = loading.open_shards(config.exclude)
-            table, self.removed = labelled_rows.remove_rows_in(genomes, table)
+            table, self.removed = labelled_rows.screen(genomes, table)
         table.padded(length=self.length)  # refuses rows that are too long
         self.table = table
         self.row_split = labelled_rows.split_rows(

@@ -78,6 +78,39 @@ def test_homologous_blocks_are_test_blocks_together():
         assert {block['species'] for block in group} == set(corpus.species)
 
 
+@pytest.mark.parametrize('rate', [0, 0.02, 0.05, 0.1])
+def test_no_planted_duplicate_is_on_both_sides(rate):
+    """Copies in the same and in the other species, on both strands, with substitutions."""
+    codes = {'a': _random(20, 80_000), 'b': _random(21, 80_000)}
+    plan = [('a', 5_000, 'a', 50_000, 6_000), ('a', 20_000, 'b', 10_000, 6_000)]
+    plan += [('b', 30_000, 'b', 60_000, 4_000), ('b', 45_000, 'a', 70_000, 3_000)]
+    copies, random = [], np.random.default_rng(22)
+    for number, (source, start, target, there, size) in enumerate(plan):
+        copy = codes[source][start : start + size].copy()
+        hit = random.random(size) < rate
+        copy[hit] = (copy[hit] + random.integers(1, 4, int(hit.sum()))) % 4
+        inverted = number % 2 == 1
+        codes[target][there : there + size] = dna.reverse_complement(copy) if inverted else copy
+        place = np.arange(there, there + size)
+        copies.append((source, start + np.arange(size), target, place[::-1] if inverted else place))
+    corpus = assemblies.Corpus(
+        [assemblies.Genome.from_arrays(name, ['c'], [array]) for name, array in codes.items()]
+    )
+    tested = np.zeros(len(copies), int)
+    for seed in range(3):
+        parts, report = genome_windows.split_windows(corpus, 128, fraction=0.3, seed=seed)
+        train, test = (_bases(corpus, parts, part_number, 128) for part_number in (0, 1))
+        for number, (one, here, other, there) in enumerate(copies):
+            pairs = (
+                (train[one][0][here], test[other][0][there]),
+                (test[one][0][here], train[other][0][there]),
+            )
+            assert not any((in_train & in_test).any() for in_train, in_test in pairs)
+            tested[number] += test[one][0][here].sum() + test[other][0][there].sum()
+        assert report['audit']['kmers_in_training'] == 0
+    assert (tested > 0).sum() >= 3  # the law was tested
+
+
 def test_without_the_search_homologues_leak_and_the_audit_sees_it():
     corpus = _clade(rate=0.01)
     with_search = genome_windows.split_windows(corpus, 128, seed=1)[1]
@@ -202,6 +235,7 @@ def test_no_training_base_lies_in_a_gene_whose_namesake_is_tested(real_corpus, l
     for name in ('human', 'worm', 'arabidopsis', 'mycoplasma'):
         assert 0.09 < shares[name] < 0.13
     assert min(shares.values()) > 0.09 and max(shares.values()) < 0.35
+    assert report['audit']['kmer_fraction'] < 0.01  # 0.055 without pairs within a species
     assert min(entry['train'] / entry['bases'] for entry in report['species'].values()) > 0.4
     mito_windows = sum(e['windows_with_a_training_kmer'] for n, e in report['audit']['species'].items()
                        if n not in ('human', 'worm', 'arabidopsis', 'mycoplasma'))  # fmt: skip

@@ -49,6 +49,19 @@ def test_a_diverged_copy_is_found_where_it_is(reverse, rate):
     assert _image(_corpus(a, b), 0, 15_000)[0] == []
 
 
+@pytest.mark.parametrize('reverse', [False, True])
+def test_a_copy_within_a_species_is_found(reverse):
+    a = _random(20, 60_000)
+    copy = _mutated(a[10_000:16_000], 0.1, 21)
+    a[40_000:46_000] = dna.reverse_complement(copy) if reverse else copy
+    corpus = assemblies.Corpus([assemblies.Genome.from_arrays('a', ['a1'], [a])])
+    axis = interval_sets.Axis(corpus)
+    image = homology.find(corpus, axis).of(axis.spans([0], [11_000], [13_000]))
+    expected = axis.spans([0], *([[43_000], [45_000]] if reverse else [[41_000], [43_000]]))
+    assert interval_sets.size(interval_sets.subtract(expected, image)) == 0
+    assert interval_sets.size(image) <= 2_000 + 2 * 64 + 2
+
+
 def test_the_relation_holds_in_both_directions():
     a, b = _random(3, 30_000), _random(4, 30_000)
     b[5_000:9_000] = dna.reverse_complement(_mutated(a[10_000:14_000], 0.1, 5))

@@ -62,6 +62,7 @@ def test_parts_are_whole_groups_stratified_and_audited(write):
     for one, other in itertools.combinations(groups, 2):
         assert not one & other
     assert split.report['rows_sharing_a_kmer_with_train'] == {'validation': 0, 'test': 0}
+    assert split.report['rows_related_to_train'] == {'validation': 0, 'test': 0}
     assert split.report['rows_with_a_relative'] > 50
     assert abs(len(split.test) - 125) <= 3 and abs(len(split.validation) - 75) <= 3
     naive = random.permutation(500)
@@ -83,7 +84,7 @@ def test_rows_that_genomes_hold_are_removed_and_reported(write):
     codes = np.random.default_rng(9).integers(0, 4, 3_000).astype(np.uint8)
     codes[700 : 700 + len(row)] = dna.reverse_complement(row)
     corpus = assemblies.Corpus([assemblies.Genome.from_arrays('x', ['c'], [codes])])
-    left, removed = labelled_rows.remove_rows_in(corpus, labelled_table.read(write(text)))
+    left, removed = labelled_rows.screen(corpus, labelled_table.read(write(text)))
     assert removed['rows'] == 60 and len(left) == 59
     assert removed['removed'] == [
         {
@@ -92,11 +93,28 @@ def test_rows_that_genomes_hold_are_removed_and_reported(write):
             'contig': 'c',
             'start': 700,
             'strand': '-',
+            'substitutions': 0,
             'line': 6,
             'label': 0,
         }
     ]
     assert 6 not in left.lines.tolist()
+    assert removed['checked'] and removed['occurring'] == 1 and removed['kept'] == 0
+
+
+def test_a_table_cut_from_the_genomes_is_kept_unless_its_removal_is_asked_for(write):
+    codes = np.random.default_rng(9).integers(0, 4, 3_000).astype(np.uint8)
+    rows = [f'{dna.decode(codes[s : s + 60])}\t{s % 100 // 50}' for s in range(0, 2_900, 50)]
+    table = labelled_table.read(write('\n'.join(['sequence\tlabel', *rows])))
+    corpus = assemblies.Corpus([assemblies.Genome.from_arrays('x', ['c'], [codes])])
+    for policy in ('auto', 'keep'):
+        left, report = labelled_rows.screen(corpus, table, policy)
+        assert len(left) == len(table) == report['kept'] == report['occurring']
+        assert report['removed'] == []
+    with pytest.raises(errors.InputError, match='LB11.*every row of class 0') as caught:
+        labelled_rows.screen(corpus, table, 'remove')
+    assert 'in_genomes=keep' in caught.value.fix
+    assert not labelled_rows.not_screened(table, 'no genomes')['checked']
 
 
 @pytest.mark.real
@@ -106,12 +124,15 @@ def test_the_promoter_benchmark_without_the_row_that_pretraining_holds(real_data
     ingest.ingest(real_data / 'embed_default', tmp_path / 'shards')
     corpus = loading.open_shards(tmp_path / 'shards')
     table = labelled_table.read(real_data / 'promoters_dnabert_core')
-    left, removed = labelled_rows.remove_rows_in(corpus, table)
+    left, removed = labelled_rows.screen(corpus, table)
     split = labelled_rows.split_rows(left, test=0.25, validation=0.1)
     assert removed['rows'] == 4_115
-    (row,) = removed['removed']
+    (row,) = [row for row in removed['removed'] if not row['substitutions']]
     assert (row['species'], row['contig']) == ('human', 'hg19_chr1_1100001_1500000')
     assert row['strand'] == '-'
-    assert split.report['rows_with_a_relative'] == 74
-    assert split.report['rows_sharing_a_kmer_with_train'] == {'validation': 0, 'test': 0}
-    assert abs(len(split.test) - 0.25 * 4_114) < 3
+    assert len(removed['removed']) == 11  # ten more are copies of a repeat with substitutions
+    assert split.report['rows_with_a_relative'] == 84  # 74 of them by 30 equal bases
+    none = {'validation': 0, 'test': 0}
+    assert split.report['rows_sharing_a_kmer_with_train'] == none
+    assert split.report['rows_related_to_train'] == none
+    assert abs(len(split.test) - 0.25 * 4_104) < 3
