@@ -26,11 +26,16 @@ def run(argv: list[str]) -> None:
         action='store_true',
         help='print a draft of genomes.tsv for a directory, and nothing else',
     )
+    flags.add_fasta_options(parser)
     arguments = parser.parse_args(argv)
     if arguments.json and len(arguments.paths) > 1:
         raise errors.UsageError('--json takes one directory')
     if arguments.json and not pathlib.Path(arguments.paths[0]).is_dir():
         raise errors.UsageError(f'--json takes a directory, which {arguments.paths[0]} is not')
+    if arguments.names == 'full' and any(pathlib.Path(path).is_dir() for path in arguments.paths):
+        raise errors.UsageError(
+            '--names=full takes FASTA files: a genomes.tsv names contigs by the first word'
+        )
     mistakes = []
     for path in arguments.paths:
         try:
@@ -53,10 +58,11 @@ def _check(path: pathlib.Path, arguments: argparse.Namespace) -> None:
         print(draft, end='')
         return
     if path.is_dir() or path.name == genome_table.NAME:
-        figures = summary.summarize(path)
+        figures = summary.summarize(path, rna=arguments.rna)
         print(figures.text(arguments.all), end='')
         if arguments.json:
             text = json.dumps(figures.to_json(), indent=1, allow_nan=False) + '\n'
             pathlib.Path(arguments.json).write_text(text)
     else:
-        print(f'{path}:\n{summary.summarize_file(path)}', end='')
+        text = summary.summarize_file(path, **flags.fasta_options(arguments))
+        print(f'{path}:\n{text}', end='')

@@ -24,7 +24,7 @@ def run(argv: list[str]) -> None:
     from genojax.inference import model as models
 
     model = models.load(arguments.model, window=arguments.window)
-    regions = requests.read(arguments.fasta, arguments.bed)
+    regions = requests.read(arguments.fasta, arguments.bed, **flags.fasta_options(arguments))
     if arguments.window:
         regions = regions.windows(arguments.window, _stride(arguments, model.covered_bases))
     embedding.check(model, regions, arguments.bed or arguments.fasta)
@@ -74,6 +74,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('model', type=pathlib.Path, help="a run's workdir or a converted model")
     add('--fasta', type=pathlib.Path, required=True, help='the sequences, plain or gzip')
     add('--bed', type=pathlib.Path, help='embed these intervals of them')
+    flags.add_fasta_options(parser)
     add('--out', type=pathlib.Path, required=True, help='.npz (numpy) or .tsv')
     add(
         '--pool',

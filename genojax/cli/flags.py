@@ -94,6 +94,23 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def add_fasta_options(parser: argparse.ArgumentParser, names: bool = True) -> None:
+    """Add --rna and, with `names`, --names: how a verb reads FASTA files."""
+    parser.add_argument('--rna', action='store_true', help='read U as T; without it, U is an error')
+    if names:
+        parser.add_argument(
+            '--names',
+            choices=('first', 'full'),
+            default='first',
+            help='the name of a record: first word of its header (default), or the full header',
+        )
+
+
+def fasta_options(arguments: argparse.Namespace) -> dict[str, bool]:
+    """The options of `fasta.FastaReader` by the flags of `add_fasta_options`."""
+    return {'rna': arguments.rna, 'full_names': arguments.names == 'full'}
+
+
 def split_overrides(
     argv: list[str], prefixes: list[str]
 ) -> tuple[list[str], dict[str, dict[str, str]]]:

@@ -24,6 +24,7 @@ def run(argv: list[str]) -> None:
         help='bases around a transcript start that count as promoter if none is annotated '
         '(%(default)s)',
     )
+    flags.add_fasta_options(parser, names=False)
     arguments = parser.parse_args(argv)
     span = arguments.promoter_span.split(',')
     if len(span) != 2 or not all(part.isdigit() for part in span):
@@ -37,6 +38,7 @@ def run(argv: list[str]) -> None:
         arguments.workers,
         replace=arguments.replace,
         promoter_span=(int(span[0]), int(span[1])),
+        rna=arguments.rna,
     )
     species = done.manifest['species']
     bases = sum(contig['length'] for one in species for contig in one['contigs'])

@@ -68,8 +68,17 @@ class Regions:
         return dataclasses.replace(self, rows=cut)
 
 
-def read(path: str | os.PathLike, bed: str | os.PathLike | None = None) -> Regions:
+def read(
+    path: str | os.PathLike,
+    bed: str | os.PathLike | None = None,
+    *,
+    rna: bool = False,
+    full_names: bool = False,
+) -> Regions:
     """Every record of a FASTA file as a region, or every row of a BED file (BED12: whole rows).
+
+    Args:
+        rna, full_names: see `fasta.FastaReader`.
 
     Raises:
         InputError: FA.. for the FASTA file; BD.. for BED rows: malformed, on a contig that the
@@ -78,7 +87,7 @@ def read(path: str | os.PathLike, bed: str | os.PathLike | None = None) -> Regio
     intervals = None if bed is None else _intervals(bed)
     needed = None if intervals is None else {feature.interval.contig for feature in intervals}
     contigs, lengths, rows = {}, {}, []
-    for record in fasta.read(path):
+    for record in fasta.read(path, rna=rna, full_names=full_names):
         size = lengths[record.name] = len(record.codes)
         interval = genome.Interval(record.name, 0, size, '+')
         rows.append(SequenceRegion(record.name, interval, record.stats.line))

@@ -6,6 +6,7 @@ in `data.store.regions`.
 """
 
 import dataclasses
+import functools
 import os
 from collections.abc import Iterator
 
@@ -40,6 +41,20 @@ class Annotation:
     def contigs(self) -> tuple[str, ...]:
         """The contigs that the file mentions, in its order."""
         return tuple(self.features)
+
+    @functools.cached_property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of its features."""
+        return frozenset(row.kind for rows in self.features.values() for row in rows)
+
+    @functools.cached_property
+    def has_structure(self) -> bool:
+        """Whether any exon says its transcript, or any CDS is part of one, so introns are known."""
+        every = [row for rows in self.features.values() for row in rows]
+        if any(row.kind in _PART_ROWS and row.parents for row in every):
+            return True
+        transcripts = {row.id for row in every if row.kind in TRANSCRIPT_ROWS}
+        return any(row.kind == 'CDS' and transcripts.intersection(row.parents) for row in every)
 
     def covers(self, contig: str) -> bool:
         """Whether the file says anything about a contig: it has rows there or declares it."""

@@ -52,9 +52,11 @@ class FastaCache:
         return sequence_record.Record(name, '', codes, np.asarray(soft), entry.stats)
 
 
-def write(fasta_file: pathlib.Path, path: pathlib.Path, names: frozenset[str] | None) -> FastaCache:
+def write(
+    fasta_file: pathlib.Path, path: pathlib.Path, names: frozenset[str] | None, rna: bool = False
+) -> FastaCache:
     """Read a FASTA file and cache the records of these names, all of them if None."""
-    reader = fasta.FastaReader(fasta_file)
+    reader = fasta.FastaReader(fasta_file, rna=rna)
     all_names, entries, offset = [], {}, 0
     with open(path, 'wb') as file:
         for record in reader:

@@ -18,6 +18,7 @@ import tensorflow_datasets as tfds
 from genojax import errors
 from genojax.data.formats import genome_table
 from genojax.data.store import (
+    contig_summary,
     fasta_cache,
     manifest,
     processes,
@@ -45,6 +46,7 @@ def ingest(
     *,
     replace: bool = False,
     promoter_span: tuple[int, int] = regions.PROMOTER_SPAN,
+    rna: bool = False,
 ) -> Ingested:
     """Check the genomes of a table and write their shards, unless those are there already.
 
@@ -53,6 +55,7 @@ def ingest(
         replace: overwrite shards of other genomes.
         promoter_span: bases up- and downstream of transcript starts, where no promoter is
             annotated.
+        rna: read U as T.
 
     Raises:
         errors.InputError: the first mistake in the genomes.
@@ -68,6 +71,8 @@ def ingest(
         raise errors.UsageError(f'cannot write to {out}: {error.strerror}') from error
     with manifest.locked(out):
         plan = _plan(genomes, promoter_span)
+        if rna:
+            plan['rna'] = True
         existing = _up_to_date(out, plan, replace) if (out / manifest.NAME).exists() else None
         if existing is not None:
             return existing
@@ -80,7 +85,7 @@ def ingest(
 def _up_to_date(out: pathlib.Path, plan: dict, replace: bool) -> Ingested | None:
     """The shards in a directory if they are those of the plan; None if they are to be replaced."""
     value, fingerprint = manifest.load(out)
-    changed = [key for key in plan if value.get(key) != plan[key]]
+    changed = [key for key in {**plan, 'rna': None} if value.get(key) != plan.get(key)]
     if not changed:
         shard_files.check_files(out, value)
         # The process may have been killed just after it wrote the manifest.
@@ -178,8 +183,19 @@ def _parts_of_species(
     parts = {name: [] for name in genomes.species}
     for row in genomes.rows:
         contigs = genomes.contigs_of(row, caches[row.fasta].names)
-        cache = caches[row.fasta].path
-        parts[row.species].append(species_builder.RowContigs(row, cache, contigs))
+        elsewhere = {
+            other.fasta
+            for other in genomes.rows
+            if row.annotation and other.annotation == row.annotation and other.fasta != row.fasta
+        }
+        parts[row.species].append(
+            species_builder.RowContigs(
+                row=row,
+                cache=caches[row.fasta].path,
+                contigs=contigs,
+                elsewhere=tuple(name for path in elsewhere for name in caches[path].names),
+            )
+        )
     genomes.check_digests(
         (name, contig, caches[part.row.fasta].entries[contig].stats.digest)
         for name, listed in parts.items()
@@ -199,7 +215,8 @@ def _cache_all(
         rows = [row for row in genomes.rows if row.fasta == path]
         names = frozenset(name for row in rows for name in row.contigs)
         all_named = all(row.contigs for row in rows)
-        jobs.append((path, work / f'fasta{number:04d}.u8', names if all_named else None))
+        target = work / f'fasta{number:04d}.u8'
+        jobs.append((path, target, names if all_named else None, plan.get('rna', False)))
     read = processes.run_jobs(_cache_fasta, jobs, workers, 'reading genomes')
     caches = dict(zip(genomes.fasta_files, read, strict=True))
     for path, cache in caches.items():
@@ -208,8 +225,8 @@ def _cache_all(
 
 
 def _cache_fasta(job: tuple) -> fasta_cache.FastaCache:
-    path, target, names = job
-    return fasta_cache.load(target) or fasta_cache.write(path, target, names)
+    path, target, names, rna = job
+    return fasta_cache.load(target) or fasta_cache.write(path, target, names, rna)
 
 
 def _check_unchanged(path: pathlib.Path, read: str, planned: str, work: pathlib.Path) -> None:
@@ -256,9 +273,12 @@ def _build_species(job: tuple) -> dict:
         'files': [entry for entry in entries if 'records' not in entry],
         'shards': [entry for entry in entries if 'records' in entry],
         'genes': species.genes,
-        'notes': species.notes,
+        'notes': contig_summary.shift_notes(name, species.summaries.values()) + species.notes,
         'annotations': {os.fspath(path): a.sha256 for path, a in species.annotations.items()},
     }
+    unshared = [one.to_json() for one in species.names if one.unannotated or one.unknown]
+    if unshared:
+        result['annotation_names'] = unshared
     manifest.save(work, done.name, result)
     return json.loads(done.read_text())
 

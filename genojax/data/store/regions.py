@@ -1,6 +1,7 @@
 """Labels of bases by annotation: region bits, introns, promoters, named genes.
 
-Introns are the file's own rows and the gaps between the exons of one transcript. Promoters are the
+Introns are the file's own rows and the gaps between the exons of one transcript, or between its
+CDS and UTR rows if it has no exon rows. Promoters are the
 file's own rows or, on a contig without any, a span of `PROMOTER_SPAN` around each transcript start;
 that span is a convention, not a measurement.
 """
@@ -11,15 +12,20 @@ import numpy as np
 
 from genojax import dna, errors, genome
 from genojax.data.formats import annotation
+from genojax.data.store import contig_names
 
 # Bases up- and downstream of a transcript's first base that count as promoter if none is annotated.
 PROMOTER_SPAN = (200, 0)
 
-_TRANSCRIPTS = frozenset({'mRNA', 'transcript', 'primary_transcript', 'lnc_RNA', 'lncRNA'})
+_TRANSCRIPTS = annotation.TRANSCRIPT_ROWS
 _EXONS = ('exon', 'noncoding_exon', 'pseudogenic_exon', 'five_prime_UTR', 'three_prime_UTR', 'UTR',
           'five_prime_utr', 'three_prime_utr', '5UTR', '3UTR')  # fmt: skip
 _SPLICED = ('exon', 'noncoding_exon', 'pseudogenic_exon')  # gaps between these are introns
 _CODING = ('CDS', 'start_codon', 'stop_codon')
+_PARTS = frozenset(kind.lower() for kind in (*_EXONS, *_CODING)) - frozenset(_SPLICED)
+# A shorter gap between coding parts is a frameshift: the shortest known introns have 15 bases.
+_SHORTEST_INTRON = 15
+_START_CODONS = frozenset({'ATG', 'GTG', 'TTG', 'CTG', 'ATA', 'ATC', 'ATT'})
 _REPEATS = (
     'repeat', 'repeat_region', 'repeat_element', 'transposable_element', 'transposon',
     'retrotransposon', 'mobile_genetic_element', 'long_terminal_repeat', 'LTR_retrotransposon',
@@ -107,31 +113,62 @@ def _check_inside(
 
 
 def introns(features: Iterable[annotation.Feature], contig: str) -> list[genome.Interval]:
-    """Introns, each once and sorted: the file's own and the gaps between exons of one transcript.
+    """Introns, each once and sorted: the file's own and the gaps between parts of one transcript.
 
-    In a transcript with exons on both strands (trans-splicing) gaps are not introns.
+    The parts are the exons; in a transcript without exon rows its CDS and UTR rows, of which gaps
+    of fewer than 15 bases are frameshifts. A CDS that is not part of a transcript has no introns:
+    its rows may be pieces of a pseudogene. In a transcript with exons on both strands
+    (trans-splicing) gaps are not introns.
     """
-    result: set[genome.Interval] = set()
-    exons: dict[str, list[genome.Interval]] = {}
-    for feature in features:
-        if feature.interval.contig != contig:
-            continue
-        kind = feature.kind.lower()
-        if kind == 'intron':
-            result.add(feature.interval)
-        elif kind in _SPLICED:
-            for parent in feature.parents:
-                exons.setdefault(parent, []).append(feature.interval)
+    features = [feature for feature in features if feature.interval.contig == contig]
+    result = {row.interval for row in features if row.kind.lower() == 'intron'}
+    exons, others = _parts_of_transcripts(features)
     for parts in exons.values():
-        if len({exon.strand for exon in parts}) > 1:
-            continue
-        parts.sort()
-        end = parts[0].end
-        for exon in parts[1:]:
-            if exon.start > end:
-                result.add(genome.Interval(contig, end, exon.start, exon.strand))
-            end = max(end, exon.end)
+        result.update(_gaps(parts, 1))
+    for parts in others.values():
+        result.update(_gaps(parts, _SHORTEST_INTRON))
     return sorted(result)
+
+
+def _parts_of_transcripts(
+    features: list[annotation.Feature],
+) -> tuple[dict[str, list[genome.Interval]], dict[str, list[genome.Interval]]]:
+    """Exons by transcript, and CDS and UTR parts by transcript for those without exon rows."""
+    exons: dict[str, list[genome.Interval]] = {}
+    others: dict[str, list[genome.Interval]] = {}
+    for feature in features:
+        kind = feature.kind.lower()
+        by_parent = exons if kind in _SPLICED else others if kind in _PARTS else None
+        if by_parent is not None:
+            for parent in feature.parents:
+                by_parent.setdefault(parent, []).append(feature.interval)
+    ids = {row.id: row.kind for row in features if row.id}
+    others = {
+        parent: parts
+        for parent, parts in others.items()
+        if parent not in exons
+        and ids.get(parent, 'transcript') in _TRANSCRIPTS
+        and not parent.startswith('unassigned_transcript')  # NCBI's GTF of bacteria
+    }
+    return exons, others
+
+
+def _gaps(parts: list[genome.Interval], shortest: int) -> list[genome.Interval]:
+    """The gaps of at least `shortest` bases between intervals, [] if they are on two strands."""
+    if len({part.strand for part in parts}) > 1:
+        return []
+    parts, gaps = sorted(parts), []
+    end = parts[0].end
+    for part in parts[1:]:
+        if part.start - end >= shortest:
+            gaps.append(genome.Interval(part.contig, end, part.start, part.strand))
+        end = max(end, part.end)
+    return gaps
+
+
+def has_promoter_rows(features: Iterable[annotation.Feature]) -> bool:
+    """Whether promoters are annotated; if not, those of `promoters` are inferred."""
+    return any(BITS_OF_KIND.get(row.kind.lower()) == _Region.PROMOTER for row in features)
 
 
 def promoters(
@@ -143,8 +180,7 @@ def promoters(
     upstream and is ignored. A span may start below 0 or end past the contig.
     """
     features = [feature for feature in features if feature.interval.contig == contig]
-    kinds = {feature.kind.lower() for feature in features}
-    if any(BITS_OF_KIND.get(kind) == _Region.PROMOTER for kind in kinds):
+    if has_promoter_rows(features):
         return []
     transcripts = [feature for feature in features if feature.kind in _TRANSCRIPTS]
     covered = {parent for transcript in transcripts for parent in transcript.parents}
@@ -217,17 +253,76 @@ def splice_agreement(
     return agree, total
 
 
+def start_codon_agreement(
+    codes: np.ndarray, features: Iterable[annotation.Feature], shift: int = 0
+) -> tuple[int, int]:
+    """How many CDS of one row begin with a start codon of any genetic code, and of how many.
+
+    One codon in nine does so by chance. It shows an annotation that is off by one where there are
+    no introns.
+
+    Args:
+        codes: base codes of the contig.
+        features: its features.
+        shift: bases by which they are moved first.
+    """
+    rows = [row for row in features if row.kind == 'CDS' and row.interval.strand != '.']
+    number: dict[tuple, int] = {}
+    for row in rows:
+        number[row.id, row.parents] = number.get((row.id, row.parents), 0) + 1
+    agree = total = 0
+    for row in rows:
+        start, end = row.interval.start + shift, row.interval.end + shift
+        single = number[row.id, row.parents] == 1 and len(row.interval) % 3 == 0
+        if not single or start < 0 or end > len(codes):
+            continue
+        codon = codes[start : start + 3]
+        if row.interval.strand == '-':
+            codon = dna.reverse_complement(codes[end - 3 : end])
+        agree += dna.decode(codon) in _START_CODONS
+        total += 1
+    return agree, total
+
+
 def kinds_of(annotated: annotation.Annotation) -> genome.Region:
-    """The region kinds that a file annotates, on any contig; about others it says nothing."""
-    kinds = {feature.kind for rows in annotated.features.values() for feature in rows}
+    """The region kinds that a file annotates, on any contig; about others it says nothing.
+
+    Introns are known where exons, or CDS rows, say which transcript they are part of.
+    """
     annotated_kinds = genome.Region(0)
-    for kind in kinds:
+    for kind in annotated.kinds:
         annotated_kinds |= genome.Region(BITS_OF_KIND.get(kind.lower(), 0))
-        if kind.lower() in _SPLICED:
-            annotated_kinds |= genome.Region.INTRON
         if kind in _TRANSCRIPTS or kind in annotation.GENE_ROWS:
             annotated_kinds |= genome.Region.PROMOTER
+    if annotated.has_structure:
+        annotated_kinds |= genome.Region.INTRON
     return annotated_kinds
+
+
+def notes(annotated: annotation.Annotation, span: tuple[int, int] = PROMOTER_SPAN) -> list[str]:
+    """Remarks on what was inferred from a file rather than read: introns and promoters."""
+    lines, derived, both_strands, starts, own_rows = [], 0, 0, 0, False
+    for contig, features in annotated.features.items():
+        exons, others = _parts_of_transcripts(features)
+        derived += sum(bool(_gaps(parts, _SHORTEST_INTRON)) for parts in others.values())
+        both_strands += sum(len({part.strand for part in parts}) > 1 for parts in exons.values())
+        starts += len(promoters(features, contig, span))
+        own_rows |= has_promoter_rows(features)
+    if derived:
+        lines.append(
+            f'introns of {derived:,} transcripts without exon rows are inferred from the gaps '
+            'between their CDS and UTR rows'
+        )
+    if both_strands:
+        lines.append(
+            f'{both_strands:,} transcripts have exons on both strands: no introns between them'
+        )
+    if starts:
+        lines.append(
+            f'promoters are {"partly " if own_rows else ""}inferred, not annotated: {span[0]:,} '
+            f'bases before and {span[1]:,} after {starts:,} transcript starts'
+        )
+    return lines
 
 
 def check_fits(annotated: annotation.Annotation, lengths: dict[str, int]) -> None:
@@ -249,29 +344,27 @@ def check_fits(annotated: annotation.Annotation, lengths: dict[str, int]) -> Non
                 path=annotated.path,
                 fix='get sequence and annotation of one assembly, and the whole file',
             )
-    if not any(contig in annotated.features for contig in lengths):
-        raise _no_common_contig(annotated, list(lengths))
+    if not any(annotated.covers(contig) for contig in lengths):
+        raise _no_common_contig(annotated, lengths)
     if not kinds_of(annotated):
-        kinds = {feature.kind for rows in annotated.features.values() for feature in rows}
         raise errors.InputError(
             'BD08',
-            f'no row labels a base; the kinds are {", ".join(map(repr, sorted(kinds)[:5]))}',
+            'no row labels a base; the kinds are '
+            f'{", ".join(map(repr, sorted(annotated.kinds)[:5]))}',
             path=annotated.path,
             fix='name the kind: exon, CDS, intron, promoter, enhancer or repeat (BED: in column 4)',
         )
 
 
-def _no_common_contig(annotated: annotation.Annotation, contigs: list[str]) -> errors.InputError:
-    similar = [
-        f'{contig} = {name}'
-        for contig in contigs
-        for name in annotated.contigs
-        if contig.lower().removeprefix('chr') == name.lower().removeprefix('chr')
-    ]
+def _no_common_contig(
+    annotated: annotation.Annotation, lengths: dict[str, int]
+) -> errors.InputError:
+    similar = contig_names.similar(lengths, annotated.contigs, lengths, annotated.lengths)
+    pairs = ', '.join(f'{name} = {other}' for name, other in similar[:4])
     return errors.InputError(
         'BD04',
-        f'none of the contigs {", ".join(contigs[:4])} is annotated; the file has '
+        f'none of the contigs {", ".join(list(lengths)[:4])} is annotated; the file has '
         f'{", ".join(annotated.contigs[:4])}',
         path=annotated.path,
-        fix=f'rename: {similar[0]}' if similar else 'use the same contig names in both files',
+        fix=f'rename: {pairs}' if similar else 'use the same contig names in both files',
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from genojax import genome
 from genojax.data.formats import annotation, genome_table
-from genojax.data.store import contig_summary, fasta_cache, regions
+from genojax.data.store import contig_names, contig_summary, fasta_cache, regions
 
 CHUNK = 65_536  # bases per record
 
@@ -29,11 +29,16 @@ def unpack(packed: np.ndarray, length: int) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class RowContigs:
-    """The contigs of one row of the genome table, and the FASTA cache that holds them."""
+    """The contigs of one row of the genome table, and the FASTA cache that holds them.
+
+    Attributes:
+        elsewhere: contigs of other FASTA files that the row's annotation also describes.
+    """
 
     row: genome_table.GenomeRow
     cache: pathlib.Path
     contigs: tuple[str, ...]
+    elsewhere: tuple[str, ...] = ()
 
 
 class SpeciesBuilder:
@@ -48,6 +53,7 @@ class SpeciesBuilder:
         summaries: counts of the contigs labelled so far, by number.
         genes: (name, contig, start, end) of their named genes.
         notes: remarks on unusual content.
+        names: of each annotation, the contigs that it does not share with the sequence.
         annotations: by path.
 
     Raises:
@@ -68,12 +74,34 @@ class SpeciesBuilder:
         self.notes: list[str] = []
         self._current: tuple[int, np.ndarray, np.ndarray] | None = None  # number, bases, regions
         for path, annotated in self.annotations.items():
-            self.notes += [f'{path.name}: {note}' for note in annotated.notes]
+            remarks = (*annotated.notes, *regions.notes(annotated, promoter_span))
+            self.notes += [f'{path.name}: {note}' for note in remarks]
         for part in parts:
             if part.row.annotation:
                 entries = self.caches[part.cache].entries
                 lengths = {name: entries[name].length for name in part.contigs}
                 regions.check_fits(self.annotations[part.row.annotation], lengths)
+        self.names = self._compare_names(parts)
+        self.notes = [note for one in self.names for note in one.notes()] + self.notes
+
+    def _compare_names(self, parts: list[RowContigs]) -> list[contig_names.NameComparison]:
+        """Every annotation beside all contigs of the species that it is to label.
+
+        A feature is on an unknown contig if no FASTA file of these rows has it.
+        """
+        compared = []
+        for path, annotated in self.annotations.items():
+            rows = [part for part in parts if part.row.annotation == path]
+            lengths = {
+                name: self.caches[part.cache].entries[name].length
+                for part in rows
+                for name in part.contigs
+            }
+            in_files = [
+                name for part in rows for name in (*self.caches[part.cache].names, *part.elsewhere)
+            ]
+            compared.append(contig_names.compare(annotated, path.name, lengths, in_files))
+        return compared
 
     def length(self, number: int) -> int:
         """Bases of a contig."""

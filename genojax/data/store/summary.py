@@ -9,14 +9,15 @@ import dataclasses
 import os
 import pathlib
 
-from genojax import genome, progress
+from genojax import errors, genome, progress
 from genojax.data.formats import (
     annotation,
+    content,
     fasta,
     genome_table,
     input_file,
 )
-from genojax.data.store import contig_summary, regions
+from genojax.data.store import contig_names, contig_summary, regions
 
 NOT_ANNOTATED = 'not annotated'
 _CONTIGS_SHOWN = 12
@@ -25,10 +26,15 @@ _NOTES_SHOWN = 20
 
 @dataclasses.dataclass(frozen=True)
 class GenomesSummary:
-    """Every contig of a genome table, in table order, and remarks on the files."""
+    """Every contig of a genome table, in table order, and remarks on the files.
+
+    Attributes:
+        names: of each annotation, the contigs that it does not share with its sequence.
+    """
 
     contigs: tuple[contig_summary.ContigSummary, ...]
     notes: tuple[str, ...]
+    names: tuple[contig_names.NameComparison, ...] = ()
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -49,7 +55,8 @@ class GenomesSummary:
             parts = self.of(species)
             contigs = [_figures(part.contig, [part]) for part in parts]
             listed.append({**_figures(species, parts), 'contigs': contigs})
-        return {'species': listed, 'notes': list(self.notes)}
+        names = [one.to_json() for one in self.names if one.unannotated or one.unknown]
+        return {'species': listed, 'annotation_names': names, 'notes': list(self.notes)}
 
     def text(self, all_contigs: bool = False) -> str:
         """A table to print: one line per species, then its first contigs, or all of them."""
@@ -65,6 +72,8 @@ class GenomesSummary:
                 lines.append([f'  .. {len(parts) - len(shown):,} more'] + [''] * (len(head) - 1))
         text = _columns(lines)
         text += f'\n- {NOT_ANNOTATED}: not measured, which does not mean that there are none\n'
+        if any(contig.promoters == 'inferred' for contig in self.contigs):
+            text += '* inferred from transcript starts, not annotated\n'
         shown = self.notes if all_contigs else self.notes[:_NOTES_SHOWN]
         text += ''.join(f'note: {note}\n' for note in shown)
         if len(shown) < len(self.notes):
@@ -72,8 +81,11 @@ class GenomesSummary:
         return text
 
 
-def summarize(directory: str | os.PathLike) -> GenomesSummary:
+def summarize(directory: str | os.PathLike, rna: bool = False) -> GenomesSummary:
     """Read and check every file of a genome table, one record at a time.
+
+    Args:
+        rna: read U as T.
 
     Raises:
         errors.InputError: the first mistake.
@@ -82,10 +94,18 @@ def summarize(directory: str | os.PathLike) -> GenomesSummary:
     summaries: dict[tuple[int, str], contig_summary.ContigSummary] = {}
     names_of: dict[pathlib.Path, tuple[str, ...]] = {}
     notes: list[str] = []
+    annotations = {
+        row.annotation: annotation.read(row.annotation) for row in genomes.rows if row.annotation
+    }
+    for path, read in annotations.items():
+        notes += [f'{path.name}: {note}' for note in (*read.notes, *regions.notes(read))]
     files = genomes.fasta_files
     for path in progress.track(files, 'checking genomes', float(len(files))):
-        names_of[path] = _summarize_fasta(genomes, path, summaries, notes)
+        reader = fasta.FastaReader(path, rna=rna)
+        names_of[path] = _summarize_fasta(genomes, reader, annotations, summaries, notes)
     genomes.check_contigs(names_of)
+    names = _compare_names(genomes, annotations, names_of, summaries)
+    notes = [note for one in names for note in one.notes()] + notes
     contigs = [
         summaries[row.line, name]
         for row in genomes.rows
@@ -93,12 +113,16 @@ def summarize(directory: str | os.PathLike) -> GenomesSummary:
     ]
     contigs.sort(key=lambda contig: genomes.species.index(contig.species))
     genomes.check_digests((c.species, c.contig, c.digest) for c in contigs)
-    return GenomesSummary(tuple(contigs), tuple(dict.fromkeys(notes)))
+    for species in genomes.species:
+        own = [contig for contig in contigs if contig.species == species]
+        notes = contig_summary.shift_notes(species, own) + notes
+    return GenomesSummary(tuple(contigs), tuple(dict.fromkeys(notes)), names)
 
 
 def _summarize_fasta(
     genomes: genome_table.GenomeTable,
-    path: pathlib.Path,
+    reader: fasta.FastaReader,
+    annotations: dict[pathlib.Path, annotation.Annotation],
     summaries: dict[tuple[int, str], contig_summary.ContigSummary],
     notes: list[str],
 ) -> tuple[str, ...]:
@@ -107,11 +131,7 @@ def _summarize_fasta(
     Returns:
         The names of all its records.
     """
-    rows = [row for row in genomes.rows if row.fasta == path]
-    annotations = {
-        row.annotation: annotation.read(row.annotation) for row in rows if row.annotation
-    }
-    reader = fasta.FastaReader(path)
+    rows = [row for row in genomes.rows if row.fasta == reader.path]
     names = []
     for record in reader:
         names.append(record.name)
@@ -120,8 +140,7 @@ def _summarize_fasta(
                 labelled = contig_summary.label(row, record, annotations.get(row.annotation))
                 summaries[row.line, record.name] = labelled.summary
                 notes += labelled.notes
-    notes += [f'{path.name}: {note}' for note in reader.notes]
-    notes += [f'{a.name}: {note}' for a, read in annotations.items() for note in read.notes]
+    notes += [f'{reader.path.name}: {note}' for note in reader.notes]
     for row in rows:
         contigs = genomes.contigs_of(row, names)
         if row.annotation:
@@ -130,15 +149,46 @@ def _summarize_fasta(
     return tuple(names)
 
 
-def summarize_file(path: str | os.PathLike) -> str:
+def _compare_names(
+    genomes: genome_table.GenomeTable,
+    annotations: dict[pathlib.Path, annotation.Annotation],
+    names_of: dict[pathlib.Path, tuple[str, ...]],
+    summaries: dict[tuple[int, str], contig_summary.ContigSummary],
+) -> tuple[contig_names.NameComparison, ...]:
+    """Every annotation beside all contigs that the rows with it name."""
+    compared = []
+    for path, annotated in annotations.items():
+        rows = [row for row in genomes.rows if row.annotation == path]
+        lengths = {
+            name: summaries[row.line, name].length
+            for row in rows
+            for name in genomes.contigs_of(row, names_of[row.fasta])
+        }
+        in_files = [name for row in rows for name in names_of[row.fasta]]
+        compared.append(contig_names.compare(annotated, path.name, lengths, in_files))
+    return tuple(compared)
+
+
+def summarize_file(path: str | os.PathLike, *, rna: bool = False, full_names: bool = False) -> str:
     """A few lines on the contents of a single FASTA or annotation file, which is checked.
 
+    Args:
+        rna, full_names: see `fasta.FastaReader`.
+
     Raises:
-        errors.InputError: the first mistake.
+        errors.InputError: the first mistake; GF06, neither FASTA nor an annotation.
     """
-    first = next(input_file.InputFile(path).text(), b'').lstrip()
-    if first.startswith((b'>', b';', b'@')) or not first:
-        return _summarize_records(path)
+    first = next(input_file.InputFile(path).text(), b'')
+    name = content.sniff(first)
+    if name in ('FASTA', 'FASTQ', 'bare sequence') or not first.strip():
+        return _summarize_records(fasta.FastaReader(path, rna=rna, full_names=full_names))
+    if name not in ('', 'GFF3 or GTF', 'BED', 'bedGraph'):
+        raise errors.InputError(
+            'GF06',
+            f'this is {name}, which check does not read',
+            path=path,
+            fix='name FASTA, GFF3, GTF or BED files, or a directory with a genomes.tsv',
+        )
     annotated = annotation.read(path)
     lines = [['kind', 'rows', 'bases']]
     rows = collections.Counter()
@@ -152,8 +202,7 @@ def summarize_file(path: str | os.PathLike) -> str:
     return head + _columns(lines) + '\n' + ''.join(f'note: {note}\n' for note in annotated.notes)
 
 
-def _summarize_records(path: str | os.PathLike) -> str:
-    reader = fasta.FastaReader(path)
+def _summarize_records(reader: fasta.FastaReader) -> str:
     lines = [['record', 'bases', 'GC %', 'N %', 'lower case %']]
     for record in reader:
         stats, length = record.stats, len(record.codes)
@@ -195,9 +244,20 @@ def _figures(name: str, parts: list[contig_summary.ContigSummary]) -> dict:
         'regions': {kind: bases for kind, (bases, _) in kinds.items()},
         'region_fractions': {kind: share for kind, (_, share) in kinds.items()},
         'genes': _total([part.genes for part in parts], parts)[0],
+        'promoters': next((part.promoters for part in parts if part.promoters), None),
         'introns': {'gt_ag': agree, 'all': all_introns},
+        'shifts': _shifts(parts),
         'digest': parts[0].digest if len(parts) == 1 else None,
     }
+
+
+def _shifts(parts: list[contig_summary.ContigSummary]) -> dict[str, dict[str, int]]:
+    """Introns that read GT..AG and CDS that begin with a start codon, by the shift in bases."""
+    result = {}
+    for key in ('introns', 'starts'):
+        columns = zip(*(part.shifts.get(key, (0, 0, 0, 0)) for part in parts), strict=True)
+        result[key] = dict(zip(('-1', '0', '+1', 'all'), map(sum, columns), strict=True))
+    return result
 
 
 def _total(
@@ -217,6 +277,8 @@ def _cells(label: str, parts: list[contig_summary.ContigSummary]) -> list[str]:
     shares += list(figures['region_fractions'].values())
     cells = [label, f'{figures["length"]:,}']
     cells += ['-' if share is None else f'{100 * share:.2f}' for share in shares]
+    if figures['promoters'] == 'inferred':
+        cells[5 + genome.REGION_NAMES.index('promoter')] += '*'
     cells.append('-' if figures['genes'] is None else f'{figures["genes"]:,}')
     introns = figures['introns']
     cells.append(f'{introns["gt_ag"]:,} of {introns["all"]:,}' if introns['all'] else '-')

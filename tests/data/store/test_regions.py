@@ -70,6 +70,23 @@ def test_trans_spliced_exons_have_no_intron_between_them(tmp_path):
     )
 
 
+def test_gaps_of_coding_parts_are_introns_of_transcripts_only_and_frameshifts_are_not(tmp_path):
+    rows = [
+        'c s mRNA 1 90 . + . ID=t',
+        'c s CDS 11 20 . + 0 ID=p;Parent=t',
+        'c s CDS 22 30 . + 0 ID=p;Parent=t',  # a frameshift
+        'c s CDS 51 60 . + 0 ID=p;Parent=t',
+        'c s three_prime_UTR 81 90 . + . Parent=t',
+        'c s gene 101 200 . + . ID=g',
+        'c s CDS 101 110 . + 0 ID=q;Parent=g',  # a pseudogene in pieces
+        'c s CDS 151 160 . + 0 ID=q;Parent=g',
+    ]
+    result = regions.introns(
+        annotation_files.read(tmp_path, annotation_files.gff(*rows)).on('c'), 'c'
+    )
+    assert [(at.start, at.end) for at in result] == [(30, 50), (60, 80)]
+
+
 def test_an_intron_shared_by_transcripts_is_there_once(tmp_path):
     rows = [f'c s exon {a} {b} . + . Parent=t1,t2' for a, b in ((1, 5), (11, 15))]
     rows.append('c s intron 6 10 . + . Parent=t1')
@@ -118,6 +135,8 @@ def test_a_kind_that_the_file_never_mentions_is_not_annotated(tmp_path):
         regions.kinds_of(annotation_files.read(tmp_path, annotation_files.GFF))
         == EXON | CDS | INTRON | PROMOTER | ENHANCER | REPEAT
     )
+    loose = annotation_files.read(tmp_path, 'c\t0\t5\texon\n')  # of no transcript
+    assert regions.kinds_of(loose) == EXON
     only = annotation_files.read(tmp_path, annotation_files.gff('c s CDS 1 5 . + 0 ID=a'))
     assert regions.kinds_of(only) == EXON | CDS
 
