@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from genojax import errors, json_files, models, tokenizers
-from genojax.convert import enformer_names, files, rules, store, tf_bundle
+from genojax.convert import enformer_names, files, rules, store
+from genojax.convert.tf import tf_bundle
 from genojax.models import enformer
 from genojax.nn import conv
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from genojax.convert import rules, tf_bundle
+from genojax.convert import rules
+from genojax.convert.tf import tf_bundle
 from genojax.models import enformer
 
 

@@ -17,7 +17,7 @@ import safetensors
 import safetensors.numpy
 
 from genojax import errors, json_files
-from genojax.convert import tf_bundle
+from genojax.convert.tf import tf_bundle
 
 PICKLE_SUFFIXES = ('.joblib', '.pkl', '.pickle', '.npy')  # .npy: object arrays are pickles
 TORCH_SUFFIXES = ('.bin', '.pt', '.pth', '.ckpt')

@@ -14,7 +14,8 @@ import pytest
 from flax import linen as nn
 
 from genojax import convert, errors, json_files, models
-from genojax.convert import enformer, enformer_names, files, rules, tf_bundle
+from genojax.convert import enformer, enformer_names, files, rules
+from genojax.convert.tf import tf_bundle
 from genojax.models import enformer as network
 from genojax.nn import conv
 from genojax.tokenizers import nucleotide

@@ -5,7 +5,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from genojax.convert import enformer, enformer_names, rules, tf_bundle
+from genojax.convert import enformer, enformer_names, rules
+from genojax.convert.tf import tf_bundle
 from genojax.models import enformer as network
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genojax import errors
-from genojax.convert import crc32c, tf_table
+from genojax.convert.tf import crc32c, tf_table
 
 PATH = pathlib.Path('x')
 

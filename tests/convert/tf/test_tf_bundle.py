@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genojax import errors
-from genojax.convert import tf_bundle, tf_table
+from genojax.convert.tf import tf_bundle, tf_table
 
-ORACLES = pathlib.Path(__file__).parent / 'oracles'
+ORACLES = pathlib.Path(__file__).parent.parent / 'oracles'
 TYPES = {
     'float32': np.float32, 'float64': np.float64, 'int32': np.int32, 'uint8': np.uint8,
     'int16': np.int16, 'int8': np.int8, 'complex64': np.complex64, 'int64': np.int64,

@@ -24,7 +24,7 @@ import ml_dtypes
 import numpy as np
 
 from genojax import errors
-from genojax.convert import crc32c, tf_table
+from genojax.convert.tf import crc32c, tf_table
 
 VERSION = 1  # of the bundle format; a file names the lowest version that can read it
 # tensorflow/core/framework/types.proto, without quantised, resource and variant types.

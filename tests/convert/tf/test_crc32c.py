@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genojax.convert import crc32c
+from genojax.convert.tf import crc32c
 
 
 # RFC 3720, appendix B.4, and the check value of the catalogue of CRC algorithms.

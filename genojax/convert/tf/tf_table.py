@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 
 from genojax import errors
-from genojax.convert import crc32c
+from genojax.convert.tf import crc32c
 
 MAGIC = 0xDB4775248B80FB57  # the last eight bytes of a table
 FOOTER_SIZE = 48  # two block handles, zeros up to byte 40, the magic number

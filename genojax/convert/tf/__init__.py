@@ -1,0 +1,1 @@
+"""TensorFlow checkpoints (TensorBundle), read and written without TensorFlow."""
