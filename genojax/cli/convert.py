@@ -60,6 +60,8 @@ def _read_published(arguments: argparse.Namespace) -> None:
     print(_summary(model))
     used = record['tensors'] - len(record['ignored'])
     print(f'read: {used:,} of {record["tensors"]:,} tensors' + _ignored(record['ignored']))
+    for note in record.get('notes', ()):
+        print(f'note: {note}')
     for name, digest in record['sha256'].items():
         print(f'  sha256 {digest}  {name}')
     print(_license_lines(license, record))

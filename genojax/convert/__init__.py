@@ -9,7 +9,7 @@ import difflib
 import pathlib
 
 from genojax import errors
-from genojax.convert import bert, enformer, files, nucleotide_transformer, store
+from genojax.convert import bert, enformer, files, names, nucleotide_transformer, store
 from genojax.convert.store import ConvertedModel
 
 FAMILIES = (bert, nucleotide_transformer, enformer)
@@ -35,8 +35,8 @@ def _recognise(source: files.PublishedSource) -> str:
         kind = family.recognise(source)
         if kind:
             return kind
-    names = ('model_type', 'architectures')
-    values = {name: source.config[name] for name in names if name in source.config}
+    fields = ('model_type', 'architectures')
+    values = {name: source.config[name] for name in fields if name in source.config}
     tensors = ', '.join(list(source.tensors)[:3])
     raise errors.InputError(
         'CV02',
@@ -62,7 +62,7 @@ def load(path: str | pathlib.Path, kind: str | None = None) -> ConvertedModel:
     """
     if kind is not None:
         _family(kind)
-    source = files.open_source(path)
+    source, wrapper = names.original(files.open_source(path))
     kind = kind or _recognise(source)
     family = _family(kind)
     model = family.load(source, kind)
@@ -78,6 +78,9 @@ def load(path: str | pathlib.Path, kind: str | None = None) -> ConvertedModel:
         'ignored': sorted(model.ignored),
         'config': dict(source.config),
     }
+    notes = [f'the prefix {wrapper!r} of the names was removed'] if wrapper else []
+    if notes or model.notes:
+        provenance['notes'] = [*notes, *model.notes]
     return ConvertedModel(
         config=model.config,
         params=params,

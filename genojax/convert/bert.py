@@ -10,13 +10,14 @@ The code beside DNABERT-2's weights is never run here. The decoder of all three 
 second copy in the file must be equal to it.
 """
 
+import dataclasses
 import itertools
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 from genojax import errors, json_files, tokenizers
-from genojax.convert import encoder, files, rules, store
+from genojax.convert import encoder, files, rules, store, vocabulary
 from genojax.models import bert
 from genojax.nn import self_attention
 
@@ -33,7 +34,6 @@ KINDS = {
 }
 _IGNORED = ('bert.embeddings.position_ids', 'bert.pooler.*', 'cls.seq_relationship.*')
 _OLD_NAMES = (
-    (r'^module\.', ''),  # prefix that torch adds for several devices
     (r'LayerNorm\.gamma$', 'LayerNorm.weight'),
     (r'LayerNorm\.beta$', 'LayerNorm.bias'),
 )
@@ -68,7 +68,7 @@ def recognise(source: files.PublishedSource) -> str | None:
             return 'gena_bigbird' if f'{first}query.weight' in names else None
         case 'bert' if f'{first}Wqkv.weight' in names:
             return 'dnabert2'
-        case 'bert' if f'{first}query.weight' in names or f'module.{first}query.weight' in names:
+        case 'bert' if f'{first}query.weight' in names:
             return 'dnabert'
     return None
 
@@ -79,12 +79,20 @@ def load(source: files.PublishedSource, kind: str) -> store.SourceModel:
     Raises:
         InputError: CV01 tensors and model do not match, CV02 unsupported config, CV06 no tokenizer.
     """
-    config, tokenizer = _tokenizer(from_source(source.config, kind, source.path), kind, source)
-    tensors = rules.rename(source.tensors, _OLD_NAMES)
-    variables, ignored = encoder.read(
-        config, source, table(config, kind), tensors, ties=_ties(kind), ignored=_IGNORED
+    config, tokenizer, order = _tokenizer(
+        from_source(source.config, kind, source.path), kind, source
     )
-    return store.SourceModel(config, variables, tokenizer, ignored)
+    tensors = rules.rename(source.tensors, _OLD_NAMES)
+    config, ignored, notes = encoder.without_head(config, tensors, 'bert.', 'cls.predictions.')
+    variables, ignored = encoder.read(
+        config,
+        source,
+        table(config, kind),
+        tensors,
+        ties=_ties(kind),
+        ignored=(*_IGNORED, *ignored),
+    )
+    return encoder.source_model(config, order, variables, tokenizer, ignored, notes)
 
 
 def from_source(values: Mapping[str, Any], kind: str, path: Any = None) -> bert.BertConfig:
@@ -144,8 +152,9 @@ def _bigbird_parts(c: encoder.SourceConfig) -> dict[str, Any]:
 
 def to_source(c: bert.BertConfig, kind: str) -> dict[str, Any]:
     """The fields of the config.json for the original class."""
+    family = 'BigBird' if kind == 'gena_bigbird' else 'Bert'
     values = {
-        'architectures': ['BigBirdForMaskedLM' if kind == 'gena_bigbird' else 'BertForMaskedLM'],
+        'architectures': [f'{family}{"ForMaskedLM" if c.has_lm_head else "Model"}'],
         'model_type': 'big_bird' if kind == 'gena_bigbird' else 'bert',
         'vocab_size': c.vocab,
         'hidden_size': c.width,
@@ -186,11 +195,14 @@ def table(c: bert.BertConfig, kind: str) -> list[rules.Rule]:
         *encoder.norm(f'{embeddings}.LayerNorm', 'params/embed_norm'),
         *encoder.dense(f'{layer}.attention.output.dense', f'{block}/attention', w.from_heads),
         *encoder.norm(f'{layer}.attention.output.LayerNorm', f'{block}/attention_norm'),
-        *encoder.dense(f'{head}.transform.dense', 'params/head'),
-        *encoder.norm(f'{head}.transform.LayerNorm', 'params/head_norm'),
     ]
+    if c.has_lm_head:
+        rows += encoder.dense(f'{head}.transform.dense', 'params/head')
+        rows += encoder.norm(f'{head}.transform.LayerNorm', 'params/head_norm')
+        bias = f'{head}.decoder.bias' if kind == 'dnabert2' else f'{head}.bias'
+        rows.append(rules.Rule(bias, 'params/head_bias', w.words))
     if kind == 'dnabert2':
-        return rows + _dnabert2_rules(w, layer, block, head)
+        return rows + _dnabert2_rules(w, layer, block)
     positions = f'{embeddings}.position_embeddings.weight'
     rows.append(rules.Rule(positions, 'params/positions/embedding'))
     for name in ('query', 'key', 'value'):
@@ -198,13 +210,10 @@ def table(c: bert.BertConfig, kind: str) -> list[rules.Rule]:
         rows += encoder.dense(source, target, w.to_heads, w.heads)
     rows += encoder.dense(f'{layer}.intermediate.dense', f'{block}/mlp/up')
     rows += encoder.dense(f'{layer}.output.dense', f'{block}/mlp/down')
-    rows += encoder.norm(f'{layer}.output.LayerNorm', f'{block}/mlp_norm')
-    return [*rows, rules.Rule(f'{head}.bias', 'params/head_bias', w.words)]
+    return rows + encoder.norm(f'{layer}.output.LayerNorm', f'{block}/mlp_norm')
 
 
-def _dnabert2_rules(
-    w: encoder.EncoderLayouts, layer: str, block: str, head: str
-) -> list[rules.Rule]:
+def _dnabert2_rules(w: encoder.EncoderLayouts, layer: str, block: str) -> list[rules.Rule]:
     """The rules of DNABERT-2 that differ: fused tensors, and the norm of the feed-forward part."""
     rows = []
     for i, name in enumerate(('query', 'key', 'value')):
@@ -215,8 +224,7 @@ def _dnabert2_rules(
         source, target = f'{layer}.mlp.gated_layers.weight', f'{block}/mlp/{name}/kernel'
         rows.append(rules.Rule(source, target, w.matrix, (i, 2)))
     rows += encoder.dense(f'{layer}.mlp.wo', f'{block}/mlp/down')
-    rows += encoder.norm(f'{layer}.mlp.layernorm', f'{block}/mlp_norm')
-    return [*rows, rules.Rule(f'{head}.decoder.bias', 'params/head_bias', w.words)]
+    return rows + encoder.norm(f'{layer}.mlp.layernorm', f'{block}/mlp_norm')
 
 
 def _ties(kind: str) -> list[rules.Tie]:
@@ -229,8 +237,8 @@ def _ties(kind: str) -> list[rules.Tie]:
 
 def _tokenizer(
     c: bert.BertConfig, kind: str, source: files.PublishedSource
-) -> tuple[bert.BertConfig, tokenizers.TokenizerConfig]:
-    """The config with the tokenizer's id of [PAD], and the tokenizer of the weights.
+) -> tuple[bert.BertConfig, tokenizers.TokenizerConfig, vocabulary.WordOrder]:
+    """The config with the tokenizer's id of [PAD], the tokenizer of the weights, its words' order.
 
     Raises:
         InputError: CV06, the vocabulary is not that of k-mers, or the tokenizer.json is missing or
@@ -239,10 +247,18 @@ def _tokenizer(
     if kind == 'dnabert':
         for k in range(3, 9):
             if c.vocab == 4**k + 5:
-                return c, tokenizers.TokenizerConfig('kmer', k=k)
+                order = vocabulary.word_order(source, kmer_words(k))
+                c = dataclasses.replace(c, pad_id=0)
+                return c, tokenizers.TokenizerConfig('kmer', k=k), order
         problem = f'a vocabulary of {c.vocab} is not 4^k k-mers and 5 special tokens'
         raise errors.InputError('CV06', problem, path=source.path)
-    return encoder.bpe_tokenizer(c, source)
+    return *encoder.bpe_tokenizer(c, source), vocabulary.WordOrder(None, '')
+
+
+def kmer_words(k: int) -> list[str]:
+    """DNABERT's vocabulary in the order of its ids."""
+    words = (''.join(word) for word in itertools.product('ATCG', repeat=k))
+    return ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', *words]
 
 
 def save(
@@ -255,13 +271,10 @@ def save(
     if tokenizer.kind == 'bpe':
         written.append(pathlib.Path(tokenizers.copy_file(tokenizer, directory).file))
     elif tokenizer.kind == 'kmer':
-        words = [''.join(word) for word in itertools.product('ATCG', repeat=tokenizer.k)]
-        vocabulary = directory / 'vocab.txt'
-        vocabulary.write_text(
-            '\n'.join(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', *words]) + '\n'
-        )
+        words = directory / vocabulary.TEXT_NAME
+        words.write_text('\n'.join(kmer_words(tokenizer.k)) + '\n')
         settings = directory / 'tokenizer_config.json'
         values = {'do_lower_case': False, 'model_max_length': model.config.max_tokens}
         json_files.write(settings, values)
-        written += [vocabulary, settings]
+        written += [words, settings]
     return written

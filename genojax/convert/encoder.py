@@ -9,7 +9,7 @@ import numpy as np
 
 from genojax import config as configs
 from genojax import errors, json_files, tokenizers
-from genojax.convert import files, rules, store
+from genojax.convert import files, names, rules, store, vocabulary
 from genojax.models import bert
 from genojax.nn import self_attention
 
@@ -176,7 +176,10 @@ def find_kind(
         return None
     for kind in kinds:
         try:
-            if canonical(from_source(to_source(c, kind), kind)) == canonical(c):
+            original = canonical(from_source(to_source(c, kind), kind))
+            if not c.has_lm_head:  # of which a config.json says nothing
+                original = dataclasses.replace(original, head='none')
+            if original == canonical(c):
                 return kind
         except errors.InputError:
             continue
@@ -207,7 +210,42 @@ def bpe_tokenizer(
     if tokenizer.vocab_size != c.vocab:
         problem = f'the tokenizer has {tokenizer.vocab_size} tokens, but the model has {c.vocab}'
         raise errors.InputError('CV06', problem, path=path)
+    for other in vocabulary.paths(source.folder):
+        vocabulary.check_same(path, vocabulary.ids(path), other, vocabulary.ids(other))
     return dataclasses.replace(c, pad_id=tokenizer.special.pad), config
+
+
+def without_head(
+    c: bert.BertConfig, tensors: Mapping[str, np.ndarray], encoder: str, head: str
+) -> tuple[bert.BertConfig, tuple[str, ...], tuple[str, ...]]:
+    """The config with `head='none'` if the source has no language-model head, else unchanged.
+
+    Args:
+        c: of the model with its head.
+        tensors: of the source.
+        encoder, head: how the names of the encoder and of the head begin.
+
+    Returns:
+        The config, names to ignore (heads of tasks), and notes about what is lost.
+    """
+    if any(name.startswith(head) for name in tensors):
+        return c, (), ()
+    ignored, notes = names.heads_note(tensors, encoder)
+    return dataclasses.replace(c, head='none'), ignored, notes
+
+
+def source_model(
+    c: bert.BertConfig,
+    order: vocabulary.WordOrder,
+    variables: Mapping[str, Any],
+    tokenizer: tokenizers.TokenizerConfig,
+    ignored: tuple[str, ...],
+    notes: tuple[str, ...],
+) -> store.SourceModel:
+    """The model of a source with its words in our order."""
+    if order.note:
+        notes = (*notes, order.note)
+    return store.SourceModel(c, order.apply(variables), tokenizer, ignored, notes)
 
 
 def read(

@@ -12,7 +12,12 @@ from genojax.models import bert
 
 PAD, MASK = 1, 2  # ids in both vocabularies
 # The head for contact prediction, and constants that follow from the width.
-IGNORED = ('esm.contact_head.*', '*.rotary_embeddings.inv_freq', 'esm.embeddings.position_ids')
+IGNORED = (
+    'esm.contact_head.*',
+    'esm.pooler.*',
+    '*.rotary_embeddings.inv_freq',
+    'esm.embeddings.position_ids',
+)
 _DEFAULTS = {
     'hidden_act': 'gelu',  # the only one of ESM's class
     'is_decoder': False,
@@ -85,7 +90,7 @@ def from_source(values: Mapping[str, Any], kind: str, path: Any = None) -> bert.
 def to_source(c: bert.BertConfig, kind: str) -> dict[str, Any]:
     """The fields of the config.json for the original class."""
     return {
-        'architectures': ['EsmForMaskedLM'],
+        'architectures': ['EsmForMaskedLM' if c.has_lm_head else 'EsmModel'],
         'model_type': 'esm',
         'vocab_size': c.vocab,
         'hidden_size': c.width,
@@ -118,10 +123,11 @@ def table(c: bert.BertConfig) -> list[rules.Rule]:
         *encoder.norm(f'{layer}.attention.LayerNorm', f'{block}/attention_norm'),
         *encoder.norm(f'{layer}.LayerNorm', f'{block}/mlp_norm'),
         *encoder.norm('esm.encoder.emb_layer_norm_after', 'params/final_norm'),
-        *encoder.dense('lm_head.dense', 'params/head'),
-        *encoder.norm('lm_head.layer_norm', 'params/head_norm'),
-        rules.Rule('lm_head.bias', 'params/head_bias', w.words),
     ]
+    if c.has_lm_head:
+        rows += encoder.dense('lm_head.dense', 'params/head')
+        rows += encoder.norm('lm_head.layer_norm', 'params/head_norm')
+        rows.append(rules.Rule('lm_head.bias', 'params/head_bias', w.words))
     for name in ('query', 'key', 'value'):
         source, target = f'{layer}.attention.self.{name}', f'{block}/attention/{name}'
         rows += encoder.dense(source, target, w.to_heads, w.heads)

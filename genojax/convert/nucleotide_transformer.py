@@ -17,7 +17,7 @@ import pathlib
 from typing import Any
 
 from genojax import errors, json_files, tokenizers
-from genojax.convert import encoder, esm, files, haiku, rules, store
+from genojax.convert import encoder, esm, files, haiku, rules, store, vocabulary
 from genojax.models import bert
 
 _LICENSE = 'CC-BY-NC-SA-4.0'
@@ -64,25 +64,30 @@ def load(source: files.PublishedSource, kind: str) -> store.SourceModel:
             vocabulary is not the published one.
     """
     tensors = source.tensors
+    heads: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if any(haiku.is_haiku_name(name) for name in tensors):
         tensors = rules.rename(tensors, haiku.OLD_NAMES)
-        words = '~/embed/embeddings'
-        vocab = tensors[words].shape[0] if words in tensors else 0
+        embeddings = '~/embed/embeddings'
+        vocab = tensors[embeddings].shape[0] if embeddings in tensors else 0
         config = haiku.from_source({**source.config, 'vocab': vocab}, kind, source.path)
         table, ties = haiku.table(config), []
     else:
         config = esm.from_source(source.config, kind, source.path)
+        config, heads, notes = encoder.without_head(config, tensors, 'esm.', 'lm_head.')
         table, ties = esm.table(config), esm.ties(config)
+    tokenizer = _tokenizer(config, kind, source.path)
+    order = vocabulary.word_order(source, words(kind, tokenizer.k))
     variables, ignored = encoder.read(
-        config, source, table, tensors, ties=ties, ignored=esm.IGNORED
+        config, source, table, tensors, ties=ties, ignored=(*esm.IGNORED, *heads)
     )
-    return store.SourceModel(config, variables, _tokenizer(config, kind, source.path), ignored)
+    return encoder.source_model(config, order, variables, tokenizer, ignored, notes)
 
 
 def _tokenizer(c: bert.BertConfig, kind: str, path: Any) -> tokenizers.TokenizerConfig:
-    words = c.vocab - _NUM_SPECIAL[kind] - 5
-    k = round(math.log(max(words, 1), 4))
-    if words != 4**k or k < 2:
+    count = c.vocab - _NUM_SPECIAL[kind] - 5
+    k = round(math.log(max(count, 1), 4))
+    if count != 4**k or k < 2:
         raise errors.InputError(
             'CV06',
             f"a vocabulary of {c.vocab} is not {kind}'s special tokens, "
@@ -90,6 +95,13 @@ def _tokenizer(c: bert.BertConfig, kind: str, path: Any) -> tokenizers.Tokenizer
             path=path,
         )
     return tokenizers.TokenizerConfig('nonoverlapping', k=k, variant=kind.removeprefix('nt_'))
+
+
+def words(kind: str, k: int) -> list[str]:
+    """The published vocabulary in the order of its ids."""
+    special = ['<unk>', '<pad>', '<mask>', '<cls>', '<eos>', '<bos>'][: _NUM_SPECIAL[kind]]
+    kmers = (''.join(word) for word in itertools.product('ATCG', repeat=k))
+    return [*special, *kmers, 'A', 'T', 'C', 'G', 'N']
 
 
 def kind_of(config: Any) -> str | None:
@@ -117,10 +129,8 @@ def _write_vocabulary(
     model: store.ConvertedModel, kind: str, directory: pathlib.Path
 ) -> list[pathlib.Path]:
     """Writes the tokens in the order of their ids, as transformers' EsmTokenizer reads them."""
-    special = ['<unk>', '<pad>', '<mask>', '<cls>', '<eos>', '<bos>'][: _NUM_SPECIAL[kind]]
-    words = [''.join(word) for word in itertools.product('ATCG', repeat=model.tokenizer.k)]
-    vocabulary, settings = directory / 'vocab.txt', directory / 'tokenizer_config.json'
-    vocabulary.write_text('\n'.join([*special, *words, 'A', 'T', 'C', 'G', 'N']) + '\n')
+    listed, settings = directory / vocabulary.TEXT_NAME, directory / 'tokenizer_config.json'
+    listed.write_text('\n'.join(words(kind, model.tokenizer.k)) + '\n')
     roles = {
         'cls_token': '<cls>',
         'pad_token': '<pad>',
@@ -129,4 +139,4 @@ def _write_vocabulary(
     }
     values = {'tokenizer_class': 'EsmTokenizer', **roles, 'eos_token': None}
     json_files.write(settings, {**values, 'model_max_length': model.config.max_tokens})
-    return [vocabulary, settings]
+    return [listed, settings]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from genojax import errors
+from genojax.convert import values
 
 # In the source name of a rule: the index of a layer, 0, 1, ... Such parameters are stacked on axis
 # 0.
@@ -104,16 +105,18 @@ def read(
         Collection -> nested numpy parameters, in the dtypes of `abstract`.
 
     Raises:
-        InputError: CV01, listing everything that is missing, left over or of another shape.
+        InputError: CV01, listing everything that is missing, left over or of another shape; CV07,
+            naming the tensors whose values are no finite numbers of the parameter's type.
     """
     goals = flatten(abstract)
     problems = _name_problems(rules, tensors, goals, ignored, ties)
     filled: dict[str, np.ndarray] = {}
+    unusable: list[str] = []
     for rule in rules:
         if rule.target in goals:
             goal = goals[rule.target]
             filled[rule.target] = np.empty(goal.shape, goal.dtype)
-            problems += _fill_parameter(filled[rule.target], rule, tensors)
+            problems += _fill_parameter(filled[rule.target], rule, tensors, unusable)
     problems += [
         f'{tie.source} is not equal to {tie.equals}, with which it is tied'
         for tie in ties
@@ -123,18 +126,29 @@ def read(
     ]
     if problems:
         raise errors.InputError('CV01', '; '.join(problems), path=path)
+    if unusable:
+        raise errors.InputError('CV07', values.listed(unusable), path=path)
     return unflatten(filled)
 
 
 def _fill_parameter(
-    parameter: np.ndarray, rule: Rule, tensors: Mapping[str, np.ndarray]
+    parameter: np.ndarray, rule: Rule, tensors: Mapping[str, np.ndarray], unusable: list[str]
 ) -> list[str]:
-    """Copies the tensors of a rule that are present into its parameter; returns the problems."""
+    """Copies the tensors of a rule that are present into its parameter; returns the problems.
+
+    Args:
+        unusable: tensors with values that are no weights are appended, with the reason.
+    """
     problems = []
     for name, layer in _source_names(rule, parameter.shape):
         if name in tensors:
             target = parameter if layer is None else parameter[layer]
-            problem = _fill(target, tensors[name], rule)
+            tensor = tensors[name]
+            reason = values.problem(tensor, parameter.dtype)
+            if reason:
+                unusable.append(f'{name} {reason}')
+                continue
+            problem = _fill(target, tensor, rule)
             if problem:
                 problems.append(f'{name}: {problem}')
     return problems
@@ -185,15 +199,15 @@ def write(rules: Sequence[Rule], variables: Mapping[str, Any]) -> dict[str, np.n
     Raises:
         InputError: CV01, the parameter of a rule is absent, or a parameter has no rule.
     """
-    values = flatten(variables)
+    leaves = flatten(variables)
     targets = {rule.target for rule in rules}
-    problems = [f'there is no {target}' for target in sorted(targets - values.keys())]
-    problems += [f'no rule writes {target}' for target in sorted(values.keys() - targets)]
+    problems = [f'there is no {target}' for target in sorted(targets - leaves.keys())]
+    problems += [f'no rule writes {target}' for target in sorted(leaves.keys() - targets)]
     if problems:
         raise errors.InputError('CV01', '; '.join(problems))
     parts: dict[str, list[tuple[int, int, np.ndarray]]] = {}
     for rule in rules:
-        value = np.asarray(values[rule.target])
+        value = np.asarray(leaves[rule.target])
         for name, layer in _source_names(rule, value.shape):
             part = rule.transform.write(value if layer is None else value[layer])
             parts.setdefault(name, []).append((rule.part[0], rule.axis, part))

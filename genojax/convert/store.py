@@ -51,12 +51,14 @@ class SourceModel:
         variables: collection -> parameters, numpy.
         tokenizer: whose ids the model was trained with.
         ignored: names of tensors that the model does not use.
+        notes: sentences that a user must read.
     """
 
     config: models.ModelConfig
     variables: dict[str, Any]
     tokenizer: tokenizers.TokenizerConfig
     ignored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

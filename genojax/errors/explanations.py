@@ -162,7 +162,18 @@ EXPLANATIONS: dict[str, str] = {
     'CV06': (
         'The weights belong to one tokenizer, whose file is missing or has another vocabulary. '
         'DNABERT needs all 4^k k-mers, Nucleotide Transformer its vocabulary list, DNABERT-2 and '
-        'GENA-LM their tokenizer.json.'
+        'GENA-LM their tokenizer.json. A vocab.txt or tokenizer.json beside the weights is read: '
+        'the same words in another order are taken over, other words are refused.'
+    ),
+    'CV07': (
+        'A tensor does not hold weights: NaN, infinity, a number beyond float32, or a type that is '
+        'not floating-point (quantised weights, masks). Save the weights again in float32, or take '
+        'the checkpoint before training diverged.'
+    ),
+    'CV08': (
+        'The directory holds an adapter of peft (LoRA), which is a change to a model and not a '
+        'model. --base=DIR names the weights that it was trained on, and the converted model is '
+        'base + scale * B @ A; or merge it first, by merge_and_unload() of peft.'
     ),
     # Shards
     'AR01': (

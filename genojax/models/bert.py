@@ -31,7 +31,7 @@ axis), V vocab (rounded up to `vocab_multiple`); kernels are [in, out]:
 | always | layers/block/mlp/down/kernel | [N, F, D] |
 | all but swiglu | layers/block/mlp/down/bias | [N, D] |
 | final_norm | final_norm/{scale,bias} | [D] |
-| always | head/{kernel,bias}, head_norm/{scale,bias}, head_bias | [D, D], [D]; [D]; [V] |
+| not head='none' | head/{kernel,bias}, head_norm/{scale,bias}, head_bias | [D, D], [D]; [D]; [V] |
 | head='untied' | decoder/kernel | [D, V] |
 
 attention_norm precedes attention in pre_norm and follows it in post_norm; likewise mlp_norm. The
@@ -106,7 +106,9 @@ class BertConfig(base.ModelConfigBase):
     final_norm: bool = (
         False  # a norm of the output of the last block; 'pre_norm' has none of its own
     )
-    head: Literal['tied', 'untied'] = 'tied'  # 'tied': the word table is the head's decoder
+    # 'tied': the word table is the decoder of the language-model head; 'none': there is no such
+    # head, and so no logits (weights published or saved without it).
+    head: Literal['tied', 'untied', 'none'] = 'tied'
     # The rows of the word table are rounded up to a multiple of this, so that a mesh axis divides
     # them. No id uses the additional rows; their logits are -inf.
     vocab_multiple: int = 1
@@ -147,7 +149,7 @@ class BertConfig(base.ModelConfigBase):
 
     @property
     def has_lm_head(self) -> bool:
-        return True
+        return self.head != 'none'
 
     @property
     def attention_maps(self) -> tuple[int, int]:
@@ -176,11 +178,15 @@ class BertConfig(base.ModelConfigBase):
         )
         head = ('dense, GELU, layer norm', f'{self.head} decoder, {self.vocab:,} logits')
         final = ('layer norm',) if self.final_norm else ()
-        return [
+        parts = [
             diagram.DiagramBlock('Embedding', (table, f'{self.positions} positions', *norm)),
             diagram.DiagramBlock('Transformer block', block, self.depth),
-            diagram.DiagramBlock('Language-model head', (*final, *head)),
         ]
+        if self.has_lm_head:
+            parts.append(diagram.DiagramBlock('Language-model head', (*final, *head)))
+        elif final:
+            parts.append(diagram.DiagramBlock('Output', final))
+        return parts
 
     @property
     def relative(self) -> Literal['rotary', 'alibi'] | None:
@@ -259,7 +265,8 @@ class Bert(nn.Module):
 
         real_BT1 = segments_BT[:, :length, None].astype(x_BTD.dtype)
         pooled_BD = (x_BTD * real_BT1).sum(1) / jnp.maximum(real_BT1.sum(1), 1)
-        return features.Features(x_BTD, pooled_BD, x_BTD[:, 0], self._lm_head(x_BTD, words))
+        logits_BTV = self._lm_head(x_BTD, words) if c.has_lm_head else None
+        return features.Features(x_BTD, pooled_BD, x_BTD[:, 0], logits_BTV)
 
     def _embed(self, words: nn.Embed, tokens_BT, length: int) -> Float[Array, 'B T D']:
         """The input of the first block: word, position and token type 0 vectors.
