@@ -47,9 +47,9 @@ def _bare() -> str:
 def _prefixes(source: files.PublishedSource) -> tuple[str, str]:
     """What precedes the names of the original class, and the encoder's name that is missing."""
     for name in source.tensors:
-        found = _ENCODER.match(name)
-        if found:
-            prefix = found['prefix']
+        match = _ENCODER.match(name)
+        if match:
+            prefix = match['prefix']
             for inner in ENCODER_NAMES:
                 if prefix == inner or prefix.endswith(f'.{inner}'):
                     return prefix.removesuffix(inner), ''

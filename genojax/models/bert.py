@@ -106,8 +106,7 @@ class BertConfig(base.ModelConfigBase):
     final_norm: bool = (
         False  # a norm of the output of the last block; 'pre_norm' has none of its own
     )
-    # 'tied': the word table is the decoder of the language-model head; 'none': there is no such
-    # head, and so no logits (weights published or saved without it).
+    # 'tied': the word table is the decoder of the language-model head; 'none': no such head.
     head: Literal['tied', 'untied', 'none'] = 'tied'
     # The rows of the word table are rounded up to a multiple of this, so that a mesh axis divides
     # them. No id uses the additional rows; their logits are -inf.
@@ -178,15 +177,12 @@ class BertConfig(base.ModelConfigBase):
         )
         head = ('dense, GELU, layer norm', f'{self.head} decoder, {self.vocab:,} logits')
         final = ('layer norm',) if self.final_norm else ()
-        parts = [
+        last = ('Language-model head', head) if self.has_lm_head else ('Output', ('token vectors',))
+        return [
             diagram.DiagramBlock('Embedding', (table, f'{self.positions} positions', *norm)),
             diagram.DiagramBlock('Transformer block', block, self.depth),
+            diagram.DiagramBlock(last[0], (*final, *last[1])),
         ]
-        if self.has_lm_head:
-            parts.append(diagram.DiagramBlock('Language-model head', (*final, *head)))
-        elif final:
-            parts.append(diagram.DiagramBlock('Output', final))
-        return parts
 
     @property
     def relative(self) -> Literal['rotary', 'alibi'] | None:
