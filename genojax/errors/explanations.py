@@ -53,12 +53,13 @@ EXPLANATIONS: dict[str, str] = {
     ),
     # Labels
     'LB01': (
-        'The table has no column named sequence or no column named label. Its first line must '
-        'name both.'
+        'The table lacks a column that is read. Its first line names its columns; by default those '
+        'called sequence and label are read, and data.sequence_column, data.label_column and '
+        'data.value_columns name others.'
     ),
     'LB02': (
-        'A label is not one of the integers 0, 1, ..., or a class has no row. Number the classes '
-        'from 0 without gaps.'
+        'A label is absent, or is not what the task reads. Classes are all names or all whole '
+        'numbers; regression reads numbers, with empty cells where there is no value.'
     ),
     'LB03': 'The table has no rows, or a row has an empty sequence.',
     'LB04': 'A sequence contains a letter that is not an IUPAC DNA code.',
@@ -67,18 +68,19 @@ EXPLANATIONS: dict[str, str] = {
         'shorten it, or use a model with a longer input.'
     ),
     'LB06': (
-        'A row has more or fewer columns than the header line. Check it for a stray TAB, comma or '
-        'line break.'
+        'A row has more or fewer columns than the header line, or a quote that does not end. Check '
+        'it for a stray TAB, comma, quote or line break.'
     ),
     'LB07': (
-        'The path is not a table: it does not exist, is not text, or is a folder that does not '
-        'contain exactly one table of labelled sequences.'
+        'The path is a folder that does not contain exactly one table of labelled sequences, or '
+        'one train and one test table.'
     ),
     'LB08': 'A cell of the split column is not train, valid or test, or is empty.',
     'LB09': (
         "The table's own split has rows that share 30 bases with a row of another part, or are "
         'near copies of one, so a test score would partly measure memory. Remove the split column: '
-        'rows are then split so that no row shares sequence with a row of another part.'
+        'rows are then split so that no row shares sequence with a row of another part. Or use '
+        'data.shared_rows=report to see scores with and without those rows.'
     ),
     'LB10': (
         'The rows cannot be split: there are too few rows or groups of similar rows, or one part '
@@ -89,6 +91,11 @@ EXPLANATIONS: dict[str, str] = {
         "row left: the table was cut from these genomes. Keep the rows (in_genomes='keep', or "
         "'auto'), and name the table in data.labels of the pretraining, so that its test rows are "
         'cut out of what is trained on.'
+    ),
+    'LB12': (
+        'All rows begin or end with the same bases, such as adapters or constant flanks. They say '
+        'nothing about a label and make every row share sequence with every other; data.trim '
+        'leaves them out.'
     ),
     # Windows with coverage tracks
     'TK01': (

@@ -1,25 +1,26 @@
-"""LabelledTable sequences in a table, read with every row accounted for.
+"""Labelled sequences in a table, read with every row accounted for.
 
-A table is TSV or CSV (gzip or not) whose first line names its columns: `sequence`, `label` (whole
-numbers from 0), and perhaps `split` (train, validation, test). Other columns are read as they are.
-Nothing is skipped, cut or repaired.
+A table is TSV or CSV (gzip or not) whose first line names its columns: by default `sequence`,
+`label` (classes; or numbers, for regression) and perhaps `split` (train, validation, test). Other
+columns are read as they are. A folder with files named train, dev or valid, and test (as GUE
+publishes them) is one table whose split is that of the files. Nothing is skipped, cut or repaired.
 """
 
 import dataclasses
-import gzip
 import os
 import pathlib
-import re
-import zlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from genojax import dna, errors
+from genojax.data.formats import delimited, table_columns
 
-_SUFFIXES = ('.tsv', '.csv', '.tsv.gz', '.csv.gz')
 SPLITS = ('train', 'validation', 'test')
 _SPLIT_OF_WORD = {
     'train': 'train',
+    'training': 'train',
     'validation': 'validation',
     'valid': 'validation',
     'val': 'validation',
@@ -30,27 +31,56 @@ _SPLIT_OF_WORD = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelledTable:
-    """Rows of a table: base codes of each sequence, its class, and its line of the file."""
+    """Rows of a table: base codes of each sequence, its label, and its line of the file.
 
-    sequences: list[np.ndarray]  # uint8, each its own length
-    labels: np.ndarray  # int32 [N]
-    split: np.ndarray | None  # text [N], words of SPLITS; None without that column
+    Attributes:
+        sequences: uint8, each its own length.
+        labels: int32 [N], numbers of classes; or float64 [N, C], values with NaN where the table
+            has none.
+        names: of the classes, or of the columns of values.
+        split: text [N], words of SPLITS; None without that column.
+        source: the file, or the folder of a published split.
+        lines: int64 [N], 1-based line of the file.
+        extra: other columns: float64 where every row is a number, else text.
+        files: of a folder; `file_N` is the number of each row's file.
+    """
+
+    sequences: list[np.ndarray]
+    labels: np.ndarray
+    names: tuple[str, ...]
+    split: np.ndarray | None
     source: str
-    lines: np.ndarray  # int64 [N], 1-based line of the file
-    extra: dict[str, np.ndarray]  # other columns: float64 where every row is a number, else text
+    lines: np.ndarray
+    extra: dict[str, np.ndarray]
+    files: tuple[str, ...]
+    file_N: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
+    def has_classes(self) -> bool:
+        """Whether labels are classes; else they are values."""
+        return self.labels.ndim == 1
+
+    @property
     def classes(self) -> int:
         """Number of classes."""
-        return int(self.labels.max()) + 1
+        return len(self.names)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the split is that of the files of a folder."""
+        return len(self.files) > 1
 
     @property
     def longest(self) -> int:
         """Bases of the longest sequence."""
         return max(len(codes) for codes in self.sequences)
+
+    def where(self, row: int) -> dict[str, Any]:
+        """`path` and `line` of a row, for an error."""
+        return {'path': self.files[int(self.file_N[row])], 'line': int(self.lines[row])}
 
     def take(self, rows: np.ndarray) -> 'LabelledTable':
         """These rows, in this order."""
@@ -62,7 +92,25 @@ class LabelledTable:
             split=None if self.split is None else self.split[rows],
             lines=self.lines[rows],
             extra={name: column[rows] for name, column in self.extra.items()},
+            file_N=self.file_N[rows],
         )
+
+    def trimmed(self, left: int, right: int) -> 'LabelledTable':
+        """The table without so many bases at the ends of every sequence.
+
+        Raises:
+            InputError: LB03, a sequence of which nothing would remain.
+        """
+        for row, codes in enumerate(self.sequences):
+            if len(codes) <= left + right:
+                raise errors.InputError(
+                    'LB03',
+                    f'{len(codes)} bases, of which data.trim={left},{right} leaves none',
+                    fix='trim less, or remove the row',
+                    **self.where(row),
+                )
+        sequences = [codes[left : len(codes) - right] for codes in self.sequences]
+        return dataclasses.replace(self, sequences=sequences)
 
     def padded(
         self, rows: np.ndarray | None = None, length: int = 0
@@ -80,13 +128,11 @@ class LabelledTable:
         rows = np.arange(len(self)) if rows is None else np.asarray(rows, np.int64)
         valid = np.array([len(self.sequences[row]) for row in rows.tolist()], np.int32)
         if len(valid) and valid.max() > length:
-            row = int(rows[valid.argmax()])
             raise errors.InputError(
                 'LB05',
                 f'{int(valid.max())} bases, but the model reads {length}',
-                path=self.source,
-                line=int(self.lines[row]),
                 fix='shorten the sequence, or use a model with a longer input',
+                **self.where(int(rows[valid.argmax()])),
             )
         codes = np.full((len(rows), length), dna.UNKNOWN, np.uint8)
         for i, row in enumerate(rows.tolist()):
@@ -94,164 +140,185 @@ class LabelledTable:
         return codes, valid
 
 
-def read(path: str | os.PathLike) -> LabelledTable:
-    """The rows of a table, or of the only table of labelled DNA in a directory.
+def read(
+    path: str | os.PathLike, columns: table_columns.TableColumns = table_columns.DEFAULT
+) -> LabelledTable:
+    """The rows of a table, of a folder with a published split, or of the only table in a folder.
 
-    In a directory, a table without the two columns, or whose first sequence is not plain DNA
-    (k-mers with spaces, for example), is not a table of labelled DNA.
+    A folder with a train and a test table is a published split. In any other folder, a table
+    without the two columns, or whose first sequence is not plain DNA (k-mers with spaces, for
+    example), is not a table of labelled DNA.
 
     Raises:
-        InputError: LB01 to LB08, each naming file and line.
+        InputError: LB01 to LB08, each naming file and line; as `input_file` for what cannot be
+            read.
     """
     path = pathlib.Path(path)
-    if path.is_dir():
-        path = _only_table(path)
-    header, rows = _rows(path)
-    columns = {name: [cells[i] for _, cells in rows] for i, name in enumerate(header)}
-    lines = np.array([line for line, _ in rows], np.int64)
-    sequences = [
-        _sequence(text, path, line)
-        for text, line in zip(columns.pop('sequence'), lines.tolist(), strict=True)
-    ]
-    labels = _labels(columns.pop('label'), path, lines)
-    split = _split(columns.pop('split'), path, lines) if 'split' in columns else None
-    extra = {name: _column(cells) for name, cells in columns.items()}
-    return LabelledTable(sequences, labels, split, source=str(path), lines=lines, extra=extra)
+    files = _published_split(path) if path.is_dir() else {}
+    if files:
+        parts = [_read_file(file, columns) for file in files.values()]
+        return _joined(parts, tuple(files), path, columns)
+    part = _read_file(_only_table(path, columns) if path.is_dir() else path, columns)
+    return _joined([part], (None,), part.path, columns)
 
 
-def _only_table(directory: pathlib.Path) -> pathlib.Path:
+@dataclasses.dataclass(frozen=True, eq=False)
+class _FilePart:
+    """One file before labels are numbered: the classes of a folder are those of all its files."""
+
+    path: pathlib.Path
+    sequences: list[np.ndarray]
+    labels: dict[str, list[str]]
+    split: list[str] | None
+    lines: list[int]
+    extra: dict[str, list[str]]
+
+
+def _read_file(path: pathlib.Path, columns: table_columns.TableColumns) -> _FilePart:
+    header, rows, lines = delimited.read(path)
+    sequence, labels, split = table_columns.select(header, rows[:1], columns, path)
+    if not rows:
+        raise errors.InputError('LB03', 'the table has no rows', path=path)
+    cells = {name: [row[i] for row in rows] for i, name in enumerate(header)}
+    texts = zip(cells.pop(sequence), lines, strict=True)
+    return _FilePart(
+        path,
+        [_sequence(text, path, line, columns.rna) for text, line in texts],
+        {name: cells.pop(name) for name in labels},
+        _split(cells.pop(split), path, lines) if split else None,
+        lines,
+        cells,
+    )
+
+
+def _joined(
+    parts: Sequence[_FilePart],
+    splits: tuple[str | None, ...],
+    source: pathlib.Path,
+    columns: table_columns.TableColumns,
+) -> LabelledTable:
+    """The rows of all files; a file has its own split column, or is one split of a folder."""
+    for part, split in zip(parts, splits, strict=True):
+        if split and part.split is not None:
+            raise errors.InputError(
+                'LB08',
+                'the table has a split column, and the folder is a split already',
+                path=part.path,
+                fix='remove the column, or name one file',
+            )
+    size = [len(part.lines) for part in parts]
+    file_N = np.repeat(np.arange(len(parts)), size)
+    lines = np.array([line for part in parts for line in part.lines], np.int64)
+    files = tuple(str(part.path) for part in parts)
+
+    def where(row: int) -> dict[str, Any]:
+        return {'path': files[int(file_N[row])], 'line': int(lines[row])}
+
+    names = list(dict.fromkeys(name for part in parts for name in part.labels))
+    cells = {n: [cell for part in parts for cell in part.labels.get(n, ())] for n in names}
+    for name, column in cells.items():
+        if len(column) != len(lines):
+            raise errors.InputError(
+                'LB01', f'the files do not all have a column {name!r}', path=source
+            )
+    if columns.values:
+        labels = np.stack([table_columns.values(c, n, where) for n, c in cells.items()], axis=1)
+    else:
+        ((name, column),) = cells.items()
+        labels, names = table_columns.classes(column, name, where)
+    split = np.repeat(splits, size) if splits[0] else parts[0].split
+    shared = [name for name in parts[0].extra if all(name in part.extra for part in parts)]
+    extra = {name: [cell for part in parts for cell in part.extra[name]] for name in shared}
+    return LabelledTable(
+        sequences=[codes for part in parts for codes in part.sequences],
+        labels=labels,
+        names=tuple(names),
+        split=None if split is None else np.array(split),
+        source=str(source),
+        lines=lines,
+        extra={name: _column(cells) for name, cells in extra.items()},
+        files=files,
+        file_N=file_N,
+    )
+
+
+def _published_split(directory: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The file of each split, in the order of SPLITS; empty without both train and test.
+
+    Raises:
+        InputError: LB07, two files of one split.
+    """
+    result: dict[str, pathlib.Path] = {}
+    for path in sorted(directory.iterdir()):
+        stem, _, suffix = path.name.partition('.')
+        split = _SPLIT_OF_WORD.get(stem.lower())
+        if split is None or f'.{suffix}' not in delimited.SUFFIXES or not path.is_file():
+            continue
+        if split in result:
+            raise errors.InputError(
+                'LB07',
+                f'two tables are the {split} split: {result[split].name} and {path.name}',
+                path=directory,
+                fix='move one of them away',
+            )
+        result[split] = path
+    if not {'train', 'test'} <= result.keys():
+        return {}
+    return {split: result[split] for split in SPLITS if split in result}
+
+
+def _only_table(directory: pathlib.Path, columns: table_columns.TableColumns) -> pathlib.Path:
     tables = []
     for path in sorted(directory.iterdir()):
-        if path.is_file() and path.name.endswith(_SUFFIXES):
+        if path.is_file() and path.name.endswith(delimited.SUFFIXES):
             try:
-                header, rows = _rows(path, limit=1)
-                line, cells = rows[0]
-                _sequence(cells[header.index('sequence')], path, line)
-            except errors.InputError:
+                header, rows, lines = delimited.read(path, limit=1)
+                sequence, _, _ = table_columns.select(header, rows, columns, path)
+                _sequence(rows[0][header.index(sequence)], path, lines[0], columns.rna)
+            except (errors.InputError, IndexError):
                 continue
             tables.append(path)
     if len(tables) != 1:
         names = ', '.join(path.name for path in tables) or 'none'
         raise errors.InputError(
             'LB07',
-            f'the directory must hold one table of labelled DNA; it has: {names}',
+            f'the directory must hold one table of labelled DNA, or a train and a test table; it '
+            f'has: {names}',
             path=directory,
             fix='name the file' if tables else 'name a TSV or CSV with columns sequence and label',
         )
     return tables[0]
 
 
-def _text(path: pathlib.Path) -> str:
-    try:
-        data = path.read_bytes()
-        if data[:2] == b'\x1f\x8b':
-            data = gzip.decompress(data)
-        return data.decode('utf-8-sig')
-    except OSError as error:
-        problem = f'cannot be read: {error.strerror or error}'
-    except (EOFError, zlib.error):
-        problem = 'the gzip data ends early or is damaged'
-    except UnicodeDecodeError:
-        problem = 'not UTF-8 text'
-    raise errors.InputError(
-        'LB07', problem, path=path, fix='check the path, or download the file again'
-    )
-
-
-def _rows(
-    path: pathlib.Path, limit: int | None = None
-) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The column names, and (line, cells) of every row or of the first `limit`."""
-    lines = _text(path).splitlines()
-    while lines and not lines[-1].strip():
-        lines.pop()
-    separator = '\t' if lines and '\t' in lines[0] else ','
-    header = _header(lines[0].split(separator) if lines else [], path)
-    rows = []
-    for number, line in enumerate(lines[1:], 2):
-        cells = [_unquoted(cell) for cell in line.split(separator)]
-        if len(cells) != len(header):
-            raise errors.InputError(
-                'LB06',
-                f'{len(cells)} columns, but the first line names {len(header)}',
-                path=path,
-                line=number,
-            )
-        rows.append((number, cells))
-        if limit is not None and len(rows) == limit:
-            break
-    if not rows:
-        raise errors.InputError('LB03', 'the table has no rows', path=path)
-    return header, rows
-
-
-def _header(cells: list[str], path: pathlib.Path) -> list[str]:
-    """The column names, those with a meaning in lower case."""
-    header = [_unquoted(cell) for cell in cells]
-    header = [
-        name.lower() if name.lower() in ('sequence', 'label', 'split') else name for name in header
-    ]
-    for name in ('sequence', 'label'):
-        if header.count(name) != 1:
-            number = 'no' if name not in header else 'more than one'
-            raise errors.InputError(
-                'LB01',
-                f'{number} column is called {name!r}; the first line names '
-                f'{", ".join(map(repr, header)) or "nothing"}',
-                path=path,
-                line=1,
-                fix="begin the table with a line like 'sequence,label'",
-            )
-    return header
-
-
-def _unquoted(cell: str) -> str:
-    cell = cell.strip()
-    return cell[1:-1] if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
-
-
-def _sequence(text: str, path: pathlib.Path, line: int) -> np.ndarray:
+def _sequence(text: str, path: pathlib.Path, line: int, rna: bool) -> np.ndarray:
     if not text:
         raise errors.InputError('LB03', 'the sequence is empty', path=path, line=line)
+    if rna:
+        text = text.replace('U', 'T').replace('u', 't')
     try:
         return dna.encode(text)
     except ValueError:
         position = next(i for i, letter in enumerate(text) if letter.upper() not in dna.IUPAC)
+        is_rna = text[position] in 'Uu'
         raise errors.InputError(
             'LB04',
             f'{text[position]!r} is not a DNA letter',
             path=path,
             line=line,
             position=position + 1,
-            fix='write DNA as plain letters, without spaces',
+            fix='data.rna=True reads U as T'
+            if is_rna
+            else 'write DNA as plain letters, without spaces',
         ) from None
 
 
-def _labels(cells: list[str], path: pathlib.Path, lines: np.ndarray) -> np.ndarray:
-    for cell, line in zip(cells, lines.tolist(), strict=True):
-        if not re.fullmatch('[0-9]{1,6}', cell):
-            raise errors.InputError(
-                'LB02', f'{cell!r} is not a class number 0, 1, ...', path=path, line=line
-            )
-    labels = np.array(cells, np.int32)
-    absent = np.setdiff1d(np.arange(labels.max() + 1), labels)
-    if absent.size:
-        raise errors.InputError(
-            'LB02',
-            f'class {absent[0]} has no row, but class {labels.max()} has some',
-            path=path,
-            fix='number classes from 0 without gaps',
-        )
-    return labels
-
-
-def _split(cells: list[str], path: pathlib.Path, lines: np.ndarray) -> np.ndarray:
-    for cell, line in zip(cells, lines.tolist(), strict=True):
+def _split(cells: list[str], path: pathlib.Path, lines: list[int]) -> list[str]:
+    for cell, line in zip(cells, lines, strict=True):
         if cell.lower() not in _SPLIT_OF_WORD:
             raise errors.InputError(
                 'LB08', f'split {cell!r} is not train, validation or test', path=path, line=line
             )
-    return np.array([_SPLIT_OF_WORD[cell.lower()] for cell in cells])
+    return [_SPLIT_OF_WORD[cell.lower()] for cell in cells]
 
 
 def _column(cells: list[str]) -> np.ndarray:

@@ -1,12 +1,13 @@
 """Rows of a labelled table in train, validation and test parts that share no sequence."""
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 
-from genojax import errors
+from genojax import dna, errors
 from genojax.data.formats import labelled_table
-from genojax.data.genomes import assemblies
+from genojax.data.genomes import assemblies, kmers
 from genojax.data.splits import duplicates, near_copies, occurrences
 
 SPLITS = labelled_table.SPLITS
@@ -49,11 +50,12 @@ def screen(
     if not remove:
         return table, report
     if (share_C == 1).any():
-        label = int(np.argmax(share_C == 1))
+        label = table.names[int(np.argmax(share_C == 1))]
+        of_class = f', among them every row of class {label}' if table.has_classes else ''
         raise errors.InputError(
             'LB11',
-            f'{len(places.row):,} of {len(table):,} rows occur in the genomes, among them every '
-            f'row of class {label}: nothing is left to train on',
+            f'{len(places.row):,} of {len(table):,} rows occur in the genomes{of_class}: nothing '
+            'is left to train on',
             path=table.source,
             fix="keep them with in_genomes='keep' (--config.tasks.NAME.data.in_genomes=keep)",
         )
@@ -76,6 +78,8 @@ def not_screened(table: labelled_table.LabelledTable, reason: str) -> dict:
 def _class_counts(
     table: labelled_table.LabelledTable, rows: np.ndarray | None = None
 ) -> np.ndarray:
+    if not table.has_classes:
+        return np.array([len(table) if rows is None else len(rows)])
     labels = table.labels if rows is None else table.labels[rows]
     return np.bincount(labels, minlength=table.classes)
 
@@ -96,20 +100,36 @@ def _described(corpus, table, places: occurrences.Occurrences) -> list[dict]:
                 'strand': '-' if flip else '+',
                 'substitutions': substitutions,
                 'line': int(table.lines[row]),
-                'label': int(table.labels[row]),
+                'label': _label(table, row),
             }
         )
     return described
 
 
+def _label(table: labelled_table.LabelledTable, row: int) -> int | str | list[float | None]:
+    """A row's label as JSON: the name of its class (a whole number as such), or its values."""
+    if not table.has_classes:
+        return [None if np.isnan(value) else float(value) for value in table.labels[row]]
+    name = table.names[int(table.labels[row])]
+    return int(name) if name.removeprefix('-').isdigit() else name
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class RowSplit:
-    """Row numbers of each part, int64, and the leak group of every row."""
+    """Row numbers of each part, int64, and what rows share.
+
+    Attributes:
+        groups: the leak group of every row, int64 [N].
+        shared: validation rows that share sequence with a training row, and test rows that share
+            sequence with a training or validation row, bool [N].
+        report: sizes, and rows that share sequence, as JSON.
+    """
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
-    groups: np.ndarray  # int64 [N]
+    groups: np.ndarray
+    shared: np.ndarray
     report: dict
 
     def rows(self, name: str) -> np.ndarray:
@@ -129,55 +149,143 @@ def split_rows(
     validation: float = 0.0,
     seed: int = 0,
     k: int = duplicates.K,
+    shared_rows: Literal['refuse', 'report'] = 'refuse',
 ) -> RowSplit:
     """Parts without related rows, with each class in the same proportion.
 
-    Related rows share a k-mer on either strand or are near copies (`duplicates`). A split column is
-    used as it is, if its parts have no related rows. Where it names no validation rows,
+    Related rows share a k-mer on either strand or are near copies (`duplicates`). The table's own
+    split (a column, or the files of a folder) is used as it is. Where it names no validation rows,
     they are drawn from the training rows.
 
     Args:
         test: share of the rows.
         validation: share of the other rows.
+        shared_rows: what to do if parts of the table's own split have related rows.
 
     Raises:
         InputError: LB08 a split column without train or test rows, LB09 one that leaks, LB10 a part
-            without a class.
+            without a class, LB12 rows that all share their first or last bases.
     """
     if not (0 < test < 1 and 0 <= validation < 1):
         raise ValueError(f'{test=} must be within (0, 1) and {validation=} within [0, 1)')
+    _check_flanks(table, k)
     group_N = duplicates.groups(table.sequences, k)
+    stratum_N = _strata(table)
     if table.split is None:
         shares = ((1 - test) * (1 - validation), (1 - test) * validation, test)
-        part_N = duplicates.assign_groups(group_N, table.labels, shares, seed)
+        part_N = duplicates.assign_groups(group_N, stratum_N, shares, seed)
     else:
-        part_N = _column_parts(table, group_N)
+        part_N = _column_parts(table, group_N, shared_rows)
         if validation and not (part_N == 1).any():
             rows = np.flatnonzero(part_N == 0)
             part_N[rows] = duplicates.assign_groups(
-                group_N[rows], table.labels[rows], (1 - validation, validation), seed
+                group_N[rows], stratum_N[rows], (1 - validation, validation), seed
             )
     rows_of = {name: np.flatnonzero(part_N == part) for part, name in enumerate(SPLITS)}
-    _check_classes(table, rows_of, [name for name in SPLITS if name != 'validation' or validation])
-    return RowSplit(**rows_of, groups=group_N, report=_report(table, rows_of, group_N, k))
+    needed = [name for name in SPLITS if name != 'validation' or validation]
+    _check_parts(table, rows_of, needed, group_N)
+    report = _report(table, rows_of, group_N, k)
+    shared_N = _related(table, rows_of, k)
+    return RowSplit(**rows_of, groups=group_N, shared=shared_N, report=report)
 
 
-def _check_classes(
-    table: labelled_table.LabelledTable, rows_of: dict[str, np.ndarray], names: list[str]
+def common_flanks(sequences: list[np.ndarray]) -> tuple[int, int]:
+    """How many bases all rows share at their starts and at their ends."""
+    shortest = min(len(codes) for codes in sequences)
+    left = right = shortest
+    for codes in sequences[1:]:
+        left = _equal_bases(codes[:left], sequences[0][:left])
+        right = _equal_bases(codes[::-1][:right], sequences[0][::-1][:right])
+    return left, right
+
+
+def _equal_bases(a: np.ndarray, b: np.ndarray) -> int:
+    differs = a != b
+    return int(differs.argmax()) if differs.any() else len(a)
+
+
+def _check_flanks(table: labelled_table.LabelledTable, k: int) -> None:
+    """Refuses rows that are one leak group because all of them carry the same adapter."""
+    left, right = common_flanks(table.sequences)
+    shortest = min(len(codes) for codes in table.sequences)
+    if max(left, right) < k or left + right >= shortest:
+        return
+    first = table.sequences[0]
+    ends = [
+        f'{where} with the {count} bases {dna.decode(codes)}'
+        for where, count, codes in (
+            ('begin', left, first[:left]),
+            ('end', right, first[len(first) - right :]),
+        )
+        if count
+    ]
+    raise errors.InputError(
+        'LB12',
+        f'all {len(table):,} rows {" and ".join(ends)}, so that every row shares sequence with '
+        'every other',
+        path=table.source,
+        fix=f'--config.tasks.TASK.data.trim={left},{right} leaves the shared bases out',
+    )
+
+
+def _strata(table: labelled_table.LabelledTable, quantiles: int = 5) -> np.ndarray:
+    """What parts hold in equal shares, int64 [N]: classes, or fifths of the first value."""
+    if table.has_classes:
+        return table.labels
+    value_N = table.labels[:, 0]
+    known_N = ~np.isnan(value_N)
+    edges = np.quantile(value_N[known_N], np.arange(1, quantiles) / quantiles)
+    return np.where(known_N, np.searchsorted(edges, value_N), quantiles)
+
+
+def _check_parts(
+    table: labelled_table.LabelledTable,
+    rows_of: dict[str, np.ndarray],
+    names: list[str],
+    group_N: np.ndarray,
 ) -> None:
+    """Refuses a part without a class, or without a value of a column."""
     for name in names:
         rows = rows_of[name]
-        if len(np.unique(table.labels[rows])) < table.classes:
-            raise errors.InputError(
-                'LB10',
-                f'the {name} part has {len(rows)} of {len(table)} rows and lacks a class',
-                path=table.source,
-                fix='more rows, or a larger share for that part',
-            )
+        counts = _label_counts(table, rows)
+        if counts.all():
+            continue
+        lacking = table.names[int(np.argmin(counts > 0))]
+        what = f'class {lacking!r}' if table.has_classes else f'value of column {lacking!r}'
+        raise errors.InputError(
+            'LB10',
+            f'the {name} part has {len(rows)} of {len(table)} rows and no row of {what}'
+            f'{_largest_group(table, group_N)}',
+            path=table.source,
+            fix='more rows, or a larger share for that part (data.test, data.validation)',
+        )
 
 
-def _column_parts(table: labelled_table.LabelledTable, group_N: np.ndarray) -> np.ndarray:
-    """The part of every row by the split column, as a number in `SPLITS`, int64 [N]."""
+def _largest_group(table: labelled_table.LabelledTable, group_N: np.ndarray) -> str:
+    """Why most rows are one leak group: the k-mer that most of its rows share; '' if they are not.
+
+    The k-mer is shown on the strand of the first of its rows.
+    """
+    count = np.bincount(group_N)
+    if 2 * count.max() <= len(table):
+        return ''
+    rows = np.flatnonzero(group_N == count.argmax()).tolist()
+    values = [kmers.canonical(table.sequences[row], duplicates.K)[0] for row in rows]
+    distinct = [np.unique(value[value != kmers.NONE]) for value in values]
+    value, shared = np.unique(np.concatenate(distinct), return_counts=True)
+    text = f'; {count.max():,} rows are one leak group'
+    if not len(value):
+        return text
+    at = next(n for n, part in enumerate(distinct) if value[shared.argmax()] in part)
+    start = int(np.argmax(values[at] == value[shared.argmax()]))
+    bases = dna.decode(table.sequences[rows[at]][start : start + duplicates.K])
+    return f'{text}, {shared.max():,} of them with the bases {bases}'
+
+
+def _column_parts(
+    table: labelled_table.LabelledTable, group_N: np.ndarray, shared_rows: str
+) -> np.ndarray:
+    """The part of every row by the table's own split, as a number in `SPLITS`, int64 [N]."""
     part_N = np.array([SPLITS.index(word) for word in table.split.tolist()])
     for part in (0, 2):
         if not (part_N == part).any():
@@ -185,7 +293,7 @@ def _column_parts(table: labelled_table.LabelledTable, group_N: np.ndarray) -> n
                 'LB08', f'the split column has no {SPLITS[part]} row', path=table.source
             )
     crossing = part_N != part_N[group_N]  # a group is named after its first row
-    if crossing.any():
+    if crossing.any() and shared_rows == 'refuse':
         row = int(np.argmax(crossing))
         other = int(group_N[row])
         raise errors.InputError(
@@ -194,35 +302,66 @@ def _column_parts(table: labelled_table.LabelledTable, group_N: np.ndarray) -> n
             'bases, or are near copies) have rows in several parts of the split column, one of '
             f'them line {table.lines[other]} ({SPLITS[part_N[other]]}) and this line '
             f'({SPLITS[part_N[row]]})',
-            path=table.source,
-            line=int(table.lines[row]),
             fix='delete the split column: rows are then split so that no row shares sequence with '
-            'a row of another part',
+            'a row of another part. Or use it as it is, with scores of the rows that share nothing '
+            'beside those of all (--config.tasks.TASK.data.shared_rows=report)',
+            **table.where(row),
         )
     return part_N
+
+
+def _related(
+    table: labelled_table.LabelledTable, rows_of: dict[str, np.ndarray], k: int
+) -> np.ndarray:
+    """`RowSplit.shared`: rows related to a row of the parts that come before theirs, bool [N].
+
+    Rows too short for a k-mer are related to rows that are equal to them.
+    """
+    related_N = np.zeros(len(table), bool)
+    for number, name in enumerate(SPLITS[1:], 1):
+        before = np.concatenate([rows_of[other] for other in SPLITS[:number]])
+        these, those = (
+            [table.sequences[row] for row in rows.tolist()] for rows in (rows_of[name], before)
+        )
+        if these and those:
+            known = {strand for codes in those for strand in _strands(codes)}
+            equal = np.array([codes.tobytes() in known for codes in these])
+            related_N[rows_of[name]] = equal | duplicates.related(these, those, k)
+    return related_N
+
+
+def _strands(codes: np.ndarray) -> tuple[bytes, bytes]:
+    return codes.tobytes(), dna.reverse_complement(codes).tobytes()
 
 
 def _report(
     table: labelled_table.LabelledTable, rows_of: dict[str, np.ndarray], group_N: np.ndarray, k: int
 ) -> dict:
-    """Sizes of the parts, and a new count of rows that are related to a training row."""
+    """Sizes of the parts, and a new count of rows that are related to a training row.
+
+    `rows` are per class, or rows with a value per column of values.
+    """
     train = [table.sequences[row] for row in rows_of['train'].tolist()]
     count = np.bincount(group_N, minlength=len(group_N))
+    source = 'leak groups'
+    if table.split is not None:
+        source = 'files of the folder' if table.is_folder else 'split column'
     report = {
         'k': k,
         'near_copies': {'identity': near_copies.MIN_IDENTITY, 'bases': near_copies.MIN_BASES},
         'strands': 2,
-        'source': 'split column' if table.split is not None else 'leak groups',
+        'source': source,
         'groups': int((count > 0).sum()),
         'largest_group': int(count.max(initial=0)),
         'rows_with_a_relative': int(count[count > 1].sum()),
+        'names': list(table.names),
+        'sizes': {name: len(rows) for name, rows in rows_of.items()},
         'rows': {},
         'rows_sharing_a_kmer_with_train': {},
         'rows_related_to_train': {},
     }
     for name, rows in rows_of.items():
-        by_class = np.bincount(table.labels[rows], minlength=table.classes)
-        report['rows'][name] = by_class.tolist()
+        report['rows'][name] = _label_counts(table, rows).tolist()
         if name != 'train':
             sequences = [table.sequences[row] for row in rows.tolist()]
             shared = duplicates.shared(sequences, train, k)
@@ -230,3 +369,10 @@ def _report(
             related = duplicates.related(sequences, train, k)
             report['rows_related_to_train'][name] = int(related.sum())
     return report
+
+
+def _label_counts(table: labelled_table.LabelledTable, rows: np.ndarray) -> np.ndarray:
+    """Rows of every class, or with a value in every column of values."""
+    if table.has_classes:
+        return np.bincount(table.labels[rows], minlength=table.classes)
+    return (~np.isnan(table.labels[rows])).sum(0)

@@ -19,6 +19,7 @@ from genojax.models.features import Features
 from genojax.nn import blocks
 from genojax.tasks import base
 from genojax.tasks.classification import dataset, evaluate
+from genojax.tasks.labelled import dataset as labelled
 from genojax.typing import Array, Batch, Float, Int
 
 
@@ -114,11 +115,15 @@ class Classification(base.Task):
     def open(self, workdir: pathlib.Path, seed: int) -> dataset.LabelledDatasets:
         datasets = dataset.LabelledDatasets(self.config.data, seed, self.tokenizer)
         if datasets.table.classes != self.config.classes:
+            names = ', '.join(datasets.table.names[:8])
+            more = ', ...' if datasets.table.classes > 8 else ''
             raise errors.InputError(
                 'LB02',
                 f'{datasets.table.classes} classes, but the config has '
-                f'tasks.{self.name}.classes={self.config.classes}',
+                f'tasks.{self.name}.classes={self.config.classes}: {names}{more}',
                 path=datasets.table.source,
+                fix=f'--config.tasks.{self.name}.classes={datasets.table.classes}, or name another '
+                f'column (--config.tasks.{self.name}.data.label_column=COLUMN)',
             )
         if self.config.loss == 'sigmoid':
             raise errors.UsageError(
@@ -189,10 +194,10 @@ class Classification(base.Task):
         return base.RowOutputs(tuple(description.get('classes', numbers)), kind)
 
     def read_row(self, codes_L: np.ndarray, description, **where) -> np.ndarray:
-        return dataset.read_row(codes_L, description, self.tokenizer, **where)
+        return labelled.read_row(codes_L, description, self.tokenizer, **where)
 
     def prediction_batch(self, rows, description) -> Batch:
-        return dataset.prediction_batch(rows, description, self.tokenizer)
+        return labelled.prediction_batch(rows, description, self.tokenizer)
 
     def predict(self, params, extra, batch: Batch, description) -> Float[Array, 'B C']:
         logits_BC = self.logits(params, extra, batch)

@@ -50,9 +50,8 @@ def test_a_table_is_read_as_it_stands(write):
         ('sequence,label,label\nACGT,0,0\n', 'LB01', 'more than one'),
         ('', 'LB01', 'the first line names nothing'),
         ('sequence\tlabel\nACGT\t0\nACGT\tyes\n', 'LB02', "rows.tsv:3: 'yes'"),
-        ('sequence\tlabel\nACGT\t-1\n', 'LB02', "rows.tsv:2: '-1'"),
-        ('sequence\tlabel\nACGT\t1.0\n', 'LB02', "rows.tsv:2: '1.0'"),
-        ('sequence\tlabel\nACGT\t0\nACGT\t2\n', 'LB02', 'class 1 has no row'),
+        ('sequence\tlabel\nACGT\t1.5\n', 'LB02', "rows.tsv:2: '1.5'"),
+        ('sequence\tlabel\nACGT\ta\nACGT\t\n', 'LB02', "rows.tsv:3: ''"),
         ('sequence\tlabel\n', 'LB03', 'no rows'),
         ('sequence\tlabel\nACGT\t0\n\t1\n', 'LB03', 'rows.tsv:3: the sequence is empty'),
         ('sequence\tlabel\nACGT\t0\nACG*T\t1\n', 'LB04', r"rows.tsv:3: base 4: '\*'"),
@@ -62,8 +61,8 @@ def test_a_table_is_read_as_it_stands(write):
         ('sequence\tlabel\nACGT\t0\n\nACGT\t1\n', 'LB06', 'rows.tsv:3: 1 columns'),
         ('sequence\tlabel\tsplit\nACGT\t0\tholdout\n', 'LB08', "rows.tsv:2: split 'holdout'"),
         ('sequence\tlabel\tsplit\nACGT\t0\t\n', 'LB08', "rows.tsv:2: split ''"),
-        (b'\xff\xfes\x00e\x00', 'LB07', 'not UTF-8 text'),
-        (gzip.compress(_text().encode())[:-20], 'LB07', 'gzip data ends early'),
+        (b'\xff\xfes\x00e\x00', 'FA11', 'the file is in UTF-16'),
+        (gzip.compress(_text().encode())[:-20], 'FA15', 'ends inside its compressed data'),
     ],
 )
 def test_each_bad_table_has_its_error(write, text, code, words):
@@ -82,8 +81,29 @@ def test_a_folder_holds_one_table_of_labelled_dna(write, tmp_path):
     write(_text(), 'more.csv'.replace('csv', 'tsv'))
     with pytest.raises(errors.InputError, match=r'LB07.*more.tsv, promoters.tsv.gz'):
         labelled_table.read(tmp_path)
-    with pytest.raises(errors.InputError, match='LB07'):
+    with pytest.raises(errors.InputError, match='FA20.*absent.tsv'):
         labelled_table.read(tmp_path / 'absent.tsv')
+
+
+def test_a_folder_of_train_and_test_tables_is_one_table_with_their_split(write, tmp_path):
+    write('sequence,label\nACGT,a\nACCC,b\n', 'train.csv')
+    write('sequence,label,split\nACGG,c\n'.replace(',split', ''), 'Test.csv.gz')
+    write('sequence,label\nACTT,b\n', 'dev.csv')
+    table = labelled_table.read(tmp_path)
+    assert table.split.tolist() == ['train', 'train', 'validation', 'test']
+    assert table.labels.tolist() == [0, 1, 1, 2] and table.names == ('a', 'b', 'c')
+    assert table.where(3) == {'path': str(tmp_path / 'Test.csv.gz'), 'line': 2}
+    assert table.is_folder and table.source == str(tmp_path)
+    write('sequence,label\nACTT,b\n', 'valid.csv')
+    with pytest.raises(errors.InputError, match='LB07.*dev.csv and valid.csv'):
+        labelled_table.read(tmp_path)
+    (tmp_path / 'valid.csv').unlink()
+    write('sequence,label,split\nACTT,b,test\n', 'dev.csv')
+    with pytest.raises(errors.InputError, match='LB08.*dev.csv.*has a split column'):
+        labelled_table.read(tmp_path)
+    write('sequence,label\nACTT,0.5\n', 'dev.csv')
+    with pytest.raises(errors.InputError, match="LB02.*dev.csv:2: '0.5'|LB02.*train.csv:2: 'a'"):
+        labelled_table.read(tmp_path)
 
 
 def test_padding_fills_with_unknown_bases_and_refuses_longer_rows(write):

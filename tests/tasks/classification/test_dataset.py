@@ -140,7 +140,10 @@ def test_rows_with_too_many_tokens_are_cut_and_the_bases_counted(write):
     others = _text(24, lengths=(20, 24), split=lambda row: ('train', 'dev')[row // 12])
     text = others + '\n'.join(rows)
     tokenizer = nonoverlapping.NonOverlappingKmerTokenizer(6)
-    batch = next(_open(write(text), tokenizer=tokenizer, batch_size=10).test())
+    with pytest.raises(errors.InputError, match=r'LB05.*needs 17 tokens.*tokenizer.tokens=17'):
+        _open(write(text), tokenizer=tokenizer)
+    datasets = _open(write(text), tokenizer=tokenizer, batch_size=10, long_rows='cut')
+    batch = next(datasets.test())
     assert batch['tokens'].shape == (10, 5)
     assert batch['left_out'].tolist() == [0] * 9 + [12]
     assert batch['valid'].tolist() == [24] * 9 + [4]

@@ -1,0 +1,191 @@
+"""Which columns of a table are the sequence, the labels and the split, and labels as numbers.
+
+Classes are named by what the table writes. Numbers are classes only where all of them are whole:
+`0.0` and `1.0` are the classes 0 and 1, and a column with 0.5 in it is for regression.
+"""
+
+import dataclasses
+import math
+import pathlib
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from genojax import dna, errors
+
+# What programs write for a value that is absent.
+ABSENT = ('', 'NA', 'N/A', 'nan', 'NaN', 'NAN', 'null', 'NULL')
+_DEFAULT_NAMES = {
+    'sequence': ('sequence',),
+    'label': ('label',),
+    'value': ('label', 'value'),
+    'split': ('split',),
+}
+Where = Callable[[int], dict[str, Any]]  # row -> {'path', 'line'} of an error
+
+
+@dataclasses.dataclass(frozen=True)
+class TableColumns:
+    """Which columns of a table are read as what.
+
+    Attributes:
+        sequence, split: names; '' for `sequence` and `split` in any case.
+        labels: names; () for `label` in any case.
+        values: labels are numbers, of one column or several, not classes.
+        rna: U is read as T.
+    """
+
+    sequence: str = ''
+    labels: tuple[str, ...] = ()
+    split: str = ''
+    values: bool = False
+    rna: bool = False
+
+
+DEFAULT = TableColumns()
+
+
+def select(
+    header: list[str], first: list[list[str]], columns: TableColumns, path: pathlib.Path
+) -> tuple[str, list[str], str]:
+    """The names in the header of the sequence, of the labels, and of the split or ''.
+
+    Args:
+        first: the cells of the first row, or nothing: for the fix of an error.
+
+    Raises:
+        InputError: LB01, no column of that name, or several.
+        UsageError: one column is named twice, or several columns of classes.
+    """
+    if len(columns.labels) > 1 and not columns.values:
+        raise errors.UsageError(f'a table of classes has one label column, not {columns.labels}')
+    dna_like = [n for n, cell in zip(header, (first or [[]])[0], strict=False) if _is_dna(cell)]
+    sequence = _named(header, columns.sequence, 'sequence', path, dna_like)
+    others = [name for name in header if name != sequence]
+    role = 'value' if columns.values else 'label'
+    labels = [_named(header, name, role, path, others) for name in columns.labels or ('',)]
+    split = ''
+    if columns.split or any(name.lower() == 'split' for name in header):
+        split = _named(header, columns.split, 'split', path, others)
+    if len({sequence, *labels, split}) < 2 + len(labels):
+        raise errors.UsageError(f'{path}: one column cannot be read as two of {header}')
+    return sequence, labels, split
+
+
+def _named(
+    header: list[str], name: str, role: str, path: pathlib.Path, likely: Sequence[str]
+) -> str:
+    """The column of a role in the header: the one called `name`, or by default as the role is.
+
+    Args:
+        likely: columns of which the fix names the first.
+    """
+    matching = [n for n in header if (n == name if name else n.lower() in _DEFAULT_NAMES[role])]
+    if len(matching) == 1:
+        return matching[0]
+    example = likely[0] if likely else 'COLUMN'
+    if role == 'value':
+        option = f'value_columns={[example]}'
+    else:
+        option = f'{role}_column={example}'
+    raise errors.InputError(
+        'LB01',
+        f'{"more than one" if matching else "no"} column is called {name or role!r}; the first '
+        f'line names {", ".join(map(repr, filter(None, header))) or "nothing"}',
+        path=path,
+        line=1,
+        fix=f'name the column, as in {shlex.quote(f"--config.tasks.TASK.data.{option}")}, or '
+        'rename it',
+    )
+
+
+def _is_dna(cell: str) -> bool:
+    return len(cell) > 3 and not set(cell.upper()) - set(f'{dna.IUPAC}U')
+
+
+def classes(cells: Sequence[str], column: str, where: Where) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The class of every row, int32 [N], and the names of the classes in sorted order.
+
+    Whole numbers are sorted as numbers, other names as text.
+
+    Raises:
+        InputError: LB02, a cell without a label, names among numbers, or numbers that are not
+            whole.
+    """
+    distinct = dict.fromkeys(cells)  # each label is looked at once
+    numbers = {cell: _number(cell) for cell in distinct}
+    absent = next((cell for cell in distinct if cell in ABSENT), None)
+    if absent is not None:
+        raise errors.InputError(
+            'LB02',
+            f'{absent!r} is no label of column {column!r}',
+            fix='remove the row, or name its class',
+            **where(cells.index(absent)),
+        )
+    names = [cell for cell, number in numbers.items() if number is None]
+    if names and len(names) < len(numbers):
+        raise errors.InputError(
+            'LB02',
+            f'{names[0]!r} is not a number, but other labels of column {column!r} are',
+            fix='write all classes as numbers, or all as names',
+            **where(cells.index(names[0])),
+        )
+    if names:
+        name_of, order = {cell: cell for cell in distinct}, sorted(distinct)
+    else:
+        _refuse_continuous(numbers, cells, column, where)
+        name_of = {cell: str(int(number)) for cell, number in numbers.items()}
+        order = sorted(set(name_of.values()), key=int)
+    number_of = {name: number for number, name in enumerate(order)}
+    code_of = {cell: number_of[name] for cell, name in name_of.items()}
+    return np.array([code_of[cell] for cell in cells], np.int32), tuple(order)
+
+
+def _refuse_continuous(numbers: dict, cells: Sequence[str], column: str, where: Where) -> None:
+    broken = next((cell for cell, number in numbers.items() if number % 1), None)
+    if broken is not None:
+        raise errors.InputError(
+            'LB02',
+            f'{broken!r} of column {column!r} is not a whole number, so the column is no list of '
+            'classes',
+            fix='predict its values with a task of kind regression (--config=regression), or name '
+            'a column of classes with data.label_column=COLUMN',
+            **where(cells.index(broken)),
+        )
+
+
+def values(cells: Sequence[str], column: str, where: Where) -> np.ndarray:
+    """The numbers of a column, float64 [N]; NaN where the table has none.
+
+    Raises:
+        InputError: LB02, a cell that is not a finite number, or no number at all.
+    """
+    result = np.full(len(cells), np.nan)
+    for row, cell in enumerate(cells):
+        if cell in ABSENT:
+            continue
+        number = _number(cell)
+        if number is None:
+            raise errors.InputError(
+                'LB02',
+                f'{cell!r} of column {column!r} is not a number',
+                fix='leave the cell empty where there is no value',
+                **where(row),
+            )
+        result[row] = number
+    if np.isnan(result).all():
+        raise errors.InputError(
+            'LB02', f'column {column!r} has no value in any row', **{**where(0), 'line': None}
+        )
+    return result
+
+
+def _number(cell: str) -> float | None:
+    """The finite number that a cell writes, else None (also for digits joined by underscores)."""
+    try:
+        number = float(cell)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and '_' not in cell else None

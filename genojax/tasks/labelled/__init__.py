@@ -1,0 +1,1 @@
+"""What classification and regression share: rows of sequences with labels, as batches."""

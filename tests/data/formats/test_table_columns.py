@@ -1,0 +1,94 @@
+"""Columns of labels: classes keep their names, numbers keep their values, a mixture is refused."""
+
+import numpy as np
+import pytest
+
+from genojax import errors
+from genojax.data.formats import labelled_table, table_columns
+
+
+def _where(row):
+    return {'path': 'rows.csv', 'line': row + 2}
+
+
+@pytest.mark.parametrize(
+    ('cells', 'names', 'labels'),
+    [
+        (['other', 'promoter', 'other'], ('other', 'promoter'), [0, 1, 0]),
+        (['0.0', '1.0', '1'], ('0', '1'), [0, 1, 1]),
+        (['10', '9', '-1'], ('-1', '9', '10'), [2, 1, 0]),
+        (['1e0', '+2', '1'], ('1', '2'), [0, 1, 0]),
+        (['0', '2', '0'], ('0', '2'), [0, 1, 0]),
+        (['Übergang', 'a b', 'a b'], ('a b', 'Übergang'), [1, 0, 0]),
+    ],
+)
+def test_classes_are_sorted_and_named_as_the_table_writes_them(cells, names, labels):
+    result = table_columns.classes(cells, 'label', _where)
+    assert result[1] == names and result[0].tolist() == labels and result[0].dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ('cells', 'words'),
+    [
+        (['0', '1', 'yes'], "rows.csv:4: 'yes' is not a number, but other labels"),
+        (['a', '', 'b'], "rows.csv:3: '' is no label of column 'label'"),
+        (['0', 'NA', '1'], "rows.csv:3: 'NA' is no label"),
+        (['0', '1', '0.5'], "rows.csv:4: '0.5' .* kind regression"),
+        (['0', 'inf', '1'], "rows.csv:3: 'inf' is not a number"),
+        (['0', '1_0', '1'], "rows.csv:3: '1_0' is not a number"),
+    ],
+)
+def test_a_column_that_is_no_list_of_classes_is_refused(cells, words):
+    with pytest.raises(errors.InputError, match=words) as caught:
+        table_columns.classes(cells, 'label', _where)
+    assert caught.value.code == 'LB02'
+
+
+def test_values_are_numbers_and_absent_ones_are_not_zero():
+    values = table_columns.values(['1.5', '', '-2e3', 'NA', '0'], 'y', _where)
+    np.testing.assert_array_equal(values, [1.5, np.nan, -2000.0, np.nan, 0.0])
+    for cells, words in (
+        (['1', 'high'], "rows.csv:3: 'high' of column 'y' is not a number"),
+        (['1', 'inf'], "rows.csv:3: 'inf'"),
+        (['', 'NaN'], "rows.csv: column 'y' has no value"),
+    ):
+        with pytest.raises(errors.InputError, match=words) as caught:
+            table_columns.values(cells, 'y', _where)
+        assert caught.value.code == 'LB02'
+
+
+def test_an_absent_column_is_an_error_that_lists_those_there_are(tmp_path):
+    path = tmp_path / 'rows.csv'
+    path.write_text('Promoter Sequence,activity,set\nACGTACGT,0.5,training\nACGTTTTT,,test\n')
+    for columns, fix in (
+        (table_columns.DEFAULT, "'--config.tasks.TASK.data.sequence_column=Promoter Sequence'"),
+        (
+            table_columns.TableColumns('Promoter Sequence'),
+            '--config.tasks.TASK.data.label_column=activity',
+        ),
+        (
+            table_columns.TableColumns('Promoter Sequence', values=True),
+            r"""'--config.tasks.TASK.data.value_columns=\['"'"'activity'"'"'\]'""",
+        ),
+    ):
+        with pytest.raises(
+            errors.InputError, match=f"line names 'Promoter Sequence', 'activity', 'set'.*{fix}"
+        ) as caught:
+            labelled_table.read(path, columns)
+        assert caught.value.code == 'LB01'
+    columns = table_columns.TableColumns('Promoter Sequence', ('activity',), 'set', values=True)
+    table = labelled_table.read(path, columns)
+    np.testing.assert_array_equal(table.labels, [[0.5], [np.nan]])
+    assert table.split.tolist() == ['train', 'test'] and table.names == ('activity',)
+    with pytest.raises(errors.UsageError, match='cannot be read as two'):
+        labelled_table.read(path, table_columns.TableColumns('set', ('set',)))
+
+
+def test_u_is_read_as_t_only_where_the_table_is_called_rna(tmp_path):
+    path = tmp_path / 'rows.csv'
+    path.write_text('sequence,label\nGGAGuUAUG,0\n')
+    with pytest.raises(errors.InputError, match="base 5: 'u' .*data.rna=True") as caught:
+        labelled_table.read(path)
+    assert caught.value.code == 'LB04'
+    table = labelled_table.read(path, table_columns.TableColumns(rna=True))
+    assert table.sequences[0].tolist() == [2, 2, 0, 2, 3, 3, 0, 3, 2]
