@@ -237,6 +237,40 @@ def _indexed_lengths(path: str) -> dict[str, int]:
         return {}
 
 
+def headers(path: str | os.PathLike) -> Iterator[str]:
+    """The headers of a FASTA file without '>', fast: sequences and names are not checked.
+
+    Raises:
+        errors.InputError: FA01, no records; FA.. for the file as a file.
+    """
+    file = input_file.InputFile(path, max_uncompressed=input_file.MAX_UNCOMPRESSED)
+    pending, empty = b'\n', True
+    for block in file.text():
+        # `pending` holds a newline, or a header whose end is in a later block.
+        block = pending + block
+        at = block.find(b'\n>')
+        while at >= 0:
+            end = block.find(b'\n', at + 1)
+            if end < 0:
+                break
+            text = block[at + 2 : end].decode('latin-1').strip()
+            if text:
+                yield text
+                empty = False
+            at = block.find(b'\n>', end)
+        pending = block[at:] if at >= 0 else block[-1:]
+        if len(pending) > _MAX_HEADER:
+            break
+    text = pending[2:].decode('latin-1').strip()
+    if pending.startswith(b'\n>') and text:
+        yield text
+        empty = False
+    if empty:
+        raise errors.InputError(
+            'FA01', 'no records', path=path, fix='check that this is the right file'
+        )
+
+
 def read(path: str | os.PathLike, **options) -> Iterator[sequence_record.Record]:
     """The records of a FASTA file, one at a time; `FastaReader` describes the options."""
     return iter(FastaReader(path, **options))

@@ -136,17 +136,19 @@ def _parts_of_transcripts(
     """Exons by transcript, and CDS and UTR parts by transcript for those without exon rows."""
     exons: dict[str, list[genome.Interval]] = {}
     others: dict[str, list[genome.Interval]] = {}
+    partners: dict[str, set[str]] = {}  # a CDS may be part of a transcript and of a protein
     for feature in features:
         kind = feature.kind.lower()
         by_parent = exons if kind in _SPLICED else others if kind in _PARTS else None
         if by_parent is not None:
             for parent in feature.parents:
                 by_parent.setdefault(parent, []).append(feature.interval)
+                partners.setdefault(parent, set()).update(feature.parents)
     ids = {row.id: row.kind for row in features if row.id}
     others = {
         parent: parts
         for parent, parts in others.items()
-        if parent not in exons
+        if not partners[parent].intersection(exons)
         and ids.get(parent, 'transcript') in _TRANSCRIPTS
         and not parent.startswith('unassigned_transcript')  # NCBI's GTF of bacteria
     }

@@ -354,3 +354,12 @@ def test_real_files(real_data):
         _read(real_data / 'orthologs_brca1_mammals/brca1_55_mammals.aln.fasta.gz')
     replicons, _ = _read(real_data / 'genomes_microbe_1100/replicons.fa.gz')
     assert len(replicons) == 1100
+
+
+@pytest.mark.parametrize('block', [1, 2, 3, 7, 1 << 18])
+def test_headers_do_not_depend_on_the_size_of_blocks(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(input_file, '_RAW_BLOCK', block)
+    path = _write(tmp_path, b'; c\r\n>a x y\r\nAC>GT\r\n>b\nA\n>\n>c z')
+    assert list(fasta.headers(path)) == ['a x y', 'b', 'c z']
+    with pytest.raises(errors.InputError, match='GX-FA01'):
+        list(fasta.headers(_write(tmp_path, b'ACGT\n')))

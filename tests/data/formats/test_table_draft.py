@@ -45,3 +45,96 @@ def test_a_file_with_a_mistake_is_a_comment(tmp_path):
     (tmp_path / 'a.fa').write_text('>c\nAC GT\n')
     (line,) = _draft(tmp_path).splitlines()[1:]
     assert line.startswith('# a.fa: GX-FA07')
+
+
+def _write(folder, files):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def _rows(folder):
+    (folder / genome_table.NAME).write_text(_draft(folder))
+    return genome_table.read(folder).rows
+
+
+REGION = '##gff-version 3\n{}\tRefSeq\tregion\t1\t8\t.\t+\t.\tID={}:1..8;Is_circular=true\n'
+CODING = '>lcl|NC_1.1_cds_NP_1.1_1 [gene=thrL] [protein_id=NP_1.1]\nATGTAA\n'
+
+
+def test_a_download_of_ncbi_is_one_species_with_its_annotation(tmp_path):
+    base = 'ncbi_dataset/data/GCF_000005845.2'
+    files = {
+        f'{base}/GCF_000005845.2_ASM584v2_genomic.fna': '>NC_1.1 Escherichia coli str. K-12\nACGT\n',
+        f'{base}/genomic.gff': REGION.format('NC_1.1', 'NC_1.1'),
+        f'{base}/cds_from_genomic.fna': CODING,
+        f'{base}/rna.fna': '>NR_1.1 Escherichia coli rRNA\nACGT\n',
+        f'{base}/protein.faa': '>NP_1.1 thr operon leader\nMKR\n',
+        'ncbi_dataset/data/assembly_data_report.jsonl': '{}',
+        'README.md': '',
+    }
+    _write(tmp_path, files)
+    (row,) = _rows(tmp_path)
+    assert (row.species, row.circular, row.contigs) == ('Escherichia_coli', True, ())
+    assert row.annotation == tmp_path / base / 'genomic.gff'
+    comments = [line for line in _draft(tmp_path).splitlines() if line.startswith('#')]
+    words = ('coding sequences', 'proteins', 'transcripts')
+    assert all(word in line for word, line in zip(words, comments, strict=True))
+
+
+def test_two_assemblies_of_an_organism_have_names_of_their_own(tmp_path):
+    for number in (1, 2, 3):
+        name = f'GCF_00000000{number}.1_x_genomic.fna'
+        _write(tmp_path, {name: f'>NC_{number} Escherichia coli\nACGT\n'})
+    names = [row.species for row in _rows(tmp_path)]
+    assert names[0] == 'Escherichia_coli' and len(set(names)) == 3
+    assert names[1] == 'Escherichia_coli_GCF_000000002.1'
+
+
+def test_linear_and_circular_contigs_of_a_file_are_rows_of_their_own(tmp_path):
+    fasta = '>1 chromosome\nACGT\n>2\nACGT\n>p plasmid\nACGTACGT\n>MT mitochondrion\nACG\n'
+    _write(tmp_path, {'a.fa': fasta, 'a.gff3': REGION.format('p', 'p')})
+    linear, circular = _rows(tmp_path)
+    assert (linear.contigs, linear.circular) == (('1', '2'), False)
+    assert (circular.contigs, circular.circular) == (('p', 'MT'), True)
+    many = ''.join(f'>s{n}\nACGT\n' for n in range(100))
+    _write(tmp_path, {'a.fa': fasta + many})
+    comment, _ = _draft(tmp_path).splitlines()[1:]
+    assert comment == '# a.fa: circular contigs, which this row does not say: p, MT'
+
+
+@pytest.mark.parametrize(
+    ('name', 'header', 'word'),
+    [
+        ('GCF_1_cds_from_genomic.fna', 'x', 'coding sequences'),
+        ('a.cds.all.fa', 'x', 'coding sequences'),
+        ('a.fa', 'lcl|NC_1.1_cds_NP_1.1_1 [gene=a]', 'coding sequences'),
+        ('rna.fna', 'x', 'transcripts'),
+        ('a.cdna.all.fa', 'x', 'transcripts'),
+        ('a.fa', 'NM_001.1 Homo sapiens', 'transcripts'),
+        ('a.fa', 'lcl|NC_1.1_trna_1 [gene=a]', 'transcripts'),
+        ('a.fa', 'ENST00000456328.2|ENSG00000290825.1|x', 'transcripts'),
+        ('protein.faa', 'NP_1', 'proteins'),
+        ('a.fna', 'NC_1.1 Escherichia coli, complete genome', ''),
+        ('a_genomic.fna', 'chr1', ''),
+        ('pepper.fa', 'chr1', ''),
+    ],
+)
+def test_files_that_are_not_genomes_are_named(tmp_path, name, header, word):
+    (tmp_path / name).write_text(f'>{header}\nACGT\n')
+    (line,) = _draft(tmp_path).splitlines()[1:]
+    assert line.startswith('# ') == bool(word)
+    assert word in line
+
+
+def test_ensembl_names_pair_sequence_and_annotation(tmp_path):
+    _write(tmp_path, {'Danio_rerio.GRCz11.dna_sm.toplevel.fa': '>1\nACGT\n'})
+    _write(tmp_path, {'Danio_rerio.GRCz11.111.gff3': ''})
+    assert 'Danio_rerio.GRCz11.111.gff3' in _draft(tmp_path)
+
+
+@pytest.mark.real
+def test_real_bacteria_are_circular_because_their_annotation_says_so(real_data):
+    rows = _draft(real_data / 'genomes_bacteria').splitlines()[1:]
+    ecoli = next(row.split('\t') for row in rows if row.startswith('ecoli'))
+    assert ecoli[3].endswith('.gff3.gz') and ecoli[4] == 'yes'
