@@ -9,7 +9,7 @@ __version__ = '0.1.0'
 
 # Public name -> the module that defines it.
 _PUBLIC = {
-    'load': 'genojax.inference.model',
+    'load': 'genojax.predict.loading',
     'Model': 'genojax.inference.model',
     'Experiment': 'genojax.experiment',
     'TokenizerConfig': 'genojax.tokenizers',

@@ -52,6 +52,7 @@ class RowReader:
         window: bases per row, for models with bins: a shorter sequence is centred among unknown
             bases, and there are no special tokens. 0 for other models.
         batch_tokens: tokens per batch that rows are grouped to.
+        trained_tokens: tokens of the longest rows that the model was trained on; None: unknown.
         multiple: the number of rows of a batch is a multiple of this, the number of devices.
     """
 
@@ -60,6 +61,18 @@ class RowReader:
     window: int = 0
     batch_tokens: int = 2048
     multiple: int = 1
+    trained_tokens: int | None = None
+
+    @property
+    def max_tokens(self) -> int | None:
+        """Tokens of the longest row that the model reads; None: no limit.
+
+        Learned positions that no training row reached are random numbers, so they count as none.
+        """
+        limits = [self.spec.max_tokens]
+        if self.spec.learned_positions:
+            limits.append(self.trained_tokens)
+        return min((limit for limit in limits if limit is not None), default=None)
 
     def row(self, codes_L: np.ndarray) -> TokenRow:
         """The tokens of one sequence of base codes."""
@@ -79,7 +92,7 @@ class RowReader:
         """Tokens of a padded row: a power of two, 1.5 times one, or multiples of the spec's."""
         if self.window:
             return tokens
-        limit = self.spec.max_tokens
+        limit = self.max_tokens
         if self.spec.multiple:
             ends = (self.spec.special.front or 0) + (self.spec.special.back or 0)
             length = _round_up(tokens - ends, self.spec.multiple) + ends
@@ -110,7 +123,7 @@ class RowReader:
                 reason = f'{what} has {size:,} bases: the model reads {self.window:,}'
                 _refuse_long(reason, self.window, where)
             return
-        limit = self.spec.max_tokens
+        limit = self.max_tokens
         # A token covers at least one base, so only long and very short sequences are tokenized.
         fits = limit is None or size + special <= limit
         if size >= max(1, self.tokenizer.bases_per_token) and fits:
@@ -126,6 +139,8 @@ class RowReader:
                 f'{what} has {size:,} bases: that is {len(row.ids_T):,} tokens, and the model '
                 f'reads {limit:,}'
             )
+            if limit != self.spec.max_tokens:
+                reason += ', the longest rows it was trained on: later positions are untrained'
             _refuse_long(reason, int(ends[limit - special - 1]), where)
 
 

@@ -1,7 +1,8 @@
 """A trained model ready to use: sequences in, numpy arrays out."""
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import jax
@@ -10,7 +11,7 @@ import numpy as np
 
 import genojax
 from genojax import config, dna, errors, models, sharding, tokenizers
-from genojax.inference import batching, likelihood, pretrained
+from genojax.inference import batching, likelihood, prediction, pretrained
 from genojax.models import coordinates
 from genojax.typing import Batch
 
@@ -29,17 +30,25 @@ class Model:
     sequence's result is the same bit for bit whatever else is in the call.
 
     Args:
-        window: bases per row of a model with bins; by default the published number.
+        window: bases per row of a model with bins; by default that of its training, or the
+            published number.
         devices: to use; all by default.
+        read_heads: returns the heads of the tasks that it was trained on, by name; called when one
+            is needed.
 
     Raises:
         UsageError: the window fits no bins.
     """
 
     def __init__(
-        self, source: pretrained.PretrainedModel, window: int = 0, devices: list | None = None
+        self,
+        source: pretrained.PretrainedModel,
+        window: int = 0,
+        devices: list | None = None,
+        read_heads: Callable[[], Mapping[str, prediction.TaskHead]] = dict,
     ):
         self.config, self.provenance = source.model, source.provenance
+        self.path, self._read_heads = source.path, read_heads
         self.tokenizer_config = source.tokenizer
         self.tokenizer = tokenizers.make(source.tokenizer)
         self.input_spec = source.model.input_spec()
@@ -51,9 +60,10 @@ class Model:
         self.reader = batching.RowReader(
             self.tokenizer,
             self.input_spec,
-            window=_window(self.input_spec, window),
+            window=_window(self.input_spec, window or source.row_tokens),
             batch_tokens=_BATCH_TOKENS.get(platform, _BATCH_TOKENS_ACCELERATOR),
             multiple=self.mesh.size,
+            trained_tokens=source.trained_tokens,
         )
         self._features = jax.jit(self._compute_features, static_argnames='outputs')
         self.bits = jax.jit(self._compute_bits)
@@ -129,9 +139,18 @@ class Model:
         compute: Callable,
         prepare: Callable[[batching.RowBatch], Batch] = lambda part: part.batch,
     ) -> Iterator[tuple[batching.RowBatch, Any]]:
-        """Batches of rows and `compute(params, extra, batch)` as numpy; the next runs meanwhile."""
+        """`run_batches` of rows, which are grouped by their padded length."""
+        return self.run_batches(batching.batches(rows, self.reader), compute, prepare)
+
+    def run_batches(
+        self,
+        parts: Iterable[batching.RowBatch],
+        compute: Callable,
+        prepare: Callable[[batching.RowBatch], Batch] = lambda part: part.batch,
+    ) -> Iterator[tuple[batching.RowBatch, Any]]:
+        """Each batch and `compute(params, extra, batch)` as numpy; the next runs meanwhile."""
         pending = None
-        for part in batching.batches(rows, self.reader):
+        for part in parts:
             with jax.set_mesh(self.mesh):  # `attend` shards sequences over the current mesh
                 batch = jax.device_put(prepare(part), sharding.batch_sharding(self.mesh))
                 result = compute(self.params, self.extra, batch)
@@ -214,6 +233,61 @@ class Model:
             if pool is None and not self.reader.window:
                 vectors[number] = values[spans[:, 0] >= 0]
         return vectors if pool is None else np.stack(vectors)
+
+    @functools.cached_property
+    def heads(self) -> Mapping[str, prediction.TaskHead]:
+        """The tasks of the run that predict for a sequence, by name; none for other models."""
+        everywhere = sharding.replicated(self.mesh)
+        return {
+            name: dataclasses.replace(head, params=jax.device_put(head.params, everywhere))
+            for name, head in self._read_heads().items()
+        }
+
+    def head(self, task: str | None = None) -> prediction.TaskHead:
+        """The head of a task; by default of the only one.
+
+        Raises:
+            UsageError: the model has no such task, none, or several.
+        """
+        names = list(self.heads)
+        if not names:
+            tracks = ' (it predicts coverage: Model.tracks)' if self.config.track_heads else ''
+            raise errors.UsageError(
+                f'{self.path} has no task that predicts for a sequence{tracks}. '
+                f'Fix: genojax finetune {self.path} TABLE --workdir=DIR, and predict with DIR'
+            )
+        if task is None and len(names) > 1:
+            raise errors.UsageError(
+                f'{self.path} has several tasks. Fix: --task={names[0]} (or {", ".join(names[1:])})'
+            )
+        if task is not None and task not in names:
+            raise errors.UsageError(
+                f'{self.path} has no task {task!r} that predicts for a sequence; '
+                f'it has {", ".join(names)}'
+            )
+        return self.heads[names[0] if task is None else task]
+
+    def predict(
+        self, sequences: Sequence[DnaSequence], task: str | None = None
+    ) -> prediction.Predictions:
+        """What a task of the run predicts for each sequence; see `prediction.Predictions`.
+
+        Args:
+            task: its name; by default the only one.
+
+        Raises:
+            UsageError: the model has no such task, or there is no sequence.
+            InputError: a sequence is longer than the rows of the training, or shorter than a token.
+        """
+        head = self.head(task)
+        if isinstance(sequences, str) or not len(sequences):
+            raise errors.UsageError('sequences must be a list with one sequence or more')
+        codes = [
+            head.read_row(_base_codes(sequence, number), record=f'sequence {number}')
+            for number, sequence in enumerate(sequences)
+        ]
+        values = [row_C for _, row_C in prediction.rows(self, head, codes)]
+        return prediction.Predictions(head.name, head.kind, head.names, np.stack(values))
 
     def logits(self, sequences: Sequence[DnaSequence]) -> list[np.ndarray]:
         """Scores of the language-model head: float32 [T, V] per sequence, no special tokens."""
@@ -301,20 +375,6 @@ class Model:
                 chosen = weights_NBHTT[:, at][np.ix_(layers, heads)]
                 maps[number] = chosen[..., :size, :size]
         return maps
-
-
-def load(path: str | os.PathLike, *, window: int = 0, devices: list | None = None) -> Model:
-    """The model of a run's workdir (its best checkpoint) or of a directory of `genojax convert`.
-
-    Args:
-        window: bases per row of a model with bins; by default the published number.
-        devices: to use; all by default.
-
-    Raises:
-        UsageError: the path is neither, or the run has no finished checkpoint.
-        DamageError: a file differs from what was written.
-    """
-    return Model(pretrained.read(path), window, devices)
 
 
 def _window(spec, window: int) -> int:

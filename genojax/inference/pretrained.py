@@ -8,6 +8,7 @@ import dataclasses
 import itertools
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -18,6 +19,8 @@ from genojax.convert import store
 
 # In the workdir of a run that starts from other weights: their source, licence and origin.
 LICENSE_FILE = 'init_from.json'
+# In every workdir: what the run is, beside its config.
+RECORD_FILE = 'run.json'
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,6 +32,11 @@ class PretrainedModel:
         params, extra: numpy parameters and untrained collections of the model; empty if only
             described.
         provenance: kind, source, licence: JSON.
+        trained_tokens: tokens of the longest rows of any training that led to these parameters;
+            None where it is unknown, as of published weights.
+        heads: numpy parameters of the heads of a run's tasks, by task; empty for a converted model.
+        path: where it was read from.
+        row_tokens: tokens of the longest rows of this run's own tasks; 0 for a converted model.
     """
 
     model: models.ModelConfig
@@ -36,6 +44,10 @@ class PretrainedModel:
     params: dict[str, Any]
     extra: dict[str, Any]
     provenance: dict[str, Any]
+    trained_tokens: int | None = None
+    row_tokens: int = 0
+    heads: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    path: pathlib.Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +94,7 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
     if store.is_converted(path):
         stored = store.describe(path)
         provenance = {**stored.provenance, 'license': stored.license}
-        return PretrainedModel(stored.config, stored.tokenizer, {}, {}, provenance)
+        return PretrainedModel(stored.config, stored.tokenizer, {}, {}, provenance, path=path)
     if not is_run(path):
         raise errors.UsageError(f'{path} is neither the workdir of a run nor a converted model')
     values = run_config(path)
@@ -93,7 +105,37 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
     provenance = {'kind': fields.model.kind, 'source': str(path)}
     if fields.init_from:
         provenance |= _license_of_run(path, pathlib.Path(fields.init_from))
-    return PretrainedModel(fields.model, fields.tokenizer, {}, {}, provenance)
+    return PretrainedModel(
+        fields.model, fields.tokenizer, {}, {}, provenance, path=path, **_lengths(path)
+    )
+
+
+def _lengths(workdir: pathlib.Path) -> dict[str, Any]:
+    """`trained_tokens` and `row_tokens` of a run; a run of an earlier version has neither."""
+    path = workdir / RECORD_FILE
+    record = config.read_json(path).get('rows', {}) if path.is_file() else {}
+    return {
+        'trained_tokens': record.get('trained_tokens'),
+        'row_tokens': max(record.get('tokens', {}).values(), default=0),
+    }
+
+
+def row_record(tokens: Mapping[str, int], init_from: str) -> dict[str, Any]:
+    """What a run keeps in run.json of the rows it trains on.
+
+    Args:
+        tokens: of the rows of each task.
+        init_from: the run or converted model whose parameters it starts from; '' for none.
+
+    Returns:
+        `tokens`, and `trained_tokens`: the longest rows of this training or of one before it, None
+        where that is unknown.
+    """
+    longest = max(tokens.values())
+    if init_from:
+        before = describe(init_from).trained_tokens
+        longest = None if before is None else max(longest, before)
+    return {'tokens': dict(tokens), 'trained_tokens': longest}
 
 
 def _license_of_run(workdir: pathlib.Path, source: pathlib.Path) -> dict[str, Any]:
@@ -141,6 +183,7 @@ def read(path: str | os.PathLike) -> PretrainedModel:
         described,
         params=state['params']['model'],
         extra=state.get('extra', {}),
+        heads=state['params'].get('heads', {}),
         provenance={**described.provenance, 'step': step},
     )
 

@@ -141,6 +141,7 @@ class BertConfig(base.ModelConfigBase):
             unit='tokens',
             vocab=self.vocab,
             max_tokens=None if self.relative else self.max_tokens,
+            learned_positions=not self.relative,
             multiple=self.attention.padding_multiple,
             coordinate=self.coordinate,
             special=input_spec.SpecialTokens(self.pad_id, mask_id),

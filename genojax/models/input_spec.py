@@ -36,6 +36,8 @@ class InputSpec:
             `NucleotideTokenizer`, or one-hot channels [B, L, 4] in the order A, C, G, T.
         vocab: number of ids.
         max_tokens: longest row, special tokens included; None: no limit.
+        learned_positions: every position of a row has parameters of its own, which only rows that
+            reach it train.
         multiple: the number of tokens of a row, without `special.front` and `special.back`, must be
             padded to the next multiple of this, because the attention pattern depends on it. 0: any
             padding gives the same result.
@@ -50,6 +52,7 @@ class InputSpec:
     unit: Literal['tokens', 'bases']
     vocab: int
     max_tokens: int | None = None
+    learned_positions: bool = False
     multiple: int = 0
     bin: int = 0
     crop: int = 0

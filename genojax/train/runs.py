@@ -237,6 +237,7 @@ def open_run(
 
 def _record(run: Run) -> dict[str, Any]:
     """Besides the config: sizes, versions at the start of the run, hashes of the data."""
+    widths = {name: task.batch_spec()['tokens'].shape[1] for name, task in run.tasks.items()}
     return {
         'parameters': {
             part: sum(leaf.size for leaf in jax.tree.leaves(params))
@@ -245,6 +246,7 @@ def _record(run: Run) -> dict[str, Any]:
         'versions': {'genojax': genojax.__version__, **versions.installed()},
         'device': ', '.join(sorted({device.device_kind for device in run.mesh.devices.flat})),
         'data': run.fingerprint,
+        'rows': pretrained.row_record(widths, run.experiment.init_from),
     }
 
 

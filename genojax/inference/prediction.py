@@ -1,0 +1,116 @@
+"""Predictions of a task's head: one row of numbers per sequence.
+
+A head comes from above: `genojax.predict` builds it from a run's task, and this package only runs
+it. Rows are padded as the task pads its training rows, and every batch has the same number of rows,
+so that one program computes all of them and a row does not depend on the rows beside it.
+"""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+import jax
+import numpy as np
+
+from genojax.inference import batching
+from genojax.typing import Array, Batch
+
+if TYPE_CHECKING:
+    from genojax.inference.model import Model
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TaskHead:
+    """A task of a run, ready to predict.
+
+    Attributes:
+        name: of the task.
+        kind: 'classes': probabilities of classes, which add up to 1; 'labels': probabilities of
+            labels, each by itself; 'values': numbers in the units of the training table.
+        names: of the classes, labels or values.
+        params: of the task's head; None where the model's outputs are enough.
+        read_row: checks the base codes of one sequence, and trims them as training rows were;
+            takes `path`, `line` and `record` for its errors.
+        batch: rows that `read_row` returned as a batch, of one shape for any rows.
+        compute: (params, extra, batch) -> predictions, float32 [B, C].
+    """
+
+    name: str
+    kind: Literal['classes', 'labels', 'values']
+    names: tuple[str, ...]
+    params: Any
+    read_row: Callable[..., np.ndarray]
+    batch: Callable[[list[np.ndarray]], Batch]
+    compute: Callable[[Any, Any, Batch], Array]
+
+    @functools.cached_property
+    def jitted(self):
+        """`compute`, compiled."""
+        return jax.jit(self.compute)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a task predicts for N sequences, in their order.
+
+    Attributes:
+        task: its name.
+        kind: 'classes', 'labels' or 'values'; see `TaskHead`.
+        names: of the columns: classes, labels or values.
+        values: float32 [N, C]: probabilities, or values in the units of the training table.
+    """
+
+    task: str
+    kind: Literal['classes', 'labels', 'values']
+    names: tuple[str, ...]
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def classes(self) -> list[str] | None:
+        """The most probable class of every sequence; None unless `kind` is 'classes'."""
+        if self.kind != 'classes':
+            return None
+        return [self.names[number] for number in self.values.argmax(1).tolist()]
+
+
+def rows(
+    model: 'Model', head: TaskHead, codes: Iterable[np.ndarray]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """For each sequence, in order, its number and its predictions, float32 [C].
+
+    Args:
+        codes: what `head.read_row` returned.
+    """
+    params = {'model': model.params, 'heads': {head.name: head.params}}
+
+    def compute(_, extra, batch):
+        return head.jitted(params, extra, batch)
+
+    for part, values_BC in model.run_batches(_batches(model, head, codes), compute):
+        for at, number in enumerate(part.numbers.tolist()):
+            yield number, values_BC[at]
+
+
+def _batches(model: 'Model', head: TaskHead, codes: Iterable[np.ndarray]):
+    """Batches of a fixed number of rows; the last one is filled up with its last row."""
+    codes = iter(codes)
+    count, first = 0, next(codes, None)
+    if first is None:
+        return
+    codes = itertools.chain([first], codes)
+    size = model.reader.rows_per_batch(head.batch([first])['tokens'].shape[1])
+    for group in _groups(codes, size):
+        numbers = np.arange(count, count + len(group))
+        count += len(group)
+        filled = group + [group[-1]] * (size - len(group))
+        yield batching.RowBatch(numbers, head.batch(filled))
+
+
+def _groups(items: Iterator, size: int) -> Iterator[list]:
+    while group := list(itertools.islice(items, size)):
+        yield group

@@ -1,0 +1,71 @@
+"""`genojax.load`: a model with the heads of the tasks that it was trained on.
+
+`inference` runs a model and knows no task; tasks do not open runs. This layer stands on both: it
+builds the tasks that a run's config names, without opening their data, and hands their heads to the
+model.
+"""
+
+import functools
+import os
+import pathlib
+from collections.abc import Mapping
+
+from genojax import config
+from genojax import experiment as experiments
+from genojax.inference import prediction, pretrained
+from genojax.inference.model import Model
+from genojax.tasks import base
+
+DATASETS_FILE = 'datasets.json'
+
+
+def load(path: str | os.PathLike, *, window: int = 0, devices: list | None = None) -> Model:
+    """The model of a run's workdir (its best checkpoint) or of a directory of `genojax convert`.
+
+    Args:
+        window: bases per row of a model with bins; by default that of its training, or the
+            published number.
+        devices: to use; all by default.
+
+    Raises:
+        UsageError: the path is neither, or the run has no finished checkpoint.
+        DamageError: a file differs from what was written.
+    """
+    source = pretrained.read(path)
+    return Model(source, window, devices, read_heads=lambda: heads(source))
+
+
+def heads(source: pretrained.PretrainedModel) -> dict[str, prediction.TaskHead]:
+    """The heads of the tasks of a run that predict for a sequence; none of a converted model.
+
+    Raises:
+        UsageError: the config names a task that is not installed, or is of another version.
+    """
+    if not pretrained.is_run(source.path):
+        return {}
+    descriptions = describe_tasks(source.path)
+    result = {}
+    for name, (task, description) in descriptions.items():
+        outputs = task.outputs(description)
+        if outputs is not None:
+            result[name] = _head(task, description, outputs, source.heads.get(name))
+    return result
+
+
+def describe_tasks(workdir: pathlib.Path) -> dict[str, tuple[base.Task, Mapping]]:
+    """The tasks of a run, and the description of the data that each was trained on."""
+    tasks = experiments.build_tasks(experiments.from_config(pretrained.run_config(workdir)))
+    descriptions = config.read_json(workdir / DATASETS_FILE)
+    return {name: (task, descriptions[name]) for name, task in tasks.items()}
+
+
+def _head(task: base.Task, description, outputs: base.RowOutputs, params) -> prediction.TaskHead:
+    return prediction.TaskHead(
+        name=task.name,
+        kind=outputs.kind,
+        names=outputs.names,
+        params=params,
+        read_row=functools.partial(task.read_row, description=description),
+        batch=functools.partial(task.prediction_batch, description=description),
+        compute=functools.partial(task.predict, description=description),
+    )
