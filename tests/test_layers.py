@@ -28,7 +28,7 @@ RANKS = {
     6: ('inference',),
     7: ('tasks',),
     8: ('experiment',),
-    9: ('train', 'interpret', 'plan'),
+    9: ('train', 'predict', 'interpret', 'plan'),
     10: ('pipeline',),
     11: ('cli',),
     12: ('__main__',),

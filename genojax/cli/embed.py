@@ -21,9 +21,9 @@ def run(argv: list[str]) -> None:
 
     # Imported here, so that --help does not wait for jax.
     from genojax.inference import embedding, requests
-    from genojax.inference import model as models
+    from genojax.predict import loading
 
-    model = models.load(arguments.model, window=arguments.window)
+    model = loading.load(arguments.model, window=arguments.window)
     regions = requests.read(arguments.fasta, arguments.bed, **flags.fasta_options(arguments))
     if arguments.window:
         regions = regions.windows(arguments.window, _stride(arguments, model.covered_bases))

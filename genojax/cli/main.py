@@ -22,6 +22,7 @@ VERBS = {
     'train': 'train a model from a config, or resume',
     'evaluate': 'score a trained run on its test split, beside baselines',
     'embed': 'vectors of FASTA records or BED intervals by any model, to .npz or .tsv',
+    'predict': 'classes, values or tracks of sequences by a trained run, as a table',
     'convert': 'published weights in, or a model out for the class that published it',
     'report': 'write report.html for a run',
     'doctor': 'say what this machine has and what is missing',

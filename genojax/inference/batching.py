@@ -15,6 +15,8 @@ from genojax.models.input_spec import InputSpec
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Batch
 
+DnaSequence = str | np.ndarray  # letters, or base codes uint8
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TokenRow:
@@ -197,3 +199,19 @@ def _bases(length: int, reader: RowReader) -> int:
 
 def _round_up(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
+
+
+def base_codes(sequence: DnaSequence, number: int) -> np.ndarray:
+    """Base codes, uint8 [L], of letters or of base codes."""
+    if isinstance(sequence, str):
+        try:
+            return dna.encode(sequence)
+        except ValueError as error:
+            raise errors.UsageError(f'sequence {number}: {error}') from error
+    codes = np.asarray(sequence)
+    if codes.ndim != 1 or codes.dtype != np.uint8 or (codes > dna.UNKNOWN).any():
+        raise errors.UsageError(
+            f'sequence {number} is neither a string nor base codes: uint8 [L] from 0 to '
+            f'{dna.UNKNOWN}, as `genojax.dna.encode` returns them'
+        )
+    return codes

@@ -19,7 +19,7 @@ from genojax.typing import Batch
 _BATCH_TOKENS = {'cpu': 2**11}
 _BATCH_TOKENS_ACCELERATOR = 2**14
 
-DnaSequence = str | np.ndarray  # letters, or base codes uint8
+DnaSequence = batching.DnaSequence
 
 
 class Model:
@@ -204,7 +204,7 @@ class Model:
             raise errors.UsageError('sequences must be a list: [sequence], not one string')
         codes = []
         for number, sequence in enumerate(sequences):
-            codes.append(_base_codes(sequence, number))
+            codes.append(batching.base_codes(sequence, number))
             self.reader.check(codes[-1], f'sequence {number}')
         if not codes:
             raise errors.UsageError('sequences is empty: there is nothing to compute')
@@ -244,28 +244,8 @@ class Model:
         }
 
     def head(self, task: str | None = None) -> prediction.TaskHead:
-        """The head of a task; by default of the only one.
-
-        Raises:
-            UsageError: the model has no such task, none, or several.
-        """
-        names = list(self.heads)
-        if not names:
-            tracks = ' (it predicts coverage: Model.tracks)' if self.config.track_heads else ''
-            raise errors.UsageError(
-                f'{self.path} has no task that predicts for a sequence{tracks}. '
-                f'Fix: genojax finetune {self.path} TABLE --workdir=DIR, and predict with DIR'
-            )
-        if task is None and len(names) > 1:
-            raise errors.UsageError(
-                f'{self.path} has several tasks. Fix: --task={names[0]} (or {", ".join(names[1:])})'
-            )
-        if task is not None and task not in names:
-            raise errors.UsageError(
-                f'{self.path} has no task {task!r} that predicts for a sequence; '
-                f'it has {", ".join(names)}'
-            )
-        return self.heads[names[0] if task is None else task]
+        """The head of a task, by default of the only one; errors as `prediction.select`."""
+        return prediction.select(self, task)
 
     def predict(
         self, sequences: Sequence[DnaSequence], task: str | None = None
@@ -283,11 +263,10 @@ class Model:
         if isinstance(sequences, str) or not len(sequences):
             raise errors.UsageError('sequences must be a list with one sequence or more')
         codes = [
-            head.read_row(_base_codes(sequence, number), record=f'sequence {number}')
+            head.read_row(batching.base_codes(sequence, number), record=f'sequence {number}')
             for number, sequence in enumerate(sequences)
         ]
-        values = [row_C for _, row_C in prediction.rows(self, head, codes)]
-        return prediction.Predictions(head.name, head.kind, head.names, np.stack(values))
+        return prediction.predict(self, head, codes)
 
     def logits(self, sequences: Sequence[DnaSequence]) -> list[np.ndarray]:
         """Scores of the language-model head: float32 [T, V] per sequence, no special tokens."""
@@ -389,22 +368,6 @@ def _window(spec, window: int) -> int:
             f'{spec.bin} bases with some left beside {spec.crop} bins at each end'
         ) from error
     return window
-
-
-def _base_codes(sequence: DnaSequence, number: int) -> np.ndarray:
-    """Base codes, uint8 [L], of letters or of base codes."""
-    if isinstance(sequence, str):
-        try:
-            return dna.encode(sequence)
-        except ValueError as error:
-            raise errors.UsageError(f'sequence {number}: {error}') from error
-    codes = np.asarray(sequence)
-    if codes.ndim != 1 or codes.dtype != np.uint8 or (codes > dna.UNKNOWN).any():
-        raise errors.UsageError(
-            f'sequence {number} is neither a string nor base codes: uint8 [L] from 0 to '
-            f'{dna.UNKNOWN}, as `genojax.dna.encode` returns them'
-        )
-    return codes
 
 
 def _checked(what: str, numbers: Sequence[int] | None, count: int) -> list[int]:

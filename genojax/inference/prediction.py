@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import jax
 import numpy as np
 
+from genojax import errors
 from genojax.inference import batching
 from genojax.typing import Array, Batch
 
@@ -78,6 +79,31 @@ class Predictions:
         return [self.names[number] for number in self.values.argmax(1).tolist()]
 
 
+def select(model: 'Model', task: str | None = None) -> TaskHead:
+    """The head of a task of the model's run; by default of the only one.
+
+    Raises:
+        UsageError: the model has no such task, none, or several.
+    """
+    names = list(model.heads)
+    if not names:
+        tracks = ' (it predicts coverage: Model.tracks)' if model.config.track_heads else ''
+        raise errors.UsageError(
+            f'{model.path} has no task that predicts for a sequence{tracks}. '
+            f'Fix: genojax finetune {model.path} TABLE --workdir=DIR, and predict with DIR'
+        )
+    if task is None and len(names) > 1:
+        raise errors.UsageError(
+            f'{model.path} has several tasks. Fix: --task={names[0]} (or {", ".join(names[1:])})'
+        )
+    if task is not None and task not in names:
+        raise errors.UsageError(
+            f'{model.path} has no task {task!r} that predicts for a sequence; '
+            f'it has {", ".join(names)}'
+        )
+    return model.heads[names[0] if task is None else task]
+
+
 def rows(
     model: 'Model', head: TaskHead, codes: Iterable[np.ndarray]
 ) -> Iterator[tuple[int, np.ndarray]]:
@@ -114,3 +140,21 @@ def _batches(model: 'Model', head: TaskHead, codes: Iterable[np.ndarray]):
 def _groups(items: Iterator, size: int) -> Iterator[list]:
     while group := list(itertools.islice(items, size)):
         yield group
+
+
+def predict(
+    model: 'Model',
+    head: TaskHead,
+    codes: list[np.ndarray],
+    advance: Callable[[int], None] = lambda count: None,
+) -> Predictions:
+    """The predictions of a head for sequences that `head.read_row` returned.
+
+    Args:
+        advance: called with the number of sequences that are done.
+    """
+    values_NC = np.empty((len(codes), len(head.names)), np.float32)
+    for number, values_C in rows(model, head, codes):
+        values_NC[number] = values_C
+        advance(1)
+    return Predictions(head.name, head.kind, head.names, values_NC)

@@ -1,0 +1,96 @@
+"""Predict with a trained run: one row per FASTA record, BED interval or row of a table.
+
+RUN is a workdir of `genojax train` or `genojax finetune`. The table written has one row per
+sequence, in the order of the file:
+
+  FASTA   name; with --bed, and with --window, also contig, start, end and strand
+  table   line, and every column of the table but the sequence; labels are not read, only kept
+  then    predicted_class and p_NAME, the probability of each class; or the value
+
+Numbers are those that `genojax evaluate` scores, and do not depend on the other rows. A sequence
+longer than the rows of the training is an error; with --window it becomes several rows with their
+coordinates. A run of coverage tracks gives one row per bin, or bigWig files.
+"""
+
+import argparse
+import pathlib
+import sys
+
+from genojax import errors, progress
+from genojax.cli import flags
+
+
+def run(argv: list[str]) -> None:
+    arguments = _parse(argv)
+
+    # Imported here, so that --help does not wait for jax.
+    from genojax.inference import prediction
+    from genojax.predict import loading, request, tables
+
+    tables.check_path(arguments.out)
+    model = loading.load(arguments.model)
+    head = model.head(arguments.task)
+    if arguments.table:
+        requested = request.read_table(arguments.table, arguments.sequence_column)
+    else:
+        requested = request.read_fasta(arguments.fasta, arguments.bed)
+    rows = len(requested)
+    if arguments.window:
+        requested = requested.windows(arguments.window, arguments.stride or arguments.window)
+        count = f'{len(requested):,} windows of at most {arguments.window:,} bases'
+        _say(f'{rows:,} sequences are {count}')
+    codes = requested.codes(head.read_row)
+    with progress.bar('predict', len(codes)) as display:
+        result = prediction.predict(model, head, codes, display.advance)
+    metadata = {'model': str(arguments.model), **model.metadata, 'task': head.name}
+    metadata |= {
+        name: str(value)
+        for name, value in vars(arguments).items()
+        if value and name in ('fasta', 'bed', 'table', 'window', 'stride')
+    }
+    table = tables.columns(requested, result)
+    tables.write(arguments.out, table, metadata)
+    for line in tables.summary(requested, result):
+        _say(line)
+    if arguments.out != tables.STDOUT:
+        _say(f'{arguments.out}: {len(result):,} rows, columns {", ".join(table)}')
+
+
+def _say(line: str) -> None:
+    """Everything but the predictions goes to stderr: stdout may be the table."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    """The flags.
+
+    Raises:
+        UsageError: flags that do not go together.
+    """
+    parser = flags.Parser('predict', __doc__)
+    add = parser.add_argument
+    add('model', metavar='RUN', type=pathlib.Path, help="a run's workdir")
+    add('--fasta', type=pathlib.Path, help='sequences, plain or gzip')
+    add('--bed', type=pathlib.Path, help='predict for these intervals of the FASTA file')
+    add('--table', type=pathlib.Path, help='a TSV or CSV with a column of sequences')
+    add(
+        '--sequence-column',
+        default='sequence',
+        metavar='NAME',
+        help='of the table (%(default)s)',
+    )
+    add('--out', required=True, help='.tsv, .parquet, or - for a TSV on stdout')
+    add('--task', help='for a run with several tasks')
+    add('--window', type=flags.positive, default=0, help='bases: cut longer rows into windows')
+    add('--stride', type=flags.positive, default=0, help='bases between windows (the window)')
+    arguments = parser.parse_args(argv)
+    if bool(arguments.fasta) == bool(arguments.table):
+        raise errors.UsageError('name sequences. Fix: --fasta=FILE, or --table=FILE')
+    if arguments.bed and arguments.table:
+        raise errors.UsageError('--bed names intervals of a FASTA file. Fix: --fasta=GENOME')
+    if arguments.stride and not arguments.window:
+        raise errors.UsageError('--stride=N goes with --window=N')
+    if arguments.stride > arguments.window:
+        problem = f'--stride={arguments.stride} is more than --window={arguments.window}'
+        raise errors.UsageError(f'{problem}: bases between windows would be left out')
+    return arguments

@@ -1,0 +1,142 @@
+"""What to predict for: FASTA records, BED intervals of a genome, or the rows of a table."""
+
+import csv
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from genojax import dna, errors, genome
+from genojax.data.formats import input_file
+from genojax.inference import requests
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Request:
+    """Sequences in a fixed order, and what is written beside the prediction of each.
+
+    Attributes:
+        path: the file that names the rows, for errors.
+        regions: the sequences; the contigs of a table are its rows, numbered from 0.
+        has_places: coordinates say more than the name: BED rows and windows.
+        table: the columns of a table besides the sequence, as text, one cell per row of the table;
+            None for FASTA and BED.
+    """
+
+    path: str | os.PathLike
+    regions: requests.Regions
+    has_places: bool = False
+    table: Mapping[str, list[str]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.regions)
+
+    def windows(self, length: int, stride: int) -> 'Request':
+        """The same with every longer sequence as windows; see `requests.Regions.windows`."""
+        cut = self.regions.windows(length, stride)
+        return dataclasses.replace(self, regions=cut, has_places=True)
+
+    def codes(self, read_row: Callable[..., np.ndarray]) -> list[np.ndarray]:
+        """The base codes of every row, as a task's `read_row` returns them.
+
+        Raises:
+            InputError: of `read_row`, naming file, line and record.
+        """
+        result = []
+        for number, row in enumerate(self.regions.rows):
+            record = row.name if self.table is None else None
+            codes_L = self.regions.codes(number)
+            result.append(read_row(codes_L, path=self.path, line=row.line, record=record))
+        return result
+
+    def columns(self) -> dict[str, list]:
+        """What identifies each row: its name or line, coordinates, and the columns of a table."""
+        rows, result = self.regions.rows, {}
+        if self.table is None:
+            result['name'] = [row.name for row in rows]
+        else:
+            result['line'] = [row.line for row in rows]
+            numbers = [int(row.interval.contig) for row in rows]
+            for name, cells in self.table.items():
+                result[name] = [cells[number] for number in numbers]
+        if self.has_places:
+            intervals = [row.interval for row in rows]
+            if self.table is None:
+                result['contig'] = [interval.contig for interval in intervals]
+            result['start'] = [interval.start for interval in intervals]
+            result['end'] = [interval.end for interval in intervals]
+            if self.table is None:
+                result['strand'] = [interval.strand for interval in intervals]
+        return result
+
+
+def read_fasta(path: str | os.PathLike, bed: str | os.PathLike | None = None) -> Request:
+    """Every record of a FASTA file, or every row of a BED file; errors as `requests.read`."""
+    return Request(bed or path, requests.read(path, bed), has_places=bed is not None)
+
+
+def read_table(path: str | os.PathLike, sequence_column: str = 'sequence') -> Request:
+    """Every row of a TSV or CSV whose first line names its columns; labels are not needed.
+
+    Args:
+        sequence_column: the column with the DNA, in either case of its letters.
+
+    Raises:
+        InputError: FA.. unreadable; LB01 no such column, LB03 no row or an empty sequence, LB04 not
+            DNA, LB06 another number of columns.
+    """
+    (_, header), *rows = _cells(path)
+    chosen = [i for i, name in enumerate(header) if name.lower() == sequence_column.lower()]
+    if len(chosen) != 1:
+        raise errors.InputError(
+            'LB01',
+            f'{"no" if not chosen else "more than one"} column is called {sequence_column!r}; the '
+            f'first line names {", ".join(map(repr, header)) or "nothing"}',
+            path=path,
+            line=1,
+            fix='--sequence-column=NAME',
+        )
+    contigs, regions = {}, []
+    for number, (line, cells) in enumerate(rows):
+        if len(cells) != len(header):
+            problem = f'{len(cells)} columns, but the first line names {len(header)}'
+            raise errors.InputError('LB06', problem, path=path, line=line)
+        codes_L = contigs[str(number)] = _sequence(cells[chosen[0]], path, line)
+        interval = genome.Interval(str(number), 0, len(codes_L), '+')
+        regions.append(requests.SequenceRegion(f'line {line}', interval, line))
+    if not rows:
+        raise errors.InputError('LB03', 'the table has no rows', path=path)
+    others = {
+        name: [cells[i] for _, cells in rows] for i, name in enumerate(header) if i != chosen[0]
+    }
+    return Request(path, requests.Regions(regions, contigs), table=others)
+
+
+def _cells(path: str | os.PathLike) -> list[tuple[int, list[str]]]:
+    """(line, cells) of the header and of every row that is not empty."""
+    lines = [f'{text}\n' for _, text in input_file.InputFile(path).lines()]
+    delimiter = '\t' if lines and '\t' in lines[0] else ','
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    result = []
+    try:
+        first = 1
+        for cells in reader:
+            if cells:
+                result.append((first, [cell.strip() for cell in cells]))
+            first = reader.line_num + 1
+    except csv.Error as error:
+        problem = f'not a table with quoted cells: {error}'
+        raise errors.InputError('LB06', problem, path=path, line=reader.line_num) from error
+    if not result:
+        raise errors.InputError('LB03', 'the table is empty', path=path)
+    return result
+
+
+def _sequence(text: str, path, line: int) -> np.ndarray:
+    if not text:
+        raise errors.InputError('LB03', 'the sequence is empty', path=path, line=line)
+    try:
+        return dna.encode(text)
+    except ValueError as error:
+        raise errors.InputError('LB04', str(error), path=path, line=line) from error

@@ -1,0 +1,129 @@
+"""Prediction tables: what identifies each row, its columns from the request, and its predictions.
+
+One row per sequence in the order of the request. `.parquet` holds the same columns with their
+types; any other name, and '-' for stdout, is a table with TABs and a header line. Numbers are
+written with nine significant digits, which give the same float32 back.
+"""
+
+import collections
+import csv
+import json
+import pathlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from genojax import errors
+from genojax.inference import prediction
+from genojax.predict import request as requests
+
+Columns = dict[str, Sequence | np.ndarray]
+STDOUT = '-'
+
+
+def columns(request: requests.Request, predictions: prediction.Predictions) -> Columns:
+    """The columns of a prediction table, by name.
+
+    A FASTA record has `name`; a BED row, and a window of anything, its coordinates too; a row of a
+    table its `line` and its other columns. Then `predicted_class` for a task of classes, and one
+    column per class or label (`p_NAME`, a probability) or per value (its name).
+
+    Raises:
+        UsageError: a column of the table has the name of a prediction.
+    """
+    result = request.columns()
+    predicted: Columns = {}
+    if predictions.classes is not None:
+        predicted['predicted_class'] = predictions.classes
+    prefix = '' if predictions.kind == 'values' else 'p_'
+    for number, name in enumerate(predictions.names):
+        predicted[prefix + name] = predictions.values[:, number]
+    for name in predicted:
+        if name in result:
+            raise errors.UsageError(
+                f'{request.path} has a column {name!r}, and so have the predictions. '
+                'Fix: rename that column'
+            )
+    return {**result, **predicted}
+
+
+def summary(request: requests.Request, predictions: prediction.Predictions) -> list[str]:
+    """What was predicted, in a line or two."""
+    lines = []
+    if request.table is not None and request.table:
+        lines.append(f'columns of the table, not read: {", ".join(request.table)}')
+    if predictions.classes is not None:
+        counts = collections.Counter(predictions.classes)
+        each = ', '.join(f'{name} {counts[name]:,}' for name in predictions.names)
+        lines.append(f'{predictions.task}: predicted classes {each}')
+    elif len(predictions):
+        for number, name in enumerate(predictions.names):
+            values = predictions.values[:, number]
+            lines.append(
+                f'{predictions.task}: {name} from {values.min():.4g} to {values.max():.4g}, '
+                f'median {np.median(values):.4g}'
+            )
+    return lines
+
+
+def check_path(out: str) -> None:
+    """Refuses an output that cannot be written, before anything is computed.
+
+    Raises:
+        UsageError: there is no such folder, it is a folder, or Parquet cannot be written here.
+    """
+    path = pathlib.Path(out)
+    if out != STDOUT and (path.is_dir() or not path.parent.is_dir()):
+        raise errors.UsageError(f'--out={out} cannot be written: no such folder, or it is a folder')
+    if path.suffix == '.parquet':
+        _pyarrow(out)
+
+
+def write(out: str, table: Columns, metadata: Mapping[str, Any]) -> None:
+    """Writes a table; `metadata` goes into a Parquet file, or to OUT.json beside a text file."""
+    if out == STDOUT:
+        _write_text(sys.stdout, table)
+        return
+    path = pathlib.Path(out)
+    partial = path.with_name(f'{path.name}.partial')
+    if path.suffix == '.parquet':
+        _write_parquet(partial, table, metadata)
+    else:
+        with open(partial, 'w', encoding='utf-8', newline='') as file:
+            _write_text(file, table)
+        beside = path.with_name(f'{path.name}.json')
+        beside.write_text(json.dumps(metadata, indent=1))
+    partial.replace(path)
+
+
+def _write_text(file, table: Columns) -> None:
+    writer = csv.writer(file, delimiter='\t', lineterminator='\n')
+    writer.writerow(table)
+    writer.writerows(zip(*map(_cells, table.values()), strict=True))
+
+
+def _cells(column: Sequence | np.ndarray) -> Sequence:
+    if isinstance(column, np.ndarray) and column.dtype.kind == 'f':
+        return [f'{value:.9g}' for value in column.tolist()]
+    return column.tolist() if isinstance(column, np.ndarray) else column
+
+
+def _write_parquet(path: pathlib.Path, table: Columns, metadata: Mapping[str, Any]) -> None:
+    pyarrow = _pyarrow(path)
+    from pyarrow import parquet
+
+    arrays = pyarrow.table({name: pyarrow.array(column) for name, column in table.items()})
+    arrays = arrays.replace_schema_metadata({'genojax': json.dumps(metadata)})
+    parquet.write_table(arrays, path)
+
+
+def _pyarrow(out):
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise errors.UsageError(
+            f'{out}: Parquet needs pyarrow. Fix: pip install pyarrow, or name a .tsv'
+        ) from error
+    return pyarrow

@@ -1,0 +1,116 @@
+"""`genojax predict`: one row per sequence, the columns of the request, and its refusals."""
+
+import json
+
+import numpy as np
+import pytest
+
+import genojax
+from genojax import dna
+from genojax.cli import main
+from genojax.convert import store
+from genojax.inference import pretrained
+
+
+def predict(trained, *arguments, out):
+    main.main(['predict', str(trained.run.workdir), *map(str, arguments), f'--out={out}'])
+
+
+def read(path):
+    header, *rows = [line.split('\t') for line in path.read_text().splitlines()]
+    return {name: [row[i] for row in rows] for i, name in enumerate(header)}
+
+
+@pytest.fixture(scope='module')
+def genome(tmp_path_factory, trained):
+    path = tmp_path_factory.mktemp('genome') / 'genome.fa'
+    records = ''.join(f'>hCoV-19|{i}\n{s}\n' for i, s in enumerate(trained.sequences[:20]))
+    path.write_text(f'>c1\n{"".join(trained.sequences[:3])}\n{records}')
+    return path
+
+
+def test_a_labelled_table_keeps_its_columns_and_its_labels_are_not_read(trained, tmp_path, capsys):
+    predict(trained, f'--table={trained.table}', out=tmp_path / 'x.tsv')
+    columns = read(tmp_path / 'x.tsv')
+    assert list(columns) == ['line', 'label', 'score', 'predicted_class', 'p_0', 'p_1']
+    assert columns['line'] == [str(i + 2) for i in range(90)]
+    assert columns['label'] == [str(i % 2) for i in range(90)]
+    expected = genojax.load(trained.run.workdir).predict(trained.sequences)
+    values = np.array([columns['p_0'], columns['p_1']], np.float32).T
+    np.testing.assert_array_equal(values, expected.values)
+    assert columns['predicted_class'] == expected.classes
+    assert json.loads((tmp_path / 'x.tsv.json').read_text())['task'] == 'promoters'
+    captured = capsys.readouterr()
+    assert captured.out == '' and 'not read: label, score' in captured.err
+
+
+def test_records_intervals_and_windows_are_the_same_sequences(trained, genome, tmp_path, capsys):
+    bed = tmp_path / 'x.bed'
+    first, second = len(trained.sequences[0]), len(trained.sequences[1])
+    bed.write_text(f'c1\t{first}\t{first + second}\tb\t0\t-\nc1\t0\t{first}\n')
+    predict(trained, f'--fasta={genome}', f'--bed={bed}', out=tmp_path / 'bed.tsv')
+    columns = read(tmp_path / 'bed.tsv')
+    assert columns['name'] == ['b', f'c1:0-{first}'] and columns['strand'] == ['-', '.']
+    reverse = dna.decode(dna.reverse_complement(dna.encode(trained.sequences[1])))
+    expected = genojax.load(trained.run.workdir).predict([reverse, trained.sequences[0]])
+    np.testing.assert_array_equal(np.array(columns['p_1'], np.float32), expected.values[:, 1])
+    capsys.readouterr()
+    predict(trained, f'--fasta={genome}', '--window=36', '--stride=30', out='-')
+    captured = capsys.readouterr()
+    header, *rows = [line.split('\t') for line in captured.out.splitlines()]
+    assert header[:5] == ['name', 'contig', 'start', 'end', 'strand']
+    assert [row[2] for row in rows if row[0] == 'c1'] == ['0', '30', '60', '76']
+    assert {'hCoV-19|0'} < {row[0] for row in rows}
+    assert '21 sequences are 27 windows of at most 36 bases' in captured.err
+
+
+def test_parquet_has_the_same_columns_and_the_model(trained, tmp_path):
+    parquet = pytest.importorskip('pyarrow.parquet')
+    predict(trained, f'--table={trained.table}', out=tmp_path / 'x.parquet')
+    predict(trained, f'--table={trained.table}', out=tmp_path / 'x.tsv')
+    table, columns = parquet.read_table(tmp_path / 'x.parquet'), read(tmp_path / 'x.tsv')
+    assert table.column_names == list(columns)
+    np.testing.assert_array_equal(table['p_1'].to_numpy(), np.array(columns['p_1'], np.float32))
+    assert json.loads(table.schema.metadata[b'genojax'])['task'] == 'promoters'
+
+
+REFUSED = {
+    ('--fasta={genome}',): (3, 'of at most 40. Fix: '),
+    (): (2, 'name sequences. Fix: --fasta=FILE, or --table=FILE'),
+    ('--table={table}', '--bed=x.bed'): (2, '--bed names intervals of a FASTA file'),
+    ('--table={table}', '--task=none'): (2, "no task 'none'"),
+    ('--table={table}', '--sequence-column=dna'): (3, "table.tsv:1: no column is called 'dna'"),
+    ('--table={table}', '--stride=4'): (2, '--stride=N goes with --window=N'),
+    ('--table={table}', '--window=4', '--stride=5'): (2, 'would be left out'),
+    ('--table={table}', '--out=absent/x.tsv'): (2, 'no such folder'),
+    ('--table={bad}',): (3, 'bad.csv:3: '),
+}
+
+
+@pytest.mark.parametrize('arguments', REFUSED, ids=' '.join)
+def test_what_cannot_be_predicted_is_one_line(arguments, trained, genome, tmp_path, capsys):
+    (tmp_path / 'bad.csv').write_text('sequence,class\n"ACGTACGT",x\nACG!,y\n')
+    code, words = REFUSED[arguments]
+    names = {'genome': genome, 'table': trained.table, 'bad': tmp_path / 'bad.csv'}
+    arguments = [argument.format(**names) for argument in arguments]
+    if not any(argument.startswith('--out') for argument in arguments):
+        arguments.append(f'--out={tmp_path}/x.tsv')
+    with pytest.raises(SystemExit) as stop:
+        main.main(['predict', str(trained.run.workdir), *arguments])
+    text = capsys.readouterr().err
+    assert (stop.value.code, words in text, text.count('\n')) == (code, True, 1), text
+    assert not list(tmp_path.glob('x.*'))
+
+
+def test_a_model_without_a_head_names_the_verb_that_gives_it_one(trained, tmp_path, capsys):
+    source = pretrained.read(trained.run.workdir)
+    about = {'kind': 'tiny', 'source': 'here'}
+    converted = store.ConvertedModel(
+        source.model, source.params, {}, source.tokenizer, 'MIT', about
+    )
+    store.write(converted, tmp_path / 'converted')
+    with pytest.raises(SystemExit) as stop:
+        main.main(['predict', str(tmp_path / 'converted'), f'--table={trained.table}', '--out=-'])
+    text = capsys.readouterr().err
+    assert stop.value.code == 2 and 'has no task that predicts' in text
+    assert f'genojax finetune {tmp_path}/converted TABLE --workdir=DIR' in text
