@@ -33,7 +33,9 @@ def run(argv: list[str]) -> None:
     if arguments.table:
         requested = request.read_table(arguments.table, arguments.sequence_column)
     else:
-        requested = request.read_fasta(arguments.fasta, arguments.bed)
+        requested = request.read_fasta(
+            arguments.fasta, arguments.bed, **flags.fasta_options(arguments)
+        )
     rows = len(requested)
     if arguments.window:
         requested = requested.windows(arguments.window, arguments.stride or arguments.window)
@@ -83,6 +85,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('--task', help='for a run with several tasks')
     add('--window', type=flags.positive, default=0, help='bases: cut longer rows into windows')
     add('--stride', type=flags.positive, default=0, help='bases between windows (the window)')
+    flags.add_fasta_options(parser)
     arguments = parser.parse_args(argv)
     if bool(arguments.fasta) == bool(arguments.table):
         raise errors.UsageError('name sequences. Fix: --fasta=FILE, or --table=FILE')

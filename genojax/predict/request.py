@@ -71,9 +71,11 @@ class Request:
         return result
 
 
-def read_fasta(path: str | os.PathLike, bed: str | os.PathLike | None = None) -> Request:
-    """Every record of a FASTA file, or every row of a BED file; errors as `requests.read`."""
-    return Request(bed or path, requests.read(path, bed), has_places=bed is not None)
+def read_fasta(
+    path: str | os.PathLike, bed: str | os.PathLike | None = None, **options: bool
+) -> Request:
+    """Every record of a FASTA file, or every row of a BED file; see `requests.read`."""
+    return Request(bed or path, requests.read(path, bed, **options), has_places=bed is not None)
 
 
 def read_table(path: str | os.PathLike, sequence_column: str = 'sequence') -> Request:

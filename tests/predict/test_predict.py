@@ -24,7 +24,7 @@ def read(path):
 @pytest.fixture(scope='module')
 def genome(tmp_path_factory, trained):
     path = tmp_path_factory.mktemp('genome') / 'genome.fa'
-    records = ''.join(f'>hCoV-19|{i}\n{s}\n' for i, s in enumerate(trained.sequences[:20]))
+    records = ''.join(f'>hCoV-19/x|{i}\n{s}\n' for i, s in enumerate(trained.sequences[:20]))
     path.write_text(f'>c1\n{"".join(trained.sequences[:3])}\n{records}')
     return path
 
@@ -60,7 +60,7 @@ def test_records_intervals_and_windows_are_the_same_sequences(trained, genome, t
     header, *rows = [line.split('\t') for line in captured.out.splitlines()]
     assert header[:5] == ['name', 'contig', 'start', 'end', 'strand']
     assert [row[2] for row in rows if row[0] == 'c1'] == ['0', '30', '60', '76']
-    assert {'hCoV-19|0'} < {row[0] for row in rows}
+    assert {'hCoV-19/x|0'} < {row[0] for row in rows}
     assert '21 sequences are 27 windows of at most 36 bases' in captured.err
 
 
