@@ -113,7 +113,7 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
 def _lengths(workdir: pathlib.Path) -> dict[str, Any]:
     """`trained_tokens` and `row_tokens` of a run; a run of an earlier version has neither."""
     path = workdir / RECORD_FILE
-    record = config.read_json(path).get('rows', {}) if path.is_file() else {}
+    record = json_files.read(path).get('rows', {}) if path.is_file() else {}
     return {
         'trained_tokens': record.get('trained_tokens'),
         'row_tokens': max(record.get('tokens', {}).values(), default=0),

@@ -10,8 +10,8 @@ import os
 import pathlib
 from collections.abc import Mapping
 
-from genojax import config
 from genojax import experiment as experiments
+from genojax import json_files
 from genojax.inference import prediction, pretrained
 from genojax.inference.model import Model
 from genojax.tasks import base
@@ -55,7 +55,7 @@ def heads(source: pretrained.PretrainedModel) -> dict[str, prediction.TaskHead]:
 def describe_tasks(workdir: pathlib.Path) -> dict[str, tuple[base.Task, Mapping]]:
     """The tasks of a run, and the description of the data that each was trained on."""
     tasks = experiments.build_tasks(experiments.from_config(pretrained.run_config(workdir)))
-    descriptions = config.read_json(workdir / DATASETS_FILE)
+    descriptions = json_files.read(workdir / DATASETS_FILE)
     return {name: (task, descriptions[name]) for name, task in tasks.items()}
 
 
