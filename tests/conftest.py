@@ -35,15 +35,17 @@ def real_data() -> pathlib.Path:
     return folder
 
 
-@pytest.fixture(scope='module', autouse=True)
+@pytest.fixture(autouse=True)
 def bounded_memory():
-    """Compiled programs of the modules before are dropped once a worker holds more than 1 GiB."""
+    """Compiled programs are dropped after a test once a worker holds more than 1.25 GiB.
+
+    Each one holds 1.5 MB, even a single addition: a module of them can fill a GiB.
+    """
     yield
-    status = pathlib.Path('/proc/self/status')
-    if not status.exists():  # not Linux
+    statm = pathlib.Path('/proc/self/statm')
+    if not statm.exists():  # not Linux
         return
-    fields = dict(line.split(':', 1) for line in status.read_text().splitlines())
-    if int(fields['VmRSS'].split()[0]) > 2**20:  # KiB
+    if int(statm.read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE') > 1.25 * 2**30:
         jax.clear_caches()
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,6 +1,7 @@
 """The dimension key: every suffix letter used in genojax/ has one meaning per folder."""
 
 import ast
+import functools
 import pathlib
 import re
 
@@ -38,6 +39,7 @@ def key() -> dict[str, dict[str, str]]:
     return result
 
 
+@functools.cache
 def used() -> dict[str, set[str]]:
     """Folder -> letters."""
     result: dict[str, set[str]] = {}

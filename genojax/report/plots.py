@@ -81,12 +81,16 @@ class Renderer:
             alt: what the picture shows, for readers who cannot see it.
             caption: text below it.
         """
+        png, width = self.png(draw, *arguments)
+        return html.figure(png, alt, caption, width)
+
+    def png(self, draw: Callable, *arguments) -> tuple[bytes, int]:
+        """The bytes of the picture and its width in CSS pixels."""
         with matplotlib.rc_context(_STYLE):
             drawn = draw(*arguments)
             buffer = io.BytesIO()
             drawn.savefig(buffer, format='png', dpi=self.dpi, metadata={'Software': None})
-        width = round(drawn.get_size_inches()[0] * 100)
-        return html.figure(buffer.getvalue(), alt, caption, width)
+        return buffer.getvalue(), round(drawn.get_size_inches()[0] * 100)
 
 
 def label(text: str, length: int = 28) -> str:

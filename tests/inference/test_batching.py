@@ -89,12 +89,17 @@ def sequences(*lengths, seed=0):
 def small_model(name, devices=1):
     """A model with random parameters, on so many devices."""
     config, tokenizer = MODELS[name]
-    init = jax.jit(models.build(config).init)
-    params = meta.unbox(init(jax.random.key(1), jnp.full((1, 8), 7)))['params']
-    noisy = jax.tree.map(
-        lambda x: x + 0.3 * jax.random.normal(jax.random.key(x.size), x.shape), params
+
+    @jax.jit
+    def noisy(ids):
+        params = meta.unbox(models.build(config).init(jax.random.key(1), ids))['params']
+        return jax.tree.map(
+            lambda x: x + 0.3 * jax.random.normal(jax.random.key(x.size), x.shape), params
+        )
+
+    source = pretrained.PretrainedModel(
+        config, tokenizer, noisy(jnp.full((1, 8), 7)), {}, {'kind': name}
     )
-    source = pretrained.PretrainedModel(config, tokenizer, noisy, {}, {'kind': name})
     model = Model(source, devices=jax.devices()[:devices])
     model.reader = dataclasses.replace(model.reader, batch_tokens=256)
     return model

@@ -1,5 +1,6 @@
 """Log-likelihood of bases: equal to one forward pass per masked position and full marginalisation."""
 
+import functools
 import itertools
 
 import jax
@@ -29,21 +30,31 @@ def tokenizer_config(name, folder):
     }[name]
 
 
+@functools.cache
 def random_model(config):
     tokenizer = tokenizers.make(config)
     network = bert.BertConfig(vocab=tokenizer.vocab_size, pad_id=tokenizer.special.pad, **TINY)
-    init = jax.jit(models.build(network).init)
-    params = meta.unbox(init(jax.random.key(1), jnp.full((1, 8), 7)))['params']
-    noisy = jax.tree.map(
-        lambda x: x + 0.3 * jax.random.normal(jax.random.key(x.size), x.shape), params
-    )
-    source = pretrained.PretrainedModel(network, config, noisy, {}, {})
+
+    @jax.jit
+    def noisy(ids):
+        params = meta.unbox(models.build(network).init(jax.random.key(1), ids))['params']
+        return jax.tree.map(
+            lambda x: x + 0.3 * jax.random.normal(jax.random.key(x.size), x.shape), params
+        )
+
+    source = pretrained.PretrainedModel(network, config, noisy(jnp.full((1, 8), 7)), {}, {})
     return Model(source, devices=jax.devices()[:1])
+
+
+@functools.cache
+def forward(model):
+    """The plain forward pass of rows of tokens, compiled."""
+    return jax.jit(model.module.apply)
 
 
 def probabilities(model, ids_T):
     """Softmax of the head's scores of one unpadded row, float64 [T, V]."""
-    features = model.module.apply({'params': model.params}, jnp.asarray(ids_T)[None])
+    features = forward(model)({'params': model.params}, jnp.asarray(ids_T)[None])
     logits = np.asarray(features.logits_BTV[0], np.float64)[:, : model.tokenizer.vocab_size]
     p = np.exp(logits - logits.max(-1, keepdims=True))
     return p / p.sum(-1, keepdims=True)

@@ -1,6 +1,7 @@
 """Attention maps, logits, coverage tracks and public names of a model."""
 
 import dataclasses
+import functools
 import subprocess
 import sys
 
@@ -25,13 +26,17 @@ SEQUENCES = ['ACGTTGCATGGCA', 'TTGACATTAGGCATTACGATCAGCTA']
 
 
 def random_model(network, length=8):
-    variables = dict(
-        meta.unbox(jax.jit(models.build(network).init)(jax.random.key(1), jnp.full((1, length), 7)))
-    )
-    params = jax.tree.map(
-        lambda x: x + 0.2 * jax.random.normal(jax.random.key(x.size), x.shape),
-        variables.pop('params'),
-    )
+
+    @jax.jit
+    def noisy(ids):
+        variables = dict(meta.unbox(models.build(network).init(jax.random.key(1), ids)))
+        params = jax.tree.map(
+            lambda x: x + 0.2 * jax.random.normal(jax.random.key(x.size), x.shape),
+            variables.pop('params'),
+        )
+        return params, variables
+
+    params, variables = noisy(jnp.full((1, length), 7))
     source = pretrained.PretrainedModel(network, NUCLEOTIDE, params, variables, {'kind': 'test'})
     window = length if network.input_spec().bin else 0
     return Model(source, window=window, devices=jax.devices()[:1])
@@ -51,7 +56,8 @@ def test_attention_maps_equal_those_computed_by_hand(kind):
             assert (weights[:, :, distance > 3] == 0).all()
     # The first layer by hand: its input is the sown embedding of the unpadded row.
     ids = jnp.asarray(model.reader.row(dna.encode(SEQUENCES[0])).ids_T)[None]
-    _, state = model.module.apply({'params': model.params}, ids, mutable=['intermediates'])
+    apply = jax.jit(functools.partial(model.module.apply, mutable=['intermediates']))
+    _, state = apply({'params': model.params}, ids)
     x_TD = np.asarray(state['intermediates']['embedded'][0])[0]
     layer = jax.tree.map(lambda p: p[0], model.params['layers']['block']['attention'])
     q_THK, k_THK = (
@@ -85,7 +91,7 @@ def test_logits_are_of_the_tokens_of_bases():
     logits = model.logits(SEQUENCES)
     assert [x.shape for x in logits] == [(len(sequence), 10) for sequence in SEQUENCES]
     ids = jnp.asarray(model.reader.row(dna.encode(SEQUENCES[0])).ids_T)[None]
-    alone = model.module.apply({'params': model.params}, ids).logits_BTV[0, 1:-1]
+    alone = jax.jit(model.module.apply)({'params': model.params}, ids).logits_BTV[0, 1:-1]
     np.testing.assert_allclose(logits[0], alone, atol=1e-5)
     tokens = model.embed(SEQUENCES, pool=None)
     assert [x.shape for x in tokens] == [(len(sequence), 8) for sequence in SEQUENCES]

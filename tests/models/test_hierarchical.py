@@ -40,12 +40,18 @@ def small():
     module = models.build(SMALL)
     tokens = tokens_of(1, CHUNKS * CHUNK)
     params = meta.unbox(jax.jit(module.init)(jax.random.key(0), tokens))['params']
+
     # Biases and what starts small get values, so that every way through the network carries
     # something.
+    @jax.jit
+    def noisy(leaves):
+        keys = jax.random.split(jax.random.key(1), len(leaves))
+        return [
+            x + 0.3 * jax.random.normal(key, x.shape) for x, key in zip(leaves, keys, strict=True)
+        ]
+
     leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(1), len(leaves))
-    noisy = [x + 0.3 * jax.random.normal(key, x.shape) for x, key in zip(leaves, keys, strict=True)]
-    return module, jax.tree.unflatten(tree, noisy), tokens
+    return module, jax.tree.unflatten(tree, noisy(leaves)), tokens
 
 
 @pytest.fixture(scope='module')

@@ -17,7 +17,7 @@ def draw(*shape, seed=0):
 
 
 def variables_of(module, *arguments):
-    return meta.unbox(module.init(jax.random.key(0), *arguments))
+    return jax.jit(lambda key: meta.unbox(module.init(key, *arguments)))(jax.random.key(0))
 
 
 def by_hand(x, kernel, bias):
@@ -137,7 +137,7 @@ def tower():
             x = remat.call(stem, self.policy, x, train=train)
             return remat.call(block, self.policy, x, train=train)
 
-    variables = meta.unbox(Both().init(jax.random.key(0), x, True))
+    variables = variables_of(Both(), x, True)
 
     def value(params, stats, x, policy):
         variables = {'params': params, 'batch_stats': stats}

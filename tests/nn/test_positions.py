@@ -1,5 +1,6 @@
 """Positions: what each is defined by, and the laws of the CpG coordinate."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,6 +9,9 @@ from genojax import attention, dna
 from genojax.attention import patterns
 from genojax.nn import positions
 from genojax.tokenizers import nonoverlapping
+
+# Compiled as one: every operation alone is much more to compile.
+cpg_coordinate = jax.jit(positions.cpg_coordinate, static_argnames=('half_window', 'rates'))
 
 
 def sequence(length, seed=0, island=None):
@@ -64,7 +68,7 @@ def test_enformer_basis_written_out():
 
 @pytest.mark.parametrize('text', ['A' * 700, 'CG' * 350, 'N' * 700])
 def test_constant_density_is_the_plain_token_number(text):
-    s = positions.cpg_coordinate(jnp.asarray(dna.encode(text))[None])
+    s = cpg_coordinate(jnp.asarray(dna.encode(text))[None])
     np.testing.assert_array_equal(s[0], np.arange(700))
     x = jnp.asarray(np.random.default_rng(0).standard_normal((1, 700, 2, 8)), jnp.float32)
     plain = positions.rotary(x, jnp.arange(700)[None])
@@ -75,13 +79,13 @@ def test_reverse_complement_mirrors_the_coordinate():
     codes = sequence(3001, island=(1200, 1700))
     codes[40:90] = 4
     both = np.stack([codes, dna.reverse_complement(codes)])
-    forward, back = np.asarray(positions.cpg_coordinate(jnp.asarray(both)))
+    forward, back = np.asarray(cpg_coordinate(jnp.asarray(both)))
     np.testing.assert_allclose(back, 3000 - forward[::-1], atol=2e-3)
 
 
 def test_runs_faster_in_an_island_and_within_its_limits():
     codes = sequence(6000, island=(3000, 3600))
-    s = np.asarray(positions.cpg_coordinate(jnp.asarray(codes)[None]))[0]
+    s = np.asarray(cpg_coordinate(jnp.asarray(codes)[None]))[0]
     step = np.diff(s)
     assert (step > 0).all() and s[0] == 0 and abs(s[-1] - 5999) < 0.01
     low, high = positions.CPG_RATES
@@ -91,9 +95,7 @@ def test_runs_faster_in_an_island_and_within_its_limits():
 
 def test_density_is_the_formula():
     codes, h = sequence(400, island=(100, 150)), 30
-    s = np.asarray(
-        positions.cpg_coordinate(jnp.asarray(codes)[None], half_window=h, rates=(0.01, 99.0))
-    )[0]
+    s = np.asarray(cpg_coordinate(jnp.asarray(codes)[None], half_window=h, rates=(0.01, 99.0)))[0]
     rate = []
     for i in range(399):
         w = codes[max(i + 1 - h, 0) : i + 1 + h]
@@ -104,9 +106,9 @@ def test_density_is_the_formula():
 
 def test_padding_does_not_change_the_rest():
     codes = sequence(900, island=(300, 500))
-    alone = positions.cpg_coordinate(jnp.asarray(codes)[None])
+    alone = cpg_coordinate(jnp.asarray(codes)[None])
     padded = jnp.asarray(np.concatenate([codes, np.full(124, 4, np.uint8)]))[None]
-    s = positions.cpg_coordinate(padded, valid_B=jnp.asarray([900]))
+    s = cpg_coordinate(padded, valid_B=jnp.asarray([900]))
     np.testing.assert_allclose(s[:, :900], alone, atol=1e-3)
     np.testing.assert_allclose(np.diff(s[0, 899:]), 1, atol=1e-3)
 
@@ -141,7 +143,7 @@ def test_tokens_side_by_side_stand_at_their_middle_base_along_any_coordinate():
 
 def test_works_in_a_sparse_pattern():
     codes = jnp.asarray(sequence(512, island=(200, 300)))[None]
-    s = positions.cpg_coordinate(codes, half_window=50)
+    s = cpg_coordinate(codes, half_window=50)
     q = jnp.asarray(np.random.default_rng(0).standard_normal((1, 512, 2, 8)), jnp.float32)
     pattern = patterns.bigbird(512, 32)
 

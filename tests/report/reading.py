@@ -2,6 +2,8 @@
 
 import html.parser
 import json
+import pickle
+import typing
 
 from genojax.report import directory, page, plots
 from tests.report import made_up_run as made_up
@@ -39,10 +41,25 @@ class PageReader(html.parser.HTMLParser):
         return [attributes.get('class') for tag, attributes in self.tags if tag == name]
 
 
-def render(folder, project=None) -> str:
-    """The page of a directory, its pictures coarse: they are drawn three times faster."""
-    built = directory.build(folder, project or made_up.project(), plots.Renderer(40))
-    return page.render(built)
+class OnceRenderer(plots.Renderer):
+    """Draws a picture once and remembers it: many tests read pages with the same ones."""
+
+    drawn: typing.ClassVar[dict[bytes, bytes]] = {}
+
+    def png(self, draw, *arguments):
+        key = pickle.dumps((self.dpi, draw.__module__, draw.__qualname__, arguments))
+        if key not in self.drawn:
+            self.drawn[key] = super().png(draw, *arguments)
+        return self.drawn[key]
+
+
+# Coarse pictures: they are drawn three times faster.
+RENDERER = OnceRenderer(40)
+
+
+def render(folder, project=None, renderer=RENDERER) -> str:
+    """The page of a directory."""
+    return page.render(directory.build(folder, project or made_up.project(), renderer))
 
 
 def read(folder, project=None) -> PageReader:

@@ -8,7 +8,7 @@ from genojax import errors
 from genojax import experiment as experiments
 from genojax.cli import flags, main
 from genojax.pipeline import run_report
-from genojax.report import directory, page, plots
+from genojax.report import directory, page
 from genojax.train import runs
 from tests import test_configs
 from tests.report import made_up_run as made_up
@@ -33,7 +33,7 @@ def _workdir(folder, name):
 
 def _read(folder):
     project = directory.Project(run_report.task_sections, run_report.network_blocks)
-    return page.render(directory.build(folder, project, plots.Renderer(40)))
+    return page.render(directory.build(folder, project, reading.RENDERER))
 
 
 @pytest.mark.parametrize('name', test_configs.NAMES)
