@@ -9,6 +9,8 @@ PROMOTERS ?=
 WORKERS ?= 2
 PYTEST_ARGS ?=
 PYTHON ?=
+# A file's tests run on one worker, so that its fixtures are computed once.
+SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Compiled programs are kept between test runs: compiling is most of the time that tests take.
 CACHE := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax \
@@ -27,13 +29,13 @@ demo: install
 		$(if $(GENOMES),--genomes=$(GENOMES)) $(if $(PROMOTERS),--promoters=$(PROMOTERS))
 
 test: install
-	$(CACHE) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not slow and not gpu and not tpu and not network and not torch' $(PYTEST_ARGS)
+	$(CACHE) $(BIN)/python -m pytest $(SPREAD) -m 'not slow and not gpu and not tpu and not network and not torch' $(PYTEST_ARGS)
 
 # Everything: the slow sweeps too, and the original implementations, which need torch and so the other environment.
 # ORIGINALS names a folder with clones of those that are not on PyPI; without it their tests skip and say so.
 ORIGINALS ?=
 test-all: install .venv-bench/.installed
-	$(CACHE) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not torch and not gpu and not tpu and not network' $(PYTEST_ARGS)
+	$(CACHE) $(BIN)/python -m pytest $(SPREAD) -m 'not torch and not gpu and not tpu and not network' $(PYTEST_ARGS)
 	$(CACHE) GENOJAX_ORIGINALS=$(ORIGINALS) $(BENCH) -m pytest -m torch $(PYTEST_ARGS)
 
 # All benchmarks beside their peers (experiments/benchmarks/README.md). The peers need an environment
