@@ -2,11 +2,14 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from genojax.models import base_bits
+
+kmer_bits = jax.jit(base_bits.kmer_bits, static_argnums=3)
 
 
 @pytest.mark.parametrize('k', [1, 2, 3])
@@ -18,9 +21,7 @@ def test_bits_per_base_equal_the_sum_over_consistent_kmers(k):
     hidden[[0, 3, 4, 8]] = True
     logits = rng.normal(size=(length - k + 1, 4**k)).astype(np.float32)
     bits = np.asarray(
-        base_bits.kmer_bits(
-            jnp.asarray(logits)[None], jnp.asarray(truth)[None], jnp.asarray(hidden)[None], k
-        )
+        kmer_bits(jnp.asarray(logits)[None], jnp.asarray(truth)[None], jnp.asarray(hidden)[None], k)
     )[0]
     p = np.exp(logits - logits.max(-1, keepdims=True))
     words = list(itertools.product(range(4), repeat=k))
@@ -40,5 +41,5 @@ def test_a_uniform_model_needs_two_bits_per_base_for_any_k():
     for k in (1, 3, 5):
         logits = jnp.zeros((2, 30 - k + 1, 4**k))
         hidden = jnp.asarray(np.random.default_rng(0).random((2, 30)) < 0.3)
-        bits = base_bits.kmer_bits(logits, jnp.zeros((2, 30), int), hidden, k)
+        bits = kmer_bits(logits, jnp.zeros((2, 30), int), hidden, k)
         assert np.allclose(np.asarray(bits)[np.asarray(hidden)], 2.0, atol=1e-5)

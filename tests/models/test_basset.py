@@ -156,8 +156,10 @@ def test_several_labels_are_scored_each_by_its_sigmoid():
     with pytest.raises(ValueError, match="'sigmoid' with labels of shape"):
         task.loss(params, extra, batch, jax.random.key(0), False)
     batch['label'] = jnp.array([[0, 1, 1], [1, 0, 0], [1, 1, 1], [0, 0, 0]])
-    logits = np.asarray(task.logits(params, extra, batch), np.float64)
-    loss, (_, states) = task.loss(params, extra, batch, jax.random.key(0), False)
+    logits = np.asarray(jax.jit(task.logits)(params, extra, batch), np.float64)
+    loss, (_, states) = jax.jit(task.loss, static_argnums=4)(
+        params, extra, batch, jax.random.key(0), False
+    )
     p = 1 / (1 + np.exp(-logits))
     expected = -np.where(batch['label'], np.log(p), np.log(1 - p)).mean()
     assert float(loss) == pytest.approx(expected, rel=1e-5)

@@ -28,7 +28,7 @@ SMALL = bert.BertConfig(
 def small():
     module = models.build(SMALL)
     tokens = jnp.asarray(np.random.default_rng(0).integers(5, 69, (2, 12)), jnp.int32)
-    params = meta.unbox(module.init(jax.random.key(0), tokens))
+    params = jax.jit(lambda key: meta.unbox(module.init(key, tokens)))(jax.random.key(0))
     return jax.jit(module.apply, static_argnames='train'), params, tokens
 
 

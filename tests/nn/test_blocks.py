@@ -136,9 +136,10 @@ def test_alibi_is_a_bias_that_falls_with_the_distance_on_both_sides():
     slopes_H = np.array([1 / 4, 1 / 16, 1 / 64, 1 / 256, 1 / 2, 1 / 8])
     layer = self_attention.SelfAttention(6, relative='alibi', implementation='reference')
     x = jnp.float32(numbers(1, 9, 12))
-    params = layer.init(jax.random.key(0), x, patterns.full(9))
+    pattern = patterns.full(9)
+    params = jax.jit(lambda key: layer.init(key, x, pattern))(jax.random.key(0))
     params = jax.tree.map(lambda leaf: leaf * 30, params)  # scores as large as the bias
-    result = layer.apply(params, x, patterns.full(9))
+    result = jax.jit(lambda params: layer.apply(params, x, pattern))(params)
 
     p = jax.tree.map(np.asarray, params['params'])
     q, k, v = (

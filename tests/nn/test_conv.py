@@ -65,8 +65,9 @@ def test_averages_are_those_of_the_batches_seen_free_of_their_start():
     batches = [draw(2, 5, 3, seed=s) * (s + 1) + s for s in range(3)]
     variables = variables_of(module, batches[0], True)
     assert variables['batch_stats']['count'] == 0
+    train = jax.jit(lambda v, x: module.apply(v, x, True, mutable=['batch_stats']))
     for x in batches:
-        y, changed = module.apply(variables, x, True, mutable=['batch_stats'])
+        y, changed = train(variables, x)
         variables = {**variables, **changed}
         flat = np.asarray(y).reshape(-1, 3)
         np.testing.assert_allclose(flat.mean(0), 0, atol=1e-5)
@@ -78,7 +79,7 @@ def test_averages_are_those_of_the_batches_seen_free_of_their_start():
         expected = (weight[:, None] * values).sum(0) / weight.sum()
         np.testing.assert_allclose(stats[name], expected, rtol=1e-5)
     assert stats['count'] == 3
-    y = module.apply(variables, batches[0], False)
+    y = jax.jit(module.apply, static_argnums=2)(variables, batches[0], False)
     expected = (np.asarray(batches[0]) - np.asarray(stats['mean'])) / np.sqrt(
         stats['variance'] + 1e-5
     )
@@ -99,7 +100,7 @@ def test_pooling_by_hand_and_at_first_near_the_greater_one():
     variables = variables_of(module, x)
     np.testing.assert_array_equal(variables['params']['kernel'], 2 * np.eye(3))
     variables['params']['kernel'] = draw(3, 3)
-    y = np.asarray(module.apply(variables, x))
+    y = np.asarray(jax.jit(module.apply)(variables, x))
     logits = np.asarray(x, np.float64) @ np.asarray(variables['params']['kernel'], np.float64)
     for row in range(2):
         for pair in range(3):
@@ -207,7 +208,8 @@ def test_a_bin_further_on_moves_the_result_by_a_bin():
     part = {name: tree['stem'] for name, tree in variables.items()}
     tokens = np.random.default_rng(1).integers(5, 9, (1, 66))
     x = bases.one_hot(jnp.asarray(tokens))
-    here, further = (module.apply(part, x[:, i : i + 64], False) for i in (0, 2))
+    apply = jax.jit(lambda x: module.apply(part, x, False))
+    here, further = (apply(x[:, i : i + 64]) for i in (0, 2))
     np.testing.assert_allclose(here[:, 5:-4], further[:, 4:-5], atol=1e-5)
 
 

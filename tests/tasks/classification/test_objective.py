@@ -44,12 +44,13 @@ def test_logits_are_a_linear_map_of_the_pooled_vectors(pool):
     task, batch = make(pool=pool), make_batch()
     params, extra = variables.init(task, batch)
     head = params['heads']['task'] = randomize(params['heads']['task'])
-    features, _ = task.apply_model(params, extra, batch)
+    features, _ = jax.jit(task.apply_model)(params, extra, batch)
     x_BD = features.first_BD if pool == 'first' else features.pooled_BD
     expected = x_BD @ head['linear']['kernel'] + head['linear']['bias'][None]
     if pool == 'positions':
         expected += jnp.einsum('BTD,TDC->BC', features.hidden_BTD, head['kernel'])
-    np.testing.assert_allclose(task.logits(params, extra, batch), expected, rtol=1e-5, atol=1e-5)
+    logits = jax.jit(task.logits)(params, extra, batch)
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_position_weights_start_at_zero():
@@ -62,8 +63,9 @@ def test_the_loss_is_the_mean_cross_entropy_and_rows_of_weight_0_change_nothing(
     batch['label'] = jnp.array([0, 1, 2, 0, 1, 2], jnp.int32)
     params, extra = variables.init(task, batch)
     params['heads']['task'] = randomize(params['heads']['task'])
-    loss, (_, states) = task.loss(params, extra, batch, jax.random.key(0), False)
-    logits = np.asarray(task.logits(params, extra, batch), np.float64)
+    compute = jax.jit(task.loss, static_argnums=4)
+    loss, (_, states) = compute(params, extra, batch, jax.random.key(0), False)
+    logits = np.asarray(jax.jit(task.logits)(params, extra, batch), np.float64)
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     expected = -np.log(p[np.arange(6), np.asarray(batch['label'])])
     assert float(loss) == pytest.approx(expected.mean(), rel=1e-5)
@@ -72,7 +74,7 @@ def test_the_loss_is_the_mean_cross_entropy_and_rows_of_weight_0_change_nothing(
     half = {**batch, 'weight': jnp.array([1, 1, 1, 0, 0, 0], jnp.float32)}
     changed = {**half, 'label': batch['label'].at[3:].set(0)}
     losses = [
-        float(task.loss(params, extra, x, jax.random.key(0), False)[0]) for x in (half, changed)
+        float(compute(params, extra, x, jax.random.key(0), False)[0]) for x in (half, changed)
     ]
     assert losses[0] == losses[1] == pytest.approx(expected[:3].mean(), rel=1e-5)
 

@@ -70,14 +70,14 @@ def build(model=None, **more):
 
 
 def value(task, params, extra, batch, train=False):
-    return task.loss(params, extra, batch, jax.random.key(1), train)
+    return jax.jit(task.loss, static_argnums=4)(params, extra, batch, jax.random.key(1), train)
 
 
 def test_the_loss_is_the_mean_over_known_bins_by_hand():
     task, params, extra = build()
     batch = make_batch()
     loss, (_, states) = value(task, params, extra, batch)
-    predicted = task.predict(params, extra, batch)
+    predicted = jax.jit(task.predict)(params, extra, batch)
     total, count, of = 0.0, 0, {'human': [], 'mouse': []}
     for row in range(4):
         name = ('human', 'mouse')[batch['organism'][row]]
@@ -118,7 +118,7 @@ def test_only_the_head_of_the_batch_s_organism_has_a_gradient():
 
 def test_no_prediction_is_better_than_the_truth():
     target = jnp.array([[[0.5], [2.0], [7.0]]])
-    slope = jax.grad(lambda x: objective.poisson(x, target).sum())(target)
+    slope = jax.jit(jax.grad(lambda x: objective.poisson(x, target).sum()))(target)
     np.testing.assert_allclose(slope, 0, atol=1e-6)
 
 
@@ -153,7 +153,7 @@ def test_balanced_losses_are_divided_by_a_power_of_the_track_s_mean(power):
     task, params, extra = build(balance=power)
     batch = make_batch()
     loss = float(value(task, params, extra, batch)[0])
-    predicted = task.predict(params, extra, batch)
+    predicted = jax.jit(task.predict)(params, extra, batch)
     total = 0.0
     for row, name in enumerate(('human', 'human', 'mouse', 'mouse')):
         mean_C = np.maximum(MEANS[name], 1e-3)
