@@ -124,10 +124,13 @@ def build_tasks(experiment: Experiment) -> dict[str, Task]:
     """The tasks by name, all on one model; none has opened its data."""
     model = models.build(experiment.model)
     tokenizer = tokenizers.make(experiment.tokenizer)
-    return {
+    tasks = {
         name: task_config.build(name, model, tokenizer)
         for name, task_config in experiment.tasks.items()
     }
+    for task in tasks.values():
+        task.init_from = experiment.init_from
+    return tasks
 
 
 def misfits(experiment: Experiment) -> list[str]:

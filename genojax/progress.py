@@ -2,10 +2,12 @@
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sized
 
 LOG_SECONDS = 30.0
+STAGE_SECONDS = 2.0  # a stage that takes longer is named
 
 
 class _LogProgress:
@@ -69,3 +71,16 @@ def track(items: Iterable, label: str, total: int | float | None = None) -> Iter
         for item in items:
             yield item
             display.advance()
+
+
+@contextlib.contextmanager
+def stage(label: str) -> Iterator[None]:
+    """A line on stderr that names a stage of a command while it runs, if it takes over 2 s."""
+    line = f'{label} ...'
+    timer = threading.Timer(STAGE_SECONDS, print, (line,), {'file': sys.stderr, 'flush': True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

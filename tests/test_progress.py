@@ -46,3 +46,15 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
         display.advance(1, 'chr1')
         display.advance()
     assert 'ingest' in capsys.readouterr().err
+
+
+def test_a_stage_is_named_if_it_takes_long(monkeypatch, capsys):
+    monkeypatch.setattr(progress, 'STAGE_SECONDS', 0.01)
+    with progress.stage('searching'):
+        while not (lines := capsys.readouterr().err):
+            pass
+    assert lines == 'searching ...\n'
+    monkeypatch.setattr(progress, 'STAGE_SECONDS', 60.0)
+    with progress.stage('searching'):
+        pass
+    assert capsys.readouterr().err == ''

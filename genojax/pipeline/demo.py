@@ -25,6 +25,7 @@ from genojax.data.store import ingest, summary
 from genojax.pipeline import run_report
 from genojax.tasks.classification import dataset as labelled
 from genojax.tasks.classification import evaluate as classification
+from genojax.tasks.masked_lm import dataset as masked
 from genojax.train import loop, runs
 
 # Shares of the draws if a genome table has all three of these; the other species share the rest.
@@ -144,6 +145,8 @@ def _pretrain(stages: 'Stages', demo: Demo) -> None:
     mixture = demo.pretrain.tasks[name].data.mixture
     mixture = dataclasses.replace(mixture, weights=default_weights(species, mixture.weights))
     experiment = _with_data(demo.pretrain, shards=shards, mixture=mixture)
+    if demo.promoters:  # they may come from these genomes
+        experiment = _with_data(experiment, labels=_label_rows(demo))
     result_path = _evaluated(folder, name)
     finished = result_path.exists()
     with stages('pretrain'):
@@ -167,6 +170,14 @@ def _pretrain(stages: 'Stages', demo: Demo) -> None:
             for model in ('model', 'order0', 'order5')
         )
     )
+
+
+def _label_rows(demo: Demo) -> masked.LabelRowsConfig:
+    """The test rows of the fine-tuning, which pretraining may not read."""
+    data = demo.finetune.tasks[_only_task(demo.finetune)].data
+    shared = [field.name for field in dataclasses.fields(masked.LabelRowsConfig)]
+    values = {name: getattr(data, name) for name in shared if hasattr(data, name)}
+    return masked.LabelRowsConfig(**{**values, 'path': demo.promoters})
 
 
 def default_weights(species: tuple[str, ...], weights: dict[str, float]) -> dict[str, float]:

@@ -122,11 +122,14 @@ class Task(abc.ABC):
         metric_groups: metric name -> names of its values, for metrics with several values.
         selection_metric: validation metric whose lowest value selects the checkpoint.
         loss_name: what the loss is, for axes and captions.
+        init_from: the run or converted model that the run starts from, '' for none; what it has
+            read is compared with the task's data.
     """
 
     head: nn.Module | None = None
     selection_metric = 'loss'
     loss_name = 'loss'
+    init_from = ''
 
     def __init__(self, name: str, config: TaskConfig, model: nn.Module, tokenizer: Tokenizer):
         self.name, self.config, self.model, self.tokenizer = name, config, model, tokenizer

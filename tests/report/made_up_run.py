@@ -243,10 +243,12 @@ def labelled_description(shared=0):
             'removed': {'rows': 3_201, 'removed': [], 'rows_too_short_to_search': 0},
             'split': {
                 'k': 30,
+                'near_copies': {'identity': 0.8, 'bases': 50},
                 'source': 'leak groups',
                 'groups': 3_169,
                 'rows': {'train': [1_080, 1_080], 'validation': [120, 120], 'test': [400, 400]},
-                'rows_sharing_a_kmer_with_train': {'validation': 0, 'test': shared},
+                'rows_sharing_a_kmer_with_train': {'validation': 0, 'test': 0},
+                'rows_related_to_train': {'validation': 0, 'test': shared},
             },
         },
     }

@@ -36,14 +36,36 @@ class Windows:
         return int(self.valid.sum(dtype=np.int64))
 
     def take(self, rows: np.ndarray) -> 'Windows':
-        """These windows, in this order."""
-        return Windows(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
+        """These windows, in this order; of the same class."""
+        columns = (getattr(self, field.name)[rows] for field in dataclasses.fields(self))
+        return type(self)(*columns)
 
     def subsample(self, count: int) -> 'Windows':
         """At most `count` windows, spread evenly."""
         if count >= len(self):
             return self
         return self.take((np.arange(count) * len(self) + len(self) // 2) // max(count, 1))
+
+
+UNKNOWN_SHARE = -1  # of `AuditedWindows.shares_kmer`: the window was not searched
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AuditedWindows(Windows):
+    """Windows that are not trained on, and whether training windows contain one of their k-mers.
+
+    Attributes:
+        shares_kmer: 1 if a training window contains a k-mer of the window on either strand, else 0;
+            `UNKNOWN_SHARE` where that was not searched.
+    """
+
+    shares_kmer: np.ndarray  # int8 [n]
+
+
+def audited(part: Windows, shares_kmer: np.ndarray) -> AuditedWindows:
+    """Windows with the result of their audit."""
+    columns = (getattr(part, field.name) for field in dataclasses.fields(Windows))
+    return AuditedWindows(*columns, np.asarray(shares_kmer, np.int8))
 
 
 def tile(axis: interval_sets.Axis, s: int, spans: np.ndarray, length: int, stride: int) -> Windows:

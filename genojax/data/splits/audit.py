@@ -17,8 +17,8 @@ def measure(
     splits: dict[str, tuple[windows.Windows, windows.Windows]],
     length: int,
     k: int = 24,
-) -> dict:
-    """How many k-mers of test windows occur in training windows, on either strand.
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """How many k-mers of test windows occur in training windows, on either strand; and in which.
 
     Random sequence shares no 24-mer with a genome of laptop size; what is counted are repeats,
     recent copies and conserved sequence.
@@ -26,37 +26,58 @@ def measure(
     Args:
         splits: (training, test) windows per species.
         length: bases per window.
+
+    Returns:
+        The report; per species for each test window 1 if training contains one of its k-mers, else
+        0, and `windows.UNKNOWN_SHARE` where it was not searched, int8.
     """
     axis = interval_sets.Axis(corpus)
     share = max(1, _MAX_WINDOWS // max(len(splits), 1))
-    test = {name: part.subsample(share) for name, (_, part) in splits.items()}
+    searched = {name: _spread(len(part), share) for name, (_, part) in splits.items()}
+    test = {name: part.take(searched[name]) for name, (_, part) in splits.items()}
     values = {name: _window_kmers(corpus[name], part, length, k) for name, part in test.items()}
     rows = [v.reshape(-1) for v in values.values()]
     members = kmers.KmerSet(np.concatenate(rows) if rows else np.zeros(0, np.uint64))
     in_training = np.zeros(len(members), bool)
     for codes in _training_codes(axis, splits):
         in_training[members.find(kmers.canonical(codes, k)[0])[1]] = True
-    species, total = {}, np.zeros(4, np.int64)
+    species, flags, total = {}, {}, np.zeros(4, np.int64)
     for name, value in values.items():
-        counts = _counts(value, members, in_training)
+        counts, touched = _counts(value, members, in_training)
         total += counts
         species[name] = _shares(counts)
-    return {
+        flags[name] = np.full(len(splits[name][1]), windows.UNKNOWN_SHARE, np.int8)
+        flags[name][searched[name]] = touched
+    report = {
         'k': k,
         'strands': 2,
         'test_windows': sum(len(part) for _, part in splits.values()),
         **_shares(total),
         'species': species,
     }
+    return report, flags
 
 
-def _counts(value: np.ndarray, members: kmers.KmerSet, in_training: np.ndarray) -> np.ndarray:
-    """Windows, windows with a k-mer in training, k-mers, k-mers in training; int64 [4]."""
+def _spread(count: int, limit: int) -> np.ndarray:
+    """At most `limit` of `count` numbers, spread evenly."""
+    if count <= limit:
+        return np.arange(count)
+    return (np.arange(limit) * count + count // 2) // limit
+
+
+def _counts(
+    value: np.ndarray, members: kmers.KmerSet, in_training: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Windows, windows with a k-mer in training, k-mers, k-mers in training; int64 [4].
+
+    And which windows have one, bool [n].
+    """
     index, number = members.find(value.reshape(-1))
     leaked = np.zeros(value.size, bool)
     leaked[index] = in_training[number]
     touched = leaked.reshape(value.shape).any(axis=1)
-    return np.array([len(value), touched.sum(), (value != kmers.NONE).sum(), leaked.sum()])
+    counts = np.array([len(value), touched.sum(), (value != kmers.NONE).sum(), leaked.sum()])
+    return counts, touched
 
 
 def _shares(counts: np.ndarray) -> dict:

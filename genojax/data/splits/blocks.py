@@ -43,6 +43,7 @@ class BlockPlan:
         length: bases per window.
         fraction: share of each species' bases that `fill` chooses.
         random: source of the random positions.
+        excluded: bases that training may not use whatever the blocks are.
 
     Attributes:
         test: the test bases, a set on the axis.
@@ -59,6 +60,7 @@ class BlockPlan:
         length: int,
         fraction: float,
         random: np.random.Generator,
+        excluded: np.ndarray = interval_sets.EMPTY,
     ):
         self.axis, self.relation, self.length, self.random = axis, relation, length, random
         self.fraction = fraction
@@ -77,7 +79,7 @@ class BlockPlan:
         self._species_bases = [axis.whole(contigs) for contigs in self._members]
         self._test_only = np.array([self.marked(s) == {'test'} for s in range(len(axis.names))])
         self.test = axis.whole(np.flatnonzero(self.split == 'test'))
-        self.excluded = self.excluded_by(self.test)
+        self.excluded = interval_sets.union(self.excluded_by(self.test), excluded)
 
     def of_species(self, s: int) -> np.ndarray:
         """All bases of a species, as a set."""

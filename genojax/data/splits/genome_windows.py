@@ -1,16 +1,18 @@
 """Training and test windows of genomes, without sequence in common.
 
 `blocks` chooses the test bases. Repeats still pass from one part to the other; `audit` counts the
-k-mers of test windows that training contains.
+k-mers of test windows that training contains. Test rows of labelled tables that were cut from these
+genomes can be cut out of what is trained on.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from genojax import errors
+from genojax import errors, progress
 from genojax.data.genomes import assemblies, interval_sets, kmers, windows
-from genojax.data.splits import audit, blocks
+from genojax.data.splits import audit, blocks, occurrences
 from genojax.data.splits import homology as homologies
 
 
@@ -18,7 +20,7 @@ class WindowSplit(NamedTuple):
     """The windows of one species."""
 
     train: windows.Windows
-    test: windows.Windows
+    test: windows.AuditedWindows
 
 
 def split_windows(
@@ -29,6 +31,7 @@ def split_windows(
     stride: int | None = None,
     seed: int = 0,
     homology: bool = True,
+    label_rows: Sequence[np.ndarray] = (),
 ) -> tuple[dict[str, WindowSplit], dict]:
     """The windows of every species in two parts, and a report that JSON can hold.
 
@@ -41,6 +44,8 @@ def split_windows(
         seed: of the choice of blocks.
         homology: False skips the search (an experiment that tests on one species against its
             relatives).
+        label_rows: base codes of sequences that no training window may overlap, wherever they or
+            near copies of them lie (`occurrences`): the test rows of a labelled table.
 
     Raises:
         InputError: SP01 a species too small for a test block, SP02 nothing left for training, SP03
@@ -51,28 +56,59 @@ def split_windows(
     if length < 1 or stride < 1 or not 0 < fraction < 1:
         raise ValueError(f'{length=} and {stride=} must be at least 1, {fraction=} within (0, 1)')
     axis = interval_sets.Axis(corpus)
-    relation = homologies.find(corpus, axis) if homology else None
-    plan = blocks.BlockPlan(axis, relation, length, fraction, np.random.default_rng(seed))
-    plan.fill()
+    relation = None
+    if homology:
+        with progress.stage('searching for homologous sequence'):
+            relation = homologies.find(corpus, axis)
+    with progress.stage('searching for the rows of the labelled table'):
+        cut, cut_report = _cut(corpus, axis, list(label_rows))
+    plan = blocks.BlockPlan(
+        axis, relation, length, fraction, np.random.default_rng(seed), excluded=cut
+    )
+    with progress.stage('choosing test blocks'):
+        plan.fill()
     splits, dropped = {}, {}
     for s, name in enumerate(axis.names):
         splits[name], dropped[name] = _species_windows(plan, s, length, stride)
     report = _report(plan, splits, dropped, seed)
-    report['audit'] = audit.measure(corpus, splits, length)
+    report['label_rows'] = cut_report
+    with progress.stage('counting shared k-mers'):
+        report['audit'], flags = audit.measure(corpus, splits, length)
+    splits = {
+        name: WindowSplit(train, windows.audited(test, flags[name]))
+        for name, (train, test) in splits.items()
+    }
     return splits, report
+
+
+def _cut(
+    corpus: assemblies.Corpus, axis: interval_sets.Axis, rows: list[np.ndarray]
+) -> tuple[np.ndarray, dict]:
+    """The bases where rows of a table lie, as a set on the axis, and a report."""
+    places, _ = occurrences.find(corpus, rows)
+    contigs = axis.first[places.species] + places.contig
+    size = np.array([len(row) for row in rows], np.int64)[places.row]
+    cut = axis.spans(contigs, places.start, places.start + size)
+    report = {
+        'rows': len(rows),
+        'occurring': len(np.unique(places.row)),
+        'places': len(places.row),
+        'bases': interval_sets.size(cut),
+    }
+    return cut, report
 
 
 def _species_windows(
     plan: blocks.BlockPlan, s: int, length: int, stride: int
-) -> tuple[WindowSplit, list[int]]:
-    """The windows of a species, and how many of each part were dropped for unknown bases."""
+) -> tuple[tuple[windows.Windows, windows.Windows], list[int]]:
+    """Training and test windows of a species, and how many of each have too many unknown bases."""
     axis, name = plan.axis, plan.axis.names[s]
     free = interval_sets.subtract(plan.of_species(s), plan.excluded)
     test = interval_sets.intersect(plan.test, plan.of_species(s))
     tiled = windows.tile(axis, s, free, length, stride), windows.tile(axis, s, test, length, length)
     usable = [windows.mostly_sequenced(axis.corpus[name], part, length) for part in tiled]
-    split = WindowSplit(*(part.take(rows) for part, rows in zip(tiled, usable, strict=True)))
-    if not len(split.train) and plan.marked(s) != {'test'}:
+    split = tuple(part.take(rows) for part, rows in zip(tiled, usable, strict=True))
+    if not len(split[0]) and plan.marked(s) != {'test'}:
         raise errors.InputError(
             'SP02',
             f'{name} keeps no training window of {length} bases beside its test blocks and their '
@@ -82,7 +118,7 @@ def _species_windows(
     return split, [int((~rows).sum()) for rows in usable]
 
 
-def _report(plan: blocks.BlockPlan, splits: dict[str, WindowSplit], dropped, seed: int) -> dict:
+def _report(plan: blocks.BlockPlan, splits: dict[str, tuple], dropped, seed: int) -> dict:
     axis = plan.axis
     train, test = (
         axis.per_species(windows.covered(axis, {name: split[i] for name, split in splits.items()}))
@@ -98,8 +134,8 @@ def _report(plan: blocks.BlockPlan, splits: dict[str, WindowSplit], dropped, see
             'test': int(test[s]),
             'gap': bases - int(train[s]) - int(test[s]),
             'test_share': float(test[s] / max(bases, 1)),
-            'train_windows': len(splits[name].train),
-            'test_windows': len(splits[name].test),
+            'train_windows': len(splits[name][0]),
+            'test_windows': len(splits[name][1]),
             'dropped_unknown_windows': dropped[name],  # train, test
             'blocks': [axis.describe(run) for run in runs[axis.species[runs[:, 0]] == s]],
         }

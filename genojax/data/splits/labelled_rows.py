@@ -1,6 +1,8 @@
 """Rows of a labelled table in train, validation and test parts that share no sequence."""
 
 import dataclasses
+import hashlib
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -20,7 +22,7 @@ MAX_REMOVED = 0.1  # share of the rows, and of each class, that 'auto' removes
 
 
 def screen(
-    corpus: assemblies.Corpus, table: labelled_table.LabelledTable, policy: str = 'auto'
+    genomes: Iterable[assemblies.Genome], table: labelled_table.LabelledTable, policy: str = 'auto'
 ) -> tuple[labelled_table.LabelledTable, dict]:
     """The rows to use of a table whose rows may occur in genomes, and a report of those that do.
 
@@ -33,7 +35,8 @@ def screen(
     Raises:
         InputError: LB11, 'remove' leaves no row or none of a class.
     """
-    places, skipped = occurrences.find(corpus, table.sequences)
+    genomes = list(genomes)
+    places, skipped = occurrences.find(genomes, table.sequences)
     places = places.closest()
     share_C = _class_counts(table, places.row) / np.maximum(_class_counts(table), 1)
     few = len(places.row) <= MAX_REMOVED * len(table) and share_C.max(initial=0) <= MAX_REMOVED
@@ -44,7 +47,7 @@ def screen(
         'policy': policy,
         'occurring': len(places.row),
         'kept': 0 if remove else len(places.row),
-        'removed': _described(corpus, table, places) if remove else [],
+        'removed': _described(genomes, table, places) if remove else [],
         'rows_too_short_to_search': len(skipped),
     }
     if not remove:
@@ -60,6 +63,12 @@ def screen(
             fix="keep them with in_genomes='keep' (--config.tasks.NAME.data.in_genomes=keep)",
         )
     return table.take(np.setdiff1d(np.arange(len(table)), places.row)), report
+
+
+def digest(table: labelled_table.LabelledTable, rows: np.ndarray) -> str:
+    """A hash of the sequences of some rows, whatever their order."""
+    texts = sorted(table.sequences[row].tobytes() for row in rows.tolist())
+    return hashlib.sha256(b'\xff'.join(texts)).hexdigest()
 
 
 def not_screened(table: labelled_table.LabelledTable, reason: str) -> dict:
@@ -84,13 +93,13 @@ def _class_counts(
     return np.bincount(labels, minlength=table.classes)
 
 
-def _described(corpus, table, places: occurrences.Occurrences) -> list[dict]:
+def _described(genomes, table, places: occurrences.Occurrences) -> list[dict]:
     """One entry of a report per occurrence; `start` is its lowest position on the contig."""
     described = []
     for row, s, contig, start, flip, substitutions in zip(
         *(column.tolist() for column in places), strict=True
     ):
-        member = corpus[corpus.species[s]]
+        member = genomes[s]
         described.append(
             {
                 'row': row,

@@ -1,6 +1,6 @@
 """Rows of a table that occur in genomes, on either strand, exactly or as near copies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ class Occurrences(NamedTuple):
 
     Attributes:
         row: number of the row.
-        species, contig: numbers in the corpus and in the species.
+        species, contig: numbers of the genome and of the contig in it.
         start: first base of the row on the contig, from 0; negative where the contig begins inside
             the row.
         flip: whether the contig has the row's reverse complement.
@@ -43,7 +43,9 @@ class Occurrences(NamedTuple):
         return self.take(order[np.unique(self.row[order], return_index=True)[1]])
 
 
-def find(corpus: assemblies.Corpus, sequences: list[np.ndarray]) -> tuple[Occurrences, np.ndarray]:
+def find(
+    genomes: Iterable[assemblies.Genome], sequences: list[np.ndarray]
+) -> tuple[Occurrences, np.ndarray]:
     """All places where rows occur as a whole, exactly or with at most 20 % substitutions.
 
     An unknown base of a row matches any base. A contig may end inside a row if
@@ -54,12 +56,13 @@ def find(corpus: assemblies.Corpus, sequences: list[np.ndarray]) -> tuple[Occurr
         The occurrences; numbers of the rows that are too short, or have too many unknown bases, to
         be searched for.
     """
+    genomes = list(genomes) if sequences else []
     rows = near_copies.Sequences(sequences)
-    largest = max((member.total for member in corpus), default=1)
+    largest = max((member.total for member in genomes), default=1)
     seeds = _Seeds(rows, near_copies.seed_length(largest, len(rows.joined)))
     margin = int(rows.lengths.max(initial=0))
     parts = [Occurrences(*(np.zeros(0, np.int64) for _ in Occurrences._fields))]
-    for s, member in enumerate(corpus):
+    for s, member in enumerate(genomes):
         for contig, described in enumerate(member.contigs):
             for first, codes in _pieces(member, contig, margin):
                 row, offset, flip = seeds.candidates(codes)

@@ -113,7 +113,7 @@ class Classification(base.Task):
         }
 
     def open(self, workdir: pathlib.Path, seed: int) -> dataset.LabelledDatasets:
-        datasets = dataset.LabelledDatasets(self.config.data, seed, self.tokenizer)
+        datasets = dataset.LabelledDatasets(self.config.data, seed, self.tokenizer, self.init_from)
         if datasets.table.classes != self.config.classes:
             names = ', '.join(datasets.table.names[:8])
             more = ', ...' if datasets.table.classes > 8 else ''

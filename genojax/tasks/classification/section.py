@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genojax.report import comparisons, curves, html, page, plots
+from genojax.tasks.labelled import dataset
 
 HEADING = 'Classification'
 MODEL_NAMES = {
@@ -241,9 +242,9 @@ def _splits(audit: dict, genomes: str | None) -> html.Markup:
     split, removed = audit['split'], audit.get('removed')
     counts = split['rows']
     classes = max(len(row) for row in counts.values())
-    shared = split['rows_sharing_a_kmer_with_train']
+    shared = _related(split)
     header = ['split', 'rows', *(f'class {number}' for number in range(classes))]
-    header.append(f'rows that share a {split["k"]}-mer with training')
+    header.append('rows related to a training row')
     cells = [
         [
             name,
@@ -257,36 +258,34 @@ def _splits(audit: dict, genomes: str | None) -> html.Markup:
         [
             html.paragraph(_judgement(split)),
             html.table(header, cells),
-            html.paragraph(_genome_words(removed, genomes)),
+            html.paragraph(dataset.genome_words(removed or {}, genomes or '')),
             _removed_rows(removed),
         ]
     )
 
 
+def _related(split: dict) -> dict[str, int]:
+    """Rows of each split that are related to a training row."""
+    return split.get('rows_related_to_train') or split['rows_sharing_a_kmer_with_train']
+
+
 def _judgement(split: dict) -> str:
-    k, shared = split['k'], split['rows_sharing_a_kmer_with_train']
+    k, shared = split['k'], _related(split)
     how = (
         'The split column of the table was used'
         if split['source'] == 'split column'
-        else f'Rows that share a {k}-mer on either strand stay in one split'
+        else 'Related rows stay in one split'
     )
+    near = split.get('near_copies')
+    relation = f'shares {k} bases with a training row'
+    if near:
+        relation += (
+            f', nor {100 * near["identity"]:.0f} % of {near["bases"]} or more successive bases'
+        )
     total = sum(shared.values())
     if not total:
-        return f'No leakage: no validation or test row shares a {k}-mer with a training row. {how}.'
-    return (
-        f'Leakage: {total:,} validation and test rows share a {k}-mer with a training row. {how}.'
-    )
-
-
-def _genome_words(removed: dict | None, genomes: str | None) -> str:
-    """Whether rows were looked for in the genomes that the model was pretrained on."""
-    if not removed or not genomes:
-        return 'The rows were not compared with any genome.'
-    count = len(removed['removed'])
-    text = f'{count:,} of {removed["rows"]:,} rows occur in {genomes} and were removed.'
-    if removed.get('rows_too_short_to_search'):
-        text += f' {removed["rows_too_short_to_search"]:,} rows are too short to be searched for.'
-    return text
+        return f'No validation or test row {relation}, on either strand. {how}.'
+    return f'{total:,} validation and test rows are related to a training row. {how}.'
 
 
 def _removed_rows(removed: dict | None) -> html.Markup | None:

@@ -4,20 +4,22 @@ import abc
 import dataclasses
 import hashlib
 import json
+import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from genojax import dna, errors
+from genojax import dna, errors, progress
 from genojax.data.datasets import base
 from genojax.data.formats import labelled_table, table_columns
 from genojax.data.genomes import loading
-from genojax.data.splits import labelled_rows
+from genojax.data.splits import labelled_rows, pretraining
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Batch
 
 _STREAMS = {'shuffle': 11, 'flip': 12, 'shift': 13}  # numbers of streams of random bits
+_PROBE_ROWS = 8  # rows whose tokens are part of the fingerprint
 _ROWS_ENCODED = 1_024  # rows tokenized at a time when their tokens are counted
 
 
@@ -31,9 +33,10 @@ class LabelledRowsConfig:
     sequence_column: str = ''  # '': the column called sequence
     split_column: str = ''  # '': the column called split, if there is one
     rna: bool = False  # read U as T
-    exclude: str = ''  # ingested genomes, of pretraining: rows may occur in them
-    # Rows that occur in those: 'remove', 'keep' (the report says that pretraining has read them),
-    # or 'auto': remove them where they are few.
+    # Ingested genomes to look for the rows in, besides those that `init_from` was trained on.
+    exclude: str = ''
+    # Rows that occur in them: 'remove', 'keep' (the report says that pretraining has read them), or
+    # 'auto': remove them where they are few (up to 10 % of the rows and of each class).
     in_genomes: Literal['auto', 'remove', 'keep'] = 'auto'
     batch_size: int = 32
     trim: tuple[int, int] = (0, 0)  # bases left out at the start and the end of every row
@@ -65,20 +68,27 @@ class LabelledRowsConfig:
 
 
 class RowDatasets(base.TaskDatasets):
-    """Rows of a table, without those that occur in the excluded genomes, in three splits.
+    """Rows of a table in three splits; those that occur in genomes by the config's policy.
+
+    Args:
+        init_from: the run or model that training starts from: the rows are looked for in the
+            genomes that it was trained on.
 
     Attributes:
         table: the rows that remain; `rows(split)` gives the row numbers of a split.
         row_split: the splits, and the group of rows that share sequence of every row.
         length: bases per row.
-        removed: which rows occur in the genomes.
+        removed: which rows occur in the genomes (`labelled_rows.screen`).
+        genomes: directories of the genomes that the rows were looked for in.
         left_out: rows and share of all bases that have no room in their rows of tokens.
 
     Raises:
         UsageError, InputError: LB01 .. LB12, EM02.
     """
 
-    def __init__(self, config: LabelledRowsConfig, seed: int, tokenizer: Tokenizer):
+    def __init__(
+        self, config: LabelledRowsConfig, seed: int, tokenizer: Tokenizer, init_from: str = ''
+    ):
         self.config, self.tokenizer, self.seed = config, tokenizer, seed
         if not config.path:
             raise errors.UsageError(
@@ -89,11 +99,8 @@ class RowDatasets(base.TaskDatasets):
             self.trimmed_bases = _trimmed_bases(table, config.trim)
             table = table.trimmed(*config.trim)
         self.length = config.length or table.longest
-        self.removed = labelled_rows.not_screened(table, 'data.exclude names no genomes')
-        if config.exclude:
-            genomes = loading.open_shards(config.exclude)
-            table, self.removed = labelled_rows.screen(genomes, table, config.in_genomes)
-        self.table = table
+        seen = pretraining.read(init_from)
+        table = self.table = self._screened(table, seen)
         table.padded(length=self.length)  # refuses rows that are too long
         for row, codes_L in enumerate(table.sequences):
             _check_short(codes_L, tokenizer, **table.where(row))
@@ -102,8 +109,24 @@ class RowDatasets(base.TaskDatasets):
         self.row_split = labelled_rows.split_rows(
             table, config.test, config.validation, config.split_seed, shared_rows=shared
         )
+        # Whether pretraining was kept from reading the test rows; of interest where rows are kept.
+        digest = labelled_rows.digest(table, self.row_split.test)
+        self.removed['test_rows_cut'] = digest in seen.label_digests
         self.fingerprint = self._fingerprint()
         self._order = base.RowOrder(seed, **_STREAMS)
+
+    def _screened(self, table, seen: pretraining.Pretraining):
+        """The rows to use; `removed` says which occur in the genomes."""
+        places = [pathlib.Path(self.config.exclude)] if self.config.exclude else []
+        unique = {place.resolve(): place for place in [*seen.shards, *places]}
+        self.genomes = [str(place) for place in unique.values()]
+        if not self.genomes:
+            self.removed = labelled_rows.not_screened(table, seen.unknown)
+            return table
+        with progress.stage(f'looking for the rows of {table.source} in the genomes'):
+            members = [one for place in unique.values() for one in loading.open_shards(place)]
+            table, self.removed = labelled_rows.screen(members, table, self.config.in_genomes)
+        return table
 
     @abc.abstractmethod
     def label_entries(self, row_B: np.ndarray) -> dict[str, np.ndarray]:
@@ -154,8 +177,14 @@ class RowDatasets(base.TaskDatasets):
 
     def _fingerprint(self) -> str:
         sha256 = hashlib.sha256()
-        head = ['labels 1', self.config.batch_size, self.seed, self.length]
+        head = ['labels 2', self.config.batch_size, self.seed, self.length]
+        head += [self.config.reverse_complement, self.tokenizer.vocab_size]
         sha256.update(json.dumps(head).encode())
+        # What the tokenizer makes of some rows says which one it is.
+        some = np.arange(min(len(self.table), _PROBE_ROWS))
+        probe = self.tokenizer.batch_entries(*self.table.padded(some, self.length))
+        for name, array in sorted(probe.items()):
+            sha256.update(name.encode() + np.ascontiguousarray(array).tobytes())
         for codes in self.table.sequences:
             sha256.update(len(codes).to_bytes(8, 'little'))
             sha256.update(np.ascontiguousarray(codes))
@@ -173,7 +202,7 @@ class RowDatasets(base.TaskDatasets):
             'source': str(self.table.source),
             'rows': {split: len(self.rows(split)) for split in base.SPLITS},
             'length': self.length,
-            'genomes': self.config.exclude or None,
+            'genomes': ', '.join(self.genomes) or None,
             'left_out': self.left_out,
             'audit': self.audit,
         }
@@ -189,15 +218,8 @@ class RowDatasets(base.TaskDatasets):
     @property
     def summary(self) -> list[str]:
         sizes = ', '.join(f'{len(self.rows(split)):,} {split}' for split in base.SPLITS)
-        removed = 'not compared with genomes (data.exclude)'
-        if self.config.exclude:
-            removed = f'{len(self.removed["removed"])} removed that occur in {self.config.exclude}'
-            if self.removed['kept']:
-                removed = (
-                    f'{self.removed["kept"]:,} kept that occur in {self.config.exclude}, so '
-                    'pretraining on it has read them without labels'
-                )
-        lines = [f'  {self.table.source}: rows {sizes}; {removed}']
+        genomes = genome_words(self.removed, ', '.join(self.genomes))
+        lines = [f'  {self.table.source}: rows {sizes}', f'  {genomes}']
         if any(self.config.trim):
             left, right = self.config.trim
             lines.append(f'  every row without its first {left} and last {right} bases')
@@ -251,6 +273,30 @@ class RowDatasets(base.TaskDatasets):
             'weight': weight_B,
             **self.tokenizer.batch_entries(codes_BL, valid_B),
         }
+
+
+def genome_words(removed: dict, genomes: str) -> str:
+    """What became of the rows that occur in genomes, as a sentence.
+
+    Args:
+        removed: the report of `labelled_rows.screen` or `not_screened`.
+        genomes: the directories that were searched.
+    """
+    if not removed.get('checked', bool(genomes)):
+        reason = removed.get('reason') or 'data.exclude names no genomes'
+        return f'Not checked against genomes: {reason}.'
+    count, rows = removed.get('kept', 0), removed['rows']
+    if not count:
+        text = f'{len(removed["removed"]):,} of {rows:,} rows occur in {genomes} and were removed.'
+    else:
+        text = (
+            f'{count:,} of {rows:,} rows occur in {genomes} and are kept: a model pretrained on '
+            'these genomes has read their sequence, without labels'
+        )
+        text += ', but not the test rows.' if removed.get('test_rows_cut') else '.'
+    if removed.get('rows_too_short_to_search'):
+        text += f' {removed["rows_too_short_to_search"]:,} rows are too short to be searched for.'
+    return text
 
 
 def _trimmed_bases(table: labelled_table.LabelledTable, trim: tuple[int, int]) -> dict[str, Any]:

@@ -3,7 +3,11 @@
 Whole blocks of sequence are left out of training (`splits.genome_windows`). Their windows are
 divided into two parts: some, spread evenly, are the validation split, which selects the checkpoint;
 all others are the test split. Neighbouring windows of the two parts come from one block, so the
-validation score is close to the test score; neither has been trained on.
+validation score is close to the test score; neither has been trained on. Contigs that the genome
+table marks 'test' are test windows only, unless there is nothing else to validate on.
+
+Where labels come from the genomes themselves, the test rows of their table are cut out of the
+training windows (`LabelRowsConfig`).
 """
 
 import dataclasses
@@ -12,11 +16,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from genojax import errors, simulate
+from genojax import errors, progress, simulate
 from genojax.data.datasets import base, window_batches
 from genojax.data.datasets import mixture as mixtures
+from genojax.data.formats import labelled_table, table_columns
 from genojax.data.genomes import loading, windows
-from genojax.data.splits import genome_windows
+from genojax.data.splits import labelled_rows, split_cache
 from genojax.data.store import ingest
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Batch
@@ -24,6 +29,25 @@ from genojax.typing import Batch
 SIMULATED = 'simulated'
 _MAX_SPECIES_SHOWN = 30
 _TABLE_DRAWS = 10_000  # draws that the description counts per species
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelRowsConfig:
+    """A labelled table whose test rows no training window may overlap, nor near copies of them.
+
+    The fields are those of the fine-tuning's data, so that the test rows are the same.
+    """
+
+    path: str = ''  # a labelled table, or a folder with a published split; '': none
+    sequence_column: str = ''
+    label_column: str = ''
+    split_column: str = ''
+    rna: bool = False
+    values: bool = False  # labels are numbers, not classes
+    trim: tuple[int, int] = (0, 0)
+    test: float = 0.25
+    validation: float = 0.1
+    split_seed: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +65,7 @@ class GenomesDataConfig:
     homology: bool = True
     stride: int = 0  # bases between training windows; 0: adjacent windows without overlap
     validation_windows: int = 256  # windows that select the checkpoint, spread evenly
+    labels: LabelRowsConfig = LabelRowsConfig()
 
     def __post_init__(self):
         if not 0 < self.test < 1:
@@ -65,19 +90,33 @@ class MaskedLmDatasets(base.TaskDatasets):
         self, config: GenomesDataConfig, seed: int, tokenizer: Tokenizer, workdir: pathlib.Path
     ):
         self.config, self.tokenizer = config, tokenizer
-        self.corpus = loading.open_shards(_shards(config.shards, workdir))
+        folder = _shards(config.shards, workdir)
+        with progress.stage(f'opening {folder}'):
+            self.corpus = loading.open_shards(folder)
         self.species = self.corpus.species
-        parts, self.split_report = genome_windows.split_windows(
+        label_rows, labels = _label_rows(config.labels)
+        parts, self.split_report = split_cache.split_windows(
+            folder,
             self.corpus,
             config.mixture.length,
             fraction=config.test,
             stride=config.stride or None,
             seed=config.split_seed,
             homology=config.homology,
+            label_rows=label_rows,
         )
+        self.split_report['label_rows'] |= labels
         self.train_windows = {name: train for name, (train, _) in parts.items()}
         left_out = {name: rest for name, (_, rest) in parts.items() if len(rest)}
-        self.validation_windows, self.test_windows = _divide(left_out, config.validation_windows)
+        unmarked = {name: self._unmarked(name, part) for name, part in left_out.items()}
+        # Sequence that the table reserves for the test selects a checkpoint only where all is.
+        self.validates_on_test_contigs = not any(len(rows) for rows in unmarked.values())
+        self.validation_windows, self.test_windows = _divide(
+            left_out,
+            config.validation_windows,
+            None if self.validates_on_test_contigs else unmarked,
+        )
+        self.split_report['validates_on_test_contigs'] = self.validates_on_test_contigs
         if not self.validation_windows:
             raise errors.InputError(
                 'SP01',
@@ -89,6 +128,19 @@ class MaskedLmDatasets(base.TaskDatasets):
         )
         self.mixture = mixtures.Mixture(self.corpus, self.train_windows, weights, seed)
         self.fingerprint = self.mixture.fingerprint
+
+    def _unmarked(self, name: str, part: windows.Windows) -> np.ndarray:
+        """Numbers of the windows whose contigs the genome table does not mark as test sequence."""
+        marked = np.array([contig.split == 'test' for contig in self.corpus[name].contigs])
+        return np.flatnonzero(~marked[part.contig])
+
+    def shares_kmer(self, split: str, limit: int | None = None) -> np.ndarray:
+        """For each window in the order of a split's batches, `AuditedWindows.shares_kmer`, int8."""
+        parts = self.test_windows if split == 'test' else self.validation_windows
+        if limit is not None:
+            parts, _ = _spread(parts, limit)
+        flags = [parts[name].shares_kmer for name in self.species if name in parts]
+        return np.concatenate([np.zeros(0, np.int8), *flags])
 
     def _test_species(self) -> list[str]:
         """Species that the genome table reserves for the test: '*' does not weigh them."""
@@ -124,6 +176,17 @@ class MaskedLmDatasets(base.TaskDatasets):
         ]
         if len(rows) > len(lines):
             lines.append(f'  ... and {len(rows) - len(lines):,} more species')
+        cut = self.split_report['label_rows']
+        if cut.get('source'):
+            lines.append(
+                f'  {cut["occurring"]:,} of {cut["rows"]:,} test rows of {cut["source"]} occur in '
+                f'the genomes: {cut["places"]:,} places ({cut["bases"]:,} bases) are not trained on'
+            )
+        if self.validates_on_test_contigs:
+            lines.append(
+                "  validation windows are on contigs that the genome table marks 'test': no other "
+                'sequence is left out of training'
+            )
         return lines
 
     def train(self, start_step: int = 0, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
@@ -153,23 +216,57 @@ class MaskedLmDatasets(base.TaskDatasets):
         )
 
 
-def _divide(left_out: dict[str, windows.Windows], count: int) -> tuple[dict, dict]:
-    """`count` windows for validation, up to half of a species' windows, and all others."""
-    return _spread(left_out, count, max_share=0.5)
+def _label_rows(config: LabelRowsConfig) -> tuple[list[np.ndarray], dict]:
+    """The test rows of a labelled table, and what a report says of them; none without a table."""
+    if not config.path:
+        return [], {}
+    labels = (config.label_column,) if config.label_column else ()
+    columns = table_columns.TableColumns(
+        config.sequence_column, labels, config.split_column, values=config.values, rna=config.rna
+    )
+    table = labelled_table.read(config.path, columns)
+    if any(config.trim):
+        table = table.trimmed(*config.trim)
+    split = labelled_rows.split_rows(
+        table, config.test, config.validation, config.split_seed, shared_rows='report'
+    )
+    digest = labelled_rows.digest(table, split.test)
+    sequences = [table.sequences[row] for row in split.test.tolist()]
+    return sequences, {'source': str(table.source), 'digest': digest}
 
 
-def _spread(parts: dict[str, windows.Windows], count: int, max_share: float = 1.0):
+def _divide(
+    left_out: dict[str, windows.Windows], count: int, usable: dict[str, np.ndarray] | None = None
+) -> tuple[dict, dict]:
+    """`count` windows for validation, up to half of a species' windows, and all others.
+
+    Args:
+        usable: numbers of the windows that may be taken; None for all.
+    """
+    return _spread(left_out, count, max_share=0.5, usable=usable)
+
+
+def _spread(
+    parts: dict[str, windows.Windows],
+    count: int,
+    max_share: float = 1.0,
+    usable: dict[str, np.ndarray] | None = None,
+):
     """`count` windows spread evenly over species and sequence, and the windows not chosen.
 
     Args:
         max_share: of the windows of a species that may be chosen.
+        usable: numbers of the windows that may be chosen, by species; None for all.
     """
-    every = max(1, -(-len(parts) // count))  # with more species than windows: every n-th species
-    names = list(parts)[::every]
+    if usable is None:
+        usable = {name: np.arange(len(part)) for name, part in parts.items()}
+    names = [name for name in parts if len(usable[name])]
+    names = names[:: max(1, -(-len(names) // count))]  # more species than windows: every n-th
     chosen, rest = {}, {}
     for name, part in parts.items():
-        number = min(count // len(names), int(max_share * len(part))) if name in names else 0
-        row_N = (np.arange(number) * len(part) + len(part) // 2) // max(number, 1)
+        size = len(usable[name])
+        number = min(count // len(names), int(max_share * size)) if name in names else 0
+        row_N = usable[name][(np.arange(number) * size + size // 2) // max(number, 1)]
         other_N = np.setdiff1d(np.arange(len(part)), row_N)
         for target, rows in ((chosen, row_N), (rest, other_N)):
             if len(rows):

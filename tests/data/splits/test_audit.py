@@ -20,7 +20,8 @@ def test_the_audit_counts_kmers_on_both_strands():
     axis = interval_sets.Axis(corpus)
     train = windows.tile(axis, 0, axis.spans([0], [0], [1_000]), 500, 500)
     test = windows.tile(axis, 0, axis.spans([0], [2_500], [3_500]), 500, 500)
-    actual = audit.measure(corpus, {'x': (train, test)}, 500)
+    actual, flags = audit.measure(corpus, {'x': (train, test)}, 500)
+    assert flags['x'].tolist() == [0, 1]
     assert actual['kmers_in_training'] == 100 - 23
     assert actual['windows_with_a_training_kmer'] == 1 and actual['window_fraction'] == 0.5
     assert actual['kmers'] == 2 * (500 - 23)
@@ -36,5 +37,15 @@ def test_a_copy_across_the_origin_is_counted_on_a_circular_contig_only(circular)
     axis = interval_sets.Axis(corpus)
     train = windows.tile(axis, 0, axis.whole(np.array([0])), 500, 500)
     test = windows.tile(axis, 0, axis.whole(np.array([1])), 500, 500)
-    result = audit.measure(corpus, {'x': (train, test)}, 500)
+    result, _ = audit.measure(corpus, {'x': (train, test)}, 500)
     assert result['kmers_in_training'] == (40 - 23 if circular else 0)
+
+
+def test_windows_that_are_not_searched_are_marked(monkeypatch):
+    monkeypatch.setattr(audit, '_MAX_WINDOWS', 3)
+    corpus = assemblies.Corpus([assemblies.Genome.from_arrays('x', ['c'], [_random(8, 4_000)])])
+    axis = interval_sets.Axis(corpus)
+    train = windows.tile(axis, 0, axis.spans([0], [0], [1_000]), 100, 100)
+    test = windows.tile(axis, 0, axis.spans([0], [0], [600]), 100, 100)
+    report, flags = audit.measure(corpus, {'x': (train, test)}, 100)
+    assert flags['x'].tolist() == [-1, 1, -1, 1, -1, 1] and report['windows_audited'] == 3

@@ -2,12 +2,14 @@
 
 import dataclasses
 import itertools
+import json
 
 import numpy as np
 import pytest
 
 from genojax import dna, errors
 from genojax.data.datasets import base
+from genojax.data.store import ingest
 from genojax.tasks.classification import dataset
 from genojax.tokenizers import kmer, nonoverlapping
 
@@ -164,3 +166,48 @@ def test_invalid_configs_are_refused():
     for field, value in (('batch_size', 0), ('length', -1), ('test', 1.0), ('validation', 0.0)):
         with pytest.raises(ValueError, match=field):
             dataclasses.replace(config, **{field: value})
+
+
+def test_the_fingerprint_is_of_all_that_determines_a_batch(write):
+    path = write(_text())
+    fingerprints = [
+        _open(path, **changes).fingerprint
+        for changes in (
+            {},
+            {'reverse_complement': True},
+            {'tokenizer': kmer.KmerTokenizer(4)},
+            {'batch_size': 16},
+            {'seed': 4},
+            {'length': 90},
+        )
+    ]
+    assert len(set(fingerprints)) == len(fingerprints)
+    assert _open(path).fingerprint == fingerprints[0]
+
+
+def test_rows_are_looked_for_in_the_genomes_that_the_first_model_read(write, tmp_path):
+    path = write(_text())
+    row = path.read_text().splitlines()[3].split('\t')[0]
+    genomes = tmp_path / 'genomes'
+    genomes.mkdir()
+    (genomes / 'a.fa').write_text('>a\n' + 'ACGGT' * 40 + row + 'TTGCA' * 40 + '\n')
+    (genomes / 'genomes.tsv').write_text(
+        'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\nx\ta.fa\t*\t\tno\tno\n'
+    )
+    ingest.ingest(genomes, tmp_path / 'shards')
+    run = tmp_path / 'run'
+    run.mkdir()
+    tasks = {'lm': {'data': {'shards': str(tmp_path / 'shards')}}}
+    (run / 'config.json').write_text(json.dumps({'tasks': tasks, 'init_from': ''}))
+    config = dataset.LabelledDataConfig(path=str(path), batch_size=8)
+    datasets = dataset.LabelledDatasets(config, 0, TOKENIZER, str(run))
+    assert [row['line'] for row in datasets.removed['removed']] == [4]
+    assert datasets.description['genomes'] == str(tmp_path / 'shards')
+    assert '1 of 60 rows occur in' in datasets.summary[1]
+    unchecked = dataset.LabelledDatasets(config, 0, TOKENIZER)
+    assert unchecked.summary[1] == (
+        '  Not checked against genomes: the model starts from random values.'
+    )
+    keep = dataclasses.replace(config, in_genomes='keep', exclude=str(tmp_path / 'shards'))
+    kept = dataset.LabelledDatasets(keep, 0, TOKENIZER)
+    assert len(kept.table) == 60 and 'are kept: a model pretrained on' in kept.summary[1]

@@ -85,13 +85,23 @@ def test_rows_never_compared_with_a_genome_are_not_called_clean():
     description = made_up.labelled_description()
     text = _text(section.section(None, description, [], RENDERER))
     assert '0 of 3,201 rows occur in runs/demo/shards and were removed' in text
-    description['genomes'] = None
+    audit = description['audit']
+    audit['removed'] |= {'kept': 800, 'checked': True}
     text = _text(section.section(None, description, [], RENDERER))
-    assert 'not compared with any genome' in text and 'were removed' not in text
+    assert '800 of 3,201 rows occur in runs/demo/shards and are kept' in text
+    audit['removed']['test_rows_cut'] = True
+    text = _text(section.section(None, description, [], RENDERER))
+    assert 'has read their sequence, without labels, but not the test rows' in text
+    description['genomes'] = None
+    audit['removed'] |= {'kept': 0, 'checked': False, 'reason': 'no genomes are known'}
+    text = _text(section.section(None, description, [], RENDERER))
+    assert 'Not checked against genomes: no genomes are known' in text
+    assert 'were removed' not in text
 
 
 def test_the_split_of_rows_is_judged_in_a_sentence():
     clean = _text(section.section(None, made_up.labelled_description(), [], RENDERER))
-    assert 'No leakage: no validation or test row shares a 30-mer' in clean
+    assert 'No validation or test row shares 30 bases with a training row' in clean
+    assert 'nor 80 % of 50 or more successive bases' in clean and 'leak-free' not in clean
     leaky = _text(section.section(None, made_up.labelled_description(7), [], RENDERER))
-    assert 'Leakage: 7 validation and test rows share a 30-mer' in leaky
+    assert '7 validation and test rows are related to a training row' in leaky

@@ -1,0 +1,66 @@
+"""Which genomes a model was trained on, as far as the files of its run say."""
+
+import dataclasses
+import json
+import os
+import pathlib
+
+_MAX_RUNS = 10  # a run may start from a run that started from another one
+
+
+@dataclasses.dataclass(frozen=True)
+class Pretraining:
+    """What the runs behind a model have read.
+
+    Attributes:
+        shards: directories of ingested genomes.
+        label_digests: of sets of label rows that were cut out of the training windows
+            (`labelled_rows.digest`).
+        unknown: why the genomes are not known; '' where they are.
+    """
+
+    shards: tuple[pathlib.Path, ...] = ()
+    label_digests: frozenset[str] = frozenset()
+    unknown: str = ''
+
+
+def read(init_from: str | os.PathLike) -> Pretraining:
+    """What a run, and the runs that it started from, were trained on.
+
+    Args:
+        init_from: a run's workdir or a converted model; '' for none.
+    """
+    if not str(init_from):
+        return Pretraining(unknown='the model starts from random values')
+    shards, digests, place = [], set(), str(init_from)
+    for _ in range(_MAX_RUNS):
+        workdir = pathlib.Path(place)
+        config = _json(workdir / 'config.json')
+        if 'tasks' not in config:
+            return Pretraining(unknown=f'{workdir} does not say which genomes it was trained on')
+        for task in config['tasks'].values():
+            folder = (task.get('data') or {}).get('shards') if isinstance(task, dict) else None
+            if folder:
+                shards.append(workdir / 'shards' if folder == 'simulated' else pathlib.Path(folder))
+        for task in _json(workdir / 'datasets.json').values():
+            split = task.get('split') if isinstance(task, dict) else None
+            digest = ((split or {}).get('label_rows') or {}).get('digest')
+            digests |= {digest} if digest else set()
+        place = config.get('init_from')
+        if not place:
+            break
+    missing = [str(folder) for folder in shards if not folder.is_dir()]
+    if missing:
+        return Pretraining(unknown=f'its genomes are not there: {", ".join(missing)}')
+    if not shards:
+        return Pretraining(unknown=f'{init_from} was not trained on ingested genomes')
+    return Pretraining(tuple(dict.fromkeys(shards)), frozenset(digests))
+
+
+def _json(path: pathlib.Path) -> dict:
+    """A JSON object, or an empty one where there is none."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
