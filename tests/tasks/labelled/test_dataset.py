@@ -79,7 +79,7 @@ def test_a_published_split_is_used_and_what_its_parts_share_is_counted(tmp_path)
     assert (datasets.row_split.shared[datasets.rows('test')] == both).all()
     with pytest.raises(errors.InputError, match='LB09'):
         _open(tmp_path, shared_rows='refuse')
-    assert 'share sequence with a training row: 1 validation, 2 test' in datasets.summary[1]
+    assert 'share sequence with a training row: 1 validation, 2 test' in datasets.summary[2]
 
 
 def _rows_sharing(these, those, k=30):
