@@ -5,12 +5,14 @@ its files and their hashes; a step without this file is incomplete and ignored. 
 the one with the lowest loss are kept.
 """
 
+import contextlib
+import errno
 import hashlib
-import json
 import math
+import os
 import pathlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -18,7 +20,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from genojax import errors
+from genojax import errors, json_files
+
+_FIELDS = {'files': dict, 'loss': (float, int, type(None))}
 
 
 class Checkpoints:
@@ -28,12 +32,27 @@ class Checkpoints:
         directory: created if it does not exist.
         keep: number of newest steps to keep; the best step is kept in addition.
         read_only: open without creating, writing or removing anything.
+        fallback: leave damaged steps out, so that `latest` and `best` are of whole ones; unless
+            `read_only`, damaged steps are moved to `damaged/`.
+        completed: called with every step that has become complete.
+
+    Raises:
+        DamageError: there are steps, and the folder of their hashes is missing.
     """
 
-    def __init__(self, directory: pathlib.Path, keep: int = 2, read_only: bool = False):
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        keep: int = 2,
+        read_only: bool = False,
+        fallback: bool = False,
+        completed: Callable[[int], None] | None = None,
+    ):
         self.directory = pathlib.Path(directory).resolve()
         self._integrity = self.directory / 'integrity'
-        self._read_only = read_only
+        self._read_only, self._fallback, self._completed = read_only, fallback, completed
+        self.damaged: dict[int, str] = {}
+        self._check_integrity_folder()
         if not read_only:
             self._integrity.mkdir(parents=True, exist_ok=True)
         policies = [
@@ -55,13 +74,15 @@ class Checkpoints:
             ),
         )
         self._unfinished: set[int] = set()
+        if fallback:
+            self._set_damaged_aside()
 
     def steps(self) -> list[int]:
-        """Complete steps, oldest first."""
+        """Complete steps, oldest first; with `fallback` those that are whole."""
         return sorted(
             step
             for step in self._manager.all_steps()
-            if (self._integrity / f'{step}.json').exists()
+            if (self._integrity / f'{step}.json').exists() and step not in self.damaged
         )
 
     def latest(self) -> int | None:
@@ -72,9 +93,9 @@ class Checkpoints:
         """The complete step with the lowest finite loss; `latest()` if no step has one."""
         losses = {}
         for step in self.steps():
-            record = json.loads((self._integrity / f'{step}.json').read_text())
-            if record['loss'] is not None and math.isfinite(record['loss']):
-                losses[step] = record['loss']
+            loss = self._record(step)['loss']
+            if loss is not None and math.isfinite(loss):
+                losses[step] = loss
         return min(losses, key=losses.get) if losses else self.latest()
 
     def save(self, step: int, state: Any, data: dict, loss: float | None = None) -> None:
@@ -107,18 +128,26 @@ class Checkpoints:
             self.wait()
 
     def wait(self) -> None:
-        """Wait until every save is on disk, then write its manifest and remove old manifests."""
+        """Wait until every save is on disk, then write its manifest and remove old manifests.
+
+        Raises:
+            UsageError: a save failed; the complete steps are as they were.
+        """
         if self._read_only:
             return
-        self._manager.wait_until_finished()
-        for step in sorted(self._unfinished):
-            if jax.process_index() == 0:
-                data = json.loads((self.directory / str(step) / 'data' / 'metadata').read_text())
-                record = {'loss': data['loss'], 'files': self._hashes(step)}
-                partial = self._integrity / f'{step}.partial'
-                partial.write_text(json.dumps(record, indent=1))
-                partial.replace(self._integrity / f'{step}.json')
-        self._unfinished.clear()
+        try:
+            self._manager.wait_until_finished()
+            for step in sorted(self._unfinished):
+                if jax.process_index() == 0:
+                    data = json_files.read(self.directory / str(step) / 'data' / 'metadata')
+                    record = {'loss': data['loss'], 'files': self._hashes(step)}
+                    json_files.write_hashed(self._integrity / f'{step}.json', record)
+        except (OSError, ValueError, RuntimeError, errors.DamageError) as error:
+            raise self._save_failed(error) from error
+        finally:
+            finished, self._unfinished = sorted(self._unfinished), set()
+        for step in finished if self._completed else ():
+            self._completed(step)
         for record in self._integrity.glob('*.json'):
             if not (self.directory / record.stem).exists():
                 record.unlink()
@@ -182,17 +211,19 @@ class Checkpoints:
             DamageError: the step is incomplete, or a file differs from its hash, is missing or was
                 added; the message lists the other complete steps.
         """
-        record = self._integrity / f'{step}.json'
-        if not record.exists():
+        if not (self._integrity / f'{step}.json').exists():
             raise errors.DamageError(f'{self.directory}: step {step} is incomplete')
-        written = json.loads(record.read_text())['files']
+        written = self._record(step)['files']
         current = self._hashes(step)
         for name in sorted(written.keys() | current.keys()):
             if written.get(name) != current.get(name):
                 problem = 'is missing' if name not in current else 'differs from what was written'
                 others = [str(other) for other in self.steps() if other != step]
                 hint = f'; other complete steps: {", ".join(others)}' if others else ''
-                raise errors.DamageError(f'{self.directory}/{step}/{name} {problem}{hint}')
+                fix = ', or use the newest whole step: --fallback' if others else ''
+                raise errors.DamageError(
+                    f'{self.directory}/{step}/{name} {problem}{hint}. Fix: restore the file{fix}'
+                )
 
     def _hashes(self, step: int) -> dict[str, str]:
         folder = self.directory / str(step)
@@ -203,6 +234,60 @@ class Checkpoints:
         }
 
     def close(self) -> None:
-        """Complete all saves and release Orbax's threads."""
-        self.wait()
-        self._manager.close()
+        """Complete all saves and release Orbax's threads, also after a save that failed."""
+        try:
+            self.wait()
+        finally:
+            with contextlib.suppress(Exception):  # it raises the error of a failed save once more
+                self._manager.close()
+
+    def _record(self, step: int) -> dict[str, Any]:
+        path = self._integrity / f'{step}.json'
+        fix = 'restore the file, or use the newest whole step: --fallback'
+        return json_files.read_hashed(path, fix, required=False, fields=_FIELDS)
+
+    def _check_integrity_folder(self) -> None:
+        if not self.directory.is_dir() or self._integrity.is_dir():
+            return
+        steps = [entry.name for entry in self.directory.iterdir() if entry.name.isdigit()]
+        if steps:
+            raise errors.DamageError(
+                f'{self._integrity} is missing, so the steps {", ".join(sorted(steps, key=int))} '
+                'cannot be checked. Fix: restore the folder, or use a new workdir'
+            )
+
+    def _set_damaged_aside(self) -> None:
+        for step in self.steps():
+            try:
+                self.verify(step)
+            except errors.DamageError as error:
+                self.damaged[step] = str(error)
+        if self.damaged and not self._read_only:
+            aside = self.directory / 'damaged'
+            aside.mkdir(exist_ok=True)
+            for step in self.damaged:
+                shutil.rmtree(aside / str(step), ignore_errors=True)
+                (self.directory / str(step)).rename(aside / str(step))
+                (self._integrity / f'{step}.json').rename(aside / f'{step}.json')
+            self._manager.reload()
+
+    def _save_failed(self, error: Exception) -> errors.UsageError:
+        steps = ', '.join(map(str, self.steps()))
+        saved = f'the steps {steps} are complete' if steps else 'no step is complete'
+        return errors.UsageError(
+            f'{self.directory}: a checkpoint could not be written: {_reason(error)}; {saved}. '
+            'Fix: free disk space; the same command resumes'
+        )
+
+
+def _reason(error: Exception) -> str:
+    """Why a save failed, in a few words: the first system error, or a line of Orbax's."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+            if os.strerror(number) in str(cause):
+                return os.strerror(number)
+        cause = cause.__cause__ or cause.__context__
+    return ' '.join(str(error).split())[:200]

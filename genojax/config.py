@@ -18,6 +18,12 @@ from typing import Any
 
 from genojax import errors
 
+# Metadata of the fields that a run may change while it exists (`dataclasses.field(metadata=...)`).
+# FREE: the trained numbers are the same bits. ROUNDING: the same arithmetic in another order, so
+# that last bits may differ. All other fields belong to a run for good.
+FREE = types.MappingProxyType({'on_resume': 'free'})
+ROUNDING = types.MappingProxyType({'on_resume': 'rounding'})
+
 
 def to_dict(config: Any) -> Any:
     """A dataclass tree as dictionaries, lists and plain values, ready for JSON."""
@@ -56,17 +62,46 @@ class OpenBase:
         raise NotImplementedError
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = '') -> list[str]:
-    """`path: old -> new` for every leaf that differs between two dictionaries."""
-    lines = []
+def changed(
+    old: Mapping[str, Any], new: Mapping[str, Any], path: str = ''
+) -> dict[str, tuple[Any, Any]]:
+    """Path -> value in `old` and in `new`, for every leaf that differs between two dictionaries."""
+    result = {}
     for key in [*old, *(key for key in new if key not in old)]:
         where = f'{path}{key}'
         before, after = old.get(key, '(absent)'), new.get(key, '(absent)')
         if isinstance(before, Mapping) and isinstance(after, Mapping):
-            lines += differences(before, after, f'{where}.')
+            result |= changed(before, after, f'{where}.')
         elif before != after:
-            lines.append(f'{where}: {before!r} -> {after!r}')
-    return lines
+            result[where] = before, after
+    return result
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = '') -> list[str]:
+    """`path: old -> new` for every leaf that differs between two dictionaries."""
+    return [
+        f'{where}: {before!r} -> {after!r}'
+        for where, (before, after) in changed(old, new, path).items()
+    ]
+
+
+def on_resume(config: Any, path: str) -> str:
+    """How a run may change the field at a path of its config: 'free', 'rounding' or 'never'."""
+    for name in path.split('.'):
+        if isinstance(config, Mapping):
+            config = config.get(name)
+            continue
+        fields = {f.name: f for f in dataclasses.fields(config)} if _is_instance(config) else {}
+        if name not in fields:
+            return 'never'
+        if 'on_resume' in fields[name].metadata:  # of the field, or of the part that it is in
+            return fields[name].metadata['on_resume']
+        config = getattr(config, name)
+    return 'never'
+
+
+def _is_instance(value: Any) -> bool:
+    return dataclasses.is_dataclass(value) and not inspect.isclass(value)
 
 
 @functools.cache
@@ -106,6 +141,10 @@ def _build(cls: type, values: Any, path: str, mistakes: list[str]) -> Any:
         # Messages of the form f'{self.width=} must be even' name the field without 'self.'.
         mistakes.append(f'  {where}: {str(error).replace("self.", "")}')
         return None
+    except (ArithmeticError, TypeError, IndexError, KeyError, MemoryError) as error:
+        shown = ', '.join(f'{name}={_shown(value)}' for name, value in arguments.items())
+        mistakes.append(f'  {where}: no valid combination ({error}): {shown}')
+        return None
 
 
 def _value(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
@@ -116,7 +155,7 @@ def _value(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
         if value not in parts:
             known = ', '.join(map(repr, parts))
             hint = _suggestion(value, [part for part in parts if isinstance(part, str)])
-            mistakes.append(f'  {where}: {value!r} is not one of {known}{hint}')
+            mistakes.append(f'  {where}: {_shown(value)} is not one of {known}{hint}')
         return value
     if inspect.isclass(hint) and issubclass(hint, OpenBase):
         return _open_base(hint, value, where, mistakes)
@@ -126,18 +165,19 @@ def _value(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
         return _tuple(parts, value, where, mistakes)
     if origin is dict:
         if not isinstance(value, Mapping):
-            mistakes.append(f'  {where}: {value!r} is not a dictionary')
+            mistakes.append(f'  {where}: {_shown(value)} is not a dictionary')
             return value
         return {
             str(key): _value(parts[1], item, f'{where}.{key}', mistakes)
             for key, item in value.items()
+            if item is not None  # `--config.weights.human=None` removes an entry
         }
     return _plain(hint, value, where, mistakes)
 
 
 def _tuple(parts: tuple, value: Any, where: str, mistakes: list[str]) -> Any:
     if not isinstance(value, tuple | list):
-        mistakes.append(f'  {where}: {value!r} is not a list')
+        mistakes.append(f'  {where}: {_shown(value)} is not a list')
         return value
     inner = parts[:1] * len(value) if parts[1:] == (...,) else parts
     if len(inner) != len(value):
@@ -174,7 +214,7 @@ def _open_base(base: type, value: Any, where: str, mistakes: list[str]) -> Any:
 
 def _by_kind(kinds: Mapping[str, type], value: Any, where: str, mistakes: list[str]) -> Any:
     if not isinstance(value, Mapping):
-        mistakes.append(f'  {where}: {value!r} is not a dictionary of fields')
+        mistakes.append(f'  {where}: {_shown(value)} is not a dictionary of fields')
         return None
     kind = value.get('kind')
     if isinstance(kind, str) and kind in kinds:
@@ -182,7 +222,7 @@ def _by_kind(kinds: Mapping[str, type], value: Any, where: str, mistakes: list[s
     if kind is None:
         problem = 'required field is missing, one of'
     else:
-        problem = f'{kind!r} is not one of'
+        problem = f'{_shown(kind)} is not one of'
     known = ', '.join(map(repr, kinds))
     mistakes.append(f'  {where}.kind: {problem} {known}{_suggestion(kind, kinds)}')
     return None
@@ -190,15 +230,27 @@ def _by_kind(kinds: Mapping[str, type], value: Any, where: str, mistakes: list[s
 
 def _plain(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and abs(value) >= 2**63 and (hint is int or isinstance(value, int)):
+        mistakes.append(f'  {where}: {_shown(value)} is too large')
+        return value
     if hint is float and is_number:
         if not math.isfinite(value):
             mistakes.append(f'  {where}: {value} is not a finite number')
         return float(value)
-    if hint is int and is_number and float(value).is_integer():
+    if hint is int and is_number and math.isfinite(value) and value == int(value):
         return int(value)  # 1e3 steps are 1,000 steps
     if hint in (int, float, str, bool) and type(value) is not hint:
-        mistakes.append(f'  {where}: {value!r} is not {_TYPE_NAMES[hint]}')
+        mistakes.append(f'  {where}: {_shown(value)} is not {_TYPE_NAMES[hint]}')
     return value
+
+
+def _shown(value: Any) -> str:
+    """A value as in Python, cut where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of more than 4,300 digits
+        return f'a very long {type(value).__name__}'
+    return text if len(text) <= 80 else f'{text[:77]}...'
 
 
 _TYPE_NAMES = {

@@ -27,6 +27,8 @@ MeshConfig = sharding.MeshConfig
 # Tasks divide their key into a few: `split(key)[i]` equals `fold_in(key, i)` for small i. The keys
 # of other tasks are far from those numbers, so that no two tasks share dropout or masks.
 _TASK_STREAM = 2**30
+# Steps are int32, and a run has random streams of its own above the last one.
+MAX_STEPS = 2**31 - 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,21 +39,26 @@ class Experiment:
     and batch size.
     """
 
-    model: models.ModelConfig
+    model: models.ModelConfig  # shared by all tasks
     tasks: dict[str, TaskConfig]  # by name
-    steps: int
-    tokenizer: TokenizerConfig = TokenizerConfig()
-    optim: optimizers.OptimConfig = optimizers.OptimConfig()
-    mesh: sharding.MeshConfig = sharding.MeshConfig()
-    seed: int = 0
+    steps: int  # optimizer updates; may grow where the learning rate does not depend on it
+    tokenizer: TokenizerConfig = TokenizerConfig()  # of every task
+    optim: optimizers.OptimConfig = optimizers.OptimConfig()  # one optimizer for all parameters
+    # Another mesh may train on: the batches are the same for any number of devices.
+    mesh: sharding.MeshConfig = dataclasses.field(
+        default=sharding.MeshConfig(), metadata=config.ROUNDING
+    )
+    seed: int = 0  # of the parameters, the order of the data, masks and dropout
     # Another run's workdir or a converted model, whose model parameters this run starts from.
     init_from: str = ''
     # Task whose validation metric selects the best checkpoint; may be empty with a single task.
     select_by: str = ''
-    log_every: int = 50  # steps
-    validate_every: int = 500  # steps
-    save_every: int = 500  # steps
-    keep: int = 2  # number of newest checkpoints kept; the best one is kept too
+    log_every: int = dataclasses.field(default=50, metadata=config.FREE)  # steps per log row
+    # Steps between validations; another number may select another best checkpoint.
+    validate_every: int = dataclasses.field(default=500, metadata=config.FREE)
+    save_every: int = dataclasses.field(default=500, metadata=config.FREE)  # steps per checkpoint
+    # Number of newest checkpoints kept; the best one is kept too.
+    keep: int = dataclasses.field(default=2, metadata=config.FREE)
 
     def __post_init__(self):
         # Sorted, so that a config means the same in any order of its tasks.
@@ -71,6 +78,15 @@ class Experiment:
         for name in ('steps', 'log_every', 'validate_every', 'save_every', 'keep'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
+        if self.steps > MAX_STEPS:
+            raise ValueError(f'{self.steps=} is more than {MAX_STEPS}')
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f'{self.seed=} must be in 0 .. 2^32 - 1')
+        if self.optim.warmup > self.steps:
+            raise ValueError(
+                f'{self.optim.warmup=} is more than {self.steps=}, so the learning rate would '
+                f'never reach its peak. Fix: --config.optim.warmup={self.steps // 10}'
+            )
         if self.tokenizer.kind != 'bpe' or self.tokenizer.file:
             mistakes = misfits(self)
             if mistakes:

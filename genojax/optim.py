@@ -7,11 +7,15 @@ import jax
 import optax
 
 
+_BETA1 = 0.9  # of every published genomic model
+
+
 @dataclasses.dataclass(frozen=True)
 class OptimConfig:
     """AdamW and its learning rate: a linear rise from `start * peak` to `peak`, then a decay.
 
-    The rise takes `warmup` steps. 'cosine' and 'linear' reach `floor * peak` at the last step.
+    The rise takes `warmup` steps. 'cosine' and 'linear' reach `floor * peak` at the last step, step
+    number `steps - 1` of a run.
     'inverse_sqrt' is peak * sqrt(warmup / step) (Vaswani et al. 2017, section 5.3), independent of
     the number of steps.
 
@@ -25,8 +29,7 @@ class OptimConfig:
     decay: Literal['cosine', 'linear', 'inverse_sqrt', 'none'] = 'cosine'
     floor: float = 0.0  # fraction of peak at the last step
     weight_decay: float = 0.01  # of kernels and embeddings; biases and norms do not decay
-    beta1: float = 0.9
-    beta2: float = 0.98
+    beta2: float = 0.98  # decay of the second moment; that of the first is 0.9
     epsilon: float = 1e-6
     clip: float = 1.0  # maximum global norm of the gradient
 
@@ -34,7 +37,7 @@ class OptimConfig:
         for name in ('peak', 'epsilon', 'clip'):
             if not getattr(self, name) > 0:
                 raise ValueError(f'{name}={getattr(self, name)} must be above 0')
-        for name in ('beta1', 'beta2', 'floor', 'start'):
+        for name in ('beta2', 'floor', 'start'):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be in [0, 1)')
         if self.warmup < 0 or self.weight_decay < 0:
@@ -43,7 +46,7 @@ class OptimConfig:
 
 def schedule(config: OptimConfig, steps: int) -> optax.Schedule:
     """Learning rate as a function of the 0-based step, for a run of `steps` steps."""
-    remaining = max(steps - config.warmup, 1)
+    remaining = max(steps - 1 - config.warmup, 1)  # from the peak to the last step
     warmup = max(config.warmup, 1)
     decays = {
         'cosine': lambda: optax.cosine_decay_schedule(config.peak, remaining, alpha=config.floor),
@@ -56,6 +59,11 @@ def schedule(config: OptimConfig, steps: int) -> optax.Schedule:
         return decay
     rise = optax.linear_schedule(config.peak * config.start, config.peak, config.warmup)
     return optax.join_schedules([rise, decay], [config.warmup])
+
+
+def depends_on_steps(config: OptimConfig) -> bool:
+    """Whether the learning rate of a step depends on how many steps the run has."""
+    return config.decay in ('cosine', 'linear')
 
 
 def make(config: OptimConfig, steps: int) -> optax.GradientTransformation:
@@ -72,7 +80,7 @@ def make(config: OptimConfig, steps: int) -> optax.GradientTransformation:
         optax.clip_by_global_norm(config.clip),
         optax.adamw(
             schedule(config, steps),
-            b1=config.beta1,
+            b1=_BETA1,
             b2=config.beta2,
             eps=config.epsilon,
             weight_decay=config.weight_decay,

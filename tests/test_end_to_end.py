@@ -31,6 +31,7 @@ def demo_settings(clade, directory, **changes):
         flags.override(values, 'model.inner', '32')
         flags.override(values, 'model.depth', '1')
         flags.override(values, 'steps', '4')
+        flags.override(values, 'optim.warmup', '1')
         flags.override(values, 'log_every', '2')
         flags.override(values, 'validate_every', '4')
     flags.override(configs['pretrain'], 'tasks.masked_lm.data.validation_windows', '64')

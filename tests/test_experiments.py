@@ -200,7 +200,13 @@ def test_002_prepares_genomes_and_tabulates_a_run(microbes, tmp_path, monkeypatc
     assert clusters['test_bases'] == 20_000 * len(clusters['test'])
     main.main(['ingest', str(genomes), f'--out={shards}'])
     small = {'model.depth': '1', 'model.width': '16', 'model.inner': '32', 'model.unroll': '1'}
-    small |= {'steps': '4', 'log_every': '2', 'validate_every': '2', 'save_every': '4'}
+    small |= {
+        'steps': '4',
+        'optim.warmup': '1',
+        'log_every': '2',
+        'validate_every': '2',
+        'save_every': '4',
+    }
     data = 'tasks.masked_lm.data'
     small |= {f'{data}.shards': str(shards), f'{data}.mixture.length': '1024'}
     small |= {f'{data}.validation_windows': '2'}
@@ -225,6 +231,7 @@ TRACKS = {
     'model.tracks': '(4, 4)',
     'model.crop': '8',
     'steps': '4',
+    'optim.warmup': '1',
     'log_every': '2',
     'validate_every': '2',
     'save_every': '2',
@@ -285,7 +292,13 @@ def test_004_chooses_settings_and_compares_families(
     promoters, tmp_path, monkeypatch, capsys, one_device
 ):
     compare = load('004_older_families/compare.py')
-    short = {'steps': '6', 'validate_every': '3', 'log_every': '3', 'save_every': '6'}
+    short = {
+        'steps': '6',
+        'optim.warmup': '1',
+        'validate_every': '3',
+        'log_every': '3',
+        'save_every': '6',
+    }
     families = {
         name: (config, [settings[-1] | short, settings[-1] | short | {'optim.peak': '0.0001'}])
         for name, (config, settings) in compare.FAMILIES.items()

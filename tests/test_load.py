@@ -78,6 +78,7 @@ def test_a_coverage_run_predicts_tracks(tmp_path):
         model=network,
         tasks={'coverage': genojax.CoverageConfig(data=data)},
         tokenizer=genojax.TokenizerConfig('nucleotide', k=1),
+        optim=genojax.OptimConfig(warmup=1),
         steps=1,
     )
     run = runs.open_run(experiment, tmp_path / 'run', jax.devices()[:1])

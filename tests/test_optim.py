@@ -11,7 +11,7 @@ from genojax import optim
 )
 def test_a_rate_rises_from_its_start_and_falls_to_its_floor(decay, halfway, last):
     config = optim.OptimConfig(peak=2.0, warmup=100, start=0.5, decay=decay, floor=0.1)
-    rate = optim.schedule(config, 1100)
+    rate = optim.schedule(config, 1101)  # its last step is number 1100
     rates = [float(rate(step)) / 2.0 for step in (0, 50, 100, 600, 1100)]
     assert rates == pytest.approx([0.5, 0.75, 1.0, halfway, last], rel=1e-5)
 

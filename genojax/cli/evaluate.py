@@ -21,6 +21,11 @@ def run(argv: list[str]) -> None:
         type=flags.positive,
         help='largest number of windows to score, spread evenly (all)',
     )
+    parser.add_argument(
+        '--fallback',
+        action='store_true',
+        help='use the best whole checkpoint if others are damaged',
+    )
     arguments = parser.parse_args(argv)
 
     # Imported here, so that --help does not wait for jax.
@@ -37,7 +42,9 @@ def run(argv: list[str]) -> None:
         raise errors.UsageError(
             f'--limit goes with one task. Fix: add --task=NAME, of {", ".join(names)}'
         )
-    opened = runs.open_run(experiment, arguments.workdir, say=_say)
+    opened = runs.open_run(
+        experiment, arguments.workdir, say=_say, read_only=True, fallback=arguments.fallback
+    )
     state = opened.restore_best()
     trained = opened.trained(state)
     for name in names:

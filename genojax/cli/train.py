@@ -1,5 +1,6 @@
 """Train a model, or resume: the same command on the same workdir continues where it stopped."""
 
+import contextlib
 import pathlib
 
 from genojax.cli import flags
@@ -14,17 +15,29 @@ def run(argv: list[str]) -> None:
         metavar='DIR',
         help='the run: config.json, checkpoints/, metrics.jsonl',
     )
+    parser.add_argument(
+        '--fallback',
+        action='store_true',
+        help='resume from the newest whole checkpoint if later ones are damaged',
+    )
     arguments, configs = flags.parse_with_config(parser, argv)
 
     # Imported here, so that --help does not wait for jax.
     from genojax import experiment
-    from genojax.train import log, loop, runs
+    from genojax.train import changes, log, loop, runs
 
-    opened = runs.open_run(experiment.from_config(configs['config']), arguments.workdir, say=_say)
-    _say(opened.summary())
-    state = loop.train(opened)
-    print(f'step {int(state.step)}: {log.last_validation(opened.workdir)}')
-    opened.close()
+    opened = runs.open_run(
+        experiment.from_config(configs['config']),
+        arguments.workdir,
+        say=_say,
+        fallback=arguments.fallback,
+    )
+    with contextlib.closing(opened):
+        _say(opened.summary())
+        for line in changes.describe(opened.experiment, opened.changed):
+            _say(f'changed: {line}')
+        state = loop.train(opened)
+        print(f'step {int(state.step)}: {log.last_validation(opened.workdir)}')
 
 
 def _say(line: str) -> None:

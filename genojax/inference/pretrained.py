@@ -75,7 +75,7 @@ def run_config(workdir: str | os.PathLike) -> dict[str, Any]:
     path = pathlib.Path(workdir) / 'config.json'
     if not path.is_file():
         raise errors.UsageError(f'{workdir} is not the workdir of a run: it has no config.json')
-    values = json_files.read(path)
+    values = json_files.read_hashed(path, required=False)
     if not {'model', 'tokenizer', 'tasks'} <= values.keys():
         old = ' (it is of an earlier version of genojax)' if 'objective' in values else ''
         raise errors.UsageError(f'{workdir} is not the workdir of a run{old}')
@@ -113,7 +113,7 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
 def _lengths(workdir: pathlib.Path) -> dict[str, Any]:
     """`trained_tokens` and `row_tokens` of a run; a run of an earlier version has neither."""
     path = workdir / RECORD_FILE
-    record = json_files.read(path).get('rows', {}) if path.is_file() else {}
+    record = json_files.read_hashed(path, required=False).get('rows', {}) if path.is_file() else {}
     return {
         'trained_tokens': record.get('trained_tokens'),
         'row_tokens': max(record.get('tokens', {}).values(), default=0),
@@ -141,7 +141,7 @@ def row_record(tokens: Mapping[str, int], init_from: str) -> dict[str, Any]:
 def _license_of_run(workdir: pathlib.Path, source: pathlib.Path) -> dict[str, Any]:
     """Licence and origin of the weights a run started from; kept in the run if they are gone."""
     if (workdir / LICENSE_FILE).is_file():
-        return json_files.read(workdir / LICENSE_FILE)
+        return json_files.read_hashed(workdir / LICENSE_FILE, required=False)
     return license_of(source)
 
 
@@ -156,7 +156,7 @@ def license_of(source: pathlib.Path) -> dict[str, Any]:
 
 def save_license(source: pathlib.Path, workdir: pathlib.Path) -> None:
     """Records in a workdir the licence and origin of the weights that it starts from."""
-    json_files.write(workdir / LICENSE_FILE, license_of(source))
+    json_files.write_hashed(workdir / LICENSE_FILE, license_of(source))
 
 
 def read(path: str | os.PathLike) -> PretrainedModel:

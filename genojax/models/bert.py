@@ -90,7 +90,7 @@ class BertConfig(base.ModelConfigBase):
     # Blocks unrolled per step of the scan over depth. On a CPU, unrolling all of them makes a small
     # model faster (the body of a scan uses one core) and compilation longer. The
     # parameters are the same.
-    unroll: int = 1
+    unroll: int = dataclasses.field(default=1, metadata=remat.ON_RESUME)
     attention: self_attention.AttentionConfig = self_attention.AttentionConfig()
     # 'learned': a table of `max_tokens` vectors; 'counted': ESM's table, which numbers real tokens
     # only; 'rotary' and 'alibi' are relative and have no longest row.
@@ -98,7 +98,10 @@ class BertConfig(base.ModelConfigBase):
     # What relative positions measure distance along: token numbers, or bases weighted by CpG
     # density (`positions.cpg_coordinate`).
     coordinate: Literal['tokens', 'cpg'] = 'tokens'
-    remat: Literal['none', 'block', 'dots', 'offload'] = 'none'  # see nn/remat.py
+    # What the backward pass recomputes in place of storing it; see nn/remat.py.
+    remat: Literal['none', 'block', 'dots', 'offload'] = dataclasses.field(
+        default='none', metadata=remat.ON_RESUME
+    )
     block: Literal['post_norm', 'pre_norm'] = 'post_norm'
     feed_forward: blocks.FeedForwardKind = 'gelu'  # 'gelu_tanh' applies to the head's GELU too
     token_dropout: TokenDropout | None = None
@@ -117,8 +120,6 @@ class BertConfig(base.ModelConfigBase):
     length_multiple: int = 1
 
     def __post_init__(self):
-        if self.width % self.heads:
-            raise ValueError(f'{self.width=} must be a multiple of {self.heads=}')
         sizes = (
             'vocab', 'width', 'depth', 'heads', 'inner', 'max_tokens', 'unroll', 'vocab_multiple',
             'length_multiple',
@@ -126,6 +127,8 @@ class BertConfig(base.ModelConfigBase):
         for name in sizes:
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
+        if self.width % self.heads:
+            raise ValueError(f'{self.width=} must be a multiple of {self.heads=}')
         if self.token_types < 0:
             raise ValueError(f'{self.token_types=} must not be negative')
         if self.coordinate == 'cpg' and not self.relative:

@@ -80,9 +80,12 @@ class EnformerConfig(base.ModelConfigBase):
     # (nn/relative.py)
     positions: relative.Relative = 'enformer'
     attention: self_attention.AttentionConfig = self_attention.AttentionConfig()
+    # Transformer blocks unrolled per step of the scan over depth (see BertConfig)
+    unroll: int = dataclasses.field(default=1, metadata=remat.ON_RESUME)
     # Of transformer, stem and tower blocks; see nn/remat.py.
-    remat: Literal['none', 'block', 'dots', 'offload'] = 'none'
-    unroll: int = 1  # transformer blocks unrolled per step of the scan over depth (see BertConfig)
+    remat: Literal['none', 'block', 'dots', 'offload'] = dataclasses.field(
+        default='none', metadata=remat.ON_RESUME
+    )
 
     def __post_init__(self):
         check(self)

@@ -60,8 +60,10 @@ class EnformerAccessibilityConfig(base.ModelConfigBase):
     # 'enformer' needs a score per pair of the 4,096 positions, 'rotary' does not.
     positions: relative.Relative = 'rotary'
     attention: self_attention.AttentionConfig = self_attention.AttentionConfig()
-    remat: Literal['none', 'block', 'dots', 'offload'] = 'none'
-    unroll: int = 1
+    unroll: int = dataclasses.field(default=1, metadata=remat.ON_RESUME)
+    remat: Literal['none', 'block', 'dots', 'offload'] = dataclasses.field(
+        default='none', metadata=remat.ON_RESUME
+    )
 
     def __post_init__(self):
         enformer.check(self)

@@ -66,18 +66,22 @@ class HierarchicalConfig(base.ModelConfigBase):
     pad_id: int = 0
     dtype: Literal['float32', 'bfloat16'] = 'float32'  # of the computation
     at_once: int = 1  # chunks computed together; a row is padded to a multiple of it
-    chunk_remat: bool = True  # a step over chunks stores its input only and is recomputed
-    remat: Literal['none', 'block', 'dots', 'offload'] = 'none'  # of each block; see nn/remat.py
+    # A step over chunks stores its input only and is recomputed.
+    chunk_remat: bool = dataclasses.field(default=True, metadata=remat.ON_RESUME)
+    # Of each block; see nn/remat.py.
+    remat: Literal['none', 'block', 'dots', 'offload'] = dataclasses.field(
+        default='none', metadata=remat.ON_RESUME
+    )
 
     def __post_init__(self):
-        if self.width % self.heads:
-            raise ValueError(f'{self.width=} must be a multiple of {self.heads=}')
         sizes = (
             'vocab', 'chunks', 'chunk', 'width', 'heads', 'inner', 'before', 'cross', 'at_once',
         )  # fmt: skip
         for name in sizes:
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
+        if self.width % self.heads:
+            raise ValueError(f'{self.width=} must be a multiple of {self.heads=}')
         for name in ('front', 'back', 'after'):
             if getattr(self, name) < 0:
                 raise ValueError(f'{name}={getattr(self, name)} must not be negative')

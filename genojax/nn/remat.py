@@ -15,9 +15,12 @@ from flax import linen as nn
 from flax.core import lift
 from flax.linen import transforms
 
+from genojax import config
 from genojax.typing import Array
 
 POLICIES = ('none', 'block', 'dots', 'offload')
+# Metadata of config fields that change the order of the arithmetic and nothing else.
+ON_RESUME = config.ROUNDING
 
 
 def policy(name: str) -> Callable | None:

@@ -6,7 +6,7 @@ from typing import Literal
 import jax.numpy as jnp
 from flax import linen as nn
 
-from genojax import attention
+from genojax import attention, config
 from genojax.attention import patterns, reference
 from genojax.nn import blocks, positions
 from genojax.typing import Array, Float, Int
@@ -23,7 +23,6 @@ class AttentionConfig:
         'full', 'causal', 'local', 'longformer', 'strided', 'random', 'bigbird', 'anchored'
     ] = 'full'
     window: int = 64  # tokens on each side: all but full, causal and bigbird
-    global_tokens: int = 1  # longformer: the first tokens, such as [CLS]
     period: int = 512  # tokens between anchors: anchored; between tokens beyond the window: strided
     anchors: Literal['antidiagonal', 'columns'] = 'antidiagonal'  # anchored
     block: int = 64  # tokens per block: bigbird, random
@@ -36,10 +35,10 @@ class AttentionConfig:
     seed: int = 0  # of the random blocks: bigbird, random
     implementation: Literal[
         'auto', 'reference', 'block_sparse', 'anchored', 'pallas_tpu', 'splash_tpu'
-    ] = 'auto'
+    ] = dataclasses.field(default='auto', metadata=config.ROUNDING)
 
     def __post_init__(self):
-        for name in ('global_tokens', 'period', 'block', 'window_blocks'):
+        for name in ('period', 'block', 'window_blocks'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
         for name in ('window', 'global_blocks', 'random_blocks'):
@@ -89,7 +88,7 @@ class AttentionConfig:
                 drawn = patterns.random(length, self.random_blocks, self.block, self.seed)
                 return patterns.local(length, self.window) | drawn
             case 'longformer':
-                return patterns.longformer(length, self.window, self.global_tokens)
+                return patterns.longformer(length, self.window)
             case 'anchored':
                 return patterns.anchored(length, self.window, self.period, self.anchors)
             case 'bigbird' if self.plan != 'uniform' and length <= self.published_full:

@@ -1,20 +1,23 @@
 """The log of a run: JSON lines and TensorBoard events, written without TensorFlow."""
 
 import functools
-import json
 import math
 import pathlib
+import time
 
+import jax
 import numpy as np
 
-from genojax import distributed, metrics
+from genojax import distributed, errors, json_files, metrics
+from genojax.experiment import TrainState
+from genojax.train import resources
 
 
 class Log:
     """Appends one JSON object per row to `metrics.jsonl`, and the same numbers to TensorBoard.
 
-    A resumed run continues the file: rows of steps that will be repeated are dropped first. Only
-    one process writes.
+    A resumed run continues the file: rows of steps that will be repeated are moved to
+    `metrics.repeated.jsonl` first. Every row has a hash (`json_files.row`). One process writes.
     """
 
     def __init__(self, workdir: pathlib.Path, start_step: int):
@@ -23,20 +26,23 @@ class Log:
             return
         from tensorboardX import SummaryWriter  # imports slowly
 
+        rows = read(workdir)
         if self.path.exists():
-            rows = [json.dumps(row) for row in read(workdir) if row['step'] <= start_step]
-            partial = self.path.with_suffix('.partial')  # a kill leaves the old rows or the new
-            partial.write_text(''.join(row + '\n' for row in rows))
-            partial.replace(self.path)
+            repeated = [row for row in rows if row['step'] > start_step]
+            if repeated:
+                with (workdir / 'metrics.repeated.jsonl').open('a') as file:
+                    file.writelines(map(json_files.row, repeated))
+            remaining = [row for row in rows if row['step'] <= start_step]
+            json_files.replace(self.path, ''.join(map(json_files.row, remaining)))
         self._events = SummaryWriter(str(workdir / 'tensorboard'), purge_step=start_step + 1)
 
     def write(self, kind: str, step: int, values: dict[str, float]) -> None:
-        """One row; NaN values (nothing was counted) are left out."""
+        """One row; values that are not finite (nothing was counted) are left out."""
         if self._events is None:
             return
-        numbers = {name: value for name, value in values.items() if not math.isnan(value)}
+        numbers = {name: value for name, value in values.items() if math.isfinite(value)}
         with self.path.open('a') as file:
-            file.write(json.dumps({'kind': kind, 'step': step, **numbers}) + '\n')
+            file.write(json_files.row({'kind': kind, 'step': step, **numbers}))
         for name, value in numbers.items():
             self._events.add_scalar(f'{kind}/{name}', value, step)
 
@@ -46,14 +52,19 @@ class Log:
 
 
 def read(workdir: pathlib.Path) -> list[dict]:
-    """The rows of a workdir's `metrics.jsonl`; a last line that a kill cut short is left out."""
+    """The rows of a workdir's `metrics.jsonl`; a last line that a kill cut short is left out.
+
+    Raises:
+        DamageError: another line is not a row, or differs from its hash.
+    """
     path = pathlib.Path(workdir) / 'metrics.jsonl'
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+    if not path.exists():
+        return []
+    fix = f'restore the file, or remove it: the checkpoints do not need it (mv {path} {path}.old)'
+    rows, _ = json_files.read_rows(path, fix)
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row.get('kind'), str) or not isinstance(row.get('step'), int):
+            raise errors.DamageError(f'{path}:{number} has no kind and step. Fix: {fix}')
     return rows
 
 
@@ -94,3 +105,65 @@ def flatten(
         else:
             values[name] = float(mean)
     return values
+
+
+class Recorder:
+    """Collects the metrics of steps and writes them when a log row is due."""
+
+    def __init__(self, run, first: int):
+        self.run, self.log = run, Log(run.workdir, first)
+        self.note = ''
+        self._restart_interval()
+
+    def _restart_interval(self) -> None:
+        self._states: list = []
+        self._tokens = self._bases = 0
+        self._started = time.monotonic()
+
+    def add(self, batches, states) -> None:
+        self._states.append(states)
+        for batch in batches.values():
+            self._tokens += batch['tokens'].size
+            self._bases += int(batch['valid'].sum())
+
+    def estimate(self, timer: resources.StepTimer, step: int, states) -> None:
+        """Says and records the expected time, once it is known."""
+        line = timer.after(step, states)
+        if line:
+            self.run.say(line)
+            self.run.note(seconds_per_step=timer.seconds_per_step)
+
+    def write(self, step: int) -> None:
+        merged = merge(jax.device_get(self._states))
+        values = flatten(merged, self.run.metric_groups)
+        seconds = time.monotonic() - self._started
+        values['tokens_per_s'] = self._tokens * jax.process_count() / seconds
+        values['bases_per_s'] = self._bases * jax.process_count() / seconds
+        self._check_finite(step, values['loss'], values['grad_norm'])
+        self.log.write('train', step, values)
+        self.note = f'loss {values["loss"]:.4f}'
+        self._restart_interval()
+
+    def write_validation(self, step: int, state: TrainState) -> float:
+        """Writes the validation metrics; returns the one that selects the checkpoint."""
+        values = flatten(self.run.validate(state), self.run.metric_groups)
+        self.log.write('validation', step, values)
+        self._started = time.monotonic()  # validation is not training time
+        metric = values[self.run.selection_metric]
+        self._check_finite(step, metric)
+        return metric
+
+    def _check_finite(self, step: int, *values: float) -> None:
+        if np.isfinite(values).all():
+            return
+        latest = self.run.checkpoints.latest()
+        saved = (
+            'no step was saved' if latest is None else f'the checkpoint of step {latest} is intact'
+        )
+        raise errors.DamageError(
+            f'{self.run.workdir}: loss or gradient not finite at step {step}: '
+            f'{", ".join(map(str, values))}; {saved}. Fix: a lower optim.peak or optim.clip'
+        )
+
+    def close(self) -> None:
+        self.log.close()

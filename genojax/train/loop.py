@@ -8,11 +8,9 @@ all the rest.
 import contextlib
 import signal
 import sys
-import time
 from collections.abc import Iterator
 
 import jax
-import numpy as np
 
 from genojax import errors, progress
 from genojax.train import log, runs
@@ -28,23 +26,33 @@ def train(run: runs.Run, stop_at: int | None = None) -> runs.TrainState:
     Raises:
         Preempted: SIGTERM or Ctrl-C came; the state is saved, and the same command resumes.
         DamageError: the loss or the gradient is not finite; the last checkpoint is kept.
+        UsageError: memory or disk do not suffice; the last checkpoint is kept.
     """
-    experiment = run.experiment
-    state = run.start()
-    first = int(state.step)
-    last = experiment.steps if stop_at is None else min(stop_at, experiment.steps)
-    if first >= last:
-        return state
-    step = steps.make_step(experiment, run.tasks, run.abstract, run.mesh)
-    recorder = _Recorder(run, first)
-    stream = run.train_batches(first)
+    with run.one_line_errors():
+        state = run.start()
+        first = int(state.step)
+        total = run.experiment.steps
+        last = total if stop_at is None else min(stop_at, total)
+        if first >= last:
+            run.claim(run.memory)
+            return state
+        with contextlib.closing(run.train_batches(first)) as stream, jax.set_mesh(run.mesh):
+            return _train(run, state, stream, last)
+
+
+def _train(run: runs.Run, state: runs.TrainState, stream: Iterator, last: int) -> runs.TrainState:
+    """Trains from `state` to step `last`; saved there, or where a stop is requested."""
+    experiment, first = run.experiment, int(state.step)
+    step, stream = steps.compile_first(run, state, stream)
+    recorder, timer = log.Recorder(run, first), run.step_timer(first, last)
     bar = progress.bar(run.workdir.name, experiment.steps)
-    with jax.set_mesh(run.mesh), _stop_signals() as stop, bar as display:
+    with contextlib.closing(recorder), _stop_requests() as stop, bar as display:
         display.advance(first)
         for number in range(first + 1, last + 1):
             batches = next(stream)
             state, states = step(state, run.shard_batches(batches), run.key)
             recorder.add(batches, states)
+            recorder.estimate(timer, number, states)
             stopping = stop.requested  # read once: a later signal waits for the next step
             finishing = number == last or stopping
             validating = number % experiment.validate_every == 0 or number == experiment.steps
@@ -59,9 +67,7 @@ def train(run: runs.Run, stop_at: int | None = None) -> runs.TrainState:
                 run.save(state, metric)
             if stopping:
                 break
-    run.checkpoints.wait()
-    recorder.close()
-    stream.close()
+        run.checkpoints.wait()
     if stop.requested and int(state.step) < experiment.steps:
         raise errors.Preempted(
             f'after step {int(state.step)} of {experiment.steps}, saved in {run.workdir}; '
@@ -70,67 +76,12 @@ def train(run: runs.Run, stop_at: int | None = None) -> runs.TrainState:
     return state
 
 
-class _Recorder:
-    """Collects the metrics of steps and writes them when a log row is due."""
-
-    def __init__(self, run: runs.Run, first: int):
-        self.run, self.log = run, log.Log(run.workdir, first)
-        self.note = ''
-        self._restart_interval()
-
-    def _restart_interval(self) -> None:
-        self._states: list = []
-        self._tokens = self._bases = 0
-        self._started = time.monotonic()
-
-    def add(self, batches, states) -> None:
-        self._states.append(states)
-        for batch in batches.values():
-            self._tokens += batch['tokens'].size
-            self._bases += int(batch['valid'].sum())
-
-    def write(self, step: int) -> None:
-        merged = log.merge(jax.device_get(self._states))
-        values = log.flatten(merged, self.run.metric_groups)
-        seconds = time.monotonic() - self._started
-        values['tokens_per_s'] = self._tokens * jax.process_count() / seconds
-        values['bases_per_s'] = self._bases * jax.process_count() / seconds
-        self._check_finite(step, values['loss'], values['grad_norm'])
-        self.log.write('train', step, values)
-        self.note = f'loss {values["loss"]:.4f}'
-        self._restart_interval()
-
-    def write_validation(self, step: int, state: runs.TrainState) -> float:
-        """Writes the validation metrics; returns the one that selects the checkpoint."""
-        values = log.flatten(self.run.validate(state), self.run.metric_groups)
-        self.log.write('validation', step, values)
-        self._started = time.monotonic()  # validation is not training time
-        metric = values[self.run.selection_metric]
-        self._check_finite(step, metric)
-        return metric
-
-    def _check_finite(self, step: int, *values: float) -> None:
-        if np.isfinite(values).all():
-            return
-        latest = self.run.checkpoints.latest()
-        saved = (
-            'no step was saved' if latest is None else f'the checkpoint of step {latest} is intact'
-        )
-        raise errors.DamageError(
-            f'{self.run.workdir}: loss or gradient not finite at step {step}: '
-            f'{", ".join(map(str, values))}; {saved}. Fix: a lower optim.peak or optim.clip'
-        )
-
-    def close(self) -> None:
-        self.log.close()
-
-
 class _StopRequest:
     requested = False
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[_StopRequest]:
+def _stop_requests() -> Iterator[_StopRequest]:
     """Within the block, SIGTERM and Ctrl-C request a stop after the step; a second one exits."""
     stop = _StopRequest()
 

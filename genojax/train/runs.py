@@ -2,29 +2,42 @@
 
 The directory holds `config.json`, `run.json`, `checkpoints/`, `metrics.jsonl`, `datasets.json`,
 `evaluation/` and what other verbs add. `open_run` opens a run in named steps; a `Run` itself only
-holds the results.
+holds the results. The workdir belongs to the run once it has started (`Run.claim`).
 """
 
 import dataclasses
 import functools
-import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 
 import genojax
-from genojax import checkpoint, config, distributed, errors, metrics, sharding, tokenizers, versions
+from genojax import (
+    checkpoint,
+    distributed,
+    errors,
+    metrics,
+    sharding,
+    tokenizers,
+    versions,
+)
 from genojax import experiment as experiments
 from genojax.data.datasets.base import TaskDatasets
 from genojax.experiment import Experiment, TrainState
 from genojax.inference import pretrained
 from genojax.tasks.base import Task, TrainedState
+from genojax.train import records, resources
+from genojax.train import workdir as workdirs
 from genojax.typing import Batch
 
 # Streams of random bits that no training step uses: a step is at most 2^31 - 3.
 _INIT_STREAM, _EVALUATION_STREAM = 2**31 - 2, 2**31 - 1
+
+
+# What a workdir holds, as other modules read and write it.
+read_experiment, stored, write_json = records.read_experiment, records.stored, records.write_json
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,15 +48,25 @@ class Run:
         tasks: bound to their data, by name.
         datasets: of every task.
         abstract: the state as ShapeDtypeStructs with shardings.
+        memory: what the state needs and what there is.
+        changed: fields that differ from those that the run had, path -> (before, now).
+        say: called with a line of text at the start of each stage.
     """
 
     experiment: Experiment
-    workdir: pathlib.Path
+    directory: workdirs.Workdir
     mesh: jax.sharding.Mesh
     tasks: dict[str, Task]
     datasets: dict[str, TaskDatasets]
     abstract: TrainState
     checkpoints: checkpoint.Checkpoints
+    memory: resources.Memory
+    changed: dict[str, tuple[Any, Any]]
+    say: Callable[[str], None]
+
+    @property
+    def workdir(self) -> pathlib.Path:
+        return self.directory.path
 
     @property
     def key(self) -> jax.Array:
@@ -53,6 +76,16 @@ class Run:
     def fingerprint(self) -> dict[str, str]:
         """Task name -> hash of what determines its batches."""
         return {name: datasets.fingerprint for name, datasets in self.datasets.items()}
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Number of parameters of the model's parts, and of each task's head."""
+        model, heads = self.abstract.params['model'], self.abstract.params['heads']
+        parts = {f'model.{name}': tree for name, tree in model.items()}
+        parts |= {f'head.{name}': tree for name, tree in heads.items()}
+        return {
+            name: sum(leaf.size for leaf in jax.tree.leaves(tree)) for name, tree in parts.items()
+        }
 
     @property
     def metric_groups(self) -> dict[str, tuple[str, ...]]:
@@ -72,9 +105,10 @@ class Run:
     def summary(self) -> str:
         """The model, the batches and the data in a few lines."""
         platform = self.mesh.devices.flat[0].platform
+        parts = ', '.join(f'{name} {count:,}' for name, count in self.parameters.items() if count)
         lines = [
             f'{self.experiment.model.kind}: '
-            f'{experiments.count_parameters(self.abstract):,} parameters; '
+            f'{experiments.count_parameters(self.abstract):,} parameters ({parts}); '
             f'{self.experiment.steps:,} steps on {self.mesh.size} {platform} '
             f'device{"s" if self.mesh.size > 1 else ""}'
         ]
@@ -102,10 +136,17 @@ class Run:
         return {name: sharding.shard_batch(batch, self.mesh) for name, batch in batches.items()}
 
     def start(self) -> TrainState:
-        """The newest checkpoint's state; without one a fresh state, or that of `init_from`."""
+        """The newest checkpoint's state; without one a fresh state, or that of `init_from`.
+
+        Raises:
+            DamageError: as `restore`, or the run has had checkpoints and none is left.
+        """
         latest = self.checkpoints.latest()
         if latest is not None:
+            self.say(f'resuming from step {latest}')
             return self.restore(latest)
+        self._refuse_lost_checkpoints()
+        self.say('initialising the parameters')
         shardings = jax.tree.map(lambda leaf: leaf.sharding, self.abstract)
         specs = {name: task.batch_spec() for name, task in self.tasks.items()}
         batches = jax.tree.map(lambda spec: jax.numpy.zeros(spec.shape, spec.dtype), specs)
@@ -118,6 +159,7 @@ class Run:
         if not self.experiment.init_from:
             return state
         source = pathlib.Path(self.experiment.init_from)
+        self.say(f'reading the parameters of {source}')
         model, extra = pretrained.adopt(
             source,
             self.experiment.model,
@@ -156,7 +198,13 @@ class Run:
         return self.restore(best)
 
     def save(self, state: TrainState, loss: float | None) -> None:
-        """Saves in the background; `loss` is the selection metric if it was measured."""
+        """Saves in the background; the workdir is then the run's.
+
+        Args:
+            loss: the selection metric, if it was measured.
+        """
+        if not self.directory.claimed:
+            self.claim(self.memory)
         record = {'fingerprint': self.fingerprint}
         self.checkpoints.save(int(state.step), state, record, loss)
 
@@ -176,78 +224,163 @@ class Run:
             ).items()
         }
 
+    def step_timer(self, first: int, last: int) -> resources.StepTimer:
+        """Measures the steps after `first` to say how long those up to `last` will take."""
+        return resources.StepTimer(first, last)
+
+    def one_line_errors(self):
+        """Within the block, running out of memory or disk is a `UsageError` of one line."""
+        return resources.one_line_errors(self)
+
+    def claim(self, memory: resources.Memory) -> None:
+        """Makes the workdir that of this run, or records changed fields; before step 1.
+
+        Args:
+            memory: with that of the compiled step.
+        """
+        if self.directory.read_only or not distributed.is_writer():
+            return
+        descriptions = {name: data.description for name, data in self.datasets.items()}
+        write_json(self.workdir / 'datasets.json', descriptions)
+        now = {'steps': self.experiment.steps, 'memory': dataclasses.asdict(memory)}
+        record = now if self.directory.claimed else {**self._record(), **now}
+        records.claim(self.directory, self.experiment, record, self.changed)
+
+    def note(self, **fields) -> None:
+        """Adds fields to `run.json`."""
+        if self.directory.claimed:
+            self.directory.write_record(self.directory.record() | fields)
+
+    def _refuse_lost_checkpoints(self) -> None:
+        if not self.directory.claimed:
+            return
+        first = self.directory.record().get('first_checkpoint')
+        if first is not None:
+            raise errors.DamageError(
+                f'{self.workdir}: step {first} was saved, and no complete checkpoint is left. '
+                'Fix: restore checkpoints/, or use a new --workdir'
+            )
+
+    def _record(self) -> dict[str, Any]:
+        """Besides the config: sizes, versions at the start of the run, hashes of the data."""
+        widths = {name: task.batch_spec()['tokens'].shape[1] for name, task in self.tasks.items()}
+        return {
+            'started': records.now(),
+            'parameters': self.parameters,
+            'versions': {'genojax': genojax.__version__, **versions.installed()},
+            'device': ', '.join(sorted({d.device_kind for d in self.mesh.devices.flat})),
+            'data': self.fingerprint,
+            'rows': pretrained.row_record(widths, self.experiment.init_from),
+        }
+
     def close(self) -> None:
-        self.checkpoints.close()
+        """Completes the saves and releases the workdir."""
+        try:
+            self.checkpoints.close()
+        finally:
+            self.directory.close()
 
 
 def open_run(
-    experiment: Experiment, workdir: str | pathlib.Path, devices: list | None = None, say=None
+    experiment: Experiment,
+    workdir: str | pathlib.Path,
+    devices: list | None = None,
+    say: Callable[[str], None] | None = None,
+    *,
+    read_only: bool = False,
+    fallback: bool = False,
 ) -> Run:
     """Opens an experiment in a workdir, or continues the one that is there; nothing is trained.
 
+    The workdir is locked until `Run.close`, and is the run's once training starts.
+
     Args:
         devices: to use; all by default.
-        say: called with a line of text at the start of each step.
+        say: called with a line of text at the start of each stage.
+        read_only: take no lock and write nothing, to evaluate a run.
+        fallback: use the newest whole checkpoints in place of damaged ones.
 
     Raises:
-        UsageError: the workdir belongs to another config (the differences are listed) or cannot be
-            written, the parts of the config do not fit each other or their data, `init_from` is no
-            model or another one, or a batch does not divide over the mesh.
+        UsageError: the workdir is in use or belongs to another config (the differences are listed)
+            or cannot be written, the parts of the config do not fit each other or their data,
+            `init_from` is no model or another one, a batch does not divide over the mesh, or memory
+            or disk do not suffice.
         InputError: the data are damaged or incomplete.
+        DamageError: a file of the run is missing or damaged.
     """
-    say = say or (lambda line: None)
-    workdir = pathlib.Path(workdir)
-    _check_workdir(experiment, workdir)
+    directory = workdirs.open_workdir(workdir, read_only)
+    try:
+        return _open(experiment, directory, devices, say or (lambda line: None), fallback)
+    except BaseException:
+        directory.close()
+        raise
+
+
+def _open(
+    experiment: Experiment,
+    directory: workdirs.Workdir,
+    devices: list | None,
+    say: Callable[[str], None],
+    fallback: bool,
+) -> Run:
+    changed = records.changed_fields(experiment, directory)
     try:
         mesh = sharding.make_mesh(experiment.mesh, devices)
     except ValueError as error:
         raise errors.UsageError(str(error)) from error
-    # The run keeps its own copy of a tokenizer's file.
-    tokenizer = tokenizers.copy_file(experiment.tokenizer, workdir)
-    experiment = dataclasses.replace(experiment, tokenizer=tokenizer)
-    if experiment.init_from and not (workdir / 'config.json').exists():
+    if experiment.init_from and not directory.claimed:
         source = pathlib.Path(experiment.init_from)
         pretrained.check_source(source, experiment.model, experiment.tokenizer)
+    # The run keeps its own copy of a tokenizer's file.
+    tokenizer = tokenizers.copy_file(experiment.tokenizer, directory.path)
+    experiment = dataclasses.replace(experiment, tokenizer=tokenizer)
+    tasks, datasets = _open_tasks(experiment, directory.path, mesh, say)
+    say('tracing the model')
+    abstract = experiments.abstract(experiment, mesh, tasks)
+    memory = resources.of_state(abstract, mesh)
+    resources.check(memory, experiment)
+    if not directory.read_only:
+        _check_disk(abstract, experiment, directory.path)
+    checkpoints = checkpoint.Checkpoints(
+        directory.path / 'checkpoints',
+        experiment.keep,
+        read_only=directory.read_only,
+        fallback=fallback,
+        completed=functools.partial(records.note_first_checkpoint, directory),
+    )
+    for step, problem in checkpoints.damaged.items():
+        say(f'step {step} is left out: {problem}')
+    return Run(
+        experiment=experiment,
+        directory=directory,
+        mesh=mesh,
+        tasks=tasks,
+        datasets=datasets,
+        abstract=abstract,
+        checkpoints=checkpoints,
+        memory=memory,
+        changed=changed,
+        say=say,
+    )
+
+
+def _open_tasks(experiment: Experiment, workdir: pathlib.Path, mesh: jax.sharding.Mesh, say):
+    """The tasks bound to their data, and their datasets, by name."""
     tasks, datasets = {}, {}
     for name, task in experiments.build_tasks(experiment).items():
         say(f'{name}: opening the data')
         datasets[name] = task.open(workdir, experiment.seed)
         tasks[name] = task.bind(datasets[name])
         _check_divides(task.name, tasks[name].batch_spec()['tokens'].shape[0], mesh)
-    say('tracing the model')
-    abstract = experiments.abstract(experiment, mesh, tasks)
-    checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints', experiment.keep)
-    run = Run(
-        experiment=experiment,
-        workdir=workdir,
-        mesh=mesh,
-        tasks=tasks,
-        datasets=datasets,
-        abstract=abstract,
-        checkpoints=checkpoints,
-    )
-    if distributed.is_writer():  # only now, when nothing has refused the config
-        write_json(workdir / 'config.json', stored(experiment))
-        descriptions = {name: data.description for name, data in datasets.items()}
-        write_json(workdir / 'datasets.json', descriptions)
-        if not (workdir / 'run.json').exists():
-            write_json(workdir / 'run.json', _record(run))
-    return run
+    return tasks, datasets
 
 
-def _record(run: Run) -> dict[str, Any]:
-    """Besides the config: sizes, versions at the start of the run, hashes of the data."""
-    widths = {name: task.batch_spec()['tokens'].shape[1] for name, task in run.tasks.items()}
-    return {
-        'parameters': {
-            part: sum(leaf.size for leaf in jax.tree.leaves(params))
-            for part, params in run.abstract.params.items()
-        },
-        'versions': {'genojax': genojax.__version__, **versions.installed()},
-        'device': ', '.join(sorted({device.device_kind for device in run.mesh.devices.flat})),
-        'data': run.fingerprint,
-        'rows': pretrained.row_record(widths, run.experiment.init_from),
-    }
+def _check_disk(abstract: TrainState, experiment: Experiment, workdir: pathlib.Path) -> None:
+    """Room for the checkpoints that will be kept, the best one, and one that is being written."""
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(abstract))
+    present = len([*(workdir / 'checkpoints' / 'integrity').glob('*.json')])
+    count = max(experiment.keep + 2 - present, 1)
+    workdirs.check_free(workdir, count * size, count)
 
 
 def _check_divides(name: str, rows: int, mesh: jax.sharding.Mesh) -> None:
@@ -257,43 +390,3 @@ def _check_divides(name: str, rows: int, mesh: jax.sharding.Mesh) -> None:
             f'task {name!r}: a batch of {rows} rows does not divide over {ways} devices. '
             'Fix: change its batch_size, or mesh.data and mesh.fsdp'
         )
-
-
-def _check_workdir(experiment: Experiment, workdir: pathlib.Path) -> None:
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise errors.UsageError(f'{workdir} cannot be written: {error.strerror}') from error
-    if not (workdir / 'config.json').exists():
-        return
-    # Read as a config, so that a field newer than the run has the value that it ran with.
-    differences = config.differences(stored(read_experiment(workdir)), stored(experiment))
-    if differences:
-        title = f'{workdir} holds a run of another config (its value -> yours):'
-        fix = 'Fix: use another --workdir, or the same config'
-        raise errors.UsageError('\n  '.join([title, *differences, fix]))
-
-
-def read_experiment(workdir: str | pathlib.Path) -> Experiment:
-    """The experiment of a workdir.
-
-    Raises:
-        UsageError: it is not the workdir of a run.
-        DamageError: its config.json is damaged.
-    """
-    return experiments.from_config(pretrained.run_config(workdir))
-
-
-def stored(experiment: Experiment) -> dict[str, Any]:
-    """An experiment as `config.json` holds it; a tokenizer's file is named relative to it."""
-    tokenizer = tokenizers.with_sha256(experiment.tokenizer)
-    values = config.to_dict(dataclasses.replace(experiment, tokenizer=tokenizer))
-    return {**values, 'tokenizer': tokenizers.with_relative_file(values['tokenizer'])}
-
-
-def write_json(path: pathlib.Path, value: Any) -> None:
-    """Writes JSON so that a kill leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.partial')
-    partial.write_text(json.dumps(value, indent=1))
-    partial.replace(path)

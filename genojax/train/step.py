@@ -1,6 +1,8 @@
 """One training step of all tasks, jitted over a mesh with explicit input and output shardings."""
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +11,8 @@ import optax
 from genojax import experiment as experiments
 from genojax import metrics, optim, sharding
 from genojax.tasks.base import Task
+from genojax.train import resources, runs
+from genojax.typing import Batch
 
 
 def make_step(
@@ -49,3 +53,44 @@ def make_step(
         out_shardings=(shardings, everywhere),
         donate_argnums=0,
     )
+
+
+class CompiledStep:
+    """`make_step`'s function, compiled once per shape of the batches and then only called.
+
+    Compiled ahead of its first call, so that its memory is known before step 1.
+    """
+
+    def __init__(self, step: Callable):
+        self._step = step
+        self._compiled: dict[Any, jax.stages.Compiled] = {}
+
+    def compile(
+        self, state: experiments.TrainState, batches: Mapping[str, Batch], key: jax.Array
+    ) -> jax.stages.Compiled:
+        """The step for batches of these shapes; nothing is computed."""
+        shapes = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(batches))
+        if shapes not in self._compiled:
+            self._compiled[shapes] = self._step.lower(state, batches, key).compile()
+        return self._compiled[shapes]
+
+    def __call__(self, state, batches, key):
+        return self.compile(state, batches, key)(state, batches, key)
+
+
+def compile_first(run: runs.Run, state: experiments.TrainState, stream: Iterator):
+    """The compiled step and all batches of a stream; refuses what does not fit in memory.
+
+    Only now, when nothing has refused the run, is the workdir its own.
+    """
+    run.say('reading the first batch')
+    batches = next(stream)
+    run.say('compiling the step')
+    make = make_step(run.experiment, run.tasks, run.abstract, run.mesh)
+    step = CompiledStep(make)
+    compiled = step.compile(state, run.shard_batches(batches), run.key)
+    memory = resources.with_step(run.memory, compiled)
+    run.say(memory.text())
+    resources.check(memory, run.experiment)
+    run.claim(memory)
+    return step, itertools.chain([batches], stream)

@@ -163,6 +163,7 @@ def test_it_is_a_task_beside_those_of_the_package(installed, monkeypatch):
             'tokenizer': {'kind': 'nucleotide', 'k': 1},
             'tasks': {'gc': {'kind': 'gc_content', 'weight': 2.0}, 'lm': {'kind': 'masked_lm'}},
             'select_by': 'gc',
+            'optim': {'warmup': 0},
             'steps': 1,
         }
     )  # fmt: skip

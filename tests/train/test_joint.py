@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import errors
+from genojax import errors, json_files
 from genojax import experiment as experiments
 from genojax.cli import flags, main
 from genojax.train import log, loop, runs
@@ -166,8 +166,8 @@ def test_the_log_has_every_task_and_one_of_them_selects_the_checkpoint(whole):
 def test_other_data_of_one_task_are_refused_by_its_name(shards, table, tmp_path):
     folder = tmp_path / 'run'
     finish(make_experiment(shards, table), folder, stop_at=1)
-    (folder / 'config.json').unlink()
     changed = make_experiment(shards, table, **{'tasks.masked_lm.data.stride': '50'})
+    json_files.write_hashed(folder / 'config.json', runs.stored(changed))
     run = open_run(changed, folder)
     with pytest.raises(errors.DamageError, match=r'changed since step 1 \(tasks: masked_lm\)'):
         run.start()

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import errors
+from genojax import errors, json_files
 from genojax import experiment as experiments
 from genojax.cli import flags
 from genojax.train import log, loop, runs
@@ -149,7 +149,7 @@ def test_other_data_behind_a_checkpoint_are_refused(shards, whole, tmp_path):
     folder = tmp_path / 'run'
     finish(make_experiment(shards), folder, stop_at=1)
     changed = make_experiment(shards, **{'tasks.masked_lm.data.stride': '50'})
-    (folder / 'config.json').unlink()
+    json_files.write_hashed(folder / 'config.json', runs.stored(changed))
     run = runs.open_run(changed, folder, jax.devices()[:1])
     with pytest.raises(errors.DamageError, match='the data behind this run have changed'):
         run.start()

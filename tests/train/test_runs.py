@@ -28,13 +28,16 @@ def rows(count, classes=2, length=40):
 
 
 def open_and_close(experiment, folder):
-    runs.open_run(experiment, folder, jax.devices()[:1]).close()
+    """Opens a run as far as its start, which claims the workdir."""
+    run = runs.open_run(experiment, folder, jax.devices()[:1])
+    run.claim(run.memory)
+    run.close()
 
 
 def test_a_refused_config_does_not_claim_the_workdir(tmp_path):
     folder = tmp_path / 'run'
     good = labelled(tmp_path, rows(60))
-    bad = experiments.from_config({**flags.load('demo_promoters'), 'steps': 3})
+    bad = experiments.from_config({**flags.load('demo_promoters'), 'steps': 60})
     with pytest.raises(errors.UsageError, match='data.path is empty'):
         open_and_close(bad, folder)
     open_and_close(good, folder)

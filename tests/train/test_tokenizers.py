@@ -28,6 +28,7 @@ def make_experiment(shards, tokenizer, **more):
     changes = {
         **{f'tasks.masked_lm.{name}': value for name, value in task.items()},
         'steps': '4',
+        'optim.warmup': '2',
         'log_every': '2',
         'validate_every': '4',
         'save_every': '2',

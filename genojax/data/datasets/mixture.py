@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from genojax import errors
+from genojax import config, errors
 from genojax.data.datasets import base, species_weights, window_batches
 from genojax.data.genomes import assemblies, windows
 from genojax.tokenizers.base import Tokenizer
@@ -47,8 +47,8 @@ class MixtureConfig:
     batch_size: int = 32  # windows per step, over all hosts
     shift: int = 0  # bases by which a window may start earlier or later, inside its training block
     reverse_complement: bool = True  # read half of the windows, at random, from the reverse strand
-    threads: int = 2  # that prepare batches
-    ahead: int = 4  # batches prepared ahead
+    threads: int = dataclasses.field(default=2, metadata=config.FREE)  # that prepare batches
+    ahead: int = dataclasses.field(default=4, metadata=config.FREE)  # batches prepared ahead
 
     def __post_init__(self):
         if not self.weights:

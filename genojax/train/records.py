@@ -1,0 +1,96 @@
+"""What a run writes about itself: `config.json` and `run.json`, each with a hash of its values."""
+
+import dataclasses
+import pathlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from genojax import config, distributed, json_files, tokenizers
+from genojax import experiment as experiments
+from genojax.experiment import Experiment
+from genojax.inference import pretrained
+from genojax.train import changes
+from genojax.train import workdir as workdirs
+
+
+def read_experiment(workdir: str | pathlib.Path) -> Experiment:
+    """The experiment of a workdir.
+
+    Raises:
+        UsageError: it is not the workdir of a run.
+        DamageError: its config.json is damaged.
+    """
+    return experiments.from_config(pretrained.run_config(workdir))
+
+
+def stored(experiment: Experiment) -> dict[str, Any]:
+    """An experiment as `config.json` holds it; a tokenizer's file is named relative to it."""
+    tokenizer = tokenizers.with_sha256(experiment.tokenizer)
+    values = config.to_dict(dataclasses.replace(experiment, tokenizer=tokenizer))
+    return {**values, 'tokenizer': tokenizers.with_relative_file(values['tokenizer'])}
+
+
+def write_json(path: pathlib.Path, values: Mapping[str, Any]) -> None:
+    """Writes an object with its hash; without one if a value is not finite, which no hash takes."""
+    try:
+        json_files.write_hashed(path, values)
+    except ValueError:
+        json_files.write(path, values)
+
+
+def changed_fields(
+    experiment: Experiment, directory: workdirs.Workdir
+) -> dict[str, tuple[Any, Any]]:
+    """The fields that a config changes of the run that is there: path -> (before, now).
+
+    Raises:
+        UsageError: the run may not change one of them.
+    """
+    if not directory.claimed:
+        return {}
+    # Read as a config, so that a field newer than the run has the value that it ran with.
+    before = read_experiment(directory.path)
+    changed = config.changed(stored(before), stored(experiment))
+    manifests = (directory.path / 'checkpoints' / 'integrity').glob('*.json')
+    done = max((int(path.stem) for path in manifests if path.stem.isdigit()), default=0)
+    changes.check(before, experiment, changed, directory.path, done)
+    return changed
+
+
+def claim(
+    directory: workdirs.Workdir,
+    experiment: Experiment,
+    record: Mapping[str, Any],
+    changed: Mapping[str, tuple[Any, Any]],
+) -> None:
+    """Makes a workdir that of a run, or adds changed fields to the records that are there.
+
+    Args:
+        record: of `run.json`; of a run that is there, its fields that have changed.
+        changed: of `changed_fields`.
+    """
+    if not directory.claimed:
+        directory.claim(dict(record), stored(experiment))
+        return
+    existing = directory.record() | dict(record)
+    if changed:
+        fields = {path: list(values) for path, values in changed.items()}
+        change = {'date': now(), 'fields': fields}
+        existing['changes'] = [*existing.get('changes', []), change]
+    directory.write_record(existing)
+    if changed:
+        json_files.write_hashed(directory.path / workdirs.CONFIG, stored(experiment))
+
+
+def note_first_checkpoint(directory: workdirs.Workdir, step: int) -> None:
+    """Records that the run has a checkpoint, so that it is never started over."""
+    if not directory.claimed or not distributed.is_writer():
+        return
+    record = directory.record()
+    if 'first_checkpoint' not in record:
+        directory.write_record(record | {'first_checkpoint': step})
+
+
+def now() -> str:
+    return time.strftime('%Y-%m-%dT%H:%M:%S%z')

@@ -1,0 +1,257 @@
+"""What a run needs and what the machine has: memory before step 1, time after a few steps."""
+
+import contextlib
+import dataclasses
+import math
+import pathlib
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+
+from genojax import errors
+from genojax.experiment import Experiment, TrainState
+
+_CGROUP = pathlib.Path('/sys/fs/cgroup')
+_TIMED_STEPS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """Bytes on the device that needs most.
+
+    Attributes:
+        parameters: with untrained collections such as batch statistics.
+        optimizer: its state.
+        activations: what the compiled step needs besides: activations, gradients, its batch; None
+            before it is compiled.
+        available: None if unknown.
+    """
+
+    parameters: int
+    optimizer: int
+    activations: int | None
+    available: int | None
+
+    @property
+    def total(self) -> int:
+        return self.parameters + self.optimizer + (self.activations or 0)
+
+    def text(self) -> str:
+        parts = [f'parameters {size(self.parameters)}', f'optimizer {size(self.optimizer)}']
+        if self.activations is not None:
+            parts.append(f'activations and gradients {size(self.activations)}')
+        limit = '' if self.available is None else f' of {size(self.available)} available'
+        return f'memory per device: {", ".join(parts)}: {size(self.total)}{limit}'
+
+
+def size(count: int) -> str:
+    """Bytes in words, as in '3.1 MB'."""
+    for unit, scale in (('GB', 1e9), ('MB', 1e6), ('kB', 1e3)):
+        if count >= scale:
+            return f'{count / scale:,.1f} {unit}'
+    return f'{count} bytes'
+
+
+def of_state(abstract: TrainState, mesh: jax.sharding.Mesh) -> Memory:
+    """The memory of a state alone, and what there is.
+
+    Args:
+        abstract: ShapeDtypeStructs with shardings.
+    """
+    return Memory(
+        parameters=_bytes_per_device((abstract.params, abstract.extra)),
+        optimizer=_bytes_per_device(abstract.opt_state),
+        activations=None,
+        available=available(mesh),
+    )
+
+
+def with_step(memory: Memory, compiled: jax.stages.Compiled) -> Memory:
+    """The memory of a state with that of its compiled step, which reuses the state's buffers."""
+    analysis = compiled.memory_analysis()
+    if analysis is None:  # not every backend has one
+        return memory
+    step = (
+        analysis.argument_size_in_bytes
+        + analysis.output_size_in_bytes
+        - analysis.alias_size_in_bytes
+        + analysis.temp_size_in_bytes
+    )
+    state = memory.parameters + memory.optimizer
+    return dataclasses.replace(memory, activations=max(step - state, 0))
+
+
+def check(memory: Memory, experiment: Experiment) -> None:
+    """Refuses what cannot fit.
+
+    Raises:
+        UsageError: with the fields to change.
+    """
+    if memory.available is not None and memory.total > memory.available:
+        raise errors.UsageError(
+            f'this run does not fit: {memory.text()}. Fix: {"; ".join(fixes(memory, experiment))}'
+        )
+
+
+def fixes(memory: Memory, experiment: Experiment) -> list[str]:
+    """Flags that reduce the memory of a run, those that help most first."""
+    by_path = dict(_leaves(experiment, ''))
+    batches = [path for path in by_path if path.endswith('.batch_size')]
+    lengths = [path for path in by_path if path.endswith(('mixture.length', 'data.length'))]
+    model = [p for p in by_path if p in ('model.width', 'model.depth', 'model.inner')]
+    state = memory.parameters + memory.optimizer
+    lines = []
+    if memory.activations is not None and memory.activations > state:
+        lines += _smaller(by_path, batches)
+        if by_path.get('model.remat') == 'none':
+            lines.append('--config.model.remat=block')
+        lines += _smaller(by_path, lengths)
+    lines += _smaller(by_path, model) if len(lines) < 3 else []
+    return [*lines, 'or more devices, sharded by --config.mesh.fsdp']
+
+
+@contextlib.contextmanager
+def one_line_errors(run) -> Iterator[None]:
+    """Within the block, running out of memory or disk is an error of one line.
+
+    Args:
+        run: `runs.Run`, for the message.
+
+    Raises:
+        UsageError: with what to change; the complete checkpoints are as they were.
+    """
+    try:
+        yield
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise errors.UsageError(
+            f'out of memory: {first_line(error)}. {run.memory.text()}. '
+            f'Fix: {"; ".join(fixes(run.memory, run.experiment))}'
+        ) from error
+    except OSError as error:
+        saved = run.checkpoints.latest()
+        state = 'no step was saved' if saved is None else f'step {saved} is saved'
+        raise errors.UsageError(
+            f'{error.filename or run.workdir}: {error.strerror or error}; {state}. '
+            'Fix: free disk space; the same command resumes'
+        ) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, jax.errors.JaxRuntimeError) and (
+        'RESOURCE_EXHAUSTED' in text or 'out of memory' in text.lower()
+    )
+
+
+def first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip('.')
+
+
+def available(mesh: jax.sharding.Mesh) -> int | None:
+    """Bytes of memory for one device of a mesh; devices on a CPU share those of the host."""
+    device = mesh.local_devices[0]
+    stats = device.memory_stats()
+    if stats and 'bytes_limit' in stats:
+        return stats['bytes_limit']
+    host = host_available()
+    return None if host is None else host // len(mesh.local_devices)
+
+
+def host_available() -> int | None:
+    """Bytes that the host can give to this process now, by its kernel and its control group."""
+    limits = [_meminfo_available(), _cgroup_available()]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _meminfo_available() -> int | None:
+    try:
+        lines = pathlib.Path('/proc/meminfo').read_text().splitlines()
+    except OSError:
+        return None
+    fields = dict(line.split(':', 1) for line in lines)
+    return int(fields['MemAvailable'].split()[0]) * 1024 if 'MemAvailable' in fields else None
+
+
+def _cgroup_available() -> int | None:
+    try:
+        limit = (_CGROUP / 'memory.max').read_text().strip()
+        used = int((_CGROUP / 'memory.current').read_text())
+        lines = (_CGROUP / 'memory.stat').read_text().splitlines()
+    except (OSError, ValueError):
+        return None
+    if not limit.isdigit():  # 'max'
+        return None
+    cached = dict(line.split() for line in lines).get('inactive_file', '0')
+    return max(int(limit) - used + int(cached), 0)
+
+
+class StepTimer:
+    """Says how long the rest of a run will take, after its first few steps.
+
+    Attributes:
+        seconds_per_step: None until it is known.
+    """
+
+    def __init__(self, first: int, steps: int):
+        self._due, self._steps = min(first + 1 + _TIMED_STEPS, steps), steps
+        self._first, self._started = first + 1, 0.0
+        self.seconds_per_step: float | None = None
+
+    def after(self, number: int, metrics: Any) -> str:
+        """A line of text after the step that completes the measurement, else ''.
+
+        Args:
+            metrics: of the step; waited for on the first and on the last timed step.
+        """
+        if number not in (self._first, self._due):
+            return ''
+        jax.block_until_ready(metrics)
+        if number == self._first:
+            self._started = time.monotonic()
+            return ''
+        elapsed = time.monotonic() - self._started
+        self.seconds_per_step = elapsed / max(number - self._first, 1)
+        rest = self.seconds_per_step * (self._steps - number)
+        end = time.strftime('%Y-%m-%d %H:%M', time.localtime(time.time() + rest))
+        return (
+            f'{duration(self.seconds_per_step)} per step: about {duration(rest)} for the other '
+            f'{self._steps - number:,} steps, without validation, until {end}'
+        )
+
+
+def duration(seconds: float) -> str:
+    """A time in words, as in '12 ms' or '3.4 h'."""
+    for unit, scale in (('days', 86_400), ('h', 3_600), ('min', 60), ('s', 1)):
+        if seconds >= scale * (2 if unit == 'days' else 1):
+            return f'{seconds / scale:.1f} {unit}'
+    return f'{1000 * seconds:.3g} ms'
+
+
+def _bytes_per_device(tree: Any) -> int:
+    return sum(
+        math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
+        for leaf in jax.tree.leaves(tree)
+    )
+
+
+def _smaller(by_path: Mapping[str, Any], paths: list[str]) -> list[str]:
+    return [f'a smaller --config.{path} (now {by_path[path]})' for path in paths]
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The path and value of every leaf of a config."""
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif dataclasses.is_dataclass(value):
+        items = [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    else:
+        yield path, value
+        return
+    for name, item in items:
+        yield from _leaves(item, f'{path}.{name}' if path else str(name))

@@ -1,0 +1,197 @@
+"""The workdir of a run: one writer at a time, and it belongs to a run only once that has started.
+
+`open_workdir` takes the lock and checks that files can be written. What a start leaves in a workdir
+before `claim` is removed by `close`, so that a command that failed leaves nothing behind.
+"""
+
+import contextlib
+import datetime
+import fcntl
+import io
+import os
+import pathlib
+import shutil
+import socket
+from typing import Any
+
+from genojax import distributed, errors, json_files
+
+CONFIG, RECORD, LOCK = 'config.json', 'run.json', 'run.lock'
+_PROBE_BYTES = 2**20
+
+
+class Workdir:
+    """The directory of one run.
+
+    Attributes:
+        path: of the directory.
+        read_only: whether nothing but evaluations is written to it.
+        claimed: whether it belongs to a run: its start has succeeded, now or earlier.
+    """
+
+    def __init__(self, path: pathlib.Path, read_only: bool):
+        self.path, self.read_only = path, read_only
+        self.claimed = (path / CONFIG).is_file()
+        self._lock: io.TextIOWrapper | None = None
+        self._made: list[pathlib.Path] = []
+        self._before: set[str] | None = None
+
+    def open(self) -> None:
+        if self.read_only:
+            if not self.claimed:
+                raise errors.UsageError(
+                    f'{self.path} is not the workdir of a run: it has no {CONFIG}'
+                )
+            return
+        if self.path.exists() and not self.path.is_dir():
+            raise errors.UsageError(f'--workdir={self.path} is not a directory')
+        try:
+            self._make()
+            if distributed.is_writer():
+                self._take_lock()
+                self._probe()
+                self._refuse_damage()
+        except OSError as error:
+            self.close()
+            reason = error.strerror or str(error)
+            raise errors.UsageError(f'{self.path} cannot be written: {reason}') from error
+        except errors.GenojaxError:
+            self.close()
+            raise
+
+    def claim(self, record: dict[str, Any], config: dict[str, Any]) -> None:
+        """Makes it the workdir of a run: `run.json` first, `config.json` last."""
+        if self.claimed or not distributed.is_writer():
+            return
+        self.write_record(record)
+        json_files.write_hashed(self.path / CONFIG, config)
+        self.claimed = True
+
+    def record(self) -> dict[str, Any]:
+        """The content of `run.json`.
+
+        Raises:
+            DamageError: it is missing or damaged.
+        """
+        path = self.path / RECORD
+        if not path.is_file():
+            raise errors.DamageError(f'{path} is missing. Fix: restore it, or use a new workdir')
+        return json_files.read_hashed(path, required=False)
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        if distributed.is_writer() and not self.read_only:
+            json_files.write_hashed(self.path / RECORD, record)
+
+    def close(self) -> None:
+        """Releases the lock, and removes what a start left that did not succeed."""
+        if not self.claimed and self._before is not None:
+            for entry in set(os.listdir(self.path)) - self._before - {LOCK}:
+                _remove(self.path / entry)
+        if self._lock is not None:
+            (self.path / LOCK).unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+        self._before = None
+        if not self.claimed:
+            for folder in reversed(self._made):
+                with contextlib.suppress(OSError):  # something else is in it
+                    folder.rmdir()
+        self._made = []
+
+    def _make(self) -> None:
+        missing = [self.path, *self.path.parents]
+        missing = [folder for folder in reversed(missing) if not folder.exists()]
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._made = missing
+        self._before = set(os.listdir(self.path))
+
+    def _take_lock(self) -> None:
+        """Locks the directory until `close` or the end of this process, also if it is killed."""
+        path = self.path / LOCK
+        while True:
+            file = path.open('a+')
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._before = None  # nothing in here is ours
+                raise errors.UsageError(self._owner(file)) from None
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                break
+            file.close()  # its owner ended and removed it while this process opened it
+        file.truncate(0)
+        started = datetime.datetime.now().astimezone().isoformat(timespec='seconds')
+        file.write(f'process {os.getpid()} on {socket.gethostname()} since {started}\n')
+        file.flush()
+        self._lock = file
+
+    def _owner(self, file: io.TextIOWrapper) -> str:
+        file.seek(0)
+        owner = file.read(200).strip() or 'another process'
+        file.close()
+        return (
+            f'{self.path} is in use: {owner} is training in it. '
+            'Fix: wait for it or stop it, or use another --workdir'
+        )
+
+    def _probe(self) -> None:
+        """Writes and removes a file, so that a full or read-only disk is noticed at the start."""
+        probe = self.path / 'write.probe'
+        try:
+            with probe.open('wb') as file:
+                file.write(bytes(_PROBE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            probe.unlink(missing_ok=True)
+
+    def _refuse_damage(self) -> None:
+        """Refuses to start over where a run has been whose files are incomplete."""
+        if self.claimed:
+            json_files.read_hashed(self.path / CONFIG, required=False)
+            self.record()
+            return
+        for name in ('metrics.jsonl', 'checkpoints'):
+            if (self.path / name).exists():
+                raise errors.DamageError(
+                    f'{self.path} holds {name} of a run, but no {CONFIG}. '
+                    f'Fix: restore {CONFIG}, or use a new --workdir'
+                )
+
+
+def open_workdir(path: str | os.PathLike, read_only: bool = False) -> Workdir:
+    """Opens a workdir; makes it, locks it and writes a probe unless it is only read.
+
+    Raises:
+        UsageError: another process trains in it, it cannot be written, or `read_only` and it is not
+            the workdir of a run.
+        DamageError: it held a run and lacks a file of it.
+    """
+    workdir = Workdir(pathlib.Path(path), read_only)
+    workdir.open()
+    return workdir
+
+
+def check_free(path: pathlib.Path, needed: int, checkpoints: int) -> None:
+    """Refuses a disk without room for checkpoints.
+
+    Args:
+        needed: bytes that will be written to `path`.
+        checkpoints: how many checkpoints they are, for the message.
+
+    Raises:
+        UsageError: less is free.
+    """
+    free = shutil.disk_usage(path).free
+    if free < needed:
+        raise errors.UsageError(
+            f'{path}: {checkpoints} checkpoints need {needed / 1e9:,.2f} GB of disk, '
+            f'{free / 1e9:,.2f} GB are free. Fix: free some, use --config.keep=1, or another '
+            '--workdir'
+        )
+
+
+def _remove(path: pathlib.Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
