@@ -6,7 +6,6 @@ from typing import Literal
 import jax
 import optax
 
-
 _BETA1 = 0.9  # of every published genomic model
 
 
