@@ -12,7 +12,7 @@ import dataclasses
 import logging
 import pathlib
 
-from genojax import errors, json_files
+from genojax import errors
 from genojax.cli import flags
 
 
@@ -71,13 +71,13 @@ def _read_published(arguments: argparse.Namespace) -> None:
 def _write_published(arguments: argparse.Namespace) -> None:
     """A model of ours becomes what its original class loads."""
     from genojax import convert
-    from genojax.convert import files
+    from genojax.convert import files, provenance
     from genojax.inference import pretrained
 
     source = pretrained.read(arguments.source)
     record = dict(source.provenance)
     stored_license = record.pop('license', '')
-    license = arguments.license or stored_license or 'not stated (--license states it)'
+    license = arguments.license or stored_license or provenance.UNKNOWN
     if arguments.origin:
         record['origin'] = arguments.origin
     model = convert.ConvertedModel(
@@ -91,7 +91,6 @@ def _write_published(arguments: argparse.Namespace) -> None:
     kind = arguments.kind or convert.kind_of(model)
     paths = convert.save(model, arguments.out, arguments.format, kind)
     record = {**record, 'kind': kind}
-    json_files.write(arguments.out / 'provenance.json', {'license': license, **record})
     record['title'] = convert.kinds()[kind].title
     print(_summary(dataclasses.replace(model, provenance=record)))
     for path in paths:
@@ -117,9 +116,12 @@ def _ignored(names: list[str]) -> str:
 
 def _license_lines(license: str, record: dict) -> str:
     from genojax import convert
+    from genojax.convert import provenance
 
-    lines = [f'licence: {license}', f'origin: {record.get("origin", "not stated")}']
-    kind = convert.kinds().get(record['kind'])
-    if kind is not None and kind.note and license == kind.license:
-        lines.append(kind.note)
-    return '\n'.join(lines)
+    lines = [f'licence: {license}', f'origin: {record.get("origin", provenance.UNKNOWN)}']
+    if license.startswith(provenance.UNKNOWN) or record.get('origin', '').startswith(
+        provenance.UNKNOWN
+    ):
+        lines.append('what is known can be recorded: --license=TEXT --origin=TEXT')
+    note = provenance.note(license, convert.kinds()[record['kind']])
+    return '\n'.join([*lines, note] if note else lines)

@@ -9,7 +9,15 @@ import difflib
 import pathlib
 
 from genojax import errors
-from genojax.convert import bert, enformer, files, names, nucleotide_transformer, store
+from genojax.convert import (
+    bert,
+    enformer,
+    files,
+    names,
+    nucleotide_transformer,
+    provenance,
+    store,
+)
 from genojax.convert.store import ConvertedModel
 
 FAMILIES = (bert, nucleotide_transformer, enformer)
@@ -56,23 +64,28 @@ def load(path: str | pathlib.Path, kind: str | None = None) -> ConvertedModel:
     Raises:
         InputError: CV01 tensors and model do not match, CV02 not a known architecture, CV03 a
             pickle, CV04 no weights, CV05 unsupported content of a TensorFlow checkpoint, CV06 no
-            tokenizer with the vocabulary of the weights.
-        DamageError: a file is cut off or not of the format that its name indicates.
+            tokenizer with the vocabulary of the weights, CV07 values that are no weights.
+        DamageError: a file is cut off or not of the format that its name indicates, or an exported
+            file was changed.
         UsageError: no such path or kind, or torch is needed and not installed.
     """
     if kind is not None:
         _family(kind)
+    path = pathlib.Path(path)
+    stored = provenance.read(path if path.is_dir() else path.parent)
     source, wrapper = names.original(files.open_source(path))
     kind = kind or _recognise(source)
     family = _family(kind)
+    stated = provenance.statement(stored, source.folder, family.KINDS[kind])
+    license = stated.pop('license')
     model = family.load(source, kind)
     extra = dict(model.variables)
     params = extra.pop('params')
-    provenance = {
+    record = {
         'kind': kind,
         'title': family.KINDS[kind].title,
         'source': str(source.path),
-        'origin': family.KINDS[kind].origin,
+        **stated,
         'sha256': source.hashes(),
         'tensors': len(source.tensors),
         'ignored': sorted(model.ignored),
@@ -80,14 +93,14 @@ def load(path: str | pathlib.Path, kind: str | None = None) -> ConvertedModel:
     }
     notes = [f'the prefix {wrapper!r} of the names was removed'] if wrapper else []
     if notes or model.notes:
-        provenance['notes'] = [*notes, *model.notes]
+        record['notes'] = [*notes, *model.notes]
     return ConvertedModel(
         config=model.config,
         params=params,
         extra=extra,
         tokenizer=model.tokenizer,
-        license=family.KINDS[kind].license,
-        provenance=provenance,
+        license=license,
+        provenance=record,
     )
 
 
@@ -122,7 +135,7 @@ def save(
         kind: by default the one whose class computes this config.
 
     Returns:
-        The files that were written.
+        The files that were written; provenance.json is the last.
 
     Raises:
         UsageError: no class computes this model, the format is unknown, or the directory is not
@@ -139,4 +152,7 @@ def save(
     format = format or formats[0]
     if format not in formats:
         raise errors.UsageError(f'--format={format}: {kind} is written as {" or ".join(formats)}')
-    return family.save(model, kind, format, files.new_directory(pathlib.Path(directory)))
+    directory = files.new_directory(pathlib.Path(directory))
+    paths = family.save(model, kind, format, directory)
+    record = {**model.provenance, 'kind': kind}
+    return [*paths, provenance.write(directory, model.license, record, paths)]

@@ -102,9 +102,12 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
     fields = config.from_dict(
         _ModelFields, {name: values[name] for name in names if name in values}
     )
-    provenance = {'kind': fields.model.kind, 'source': str(path)}
+    provenance = {'kind': fields.model.kind, 'source': str(path), 'license': 'unknown'}
+    provenance['origin'] = f'trained by genojax from random values ({path.resolve().name})'
     if fields.init_from:
         provenance |= _license_of_run(path, pathlib.Path(fields.init_from))
+        before = provenance.get('origin', 'unknown')
+        provenance['origin'] = f'trained by genojax ({path.resolve().name}) from: {before}'
     return PretrainedModel(
         fields.model, fields.tokenizer, {}, {}, provenance, path=path, **_lengths(path)
     )
@@ -149,7 +152,8 @@ def license_of(source: pathlib.Path) -> dict[str, Any]:
     """Source, licence and origin of weights; the licence of a source that is gone is unknown."""
     record = {'init_from': str(source)}
     if not (store.is_converted(source) or is_run(source)):
-        return record | {'license': f'unknown: {source}, the source of the weights, does not exist'}
+        gone = f'unknown: {source}, the source of the weights, does not exist'
+        return record | {'license': gone, 'origin': 'unknown'}
     provenance = describe(source).provenance
     return record | {name: provenance[name] for name in ('license', 'origin') if name in provenance}
 

@@ -54,7 +54,7 @@ def test_the_verb_prints_a_summary(source, tmp_path, capsys):
         'DNABERT (dnabert)',
         f'{count:,} parameters',
         'kmer, k=3',
-        'licence: Apache-2.0',
+        'licence: unknown (the published DNABERT weights: Apache-2.0)',
         'huggingface.co/zhihan1996',
         files.sha256(source / 'model.safetensors'),
         files.sha256(source / 'config.json'),
@@ -67,12 +67,16 @@ def test_the_licence_of_non_commercial_weights_is_printed_and_kept(tmp_path, cap
     source = published.write('nt_v1', tmp_path / 'source')
     code, text = genojax(capsys, 'convert', source, tmp_path / 'ours')
     assert code == 0 and 'CC-BY-NC-SA-4.0' in text and 'NON-COMMERCIAL' in text
+    assert 'record' in text and '--license=TEXT' in text
     assert 'ignored: esm.contact_head.regression.bias, esm.contact_head.regression.weight' in text
     code, text = genojax(capsys, 'convert', tmp_path / 'ours', tmp_path / 'theirs')
     assert code == 0 and 'NON-COMMERCIAL' in text
     record = json.loads((tmp_path / 'theirs' / 'provenance.json').read_text())
-    assert record['license'] == 'CC-BY-NC-SA-4.0' and record['kind'] == 'nt_v1'
-    assert pretrained.read(tmp_path / 'ours').provenance['license'] == 'CC-BY-NC-SA-4.0'
+    assert record['kind'] == 'nt_v1'
+    expected = 'unknown (the published Nucleotide Transformer v1 weights: CC-BY-NC-SA-4.0)'
+    assert record['license'] == expected
+    assert pretrained.read(tmp_path / 'ours').provenance['license'] == expected
+    assert convert.load(tmp_path / 'theirs').license == expected
 
 
 def test_licence_and_origin_can_be_set(source, tmp_path, capsys):
@@ -206,7 +210,8 @@ def test_a_run_starts_from_a_converted_model(converted, tmp_path, capsys):
     run.close()
     # The run's own model goes out without the task's head, under the licence of its source.
     code, text = genojax(capsys, 'convert', tmp_path / 'run', tmp_path / 'theirs')
-    assert code == 0 and 'licence: Apache-2.0' in text
+    assert code == 0 and 'DNABERT weights: Apache-2.0)' in text
+    assert 'origin: trained by genojax (run) from: unknown (the published DNABERT' in text
     assert_equal(convert.load(tmp_path / 'theirs').params, opened.params)
 
 
@@ -218,7 +223,7 @@ def test_a_licence_is_kept_when_the_weights_it_came_with_are_gone(converted, tmp
     run.close()
     source.rename(tmp_path / 'elsewhere')
     code, text = genojax(capsys, 'convert', tmp_path / 'run', tmp_path / 'theirs')
-    assert code == 0 and 'licence: Apache-2.0' in text
+    assert code == 0 and 'DNABERT weights: Apache-2.0)' in text
     (tmp_path / 'run' / pretrained.LICENSE_FILE).unlink()  # as a run of an older version
     code, text = genojax(capsys, 'convert', tmp_path / 'run', tmp_path / 'others')
     assert code == 0 and 'licence: unknown' in text and 'does not exist' in text
