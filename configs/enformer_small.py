@@ -47,6 +47,7 @@ def get_config(variant: str = 'dna') -> ml_collections.ConfigDict:
             tasks={
                 'coverage': tasks.CoverageConfig(
                     loss='poisson_multinomial',
+                    total_weight=0.2,  # as in Linder et al. 2025
                     balance=0.5,
                     data=tasks.CoverageDataConfig(
                         organisms={'human': 'hg38', 'mouse': 'mm10'},

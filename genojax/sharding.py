@@ -145,6 +145,16 @@ def shard_batch(batch: typing.Batch, mesh: Mesh) -> typing.Batch:
     }
 
 
+def platform() -> str:
+    """'cpu', 'gpu' or 'tpu': of the current mesh's devices, else of JAX's default backend.
+
+    A program that is compiled ahead of time for a TPU runs on another platform than the default.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    device = None if mesh.empty else mesh.abstract_device
+    return jax.default_backend() if device is None else device.platform
+
+
 def replicated(mesh: Mesh) -> NamedSharding:
     """Sharding of an array that is copied to every device."""
     return NamedSharding(mesh, PartitionSpec())

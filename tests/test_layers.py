@@ -28,8 +28,8 @@ RANKS = {
     6: ('inference',),
     7: ('tasks',),
     8: ('experiment',),
-    9: ('train', 'predict', 'interpret', 'plan'),
-    10: ('pipeline',),
+    9: ('train', 'predict', 'interpret'),
+    10: ('pipeline', 'plan'),
     11: ('cli',),
     12: ('__main__',),
 }

@@ -6,10 +6,10 @@ import logging
 import math
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from genojax import sharding
 from genojax.attention import bias as biases
 from genojax.attention import inputs, patterns, reference
 from genojax.attention.sharded import mesh, sequence_parallel
@@ -82,7 +82,7 @@ def attend(
     if implementation == 'auto':
         implementation = choose(
             pattern,
-            jax.default_backend(),
+            sharding.platform(),
             array_bias=modifiers.array_bias is not None,
             dropout=dropout is not None,
             sequence_split=sequence_split,

@@ -25,6 +25,7 @@ VERBS = {
     'predict': 'classes, values or tracks of sequences by a trained run, as a table',
     'convert': 'published weights in, or a model out for the class that published it',
     'report': 'write report.html for a run',
+    'plan': 'compile a config for named hardware: memory, FLOPs, communication, step time',
     'doctor': 'say what this machine has and what is missing',
 }
 

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
+from genojax import sharding
 from genojax.attention import bias as biases
 from genojax.attention import inputs, patterns
 from genojax.attention.xla import operands, schedule
@@ -73,7 +74,7 @@ def attend(
 
 def _compute_dtype(q: Array) -> np.dtype:
     # XLA:CPU's bf16 products are no faster than f32 ones, and less exact.
-    return jnp.dtype(jnp.float32) if jax.default_backend() == 'cpu' else q.dtype
+    return jnp.dtype(jnp.float32) if sharding.platform() == 'cpu' else q.dtype
 
 
 def _einsum(expression: str, a: Array, b: Array) -> Array:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from genojax import sharding
 from genojax.attention import inputs
 from genojax.attention.xla import schedule
 from genojax.typing import Array
@@ -22,7 +23,7 @@ MIN_SCORE = -1e30  # stands in for the maximum of a row without keys
 
 def default_chunk() -> int:
     """Query blocks per step: 4 fit a core's second-level cache; other devices need larger steps."""
-    if jax.default_backend() == 'cpu':
+    if sharding.platform() == 'cpu':
         return 4 if (os.cpu_count() or 1) <= 4 else 16
     return 256
 

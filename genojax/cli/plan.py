@@ -1,0 +1,87 @@
+"""Compile a config's training step for named hardware: memory, FLOPs, communication, step time.
+
+Nothing is executed and no data are opened. TPUs need their compiler (pip install -e '.[tpu]'), not
+a TPU. A config that does not fit ends with exit code 2 and the nearest change that does.
+"""
+
+import json
+import os
+import pathlib
+import sys
+
+from genojax.cli import flags
+
+
+def run(argv: list[str]) -> None:
+    parser = flags.Parser('plan', __doc__)
+    parser.add_argument(
+        '--topology', required=True, help='v5e:16x16, 2*v5p:4x4x8, tpu7x:2x2x1, gpu:h100:8, cpu:8'
+    )
+    parser.add_argument(
+        '--search', action='store_true', help='try remat policies and shardings; print the best'
+    )
+    parser.add_argument(
+        '--no-advice', action='store_true', help='look for no change if it does not fit'
+    )
+    parser.add_argument('--out', type=pathlib.Path, help='write the plan to FILE.json or FILE.html')
+    arguments, configs = flags.parse_with_config(parser, argv)
+    if arguments.out and arguments.out.suffix not in ('.json', '.html'):
+        parser.error(f'--out={arguments.out} must end in .json or .html')
+    _prepare(arguments.topology)
+
+    # Imported here, so that --help does not wait for jax.
+    from genojax import errors, experiment
+    from genojax.plan import page, search, topologies
+    from genojax.plan import plan as plans
+
+    topology = topologies.parse(arguments.topology)
+    planned = experiment.from_config(configs['config'])
+    candidates = []
+    if arguments.search:
+        candidates = search.grid(planned, topology, _say)
+        print(search.as_text(candidates))
+        if not search.front(candidates):
+            raise errors.UsageError(f'nothing that was tried fits {topology.name}')
+        plan = search.front(candidates)[-1].plan
+    else:
+        _say(f'compiling for {topology.name}')
+        try:
+            plan = plans.make_plan(planned, topology)
+        except plans.DoesNotFitError as error:
+            _refuse(error, None if arguments.no_advice else (planned, topology))
+        print(plans.as_text(plan))
+    if arguments.out and arguments.out.suffix == '.json':
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(plan.as_json(), indent=1) + '\n')
+    elif arguments.out:
+        page.write(arguments.out, plan, candidates)
+
+
+def _prepare(topology: str) -> None:
+    """Environment that jax reads when it starts: plans need no accelerator of this machine."""
+    os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+    kind, _, number = topology.rpartition(':')
+    if kind == 'cpu' or kind.startswith('gpu:'):
+        given = os.environ.get('XLA_FLAGS', '')
+        devices = f'--xla_force_host_platform_device_count={number}'
+        os.environ['XLA_FLAGS'] = f'{given} {devices}'.strip()
+
+
+def _refuse(error, case) -> None:
+    """Ends with the compiler's message and, for a (config, topology), a change that fits."""
+    from genojax import errors
+    from genojax.plan import search
+
+    advice = 'Fix: a larger topology, or --search'
+    if case is not None:
+        _say(f'{error}; looking for a change that fits')
+        candidate = search.first_that_fits(*case, _say)
+        if candidate is None:
+            advice = 'no change of remat, fsdp or batch_size fits. Fix: a larger topology'
+        else:
+            advice = f'Fix: {candidate.flags} ({candidate.plan.memory.peak:.2f} GiB at peak)'
+    raise errors.UsageError(f'{error}. {advice}') from error
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

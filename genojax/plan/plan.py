@@ -1,0 +1,326 @@
+"""The plan of an experiment on a topology: what one compiled training step needs and does."""
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+
+from genojax import config, errors, experiment, sharding, versions
+from genojax.plan import collectives, flops, hlo, topologies
+from genojax.train import step as steps
+
+_GIB = 2**30
+
+
+class DoesNotFitError(errors.UsageError):
+    """The compiler refused the program for its memory."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """GiB of one device.
+
+    Attributes:
+        params, optimizer: its part of the parameters and of the optimizer's state.
+        arguments: all that a step is given: state and batch.
+        temporaries: activations, gradients and copies at their peak.
+        code: of the program.
+        peak: arguments, temporaries, results that take no argument's place, and code.
+        device: what the device has; 0 where unknown.
+    """
+
+    params: float
+    optimizer: float
+    arguments: float
+    temporaries: float
+    code: float
+    peak: float
+    device: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Times:
+    """Least seconds of a step by each resource alone, at its peak rate.
+
+    Attributes:
+        compute: matrix products and convolutions, recomputation included.
+        memory: traffic between a device's memory and its cores.
+        network: collectives, as rings within a slice.
+    """
+
+    compute: float
+    memory: float
+    network: float
+
+    @property
+    def overlapped(self) -> float:
+        """A step in which everything overlaps: no step is faster."""
+        return max(self.compute, self.memory, self.network)
+
+    @property
+    def serial(self) -> float:
+        """A step in which nothing overlaps, each part at its peak rate."""
+        return self.compute + self.memory + self.network
+
+    @property
+    def bound(self) -> str:
+        """The resource that takes longest."""
+        return max(dataclasses.asdict(self).items(), key=lambda item: item[1])[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a step needs; all from the config and the compiler.
+
+    Attributes:
+        topology, chips, devices, mesh: the hardware, and devices along each mesh axis.
+        parameters: number of the whole model's.
+        memory, times: see there; `times` is None where the chip's rates are unknown.
+        model_flops: products and convolutions of one step without recomputation, all devices.
+        hardware_flops: with it.
+        traffic: bytes per device and step between memory and cores.
+        collectives: by kind and group.
+        tokens, bases: most of one step; rows may hold fewer.
+        steps: of the run.
+        compile_seconds: of this plan.
+        versions: that compiled it.
+    """
+
+    topology: str
+    chips: int
+    devices: int
+    mesh: dict[str, int]
+    parameters: int
+    memory: Memory
+    times: Times | None
+    model_flops: int
+    hardware_flops: int
+    traffic: int
+    collectives: list[collectives.Collective]
+    tokens: int
+    bases: int
+    steps: int
+    compile_seconds: float
+    versions: dict[str, str]
+
+    @property
+    def utilization(self) -> float:
+        """Largest possible model FLOPs utilization (MFU): of the chips' peak, all overlapped."""
+        peak = self.chips * topologies.parse(self.topology).chip.tflops * 1e12
+        return self.model_flops / (peak * self.times.overlapped)
+
+    def as_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def make_plan(planned: experiment.Experiment, topology: topologies.Topology) -> Plan:
+    """Compiles the training step of an experiment for a topology; nothing is executed.
+
+    Raises:
+        UsageError: the mesh does not use the devices, a batch does not divide over it, or a task
+            leaves a size to its data.
+        DoesNotFitError: the compiler's own message, with what is needed and what there is.
+    """
+    devices = topology.devices()
+    try:
+        mesh = sharding.make_mesh(planned.mesh, devices)
+    except ValueError as error:
+        raise errors.UsageError(f'{error}. Fix: --config.mesh.data=-1') from error
+    step, arguments = _step(planned, mesh)
+    state, batches, _ = arguments
+    began = time.monotonic()
+    with jax.set_mesh(mesh):
+        traced = step.trace(*arguments)
+        compiled = _compile(traced.lower(), topology)
+    seconds = time.monotonic() - began
+    program = hlo.parse(compiled.as_text())
+    traffic, sent = program.memory_traffic(), collectives.of_program(program)
+    hardware = flops.of_jaxpr(traced.jaxpr.jaxpr)
+    return Plan(
+        topology=topology.name,
+        chips=topology.chips,
+        devices=len(devices),
+        mesh=dict(mesh.shape),
+        parameters=sum(leaf.size for leaf in jax.tree.leaves(state.params)),
+        memory=_memory(compiled, state, topology, len(devices)),
+        times=step_times(topology, len(devices), hardware, traffic, sent),
+        model_flops=_model_flops(planned, mesh),
+        hardware_flops=hardware,
+        traffic=traffic,
+        collectives=sent,
+        tokens=sum(batch['tokens'].size for batch in batches.values()),
+        bases=sum(_bases(config.to_dict(planned)['tasks'])),
+        steps=planned.steps,
+        compile_seconds=round(seconds, 1),
+        versions=versions.installed(),
+    )
+
+
+def _step(planned: experiment.Experiment, mesh: jax.sharding.Mesh):
+    """The jitted step, and its arguments as ShapeDtypeStructs."""
+    tasks = experiment.build_tasks(planned)
+    state = experiment.abstract(planned, mesh, tasks)
+    batches = {name: task.batch_spec() for name, task in tasks.items()}
+    ways = mesh.shape['data'] * mesh.shape['fsdp']
+    for name, batch in batches.items():
+        if batch['tokens'].shape[0] % ways:
+            raise errors.UsageError(
+                f'task {name!r}: a batch of {batch["tokens"].shape[0]} rows does not divide over '
+                f'{ways} devices (mesh data x fsdp). Fix: another batch_size, or a larger '
+                '--config.mesh.sequence or --config.mesh.tensor'
+            )
+    arguments = (state, batches, jax.eval_shape(jax.random.key, 0))
+    return steps.make_step(planned, tasks, state, mesh), arguments
+
+
+def _compile(lowered, topology: topologies.Topology):
+    try:
+        with _without_cache(topology):
+            return lowered.compile()
+    except jax.errors.JaxRuntimeError as error:
+        text = str(error)
+        if 'RESOURCE_EXHAUSTED' not in text and 'Ran out of memory' not in text:
+            raise
+        first = text.splitlines()[0].split('RESOURCE_EXHAUSTED: ')[-1].rstrip('.')
+        raise DoesNotFitError(f'{topology.name}: {first}') from error
+
+
+@contextlib.contextmanager
+def _without_cache(topology: topologies.Topology):
+    """No persistent cache for a TPU's programs: this process cannot load them again."""
+    enabled = jax.config.jax_enable_compilation_cache
+    jax.config.update('jax_enable_compilation_cache', enabled and not topology.is_tpu)
+    try:
+        yield
+    finally:
+        jax.config.update('jax_enable_compilation_cache', enabled)
+
+
+def _memory(compiled, state, topology: topologies.Topology, devices: int) -> Memory:
+    stats = compiled.memory_analysis()
+    arguments, temporaries = stats.argument_size_in_bytes, stats.temp_size_in_bytes
+    results = stats.output_size_in_bytes - stats.alias_size_in_bytes
+    code = stats.generated_code_size_in_bytes
+    return Memory(
+        params=_device_bytes(state.params) / _GIB,
+        optimizer=_device_bytes(state.opt_state) / _GIB,
+        arguments=arguments / _GIB,
+        temporaries=temporaries / _GIB,
+        code=code / _GIB,
+        peak=(arguments + temporaries + results + code) / _GIB,
+        device=topology.chip.memory_gib * topology.chips / devices,
+    )
+
+
+def _device_bytes(tree) -> int:
+    return sum(
+        math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
+        for leaf in jax.tree.leaves(tree)
+    )
+
+
+def step_times(
+    topology: topologies.Topology,
+    devices: int,
+    hardware_flops: int,
+    traffic: int,
+    sent: list[collectives.Collective],
+) -> Times | None:
+    chip, per_chip = topology.chip, devices / topology.chips
+    if not chip.tflops:
+        return None
+    link_bytes = sum(row.link_bytes for row in sent)
+    return Times(
+        compute=hardware_flops / topology.chips / (chip.tflops * 1e12),
+        memory=traffic * per_chip / (chip.memory_gb_s * 1e9),
+        # Both directions are in the public figure; a ring sends in one.
+        network=link_bytes * per_chip / (chip.network_gb_s / 2 * 1e9),
+    )
+
+
+def _bases(values: Mapping[str, Any]) -> Iterator[int]:
+    """Rows times length of every dataset below a dictionary of a config."""
+    if 'batch_size' in values and 'length' in values:
+        yield values['batch_size'] * values['length']
+    for value in values.values():
+        if isinstance(value, Mapping):
+            yield from _bases(value)
+
+
+def _model_flops(planned: experiment.Experiment, mesh: jax.sharding.Mesh) -> int:
+    """FLOPs of a step that recomputes nothing."""
+    if 'remat' in {field.name for field in dataclasses.fields(planned.model)}:
+        model = dataclasses.replace(planned.model, remat='none')
+        planned = dataclasses.replace(planned, model=model)
+    step, arguments = _step(planned, mesh)
+    with jax.set_mesh(mesh):
+        return flops.of_jaxpr(step.trace(*arguments).jaxpr.jaxpr)
+
+
+def as_text(plan: Plan) -> str:
+    """A plan as a table for the terminal."""
+    return '\n'.join(f'{name:<22} {value}' for name, value in rows(plan))
+
+
+def rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    """(name, value) of a plan's figures."""
+    memory, times = plan.memory, plan.times
+    mesh = ' x '.join(f'{axis} {size}' for axis, size in plan.mesh.items() if size > 1)
+    yield 'topology', f'{plan.topology}: {plan.chips} chips, {plan.devices} devices'
+    yield 'mesh', mesh or 'one device'
+    yield 'parameters', f'{plan.parameters:,}'
+    yield 'memory per device', _memory_text(memory)
+    yield '  params, optimizer', f'{_size(memory.params)} + {_size(memory.optimizer)}'
+    yield '  temporaries', f'{_size(memory.temporaries)} (activations, gradients, copies)'
+    yield '  program', _size(memory.code)
+    yield (
+        'FLOPs per step',
+        f'{plan.model_flops:.3e} of the model, {plan.hardware_flops:.3e} with recomputation',
+    )
+    yield 'traffic per device', f'{_size(plan.traffic / _GIB)} per step'
+    for row in plan.collectives:
+        yield (
+            f'  {row.kind}',
+            f'{row.count:,} over {row.group} devices, {_size(row.bytes / _GIB)} per step; the '
+            f'largest {_size(row.largest / _GIB)}',
+        )
+    if times is None:
+        yield 'step time', "not estimated: this chip's rates are not known"
+    else:
+        yield from _time_rows(plan, times)
+    yield 'compiled in', f'{plan.compile_seconds:.0f} s'
+
+
+def _size(gib: float) -> str:
+    return f'{gib:,.2f} GiB' if gib >= 0.1 else f'{gib * 1024:,.2f} MiB'
+
+
+def _memory_text(memory: Memory) -> str:
+    if not memory.device:
+        return f'{_size(memory.peak)} at peak'
+    share = memory.peak / memory.device
+    return f'{_size(memory.peak)} at peak, {share:.1%} of {memory.device:.0f} GiB'
+
+
+def _time_rows(plan: Plan, times: Times) -> Iterator[tuple[str, str]]:
+    yield (
+        'seconds per step',
+        f'{times.overlapped:.4g} if all overlaps, {times.serial:.4g} if nothing does (compute '
+        f'{times.compute:.4g}, memory {times.memory:.4g}, network {times.network:.4g}), each at '
+        'its peak rate',
+    )
+    fast, slow = times.overlapped, times.serial
+    bases = f', {plan.bases / slow:.3g} to {plan.bases / fast:.3g} bases/s' if plan.bases else ''
+    yield 'rate, at most', f'{plan.tokens / slow:.3g} to {plan.tokens / fast:.3g} tokens/s{bases}'
+    yield 'MFU, at most', f'{plan.utilization:.1%}; bound by {times.bound}'
+    days = [plan.steps * seconds / 86_400 for seconds in (fast, slow)]
+    hours = [24 * plan.chips * day for day in days]
+    yield (
+        'run, at least',
+        f'{plan.steps:,} steps: {days[0]:.3g} to {days[1]:.3g} days, {hours[0]:,.0f} to '
+        f'{hours[1]:,.0f} chip-hours',
+    )

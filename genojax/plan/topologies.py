@@ -1,0 +1,158 @@
+"""Hardware by name: 'v5e:16x16' (chips), '2*v5p:4x4x8' (two slices), 'gpu:h100:8', 'cpu:8'.
+
+Peak rates are of Google's and NVIDIA's public tables (docs.cloud.google.com/tpu/docs, page of each
+chip; H100 SXM data sheet, dense). What a chip's memory leaves to a program is the compiler's own
+limit; it is printed where a program does not fit.
+"""
+
+import dataclasses
+import math
+import os
+import re
+
+import jax
+from jax.experimental import topologies
+
+from genojax import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Chip:
+    """Peak rates of one chip.
+
+    Attributes:
+        name: as in a topology.
+        tflops: 1e12 FLOP/s in bfloat16; 0 where unknown.
+        memory_gib: device memory.
+        memory_gb_s: 1e9 byte/s of device memory.
+        network_gb_s: 1e9 byte/s to other chips of the slice, all links, both directions.
+        options: of `get_topology_desc`.
+    """
+
+    name: str
+    tflops: int
+    memory_gib: int
+    memory_gb_s: int
+    network_gb_s: int
+    options: tuple[tuple[str, str], ...] = ()
+
+
+CHIPS = {
+    chip.name: chip
+    for chip in (
+        # A v4 chip is one device where its two cores work as one ("megacore").
+        Chip('v4', 275, 32, 1228, 600, (('chip_config_name', 'megacore'),)),
+        Chip('v5e', 197, 16, 819, 400),
+        Chip('v5p', 459, 95, 2765, 1200),
+        Chip('v6e', 918, 32, 1638, 800),
+        Chip('tpu7x', 2307, 192, 7380, 1200),  # a chip is two devices
+        Chip('h100', 989, 80, 3350, 900),
+        Chip('cpu', 0, 0, 0, 0),
+    )
+}
+_TPUS = ('v4', 'v5e', 'v5p', 'v6e', 'tpu7x')
+_GRAMMAR = re.compile(
+    r'(?:(?P<slices>[1-9]\d*)\*)?(?P<tpu>v\w+|tpu7x):(?P<shape>[1-9]\d*(?:x[1-9]\d*){1,2})'
+    r'|gpu:(?P<gpu>\w+):(?P<gpus>[1-9]\d*)|cpu:(?P<cpus>[1-9]\d*)'
+)
+EXAMPLES = 'v5e:16x16, v4:4x4x4, v5p:4x4x8, v6e:8x8, tpu7x:2x2x1, 2*v5e:16x16, gpu:h100:8, cpu:8'
+
+
+@dataclasses.dataclass(frozen=True)
+class Topology:
+    """A number of chips that are connected.
+
+    Attributes:
+        name: as written.
+        chip: of all of them.
+        chips: in all slices.
+        slices: groups of chips whose connection is a data center network.
+        shape: chips of a slice along each dimension.
+    """
+
+    name: str
+    chip: Chip
+    chips: int
+    slices: int = 1
+    shape: tuple[int, ...] = ()
+
+    @property
+    def is_tpu(self) -> bool:
+        return self.chip.name in _TPUS
+
+    def devices(self) -> list:
+        """The devices to compile for; a TPU's need no TPU, only its compiler.
+
+        Raises:
+            UsageError: the TPU compiler is not installed or knows no such topology, or this process
+                has fewer CPU devices than asked for.
+        """
+        if self.is_tpu:
+            return self._tpu_devices()
+        devices = jax.devices('cpu')
+        if len(devices) < self.chips:
+            raise errors.UsageError(
+                f'{self.name} needs {self.chips} CPU devices, and this process has {len(devices)}. '
+                f'Fix: XLA_FLAGS=--xla_force_host_platform_device_count={self.chips} before jax '
+                'starts'
+            )
+        return devices[: self.chips]
+
+    def _tpu_devices(self) -> list:
+        prepare_compiler()
+        name = f'{self.chip.name}:{"x".join(map(str, self.shape))}'
+        options = dict(self.chip.options)
+        if self.slices > 1:
+            options['num_slices'] = self.slices
+        try:
+            return list(topologies.get_topology_desc(name, platform='tpu', **options).devices)
+        except (RuntimeError, ValueError, NotImplementedError) as error:
+            first = str(error).splitlines()[0]
+            raise errors.UsageError(f'the TPU compiler has no topology {name}: {first}') from error
+
+
+def parse(text: str) -> Topology:
+    """The topology of a name.
+
+    Raises:
+        UsageError: it names none.
+    """
+    match = _GRAMMAR.fullmatch(text)
+    if match is None:
+        raise errors.UsageError(f'--topology={text} is not understood; examples: {EXAMPLES}')
+    if match['cpus']:
+        return Topology(text, CHIPS['cpu'], int(match['cpus']))
+    name = match['gpu'] or match['tpu']
+    known = ('h100',) if match['gpu'] else _TPUS
+    if name not in known:
+        raise errors.UsageError(f'--topology={text}: no chip {name!r}, only {", ".join(known)}')
+    if match['gpu']:
+        return Topology(text, CHIPS[name], int(match['gpus']))
+    shape = tuple(map(int, match['shape'].split('x')))
+    slices = int(match['slices'] or 1)
+    return Topology(text, CHIPS[name], slices * math.prod(shape), slices, shape)
+
+
+def prepare_compiler() -> None:
+    """Lets the TPU compiler start on a machine without a TPU.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    for name, value in {
+        'TPU_SKIP_MDS_QUERY': '1',  # asks no metadata server
+        'TPU_WORKER_HOSTNAMES': 'localhost',
+        'TPU_ACCELERATOR_TYPE': 'v5litepod-1',
+        'ALLOW_MULTIPLE_LIBTPU_LOAD': '1',  # another plan may be running
+        'TPU_MIN_LOG_LEVEL': '3',
+        'TPU_STDERR_LOG_LEVEL': '3',
+    }.items():
+        os.environ.setdefault(name, value)
+    if 'TPU_LIBRARY_PATH' in os.environ:
+        return
+    try:
+        import libtpu  # noqa: F401
+    except ImportError as error:
+        raise errors.UsageError(
+            "a TPU topology needs the TPU compiler. Fix: pip install -e '.[tpu]' (700 MB)"
+        ) from error

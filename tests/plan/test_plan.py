@@ -1,0 +1,156 @@
+"""Plans of small configs: exact sizes, refusals, the search, the page and the verb."""
+
+import dataclasses
+import json
+
+import pytest
+
+from genojax import errors, experiment
+from genojax.cli import flags, main
+from genojax.plan import collectives, page, search, topologies
+from genojax.plan import plan as plans
+
+
+def small(**mesh) -> experiment.Experiment:
+    planned = experiment.from_config(flags.load('debug_cpu'))
+    return dataclasses.replace(planned, mesh=experiment.MeshConfig(**mesh))
+
+
+@pytest.fixture(scope='module')
+def sharded():
+    return plans.make_plan(small(data=1, fsdp=8), topologies.parse('cpu:8'))
+
+
+def test_the_state_is_sharded_and_the_peak_holds_it(sharded):
+    state = experiment.abstract(small(data=1, fsdp=1), *_one_device())
+    whole = sum(leaf.size * leaf.dtype.itemsize for leaf in _leaves(state.params)) / 2**30
+    assert whole / 8 <= sharded.memory.params <= whole / 4  # biases and the vocabulary are whole
+    assert sharded.memory.optimizer == pytest.approx(2 * sharded.memory.params, rel=0.01)
+    assert sharded.memory.peak >= sharded.memory.arguments + sharded.memory.temporaries
+    assert sharded.parameters == experiment.count_parameters(state)
+    assert sharded.model_flops == sharded.hardware_flops > 0  # nothing is recomputed
+    assert {row.kind for row in sharded.collectives} & {'all-reduce', 'all-gather'}
+
+
+def _one_device():
+    import jax
+
+    from genojax import sharding
+
+    return (sharding.make_mesh(experiment.MeshConfig(data=1), jax.devices()[:1]),)
+
+
+def _leaves(tree):
+    import jax
+
+    return jax.tree.leaves(tree)
+
+
+def test_times_are_of_the_slowest_resource(sharded):
+    topology = topologies.parse('v5e:2x4')
+    sent = [collectives.Collective('all-reduce', 8, 1, 400_000_000, 400_000_000, '')]
+    times = plans.step_times(topology, 8, 8 * 197 * 10**12, 819 * 10**9 // 2, sent)
+    assert times.compute == pytest.approx(1.0)
+    assert times.memory == pytest.approx(0.5)
+    assert times.network == pytest.approx(2 * 7 / 8 * 0.4 / 200)
+    assert times.bound == 'compute' and times.overlapped == times.compute
+    assert times.serial == pytest.approx(times.compute + times.memory + times.network)
+    planned = dataclasses.replace(
+        sharded, topology='v5e:2x4', chips=8, times=times, model_flops=4 * 197 * 10**12
+    )
+    assert planned.utilization == pytest.approx(0.5)
+    text = plans.as_text(planned)
+    assert 'MFU, at most' in text and '50.0%; bound by compute' in text
+
+
+def test_a_tpu7x_chip_is_two_devices():
+    topology = topologies.parse('tpu7x:2x2x1')
+    one = plans.step_times(topology, 8, 4 * 2307 * 10**12, 7380 * 10**9 // 2, [])
+    assert one.compute == pytest.approx(1.0) and one.memory == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ('text', 'chips', 'slices'),
+    [('v5e:16x16', 256, 1), ('2*v5p:4x4x8', 256, 2), ('gpu:h100:8', 8, 1), ('cpu:3', 3, 1)],
+)
+def test_topologies(text, chips, slices):
+    topology = topologies.parse(text)
+    assert (topology.chips, topology.slices, topology.name) == (chips, slices, text)
+
+
+@pytest.mark.parametrize('text', ['v5e', 'v9:2x2', 'gpu:h200:8', 'cpu:0', 'v5e:0x4', '', 'v5e:2'])
+def test_unknown_topologies_are_refused(text):
+    with pytest.raises(errors.UsageError, match='topology'):
+        topologies.parse(text)
+
+
+def test_changes_are_valid_configs_and_save_memory_first():
+    planned = experiment.from_config(flags.load('demo'))
+    options = list(search.changes(planned, topologies.parse('cpu:4')))
+    assert options[0] == (('model.remat', 'dots'),)
+    for option in options:
+        search.with_overrides(planned, option)
+    assert any(path.endswith('batch_size') for path, _ in options[-1])
+
+
+def test_the_front_holds_what_nothing_beats(sharded):
+    def candidate(peak, seconds):
+        memory = dataclasses.replace(sharded.memory, peak=peak)
+        times = plans.Times(seconds, 0.0, 0.0)
+        return search.Candidate((), dataclasses.replace(sharded, memory=memory, times=times))
+
+    a, b, worse = candidate(1.0, 9.0), candidate(5.0, 2.0), candidate(5.5, 3.0)
+    assert search.front([worse, b, search.Candidate((), None), a]) == [a, b]
+    assert 'too large' in search.as_text([search.Candidate((), None)])
+
+
+def test_a_program_that_does_not_fit_is_refused_with_a_change_that_fits(
+    monkeypatch, sharded, capsys
+):
+    refused = []
+
+    def make_plan(planned, topology):
+        if planned.model.remat == 'block':
+            return sharded
+        refused.append(planned.model.remat)
+        raise plans.DoesNotFitError('v5e:2x2: requires 20 GiB, has 15.75 GiB')
+
+    monkeypatch.setattr(plans, 'make_plan', make_plan)
+    with pytest.raises(SystemExit) as caught:
+        main.main(['plan', '--config=demo', '--topology=v5e:2x2'])
+    assert caught.value.code == 2
+    assert refused == ['none', 'dots']
+    shown = capsys.readouterr().err
+    assert 'requires 20 GiB' in shown and 'Fix: --config.model.remat=block' in shown
+
+
+def test_the_page_and_the_json(tmp_path, sharded):
+    times = plans.Times(0.2, 0.1, 0.05)
+    planned = dataclasses.replace(sharded, topology='v5e:2x4', times=times)
+    path = page.write(tmp_path / 'plan.html', planned, [search.Candidate((), planned)])
+    text = path.read_text()
+    for heading in ('Memory', 'Time', 'Communication', 'Search'):
+        assert f'>{heading}</h2>' in text
+    assert json.loads(json.dumps(planned.as_json()))['memory']['peak'] == planned.memory.peak
+
+
+def test_a_batch_that_does_not_divide_is_refused():
+    with pytest.raises(errors.UsageError, match='does not divide'):
+        plans.make_plan(_with_rows(6), topologies.parse('cpu:4'))
+
+
+def _with_rows(rows):
+    planned = small(data=-1)
+    sizes = dict(search.batch_sizes(experiment.to_config(planned).to_dict()['tasks'], 'tasks'))
+    return search.with_overrides(planned, tuple((path, rows) for path in sizes))
+
+
+@pytest.mark.slow
+def test_the_tpu_compiler_plans_and_refuses():
+    pytest.importorskip('libtpu', reason='the TPU compiler is not installed')
+    planned = experiment.from_config(flags.load('demo'))
+    plan = plans.make_plan(planned, topologies.parse('v5e:2x2'))
+    assert plan.devices == 4 and plan.memory.device == 16
+    large = search.with_overrides(planned, (('tasks.masked_lm.data.mixture.batch_size', 2**20),))
+    with pytest.raises(plans.DoesNotFitError, match='exceeds available HBM'):
+        plans.make_plan(large, topologies.parse('v5e:2x2'))
