@@ -38,8 +38,12 @@ class Pod:
 
 
 PODS = {
-    'dnabert2': Pod('dnabert2', 'v5e:4x4', ('--config.model.remat=dots',)),
-    'nt_v2_500m': Pod('nucleotide_transformer:v2_500m', 'v5e:16x16'),
+    'dnabert2': Pod(
+        'dnabert2', 'v5e:4x4', ('--config.model.remat=dots', '--config.model.dtype=bfloat16')
+    ),
+    'nt_v2_500m': Pod(
+        'nucleotide_transformer:v2_500m', 'v5e:16x16', ('--config.model.dtype=bfloat16',)
+    ),
     'nt_v1_2500m': Pod('nucleotide_transformer:v1_2500m', 'v5e:16x16', ('--config.mesh.fsdp=16',)),
     'nucleotransformer_bases': Pod(
         'nucleotransformer:bases',

@@ -108,12 +108,12 @@ class Program:
 
     def _traffic(self, instruction: Instruction, computation: dict[str, Instruction]) -> int:
         opcode = instruction.opcode
-        if opcode in _FREE:
+        if opcode in _FREE or 'custom_call_target="AllocateBuffer"' in instruction.attributes:
             return 0
         operands = [computation[name].shape for name in instruction.operands if name in computation]
-        if opcode in ('copy-start', 'slice-start'):  # (destination, source, context)
-            moved = array_bytes(instruction.shape, first=True, in_memory=False)
-            ends = [first_array(instruction.shape), *operands[:1]]
+        if opcode in ('copy-start', 'slice-start'):  # the first two arrays are its ends
+            ends = [match[0] for match in _ARRAY.finditer(instruction.shape)][:2]
+            moved = min(array_bytes(end, in_memory=False) for end in ends)
             return moved * sum('S(' not in end for end in ends)
         if opcode in _SLICES:
             return 2 * array_bytes(instruction.shape)
@@ -125,43 +125,56 @@ class Program:
 
     def _fusion_traffic(self, fusion: Instruction, operands: list[str]) -> int:
         body = self.computations[fusion.called('calls')]
-        users: dict[str, list[Instruction]] = {name: [] for name in body}
-        for instruction in body.values():
-            for name in instruction.operands:
-                users[name].append(instruction)
-        updates = [part for part in self._results(body) if part.opcode == 'dynamic-update-slice']
-        updated = {part.operands[0] for part in updates}
-        total = 0
-        for number, shape in enumerate(operands):
-            if not array_bytes(shape):
-                continue
-            name = next((i.name for i in body.values() if _is_parameter(i, number)), '')
-            if name in updated and len(users[name]) == 1:
-                continue
-            sliced = users.get(name) and all(_takes_from(user, name) for user in users[name])
-            total += (
-                sum(array_bytes(user.shape, in_memory=False) for user in users[name])
-                if sliced
-                else array_bytes(shape)
-            )
+        updates = [part for part in _results(body) if part.opcode == 'dynamic-update-slice']
+        in_place = {part.operands[0] for part in updates}
+        read = sum(
+            self._read(body, _parameter(body, number), array_bytes(shape, in_memory=False))
+            for number, shape in enumerate(operands)
+            if array_bytes(shape) and not _is_only_updated(body, number, in_place)
+        )
         if updates and array_bytes(fusion.shape):
-            return total + sum(
+            return read + sum(
                 array_bytes(body[part.operands[1]].shape, in_memory=False) for part in updates
             )
-        return total + array_bytes(fusion.shape)
+        return read + array_bytes(fusion.shape)
 
-    def _results(self, body: dict[str, Instruction]) -> list[Instruction]:
-        root = next(instruction for instruction in body.values() if instruction.is_root)
-        return [body[name] for name in root.operands] if root.opcode == 'tuple' else [root]
+    def _read(self, body: dict[str, Instruction], name: str, whole: int) -> int:
+        """Bytes that a fused computation reads of one of its values: all, or what slices take."""
+        read = 0
+        for user in body.values():
+            if name not in user.operands:
+                continue
+            if user.opcode in _SLICES and name == user.operands[0]:
+                read += array_bytes(user.shape, in_memory=False)
+            elif user.opcode == 'bitcast':
+                read += self._read(body, user.name, whole)
+            elif user.opcode == 'fusion':
+                inner = self.computations[user.called('calls')]
+                parameter = _parameter(inner, user.operands.index(name))
+                read += self._read(inner, parameter, whole)
+            else:
+                return whole
+        return min(read, whole)
 
 
-def _takes_from(user: Instruction, name: str) -> bool:
-    """Whether an instruction reads only a part of an operand."""
-    return user.opcode in _SLICES and user.operands[0] == name and name not in user.operands[1:]
+def _results(body: dict[str, Instruction]) -> list[Instruction]:
+    root = next(instruction for instruction in body.values() if instruction.is_root)
+    return [body[name] for name in root.operands] if root.opcode == 'tuple' else [root]
 
 
-def _is_parameter(instruction: Instruction, number: int) -> bool:
-    return instruction.opcode == 'parameter' and instruction.arguments == str(number)
+def _parameter(body: dict[str, Instruction], number: int) -> str:
+    """Name of a computation's parameter."""
+    return next(
+        instruction.name
+        for instruction in body.values()
+        if instruction.opcode == 'parameter' and instruction.arguments == str(number)
+    )
+
+
+def _is_only_updated(body: dict[str, Instruction], number: int, in_place: set[str]) -> bool:
+    name = _parameter(body, number)
+    users = [instruction for instruction in body.values() if name in instruction.operands]
+    return name in in_place and len(users) == 1
 
 
 def parse(text: str) -> Program:
@@ -206,17 +219,10 @@ def _closing(text: str, start: int) -> int:
     raise ValueError(f'no closing parenthesis in {text[:80]!r}')
 
 
-def first_array(shape: str) -> str:
-    """The first array of a shape, with its layout."""
-    match = _ARRAY.search(shape)
-    return match[0] if match else ''
-
-
-def array_bytes(shape: str, *, first: bool = False, in_memory: bool = True) -> int:
+def array_bytes(shape: str, *, in_memory: bool = True) -> int:
     """Bytes of the arrays of a shape.
 
     Args:
-        first: only the first one.
         in_memory: without those in on-chip memory, whose layout names a memory space.
     """
     total = 0
@@ -226,8 +232,6 @@ def array_bytes(shape: str, *, first: bool = False, in_memory: bool = True) -> i
             continue
         elements = math.prod(map(int, sizes.split(','))) if sizes else 1
         total += elements * _bits(kind) // 8
-        if first:
-            break
     return total
 
 

@@ -29,7 +29,7 @@ class Memory:
         arguments: all that a step is given: state and batch.
         temporaries: activations, gradients and copies at their peak.
         code: of the program.
-        peak: arguments, temporaries, results that take no argument's place, and code.
+        peak: at the moment of most use, by the compiler's assignment of buffers, and code.
         device: what the device has; 0 where unknown.
     """
 
@@ -203,7 +203,6 @@ def _without_cache(topology: topologies.Topology):
 def _memory(compiled, state, topology: topologies.Topology, devices: int) -> Memory:
     stats = compiled.memory_analysis()
     arguments, temporaries = stats.argument_size_in_bytes, stats.temp_size_in_bytes
-    results = stats.output_size_in_bytes - stats.alias_size_in_bytes
     code = stats.generated_code_size_in_bytes
     return Memory(
         params=_device_bytes(state.params) / _GIB,
@@ -211,7 +210,7 @@ def _memory(compiled, state, topology: topologies.Topology, devices: int) -> Mem
         arguments=arguments / _GIB,
         temporaries=temporaries / _GIB,
         code=code / _GIB,
-        peak=(arguments + temporaries + results + code) / _GIB,
+        peak=(stats.peak_memory_in_bytes + code) / _GIB,
         device=topology.chip.memory_gib * topology.chips / devices,
     )
 

@@ -78,7 +78,6 @@ def test_bytes_of_shapes():
     shape = '(bf16[3,5]{1,0:T(8,128)(2,1)}, /*index=1*/pred[7]{0}, f32[4]{0:S(1)}, s4[6])'
     assert hlo.array_bytes(shape) == 2 * 15 + 7 + 3
     assert hlo.array_bytes(shape, in_memory=False) == 2 * 15 + 7 + 16 + 3
-    assert hlo.array_bytes(shape, first=True) == 30
 
 
 def test_a_compiled_program_of_eight_devices():
