@@ -68,7 +68,7 @@ EXPLANATIONS: dict[str, str] = {
         'for example a bgzip file that lost a block, or the two files do not belong together.'
     ),
     'FA18': (
-        'A small compressed file expands more than 100-fold and beyond 64 MiB (4 MiB for tables '
+        'A small compressed file expands more than 100-fold and beyond 64 MiB (0.5 MiB for tables '
         'and annotations), which no such data do. If the content is correct, decompress the file '
         'and use the plain one.'
     ),

@@ -18,6 +18,7 @@ from genojax.data.formats import content, input_file, sequence_record
 
 _MAX_NAME = 255  # bytes
 _MAX_HEADER = 1 << 20  # bytes
+_MAX_PREAMBLE = 1 << 20  # bytes before the first header
 
 
 class FastaReader:
@@ -52,6 +53,7 @@ class FastaReader:
         self._lines_of: dict[str, int] = {}
         self._lengths: dict[str, int] = {}
         self._line, self._record, preamble = 1, None, b''
+        self._preamble = 0  # bytes
         header, line_start = None, True
         for block in self.file.text():
             at = 0
@@ -100,6 +102,10 @@ class FastaReader:
         Returns:
             The last line, which may not be complete.
         """
+        self._preamble += len(text)
+        if self._preamble > _MAX_PREAMBLE:
+            problem = f'no header in the first {_MAX_PREAMBLE >> 20} MiB'
+            raise self._error('FA02', problem, 'check that this is the right file')
         first = text.lstrip()
         if first and not first.startswith((b';', b'>')) and self._line == 1:
             self._name_format(text)

@@ -24,7 +24,7 @@ BGZIP_END = bytes.fromhex('1f8b08040000000000ff0600424302001b0003000000000000000
 # DNA compresses about 4:1; only long runs of N, or an attack, exceed 100:1.
 MAX_RATIO = 100
 MAX_UNCOMPRESSED = 64 << 20  # bytes of sequence; up to this size any ratio is accepted
-MAX_TABLE = 4 << 20  # bytes of any other text: a row takes some ten times its bytes in memory
+MAX_TABLE = 1 << 19  # bytes of any other text, whose rows take many times their bytes in memory
 MAX_LINE = 64 << 20  # bytes
 
 _FOREIGN = {

@@ -60,6 +60,11 @@ def draft(directory: str | os.PathLike, columns: tuple[str, ...]) -> str:
     return '\n'.join(['\t'.join(columns), *rows, ''])
 
 
+def is_fasta_name(path: str | os.PathLike) -> bool:
+    """Whether a file is called like a FASTA file."""
+    return _stem(os.fspath(path), _FASTA_ENDS) is not None
+
+
 def _files(folder: pathlib.Path) -> list[str]:
     """Paths below a folder: of its own files, or of its subfolders' if none is a FASTA file."""
     files = sorted(item.name for item in folder.iterdir() if item.is_file())

@@ -16,6 +16,7 @@ from genojax.data.formats import (
     fasta,
     genome_table,
     input_file,
+    table_draft,
 )
 from genojax.data.store import contig_names, contig_summary, regions
 
@@ -180,7 +181,8 @@ def summarize_file(path: str | os.PathLike, *, rna: bool = False, full_names: bo
     """
     first = next(input_file.InputFile(path).text(), b'')
     name = content.sniff(first)
-    if name in ('FASTA', 'FASTQ', 'bare sequence') or not first.strip():
+    named_fasta = not name and table_draft.is_fasta_name(path)
+    if name in ('FASTA', 'FASTQ', 'bare sequence') or named_fasta or not first.strip():
         return _summarize_records(fasta.FastaReader(path, rna=rna, full_names=full_names))
     if name not in ('', 'GFF3 or GTF', 'BED', 'bedGraph'):
         raise errors.InputError(
