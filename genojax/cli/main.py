@@ -20,6 +20,7 @@ VERBS = {
     'explain': 'explain an error code, such as GX-FA07',
     'ingest': 'turn checked genomes into shards for training',
     'train': 'train a model from a config, or resume',
+    'finetune': 'a model and a labelled table: train, evaluate, predict, report in one step',
     'evaluate': 'score a trained run on its test split, beside baselines',
     'embed': 'vectors of FASTA records or BED intervals by any model, to .npz or .tsv',
     'predict': 'classes, values or tracks of sequences by a trained run, as a table',

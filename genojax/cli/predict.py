@@ -31,7 +31,7 @@ def run(argv: list[str]) -> None:
     model = loading.load(arguments.model)
     head = model.head(arguments.task)
     if arguments.table:
-        requested = request.read_table(arguments.table, arguments.sequence_column)
+        requested = request.read_table(arguments.table, arguments.sequence_column, arguments.rna)
     else:
         requested = request.read_fasta(
             arguments.fasta, arguments.bed, **flags.fasta_options(arguments)

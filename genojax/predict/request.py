@@ -1,6 +1,5 @@
 """What to predict for: FASTA records, BED intervals of a genome, or the rows of a table."""
 
-import csv
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
@@ -8,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from genojax import dna, errors, genome
-from genojax.data.formats import input_file
+from genojax.data.formats import delimited
 from genojax.inference import requests
 
 
@@ -78,17 +77,20 @@ def read_fasta(
     return Request(bed or path, requests.read(path, bed, **options), has_places=bed is not None)
 
 
-def read_table(path: str | os.PathLike, sequence_column: str = 'sequence') -> Request:
+def read_table(
+    path: str | os.PathLike, sequence_column: str = 'sequence', rna: bool = False
+) -> Request:
     """Every row of a TSV or CSV whose first line names its columns; labels are not needed.
 
     Args:
         sequence_column: the column with the DNA, in either case of its letters.
+        rna: read U as T.
 
     Raises:
         InputError: FA.. unreadable; LB01 no such column, LB03 no row or an empty sequence, LB04 not
             DNA, LB06 another number of columns.
     """
-    (_, header), *rows = _cells(path)
+    header, rows, lines = delimited.read(path)
     chosen = [i for i, name in enumerate(header) if name.lower() == sequence_column.lower()]
     if len(chosen) != 1:
         raise errors.InputError(
@@ -100,44 +102,21 @@ def read_table(path: str | os.PathLike, sequence_column: str = 'sequence') -> Re
             fix='--sequence-column=NAME',
         )
     contigs, regions = {}, []
-    for number, (line, cells) in enumerate(rows):
-        if len(cells) != len(header):
-            problem = f'{len(cells)} columns, but the first line names {len(header)}'
-            raise errors.InputError('LB06', problem, path=path, line=line)
-        codes_L = contigs[str(number)] = _sequence(cells[chosen[0]], path, line)
+    for number, (line, cells) in enumerate(zip(lines, rows, strict=True)):
+        codes_L = contigs[str(number)] = _sequence(cells[chosen[0]], rna, path, line)
         interval = genome.Interval(str(number), 0, len(codes_L), '+')
         regions.append(requests.SequenceRegion(f'line {line}', interval, line))
     if not rows:
         raise errors.InputError('LB03', 'the table has no rows', path=path)
-    others = {
-        name: [cells[i] for _, cells in rows] for i, name in enumerate(header) if i != chosen[0]
-    }
+    others = {name: [cells[i] for cells in rows] for i, name in enumerate(header) if i != chosen[0]}
     return Request(path, requests.Regions(regions, contigs), table=others)
 
 
-def _cells(path: str | os.PathLike) -> list[tuple[int, list[str]]]:
-    """(line, cells) of the header and of every row that is not empty."""
-    lines = [f'{text}\n' for _, text in input_file.InputFile(path).lines()]
-    delimiter = '\t' if lines and '\t' in lines[0] else ','
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
-    result = []
-    try:
-        first = 1
-        for cells in reader:
-            if cells:
-                result.append((first, [cell.strip() for cell in cells]))
-            first = reader.line_num + 1
-    except csv.Error as error:
-        problem = f'not a table with quoted cells: {error}'
-        raise errors.InputError('LB06', problem, path=path, line=reader.line_num) from error
-    if not result:
-        raise errors.InputError('LB03', 'the table is empty', path=path)
-    return result
-
-
-def _sequence(text: str, path, line: int) -> np.ndarray:
+def _sequence(text: str, rna: bool, path, line: int) -> np.ndarray:
     if not text:
         raise errors.InputError('LB03', 'the sequence is empty', path=path, line=line)
+    if rna:
+        text = text.replace('U', 'T').replace('u', 't')
     try:
         return dna.encode(text)
     except ValueError as error:

@@ -33,7 +33,18 @@ def columns(request: requests.Request, predictions: prediction.Predictions) -> C
     Raises:
         UsageError: a column of the table has the name of a prediction.
     """
-    result = request.columns()
+    return joined(request.columns(), predictions, str(request.path))
+
+
+def joined(identity: Columns, predictions: prediction.Predictions, source: str) -> Columns:
+    """Columns that identify rows, and those of their predictions.
+
+    Args:
+        source: where the columns come from, for the error.
+
+    Raises:
+        UsageError: a column has the name of a prediction.
+    """
     predicted: Columns = {}
     if predictions.classes is not None:
         predicted['predicted_class'] = predictions.classes
@@ -41,12 +52,12 @@ def columns(request: requests.Request, predictions: prediction.Predictions) -> C
     for number, name in enumerate(predictions.names):
         predicted[prefix + name] = predictions.values[:, number]
     for name in predicted:
-        if name in result:
+        if name in identity:
             raise errors.UsageError(
-                f'{request.path} has a column {name!r}, and so have the predictions. '
+                f'{source} has a column {name!r}, and so have the predictions. '
                 'Fix: rename that column'
             )
-    return {**result, **predicted}
+    return {**identity, **predicted}
 
 
 def summary(request: requests.Request, predictions: prediction.Predictions) -> list[str]:

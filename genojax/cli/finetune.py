@@ -1,0 +1,97 @@
+"""Fine-tune a model on a labelled table: train, evaluate beside baselines, predict, report.
+
+MODEL is a run's workdir or a converted directory. TABLE is a TSV or CSV with columns sequence and
+label (and split), or a folder with train, dev and test tables. Labels that are words, or up to 50
+different whole numbers, are classes; other numbers are values.
+
+The settings follow from the rows of the table and the width of the model:
+
+  rows up to     500  2,000  10,000  50,000  more
+  epochs          30     15       6       3     2
+  rows per batch   8     16      16      32    32
+  head's dropout 0.3    0.3     0.3     0.1   0.1
+
+  learning rate   1e-3 for models up to width 64, then 0.064 / width, with warm-up and cosine decay
+  dropout         0.1 in the model
+  head            rows of one length up to 200 bases: every position has weights; else the mean
+  validation      8 times; the checkpoint with the lowest loss is evaluated and predicts
+  split           the table's own, or 25 % test rows and 10 % of the others for validation; rows
+                  that share sequence stay together
+
+They are kept in DIR/config.json. The same command resumes. DIR gets predictions.test.tsv (one row
+per test row), evaluation/labels.test.json and report.html; `genojax predict DIR` predicts for other
+sequences.
+"""
+
+import argparse
+import pathlib
+
+from genojax import errors
+from genojax.cli import flags
+
+EPILOG = """
+  --config.FIELD=VALUE   override any field of the config, as in --config.steps=500 or
+                         --config.tasks.labels.data.reverse_complement=True
+"""
+
+
+def run(argv: list[str]) -> None:
+    rest, overrides = flags.split_overrides(argv, ['config'])
+    arguments = _parse(rest)
+
+    def edit(values):
+        for path, text in overrides['config'].items():
+            _parents(values, path)
+            flags.override(values, path, text)
+
+    # Imported here, so that --help does not wait for jax.
+    from genojax.pipeline import finetune
+
+    finetune.run(
+        finetune.Finetuning(
+            model=arguments.model,
+            table=arguments.table,
+            workdir=arguments.workdir,
+            kind=arguments.kind,
+            sequence_column=arguments.sequence_column,
+            label_column=arguments.label_column,
+            genomes=arguments.genomes,
+            epochs=arguments.epochs,
+            edit=edit,
+        ),
+        say=_say,
+    )
+
+
+def _parents(values: dict, path: str) -> None:
+    """Makes the dictionaries on the way to a field that the preset leaves at its default."""
+    for name in path.split('.')[:-1]:
+        values = values.setdefault(name, {})
+        if not isinstance(values, dict):
+            return
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    """The flags.
+
+    Raises:
+        UsageError: the table does not exist.
+    """
+    parser = flags.Parser('finetune', __doc__, epilog=EPILOG)
+    add = parser.add_argument
+    add('model', metavar='MODEL', type=pathlib.Path, help="a run's workdir or a converted model")
+    add('table', metavar='TABLE', help='labelled sequences')
+    add('--workdir', required=True, type=pathlib.Path, metavar='DIR', help='of the new run')
+    add('--kind', choices=('classification', 'regression'), default='', help='of task (inferred)')
+    add('--sequence-column', default='', metavar='NAME', help='of the table (sequence)')
+    add('--label-column', default='', metavar='NAME', help='of the table (label)')
+    add('--genomes', default='', metavar='SHARDS', help='ingested genomes to compare rows with')
+    add('--epochs', type=flags.positive, default=0, help='passes over the training rows')
+    arguments = parser.parse_args(argv)
+    if not pathlib.Path(arguments.table).exists():
+        raise errors.UsageError(f'{arguments.table}: no such file or folder')
+    return arguments
