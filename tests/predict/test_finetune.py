@@ -1,0 +1,172 @@
+"""`genojax finetune`: the task and its settings by the table, every result, and resuming."""
+
+import gzip
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from genojax import errors
+from genojax import experiment as experiments
+from genojax.cli import main
+from genojax.pipeline import finetune
+
+CASES = pathlib.Path(__file__).parent.parent / 'tasks' / 'labelled' / 'cases'
+SMALL = ('--config.steps=8', '--config.validate_every=4', '--config.save_every=4')
+
+
+def write_table(path, labels, length=40):
+    rng = np.random.default_rng(1)
+    rows = [f'{"".join(rng.choice(list("ACGT"), length))},{label}' for label in labels]
+    path.write_text('\n'.join(['sequence,label', *rows]) + '\n')
+    return path
+
+
+def settings(trained, table, **changes):
+    workdir = table.parent / 'run'
+    return finetune.Finetuning(trained.run.workdir, str(table), workdir, **changes)
+
+
+@pytest.mark.parametrize(
+    ('labels', 'kind', 'names'),
+    [
+        (['promoter', 'other'] * 50, 'classification', ('other', 'promoter')),
+        (['0.0', '1.0', '2.0'] * 40, 'classification', ('0', '1', '2')),
+        ([i / 7 for i in range(60)], 'regression', ('label',)),
+        (range(60), 'regression', ('label',)),
+    ],
+)
+def test_the_kind_of_task_follows_from_the_labels(trained, tmp_path, labels, kind, names):
+    table = write_table(tmp_path / 'x.csv', labels)
+    result, read = finetune.read_labels(settings(trained, table))
+    assert (result, tuple(read.names)) == (kind, names)
+
+
+def test_the_preset_follows_from_rows_and_width_and_edits_come_last(trained, tmp_path):
+    table = write_table(tmp_path / 'x.csv', ['a', 'b', 'c'] * 200)
+    lines = []
+    values = finetune.preset(settings(trained, table), lines.append)
+    experiment = experiments.from_config(values)
+    task = experiment.tasks['labels']
+    assert (task.classes, task.pool, task.data.batch_size, task.dropout) == (
+        3,
+        'positions',
+        16,
+        0.3,
+    )
+    assert experiment.steps == 380  # 15 epochs of 405 training rows in batches of 16
+    assert experiment.optim.peak == 1e-3  # width 16
+    assert experiment.init_from == str(trained.run.workdir)
+    assert lines == [f'{table}: 600 rows, classification (3 classes); 380 steps of 16 rows']
+    once = finetune.preset(settings(trained, table, epochs=1), lines.append)
+    assert once['steps'] == finetune._MIN_STEPS
+    edited = settings(trained, table, edit=lambda v: v['optim'].update(peak=0.5))
+    assert finetune.preset(edited, lines.append)['optim']['peak'] == 0.5
+    ragged = tmp_path / 'y.csv'
+    ragged.write_text(table.read_text() + 'ACGTACGT,a\n')
+    assert (
+        finetune.preset(settings(trained, ragged), lines.append)['tasks']['labels']['pool']
+        == 'mean'
+    )
+
+
+def test_rows_that_the_model_cannot_read_are_refused_before_anything_is_written(trained, tmp_path):
+    table = write_table(tmp_path / 'x.csv', ['a', 'b'] * 10, length=600)
+    with pytest.raises(errors.InputError, match='LB05.*x.csv:2'):
+        finetune.run(settings(trained, table), print)
+    assert not (tmp_path / 'run').exists()
+
+
+@pytest.fixture(scope='module')
+def finished(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('finetune')
+    table = folder / 'strings.csv'
+    table.write_bytes(gzip.decompress((CASES / 'strings.csv.gz').read_bytes()))
+    arguments = [
+        'finetune',
+        str(trained.run.workdir),
+        str(table),
+        f'--workdir={folder}/run',
+        *SMALL,
+    ]
+    main.main(arguments)
+    return folder / 'run', arguments
+
+
+def test_it_leaves_scores_test_predictions_and_a_report(finished):
+    workdir, _ = finished
+    result = json.loads((workdir / 'evaluation' / 'labels.test.json').read_text())
+    header, *rows = (workdir / 'predictions.test.tsv').read_text().splitlines()
+    columns = header.split('\t')
+    assert columns[:2] == ['line', 'label'] and columns[-2:] == ['p_other', 'p_promoter']
+    assert len(rows) == result['n_test'] > 50
+    cells = [row.split('\t') for row in rows]
+    truth = np.array([row[1] == 'promoter' for row in cells])
+    score = np.array([float(row[-1]) for row in cells])
+    auroc = (score[truth][:, None] > score[~truth][None]).mean()
+    assert auroc == pytest.approx(result['models']['model']['auroc'][0], abs=1e-6)
+    assert (workdir / 'report.html').is_file()
+
+
+def test_the_same_command_repeats_nothing_and_train_takes_its_config(finished, tmp_path, capsys):
+    workdir, arguments = finished
+    kept = ('config.json', 'evaluation/labels.test.json', 'metrics.jsonl', 'predictions.test.tsv')
+    before = {name: (workdir / name).read_bytes() for name in kept}
+    main.main(arguments)
+    printed = capsys.readouterr().out
+    assert {name: (workdir / name).read_bytes() for name in kept} == before
+    command = f'genojax train --config={workdir}/config.json --workdir={workdir}'
+    assert command in printed and 'evaluating' not in printed
+    copy = tmp_path / 'copy'
+    main.main(['train', f'--config={workdir}/config.json', f'--workdir={copy}'])
+    rows = [(folder / 'metrics.jsonl').read_text().splitlines() for folder in (workdir, copy)]
+    first, second = ([json.loads(row)['labels/loss'] for row in part] for part in rows)
+    assert first == second
+
+
+def test_a_fine_tuned_run_predicts_for_a_new_record(finished, tmp_path, capsys):
+    fasta = tmp_path / 'new.fa'
+    fasta.write_text('>new1\nCCGTAATGCCTTTCCCTAACAGAGTTTTTCGAACTCGTGTTGTCGAGCGACGGAATTAGA\n')
+    main.main(['predict', str(finished[0]), f'--fasta={fasta}', '--out=-'])
+    header, row = capsys.readouterr().out.splitlines()
+    assert header.split('\t') == ['name', 'predicted_class', 'p_other', 'p_promoter']
+    name, chosen, *probabilities = row.split('\t')
+    assert name == 'new1' and sum(map(float, probabilities)) == pytest.approx(1, abs=1e-6)
+    assert chosen == ('other', 'promoter')[float(probabilities[1]) > 0.5]
+
+
+@pytest.mark.real
+def test_an_own_genome_and_own_labels_become_predictions_in_five_commands(
+    real_data, tmp_path, capsys
+):
+    """E. coli's first 300 kb and 400 of the sigma-70 promoters and other sequences."""
+    genomes, shards = tmp_path / 'genomes', tmp_path / 'shards'
+    genomes.mkdir()
+    (source,) = (real_data / 'genomes_bacteria').glob('ecoli*.fna.gz')
+    with gzip.open(source, 'rt') as file:
+        (genomes / 'ecoli.fa').write_text(file.read(300_000))
+    rows = []
+    for name, label in (('Ecoli_prom', 'promoter'), ('Ecoli_non_prom', 'other')):
+        text = gzip.decompress((real_data / 'promoters_umarov' / f'{name}.fa.gz').read_bytes())
+        records = text.decode().split('>')[1:201]
+        rows += [(''.join(record.splitlines()[1:]), label) for record in records]
+    table = tmp_path / 'sigma70.csv'
+    table.write_text('sequence,label\n' + ''.join(f'{s},{label}\n' for s, label in rows))
+    main.main(['check', str(genomes), '--draft-table'])
+    (genomes / 'genomes.tsv').write_text(capsys.readouterr().out)
+    main.main(['ingest', str(genomes), f'--out={shards}'])
+    pretrained, tuned = tmp_path / 'pretrained', tmp_path / 'tuned'
+    main.main([
+        'train', '--config=demo', f'--config.tasks.masked_lm.data.shards={shards}',
+        '--config.model.width=16', '--config.model.inner=32', '--config.model.depth=1',
+        '--config.model.unroll=1', '--config.steps=4', f'--workdir={pretrained}',
+    ])  # fmt: skip
+    main.main(['finetune', str(pretrained), str(table), f'--workdir={tuned}'])
+    out = tmp_path / 'predictions.tsv'
+    main.main(['predict', str(tuned), f'--table={table}', f'--out={out}'])
+    header, *lines = out.read_text().splitlines()
+    assert header.split('\t') == ['line', 'label', 'predicted_class', 'p_other', 'p_promoter']
+    assert len(lines) == 400
+    right = [line.split('\t')[1] == line.split('\t')[2] for line in lines]
+    assert np.mean(right) > 0.8
