@@ -25,6 +25,7 @@ from genojax.data.store import ingest, summary
 from genojax.pipeline import run_report
 from genojax.tasks.classification import dataset as labelled
 from genojax.tasks.classification import evaluate as classification
+from genojax.tasks.masked_lm import baselines as markov
 from genojax.tasks.masked_lm import dataset as masked
 from genojax.train import loop, runs
 
@@ -167,7 +168,7 @@ def _pretrain(stages: 'Stages', demo: Demo) -> None:
         'test bits per base: '
         + ', '.join(
             f'{model} {metrics.format_interval(bits[model])}'
-            for model in ('model', 'order0', 'order5')
+            for model in ('model', *markov.BASELINES)
         )
     )
 
@@ -175,8 +176,9 @@ def _pretrain(stages: 'Stages', demo: Demo) -> None:
 def _label_rows(demo: Demo) -> masked.LabelRowsConfig:
     """The test rows of the fine-tuning, which pretraining may not read."""
     data = demo.finetune.tasks[_only_task(demo.finetune)].data
+    own = {field.name: getattr(data, field.name) for field in dataclasses.fields(data)}
     shared = [field.name for field in dataclasses.fields(masked.LabelRowsConfig)]
-    values = {name: getattr(data, name) for name in shared if hasattr(data, name)}
+    values = {name: own[name] for name in shared if name in own}
     return masked.LabelRowsConfig(**{**values, 'path': demo.promoters})
 
 

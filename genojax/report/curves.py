@@ -5,6 +5,7 @@ A row is `{kind: 'train' | 'validation', step, metric: value, ...}`. A metric na
 each row also has `run`, its run's name.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -74,7 +75,12 @@ def groups(rows: Rows, metric: str) -> dict[str, dict[str, plots.Line]]:
     return result
 
 
-def panels(rows: Rows, words: Words, run_names: Mapping[str, str] | None = None) -> list:
+def panels(
+    rows: Rows,
+    words: Words,
+    run_names: Mapping[str, str] | None = None,
+    references: Mapping[str, Mapping[str, float]] | None = None,
+) -> list:
     """A panel per metric, those of `words` first; members of groups are not among them."""
     known = dict.fromkeys(key for row in rows for key in row if '/' not in key)
     names = [name for name in words if name in known]
@@ -84,7 +90,9 @@ def panels(rows: Rows, words: Words, run_names: Mapping[str, str] | None = None)
         title, unit = words.get(name, (html.label(name), ''))
         drawn = lines(rows, name, run_names)
         if drawn:
-            result.append(_panel(title, unit, drawn))
+            panel = _panel(title, unit, drawn)
+            lines_across = (references or {}).get(name) or {}
+            result.append(dataclasses.replace(panel, references=lines_across))
     return result
 
 
@@ -107,14 +115,16 @@ def figure(
     renderer: plots.Renderer,
     caption: object = '',
     run_names: Mapping[str, str] | None = None,
+    references: Mapping[str, Mapping[str, float]] | None = None,
 ) -> html.Markup | None:
     """The curves of a task: each metric, then its loss by group; None without a row.
 
     Args:
         words: title and unit of the metrics that have better words than their name.
         caption: first words below the picture.
+        references: metric -> name and value of horizontal lines, of the same rows as the curve.
     """
-    drawn = panels(rows, words, run_names)
+    drawn = panels(rows, words, run_names, references)
     title, unit = words.get('loss', ('loss', ''))
     by_group, left_out = group_panels(rows, 'loss', title, unit)
     if not drawn and not by_group:

@@ -57,11 +57,13 @@ class Panel:
         unit: the y axis.
         lines: by name; one named 'all' is drawn bold. A name that ends in ', validation' is drawn
             dashed in the colour of the line before it.
+        references: values by name, drawn as dashed lines across, of the same rows as the lines.
     """
 
     title: str
     unit: str
     lines: Mapping[str, Line]
+    references: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +159,18 @@ def _draw_panel(axes, panel: Panel) -> None:
             zorder=3 if bold else 2,
             marker='o' if len(steps) < 12 else None,
             markersize=4,
+        )
+    for name, value in panel.references.items():
+        axes.axhline(value, color=SOFT, linestyle=_DASHES, linewidth=1.1, zorder=1)
+        axes.annotate(
+            f'{label(name)} {value:.3f}',
+            (1, value),
+            xycoords=('axes fraction', 'data'),
+            xytext=(0, 2),
+            textcoords='offset points',
+            ha='right',
+            fontsize=8,
+            color=SOFT,
         )
     axes.set(title=panel.title, xlabel='step', ylabel=panel.unit)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))

@@ -21,7 +21,7 @@ def test_a_full_directory_makes_one_page_without_damage(demo_directory):
     seen = reading.PageReader(path.read_text())
     assert not seen.open
     assert 'damage' not in seen.classes('div')
-    assert seen.count('img') == 8
+    assert seen.count('img') == 9
     assert all(at['alt'] for tag, at in seen.tags if tag == 'img')
     content = json.loads((demo_directory / 'evaluation/promoters.test.json').read_text())
     for model in content['models'].values():

@@ -11,9 +11,15 @@ the one with the fewest bits per base on training windows left out of the fit, i
 because neighbouring windows may overlap. With few data a_j grows, and order 5 falls back to order 4
 instead of overfitting.
 
-Order 0 is the base composition. Order k reads the k bases to the left on the stored strand,
-including those hidden from a masked language model, which in turn reads the bases to the right.
-Both are scored on the same bases, those of `mask_BL`.
+Order 0 is the base composition. Order k reads up to k bases to the left on the stored strand: those
+up to the nearest one that is hidden from the language model, which no baseline reads either. The
+two-sided model has the same counts and reads the bases on both sides of a hidden one, as a masked
+language model does:
+
+    p(base | left, right) ~ p(base | left) p(base | right) / p(base)
+
+that is, left and right are taken as independent given the base. All are scored on the same bases,
+those of `mask_BL`.
 """
 
 import dataclasses
@@ -23,6 +29,7 @@ import numpy as np
 
 from genojax import dna, metrics
 
+BASELINES = ('order0', 'order5', 'two_sided')
 _FOLDS = 5
 _BLOCK_BASES = 4_000_000  # bases indexed at a time
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 1e5)
@@ -94,31 +101,106 @@ def _best_strength(counts_GC4, below_GC4, strengths) -> tuple[float, np.ndarray]
 
 
 def bits(
-    model: MarkovModel, codes_BL: np.ndarray, mask_BL: np.ndarray
+    model: MarkovModel,
+    codes_BL: np.ndarray,
+    mask_BL: np.ndarray,
+    visible_BL: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Per window: the sum of -log2 p over the bases in `mask_BL`, and the number of these bases.
 
     A base with fewer than `order` known bases to its left in the window is scored with those there
     are.
 
+    Args:
+        visible_BL: bases that may be read as context; None for all known ones.
+
     Raises:
         ValueError: the shapes differ, or `mask_BL` selects an unknown base or padding.
     """
+    codes_BL, mask_BL = _checked(codes_BL, mask_BL)
+    read_BL = _visible(codes_BL, visible_BL)
+    return _sums(_log2_probabilities(model, read_BL), codes_BL, mask_BL)
+
+
+def two_sided_bits(
+    forward: MarkovModel,
+    backward: MarkovModel,
+    codes_BL: np.ndarray,
+    mask_BL: np.ndarray,
+    visible_BL: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `bits`, of the model that reads both sides of a base.
+
+    Args:
+        backward: fitted to the windows read from their ends.
+    """
+    codes_BL, mask_BL = _checked(codes_BL, mask_BL)
+    read_BL = _visible(codes_BL, visible_BL)
+    left_BL4 = _log2_probabilities(forward, read_BL)
+    right_BL4 = _log2_probabilities(backward, read_BL[:, ::-1])[:, ::-1]
+    joint_BL4 = left_BL4 + right_BL4 - np.log2(forward.probabilities[0][0])
+    joint_BL4 -= np.log2(np.exp2(joint_BL4).sum(-1, keepdims=True))
+    return _sums(joint_BL4, codes_BL, mask_BL)
+
+
+def _checked(codes_BL: np.ndarray, mask_BL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     codes_BL, mask_BL = np.asarray(codes_BL, np.uint8), np.asarray(mask_BL)
     if mask_BL.dtype != bool or mask_BL.shape != codes_BL.shape or codes_BL.ndim != 2:
         raise ValueError(f'mask {mask_BL.dtype}{mask_BL.shape} does not fit {codes_BL.shape=}')
     unknown = int((mask_BL & (codes_BL >= dna.UNKNOWN)).sum())
     if unknown:
         raise ValueError(f'{unknown} of the {int(mask_BL.sum())} bases to score are unknown')
-    cost_BL = np.zeros(codes_BL.shape)
-    for context in range(model.order + 1):
-        index = dna.kmer_indices(codes_BL, context + 1)
-        cost = -np.log2(model.probabilities[context]).ravel()
+    return codes_BL, mask_BL
+
+
+def _visible(codes_BL: np.ndarray, visible_BL: np.ndarray | None) -> np.ndarray:
+    if visible_BL is None:
+        return codes_BL
+    return np.where(visible_BL, codes_BL, np.uint8(dna.UNKNOWN))
+
+
+def _log2_probabilities(model: MarkovModel, codes_BL: np.ndarray) -> np.ndarray:
+    """log2 p of each base at every position given the known bases to its left, [B, L, 4]."""
+    result_BL4 = np.tile(np.log2(model.probabilities[0][0]), (*codes_BL.shape, 1))
+    for context in range(1, min(model.order, codes_BL.shape[1] - 1) + 1):
+        index_BL = dna.kmer_indices(codes_BL, context)[:, :-1]
+        known_BL = index_BL >= 0
         # Longer contexts overwrite shorter ones wherever all their bases are known.
-        if index.shape[-1]:
-            view = cost_BL[:, context:]
-            np.copyto(view, cost[np.maximum(index, 0)], where=index >= 0)
+        result_BL4[:, context:][known_BL] = np.log2(model.probabilities[context])[
+            index_BL[known_BL]
+        ]
+    return result_BL4
+
+
+def _sums(log2_p_BL4, codes_BL, mask_BL) -> tuple[np.ndarray, np.ndarray]:
+    index_BL1 = np.minimum(codes_BL, 3).astype(np.int64)[..., None]
+    cost_BL = -np.take_along_axis(log2_p_BL4, index_BL1, axis=-1)[..., 0]
     return (cost_BL * mask_BL).sum(1), mask_BL.sum(1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Baselines:
+    """The fitted models of one species, scored together."""
+
+    order0: MarkovModel
+    order5: MarkovModel
+    backward: MarkovModel  # order 5, of the windows read from their ends
+
+    def bits(self, codes_BL: np.ndarray, hidden_BL: np.ndarray) -> dict[str, np.ndarray]:
+        """Bits of the hidden bases of each window, by the names of `BASELINES`; none is read."""
+        rows = codes_BL, hidden_BL, ~hidden_BL
+        return {
+            'order0': bits(self.order0, *rows)[0],
+            'order5': bits(self.order5, *rows)[0],
+            'two_sided': two_sided_bits(self.order5, self.backward, *rows)[0],
+        }
+
+
+def fit_all(codes_BL: np.ndarray) -> Baselines:
+    """All baselines of some training windows."""
+    return Baselines(
+        fit(codes_BL, order=0), fit(codes_BL, order=5), fit(codes_BL[:, ::-1], order=5)
+    )
 
 
 def interval(bits_B: np.ndarray, bases_B: np.ndarray, n: int = 1000, seed: int = 0, **options):

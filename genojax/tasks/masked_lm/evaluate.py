@@ -1,17 +1,21 @@
-"""Bits per base of a split: the model beside Markov models of order 0 and 5.
+"""Bits per base of a split: the model beside Markov models of order 0, of order 5, and two-sided.
 
-All three are scored on the same bases, those that the model's masks hide. The Markov models are
-fitted per species to its training windows. A species that is not trained on, because it has no
-training windows or is in `leave_out`, is scored by Markov models of all species that are. Intervals
-are bootstraps over windows.
+All are scored on the same bases, those that the model's masks hide, and none reads them. The Markov
+models are fitted per species to its training windows. A species that is not trained on, because it
+has no training windows or is in `leave_out`, is scored by Markov models of all species that are.
+Intervals are bootstraps over windows.
 """
+
+import dataclasses
 
 import numpy as np
 
 from genojax import dna, metrics
+from genojax.data.genomes import windows
 from genojax.tasks.masked_lm import baselines
 
-ORDERS = {'order0': 0, 'order5': 5}
+BASELINES = baselines.BASELINES
+MODELS = ('model', *BASELINES)
 # Per species; an order-5 model has 3,072 free parameters.
 _MAX_TRAINING_BASES = 100_000_000
 
@@ -25,68 +29,120 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
         limit: largest number of windows to score, spread evenly over the species; None for all.
 
     Returns:
-        `all`, and `species` by name: {'model', 'order0', 'order5': [bits, low, high],
-        'differences': {order: [model minus order, low, high]}, 'n_windows', 'n_bases'}.
+        `all`, and `species` by name: {'model', 'order0', 'order5', 'two_sided': [bits, low, high],
+        'differences': {baseline: [model minus baseline, low, high]}, 'n_windows', 'n_bases'}.
+        `without_training_kmer` has the same of the windows of which no k-mer occurs in training
+        windows, and how many were `searched`; None where there is none. `validation` has the same
+        of the validation windows, for the curves of the training log; None with a limit.
         `not_scored` names species without windows, `test_only` those that are scored but not
         trained on. `bases_left_out` counts the bases that had no room in their row of tokens, on
-        which none of the three is scored.
+        which no model is scored.
     """
+    fitted = _Fitted(datasets)
+    rows, left_out = _score(task, state, datasets, fitted, split, limit)
     species = datasets.species
-    trained = datasets.mixture.shares.keys()
-    test_only = set(species) - trained
-    fitted: dict[str, dict[str, baselines.MarkovModel]] = {}
-    rows = {name: {'model': [], **{order: [] for order in ORDERS}, 'bases': []} for name in species}
-    left_out = 0
-    batches = (datasets.test if split == 'test' else datasets.validation)(limit=limit)
-    for batch, (bits_BL, hidden_BL) in state.scores(task.jitted_score, batches):
-        hidden_BL = np.asarray(hidden_BL) & (batch['weight'] > 0)[:, None]
-        if 'left_out' in batch:
-            left_out += int(batch['left_out'][batch['weight'] > 0].sum())
-        for number in np.unique(batch['species']).tolist():
-            name = species[number]
-            source = '' if name in test_only else name  # '': all trained species together
-            if source not in fitted:
-                names, parts = ([source], 1) if source else (list(trained), len(species))
-                fitted[source] = _fit(datasets, names, _MAX_TRAINING_BASES // parts)
-            row_B = (batch['species'] == number) & hidden_BL.any(1)
-            scores = _scores(
-                bits_BL[row_B], batch['bases'][row_B], hidden_BL[row_B], fitted[source]
-            )
-            for column, values in scores.items():
-                rows[name][column] += values
-    scored = {name: row for name, row in rows.items() if row['bases']}
-    every = {
-        column: [value for row in scored.values() for value in row[column]]
-        for column in ('model', *ORDERS, 'bases')
-    }
+    scored = {name: row for n, name in enumerate(species) if len(row := rows.of(rows.species == n))}
+    validation = None
+    if limit is None:
+        validation = rows if split == 'validation' else None
+        if validation is None:
+            validation, _ = _score(task, state, datasets, fitted, 'validation', None)
+        validation = _estimates(validation) if len(validation) else None
     return {
-        'all': _estimates(every),
+        'all': _estimates(rows),
         'species': {name: _estimates(row) for name, row in scored.items()},
+        'without_training_kmer': _without_training_kmer(rows),
+        'validation': validation,
         'not_scored': [name for name in species if name not in scored],
-        'test_only': sorted(test_only & set(scored)),
+        'test_only': sorted(fitted.test_only & set(scored)),
         'bases_left_out': left_out,
     }
 
 
-def _scores(bits_BL, bases_BL, hidden_BL, fitted: dict[str, baselines.MarkovModel]) -> dict:
-    """Bits of each window by model, and the number of bases scored."""
-    return {
-        'model': np.where(hidden_BL, bits_BL, 0).sum(1, dtype=np.float64).tolist(),
-        'bases': hidden_BL.sum(1).tolist(),
-        **{
-            order: baselines.bits(fitted[order], bases_BL, hidden_BL)[0].tolist()
-            for order in ORDERS
-        },
-    }
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Rows:
+    """Scored windows as columns, [N].
+
+    Attributes:
+        species: numbers in the corpus.
+        bits: of the hidden bases of each window, by model.
+        bases: hidden bases.
+        shares_kmer: `windows.AuditedWindows.shares_kmer`.
+    """
+
+    species: np.ndarray
+    bits: dict[str, np.ndarray]
+    bases: np.ndarray
+    shares_kmer: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.bases)
+
+    def of(self, chosen: np.ndarray) -> '_Rows':
+        """Some of the windows."""
+        bits = {name: values[chosen] for name, values in self.bits.items()}
+        return _Rows(self.species[chosen], bits, self.bases[chosen], self.shares_kmer[chosen])
 
 
-def _estimates(row: dict[str, list]) -> dict:
-    bases = np.array(row['bases'], float)
-    bits = {name: np.array(row[name]) for name in ('model', *ORDERS)}
+class _Fitted:
+    """The baselines of every species, fitted when they are needed."""
+
+    def __init__(self, datasets):
+        self._datasets, self._fitted = datasets, {}
+        self.trained = datasets.mixture.shares.keys()
+        self.test_only = set(datasets.species) - self.trained
+
+    def of(self, name: str) -> baselines.Baselines:
+        """Those of a species; of all trained species together for one that is not trained on."""
+        source = '' if name in self.test_only else name
+        if source not in self._fitted:
+            names = [source] if source else list(self.trained)
+            parts = 1 if source else len(self._datasets.species)
+            self._fitted[source] = _fit(self._datasets, names, _MAX_TRAINING_BASES // parts)
+        return self._fitted[source]
+
+
+def _score(task, state, datasets, fitted: _Fitted, split: str, limit) -> tuple[_Rows, int]:
+    """The scores of every window with a hidden base, and bases without room in their rows."""
+    columns = {name: [] for name in ('species', 'bases', 'shares_kmer', *MODELS)}
+    left_out, first = 0, 0
+    flags = datasets.shares_kmer(split, limit)
+    batches = (datasets.test if split == 'test' else datasets.validation)(limit=limit)
+    for batch, (bits_BL, hidden_BL) in state.scores(task.jitted_score, batches):
+        real_B = batch['weight'] > 0
+        flags_B = np.zeros(len(real_B), np.int8)
+        flags_B[real_B] = flags[first : first + real_B.sum()]
+        first += int(real_B.sum())
+        hidden_BL = np.asarray(hidden_BL) & real_B[:, None]
+        if 'left_out' in batch:
+            left_out += int(batch['left_out'][real_B].sum())
+        for number in np.unique(batch['species']).tolist():
+            row_B = (batch['species'] == number) & hidden_BL.any(1)
+            hidden, model_bits = hidden_BL[row_B], np.asarray(bits_BL)[row_B]
+            columns['model'].append(np.where(hidden, model_bits, 0).sum(1, dtype=np.float64))
+            columns['bases'].append(hidden.sum(1))
+            columns['species'].append(batch['species'][row_B])
+            columns['shares_kmer'].append(flags_B[row_B])
+            models = fitted.of(datasets.species[number])
+            for name, values in models.bits(batch['bases'][row_B], hidden).items():
+                columns[name].append(values)
+    joined = {name: np.concatenate([np.zeros(0), *parts]) for name, parts in columns.items()}
+    bits = {name: joined[name] for name in MODELS}
+    return _Rows(joined['species'], bits, joined['bases'], joined['shares_kmer']), left_out
+
+
+def _without_training_kmer(rows: _Rows) -> dict | None:
+    searched = int((rows.shares_kmer != windows.UNKNOWN_SHARE).sum())
+    clean = rows.of(rows.shares_kmer == 0)
+    return {**_estimates(clean), 'searched': searched} if len(clean) else None
+
+
+def _estimates(rows: _Rows) -> dict:
+    bits, bases = rows.bits, rows.bases.astype(float)
     intervals = {name: list(metrics.ratio_interval(bits_N, bases)) for name, bits_N in bits.items()}
-    # Both models are scored on the same bases, so the ratio of the difference is paired.
+    # All models are scored on the same bases, so the ratio of the difference is paired.
     differences = {
-        name: list(metrics.ratio_interval(bits['model'] - bits[name], bases)) for name in ORDERS
+        name: list(metrics.ratio_interval(bits['model'] - bits[name], bases)) for name in BASELINES
     }
     return {
         **intervals,
@@ -96,7 +152,7 @@ def _estimates(row: dict[str, list]) -> dict:
     }
 
 
-def _fit(datasets, names: list[str], max_bases: int) -> dict[str, baselines.MarkovModel]:
+def _fit(datasets, names: list[str], max_bases: int) -> baselines.Baselines:
     """The Markov models of the training windows of some species together.
 
     Args:
@@ -110,23 +166,31 @@ def _fit(datasets, names: list[str], max_bases: int) -> dict[str, baselines.Mark
         codes_BL = datasets.corpus[name].read(train.contig, train.start, length)[0]
         past_BL = np.arange(length) >= train.valid[:, None]
         codes.append(np.where(past_BL, np.uint8(dna.UNKNOWN), codes_BL))
-    codes_BL = np.concatenate(codes)
-    return {label: baselines.fit(codes_BL, order=order) for label, order in ORDERS.items()}
+    return baselines.fit_all(np.concatenate(codes))
 
 
 def as_text(result: dict) -> str:
     """The scores as a table."""
-    columns = {'model': 'model', 'order0': 'order 0', 'order5': 'order 5'}
+    columns = {'model': 'model', 'order0': 'order 0', 'order5': 'order 5', 'two_sided': 'two-sided'}
     head = f'{"bits per base":<20}' + ''.join(f'{title:>24}' for title in columns.values())
+    scored = {**result['species'], 'all': result['all']}
+    if result['without_training_kmer']:
+        scored['no training k-mer'] = result['without_training_kmer']
     rows = [
         f'{name:<20}'
         + ''.join(f'{metrics.format_interval(row[column]):>24}' for column in columns)
         + f'{row["n_bases"]:>10,}'
-        for name, row in [*result['species'].items(), ('all', result['all'])]
+        for name, row in scored.items()
     ]
-    lines = [f'{head}{"bases":>10}', *rows, '95 % bootstrap intervals over windows']
+    notes = ['95 % bootstrap intervals over windows; order 5 and two-sided read visible bases only']
+    clean = result['without_training_kmer']
+    if clean:
+        notes.append(
+            f'no training k-mer: the {clean["n_windows"]:,} of {clean["searched"]:,} windows that '
+            'share no k-mer with training windows'
+        )
     if result['bases_left_out']:
-        lines.append(
+        notes.append(
             f'{result["bases_left_out"]:,} bases had no room in rows of tokens (tokenizer.tokens)'
         )
-    return '\n'.join(lines)
+    return '\n'.join([f'{head}{"bases":>10}', *rows, *notes])

@@ -3,8 +3,14 @@
 from genojax.report import comparisons, curves, html, page, plots
 
 HEADING = 'Masked language modelling'
-MODEL_NAMES = {'model': 'model', 'order0': 'order-0 Markov', 'order5': 'order-5 Markov'}
-BASELINES = ('order0', 'order5')
+_CLEAN = 'windows without a training k-mer'
+MODEL_NAMES = {
+    'model': 'model',
+    'order0': 'order-0 Markov',
+    'order5': 'order-5 Markov',
+    'two_sided': 'two-sided Markov',
+}
+BASELINES = ('order0', 'order5', 'two_sided')
 METRICS = {
     'loss': ('Cross-entropy of masked tokens', 'nats per token'),
     'accuracy': ('Accuracy on masked tokens', 'share correct'),
@@ -15,6 +21,7 @@ _CURVES = (
     'validation windows that are scored while training; they are not the windows of the scores '
     'above, so the two must not be compared. A guess costs 2 bits per base.'
 )
+_REFERENCES = ' Dashed: Markov models on the same validation windows.'
 # Share of a test window's k-mers that training contains: below the first it is small, above the
 # second it is a warning.
 _SMALL_SHARE, _LARGE_SHARE = 0.01, 0.1
@@ -51,7 +58,14 @@ def section(
     if result is not None:
         body.append(_scores(result, renderer))
         cards, verdicts = _headline(result)
-    drawn = curves.figure(rows, METRICS, renderer, _CURVES)
+    references = validation_references(result)
+    drawn = curves.figure(
+        rows,
+        METRICS,
+        renderer,
+        _CURVES + (_REFERENCES if references else ''),
+        references={'bits_per_base': references},
+    )
     if drawn is not None:
         body += [html.subheading('Curves'), drawn]
     if description is not None:
@@ -60,12 +74,22 @@ def section(
         if description.get('split'):
             body += [
                 html.subheading('Splits and leakage'),
-                _splits(description['split'], description.get('species') or []),
+                _splits(description['split'], description.get('species') or [], renderer),
             ]
             verdicts += _leakage_verdicts(description['split'])
     if not body:
         return None
     return page.Section('masked-lm', HEADING, html.join(body), cards, verdicts)
+
+
+def validation_references(result: dict | None) -> dict[str, float]:
+    """Bits per base of the Markov models on the validation windows, for the training curve."""
+    validation = (result or {}).get('validation') or {}
+    return {
+        MODEL_NAMES[name]: comparisons.value_of(validation[name])
+        for name in BASELINES
+        if name in validation
+    }
 
 
 def _headline(result: dict) -> tuple[tuple[page.Card, ...], tuple[page.Verdict, ...]]:
@@ -89,7 +113,10 @@ def _headline(result: dict) -> tuple[tuple[page.Card, ...], tuple[page.Verdict, 
 def _scores(result: dict, renderer: plots.Renderer) -> html.Markup:
     """Bits per base of the model and the baselines, over all windows and per species."""
     split = result.get('split', 'test')
-    scored = {'all': result['all'], **(result.get('species') or {})}
+    scored = {'all': result['all']}
+    if result.get('without_training_kmer'):
+        scored[_CLEAN] = result['without_training_kmer']
+    scored |= result.get('species') or {}
     columns = {key: words for key, words in MODEL_NAMES.items() if key in result['all']}
     drawn, left_out = plots.limited(scored.items())
     picture = renderer.figure(
@@ -103,8 +130,9 @@ def _scores(result: dict, renderer: plots.Renderer) -> html.Markup:
         'all',
         alt='Bits per base of the model and of Markov models, by species, with intervals',
         caption='Points are ratios of sums over windows, bars 95 % bootstrap intervals over '
-        'windows. All models are scored on the same masked bases. Order 5 reads the five bases to '
-        'the left, masked ones too; the model reads both sides of what is visible.'
+        'windows. All models are scored on the same masked bases, and none reads them. Order 5 '
+        'reads up to five bases to the left of a masked one, two-sided Markov up to five on either '
+        'side, the model the whole window.'
         f'{left_out}',
     )
     table = html.table(
@@ -188,7 +216,7 @@ def _mixture(rows: list[dict], renderer: plots.Renderer) -> html.Markup:
     return html.join([picture, html.table(columns, cells), html.note(note)])
 
 
-def _splits(split: dict, species: list[dict]) -> html.Markup:
+def _splits(split: dict, species: list[dict], renderer: plots.Renderer) -> html.Markup:
     """A verdict on leakage, then the bases, windows and shared k-mers of each split.
 
     Args:
@@ -202,7 +230,12 @@ def _splits(split: dict, species: list[dict]) -> html.Markup:
         [name, *(html.number(row[key]) for key in _BASES), *_window_counts(counts.get(name, {}))]
         for name, row in split['species'].items()
     ]
-    parts = [html.paragraph(_judgement(split)), html.table(header, cells)]
+    parts = [
+        html.paragraph(_judgement(split)),
+        _splits_figure(split, renderer),
+        html.table(header, cells),
+        *(html.note(remark) for remark in _split_remarks(split)),
+    ]
     if audit:
         parts.append(_audit_table(audit))
     if split.get('limits'):
@@ -218,6 +251,48 @@ def _splits(split: dict, species: list[dict]) -> html.Markup:
     details = {k: v for k, v in split.items() if k not in ('audit', 'species', 'groups')}
     parts.append(html.folded('How the split was made', html.record(details)))
     return html.join(parts)
+
+
+def _splits_figure(split: dict, renderer: plots.Renderer) -> html.Markup:
+    """Shares of each species' bases by what they are used for, and of k-mers that are shared."""
+    audited = (split.get('audit') or {}).get('species') or {}
+    drawn, left_out = plots.limited(split['species'].items())
+    rows = {
+        name: {
+            'left out (validation, test)': 100 * row['test'] / max(row['bases'], 1),
+            'unused (gaps, homologues)': 100 * row['gap'] / max(row['bases'], 1),
+            'k-mers left out that training has': 100
+            * audited.get(name, {}).get('kmer_fraction', 0),
+        }
+        for name, row in drawn
+    }
+    return renderer.figure(
+        plots.bars,
+        rows,
+        'per cent',
+        alt='Share of the bases left out of training, of unused bases, and of shared k-mers, by '
+        'species',
+        caption='Of the bases of each species: left out for validation and test, and used for '
+        'nothing because they lie beside or match what is left out. Of the k-mers of the windows '
+        f'left out: the share that training windows contain all the same.{left_out}',
+    )
+
+
+def _split_remarks(split: dict) -> list[str]:
+    remarks = []
+    rows = split.get('label_rows') or {}
+    if rows.get('source'):
+        remarks.append(
+            f'{rows["occurring"]:,} of {rows["rows"]:,} test rows of {rows["source"]} occur in '
+            f'these genomes; their {rows["places"]:,} places ({rows["bases"]:,} bases) are in no '
+            'training window.'
+        )
+    if split.get('validates_on_test_contigs'):
+        remarks.append(
+            'The validation windows are on contigs that the genome table marks as test sequence: '
+            'nothing else is left out of training.'
+        )
+    return remarks
 
 
 def _window_counts(row: dict) -> list[html.NumberText]:
@@ -250,15 +325,16 @@ def _judgement(split: dict) -> str:
     k, kmers, windows = audit['k'], audit['kmer_fraction'], audit['window_fraction']
     if kmers == 0:
         return (
-            f'No leakage: none of the {k}-mers of the windows left out occurs in training windows, '
-            'on either strand.'
+            f'None of the {k}-mers of the windows left out occurs in training windows, on either '
+            'strand.'
         )
     size = 'Little' if kmers < _SMALL_SHARE else 'Some' if kmers < _LARGE_SHARE else 'Much'
     return (
-        f'{size} leakage: {100 * kmers:.2g} % of the {k}-mers of the windows left out also occur '
+        f'{size} is shared: {100 * kmers:.2g} % of the {k}-mers of the windows left out also occur '
         'in training windows, on either strand; '
         f'{100 * windows:.2g} % of the windows contain at least one. Repeats and conserved '
-        'sequence are shared even between unrelated windows.'
+        'sequence are shared even between unrelated windows; the scores of the windows without a '
+        'shared k-mer stand beside those of all.'
     )
 
 

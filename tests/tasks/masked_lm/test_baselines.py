@@ -109,3 +109,49 @@ def test_padding_is_not_counted(chain):
     first, second = baselines.fit(padded, valid), baselines.fit(train)
     for a, b in zip(first.probabilities, second.probabilities, strict=True):
         assert (a == b).all()
+
+
+def test_two_sides_cost_what_the_chain_allows_and_less_than_one(chain):
+    """Single hidden bases of an order-1 chain: p(base | left, right) is known exactly."""
+    table, train, test = chain
+    fitted = baselines.fit_all(train)
+    hidden = np.zeros(test.shape, bool)
+    hidden[:, 10:-10:7] = True
+    cost = {name: values.sum() / hidden.sum() for name, values in fitted.bits(test, hidden).items()}
+    row, column = np.nonzero(hidden)
+    left, base, right = (test[row, column + shift] for shift in (-1, 0, 1))
+    joint = table[left] * table[:, right].T
+    exact = -np.log2(joint[np.arange(len(base)), base] / joint.sum(1)).mean()
+    assert cost['two_sided'] == pytest.approx(exact, abs=0.02)
+    assert cost['two_sided'] < cost['order5'] - 0.05 and cost['order5'] < cost['order0']
+
+
+def test_no_baseline_reads_a_hidden_base(chain):
+    """Changing the bases that are hidden beside a base changes nothing of its bits."""
+    _, train, test = chain
+    fitted = baselines.fit_all(train)
+    hidden = np.zeros(test.shape, bool)
+    hidden[:, 50:60] = True
+    other = test.copy()
+    other[:, 50:54] = (other[:, 50:54] + 1) % 4
+    other[:, 55:60] = (other[:, 55:60] + 2) % 4
+    alone = np.zeros(test.shape, bool)
+    alone[:, 54] = True
+    rows = fitted.order5, fitted.backward
+    for codes in (test, other):
+        one = baselines.bits(rows[0], codes, alone, ~hidden)[0]
+        two = baselines.two_sided_bits(*rows, codes, alone, ~hidden)[0]
+        if codes is test:
+            expected = one, two
+    assert np.array_equal(one, expected[0]) and np.array_equal(two, expected[1])
+    assert not np.array_equal(one, baselines.bits(rows[0], other, alone)[0])
+
+
+def test_both_sides_are_the_same_for_a_sequence_and_its_mirror(chain):
+    _, train, test = chain
+    fitted = baselines.fit_all(train[:50])
+    hidden = np.random.default_rng(1).random(test.shape) < 0.1
+    forward = baselines.two_sided_bits(fitted.order5, fitted.backward, test, hidden, ~hidden)[0]
+    mirror = test[:, ::-1], hidden[:, ::-1], ~hidden[:, ::-1]
+    backward = baselines.two_sided_bits(fitted.backward, fitted.order5, *mirror)[0]
+    assert np.allclose(forward, backward, atol=1e-9)

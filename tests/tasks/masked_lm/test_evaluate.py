@@ -50,12 +50,17 @@ def test_a_test_species_is_scored_by_markov_models_of_all_training_species(tmp_p
     assert result['not_scored'] == ['a', 'b']
     # The composition of a and b together is uniform, whatever that of c is: two bits per base.
     assert result['species']['c']['order0'][0] == pytest.approx(2.0, abs=0.01)
-    # Half of the windows of c are the validation split.
+    # Half of the windows of c are the validation split: the table leaves nothing else out.
+    assert datasets.validates_on_test_contigs
     windows = len(datasets.test_windows['c'])
     assert result['all']['n_windows'] <= windows
     assert windows + len(datasets.validation_windows['c']) == 4_000 // 64 + 1
     assert result['all']['n_bases'] == result['species']['c']['n_bases'] > 100
-    assert 'order 5' in evaluate.as_text(result)
+    assert 'order 5' in evaluate.as_text(result) and 'two-sided' in evaluate.as_text(result)
+    # The genomes are random and share no 24 bases: every window is one without a training k-mer.
+    clean = dict(result['without_training_kmer'])
+    assert clean.pop('searched') == result['all']['n_windows'] and clean == result['all']
+    assert result['validation']['n_windows'] == len(datasets.validation_windows['c'])
 
 
 def test_a_species_in_leave_out_is_scored_by_markov_models_of_what_is_trained_on(tmp_path):
