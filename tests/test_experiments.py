@@ -95,6 +95,7 @@ def demo_folder(tmp_path):
     names = ('fine_tuned', 'from_scratch', 'kmer_svm', 'kmer_logistic')
     names += ('one_hot_logistic', 'gc_only')
     bits = {'model': [1.9, 1.8, 2.0], 'order0': [1.98, 1.97, 1.99], 'order5': [1.94, 1.93, 1.95]}
+    bits['two_sided'] = [1.92, 1.91, 1.93]
     seconds = {'pretrain': 60.25, 'finetune': 30.5}
     seeds = {'pretrain': 3, 'finetune': 4}
     write_json(tmp_path / 'run.json', {'seconds': seconds, 'seeds': seeds})

@@ -35,6 +35,7 @@ def column(folder: pathlib.Path) -> dict[str, str]:
         'test bits per base: language model': interval(bits['model']),
         'order-0 Markov model': interval(bits['order0']),
         'order-5 Markov model': interval(bits['order5']),
+        'two-sided Markov model': interval(bits['two_sided']),
     }
     for name, label in MODELS.items():
         figures[f'promoters, test AUROC: {label}'] = interval(task['models'][name]['auroc'])
