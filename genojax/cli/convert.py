@@ -37,6 +37,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('source', type=pathlib.Path, metavar='SOURCE', help='what to read')
     add('out', type=pathlib.Path, metavar='OUT', help='a new directory')
     add('--kind', help='the family, if the files do not name it: dnabert, nt_v2, ...')
+    add('--base', type=pathlib.Path, help='weights that SOURCE, a LoRA adapter, is merged into')
     add('--format', help='of the weights written for the original class (safetensors)')
     add('--license', default='', help="the weights' licence, if it is not the family's")
     add('--origin', default='', help='where the weights come from: a URL or a sentence')
@@ -50,7 +51,7 @@ def _read_published(arguments: argparse.Namespace) -> None:
 
     if arguments.format:
         raise errors.UsageError('--format is for writing; the format of a source is recognised')
-    model = convert.load(arguments.source, arguments.kind)
+    model = convert.load(arguments.source, arguments.kind, arguments.base)
     record = dict(model.provenance)
     if arguments.origin:
         record['origin'] = arguments.origin
@@ -71,7 +72,7 @@ def _read_published(arguments: argparse.Namespace) -> None:
 def _write_published(arguments: argparse.Namespace) -> None:
     """A model of ours becomes what its original class loads."""
     from genojax import convert
-    from genojax.convert import files, provenance
+    from genojax.convert import files, provenance, rules
     from genojax.inference import pretrained
 
     source = pretrained.read(arguments.source)
@@ -89,12 +90,20 @@ def _write_published(arguments: argparse.Namespace) -> None:
         provenance=record,
     )
     kind = arguments.kind or convert.kind_of(model)
-    paths = convert.save(model, arguments.out, arguments.format, kind)
+    heads = rules.flatten(dict(source.heads))
+    extra = {'heads.safetensors': heads} if heads else {}
+    paths = convert.save(model, arguments.out, arguments.format, kind, extra)
     record = {**record, 'kind': kind}
     record['title'] = convert.kinds()[kind].title
     print(_summary(dataclasses.replace(model, provenance=record)))
     for path in paths:
         print(f'  sha256 {files.sha256(path)}  {path.name}')
+    if heads:
+        tasks = ', '.join(sorted(source.heads))
+        print(
+            f'note: the original class does not compute the heads of the tasks ({tasks}): their '
+            f'parameters are in heads.safetensors; predictions need the run, {arguments.source}'
+        )
     print(_license_lines(license, record))
     print(f'written: {arguments.out}')
 

@@ -7,18 +7,21 @@ and reads the directory of a converted model.
 
 import difflib
 import pathlib
+from collections.abc import Mapping
+
+import numpy as np
 
 from genojax import errors
 from genojax.convert import (
     bert,
     enformer,
     files,
-    names,
     nucleotide_transformer,
     provenance,
     store,
 )
 from genojax.convert.store import ConvertedModel
+from genojax.convert.user_weights import lora, names
 
 FAMILIES = (bert, nucleotide_transformer, enformer)
 
@@ -54,17 +57,23 @@ def _recognise(source: files.PublishedSource) -> str:
     )
 
 
-def load(path: str | pathlib.Path, kind: str | None = None) -> ConvertedModel:
+def load(
+    path: str | pathlib.Path,
+    kind: str | None = None,
+    base: str | pathlib.Path | None = None,
+) -> ConvertedModel:
     """Reads a published checkpoint as a model of this package, with its licence and provenance.
 
     Args:
         path: a file of weights, or the directory that holds it and its config.json.
         kind: the name of a kind, for a source whose files do not determine it.
+        base: the weights that an adapter (LoRA) was trained on; it is merged into them.
 
     Raises:
         InputError: CV01 tensors and model do not match, CV02 not a known architecture, CV03 a
             pickle, CV04 no weights, CV05 unsupported content of a TensorFlow checkpoint, CV06 no
-            tokenizer with the vocabulary of the weights, CV07 values that are no weights.
+            tokenizer with the vocabulary of the weights, CV07 values that are no weights, CV08 an
+            adapter without its base.
         DamageError: a file is cut off or not of the format that its name indicates, or an exported
             file was changed.
         UsageError: no such path or kind, or torch is needed and not installed.
@@ -73,7 +82,7 @@ def load(path: str | pathlib.Path, kind: str | None = None) -> ConvertedModel:
         _family(kind)
     path = pathlib.Path(path)
     stored = provenance.read(path if path.is_dir() else path.parent)
-    source, wrapper = names.original(files.open_source(path))
+    source, wrapper = names.original(_open(path, base))
     kind = kind or _recognise(source)
     family = _family(kind)
     stated = provenance.statement(stored, source.folder, family.KINDS[kind])
@@ -104,6 +113,17 @@ def load(path: str | pathlib.Path, kind: str | None = None) -> ConvertedModel:
     )
 
 
+def _open(path: pathlib.Path, base: str | pathlib.Path | None) -> files.PublishedSource:
+    if base is not None and not lora.is_adapter(path):
+        problem = f'--base is for adapters, and {path} is none: no {lora.CONFIG_NAME}'
+        raise errors.UsageError(problem)
+    if base is not None:
+        return lora.merge(files.open_source(base), path)
+    if lora.is_adapter(path):
+        raise lora.refusal(path)
+    return files.open_source(path)
+
+
 def kind_of(model: ConvertedModel) -> str:
     """The kind whose original class computes this model.
 
@@ -125,6 +145,7 @@ def save(
     directory: str | pathlib.Path,
     format: str | None = None,
     kind: str | None = None,
+    others: Mapping[str, Mapping[str, np.ndarray]] | None = None,
 ) -> list[pathlib.Path]:
     """Writes a directory that the original class loads: config, weights and tokenizer files.
 
@@ -133,6 +154,7 @@ def save(
         directory: a new or empty directory.
         format: one of the formats of its kind; the first by default.
         kind: by default the one whose class computes this config.
+        others: files of further tensors to write, by file name: what the class does not compute.
 
     Returns:
         The files that were written; provenance.json is the last.
@@ -154,5 +176,8 @@ def save(
         raise errors.UsageError(f'--format={format}: {kind} is written as {" or ".join(formats)}')
     directory = files.new_directory(pathlib.Path(directory))
     paths = family.save(model, kind, format, directory)
+    for name, tensors in (others or {}).items():
+        files.write_tensors(directory / name, tensors)
+        paths.append(directory / name)
     record = {**model.provenance, 'kind': kind}
     return [*paths, provenance.write(directory, model.license, record, paths)]

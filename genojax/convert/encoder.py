@@ -9,7 +9,8 @@ import numpy as np
 
 from genojax import config as configs
 from genojax import errors, json_files, tokenizers
-from genojax.convert import files, names, rules, store, vocabulary
+from genojax.convert import files, rules, store, vocabulary
+from genojax.convert.user_weights import names
 from genojax.models import bert
 from genojax.nn import self_attention
 

@@ -23,6 +23,9 @@ PICKLE_SUFFIXES = ('.joblib', '.pkl', '.pickle', '.npy')  # .npy: object arrays 
 TORCH_SUFFIXES = ('.bin', '.pt', '.pth', '.ckpt')
 CONFIG_NAMES = ('config.json', 'hyperparams.json')  # beside the weights; the second is InstaDeep's
 
+# Names under which trainers keep the weights beside the optimizer's state.
+_NESTED = ('state_dict', 'model_state_dict', 'model_state', 'model', 'module', 'net', 'weights')
+
 Readers = dict[str, Callable[[], np.ndarray]]  # name of a tensor -> function that reads it
 
 
@@ -153,6 +156,11 @@ def _shards(index: pathlib.Path) -> list[pathlib.Path]:
     return [index.parent / name for name in names]
 
 
+def open_weights(path: pathlib.Path) -> LazyTensors:
+    """The tensors of one file of weights; raises as `open_source`."""
+    return LazyTensors(_open(path))
+
+
 def _open(path: pathlib.Path) -> Readers:
     suffix = path.suffix.lower()
     if suffix == '.safetensors':
@@ -224,8 +232,7 @@ def _open_torch(path: pathlib.Path) -> Readers:
     except (RuntimeError, EOFError, ValueError, LookupError, AttributeError) as error:
         reason = ' '.join(str(error).split())[:200]
         raise errors.DamageError(f'{path} is not a complete torch file: {reason}') from error
-    # Checkpoints of training hold the weights one level down.
-    state = state.get('state_dict', state) if isinstance(state, Mapping) else {}
+    state = find_tensors(state, lambda value: isinstance(value, torch.Tensor))
 
     def reader(tensor) -> Callable[[], np.ndarray]:
         # numpy has no bfloat16; every bfloat16 and float16 is a float32.
@@ -234,6 +241,21 @@ def _open_torch(path: pathlib.Path) -> Readers:
     return {
         name: reader(tensor) for name, tensor in state.items() if isinstance(tensor, torch.Tensor)
     }
+
+
+def find_tensors(state: Any, is_tensor: Callable[[Any], bool]) -> Mapping[str, Any]:
+    """The named tensors in a checkpoint of training, which holds them one or more levels down.
+
+    {'model': ...}, {'state_dict': ...} and the like are opened, in the order of `_NESTED`; a level
+    that holds tensors itself, or several other dictionaries, is taken as it is.
+    """
+    while isinstance(state, Mapping) and not any(map(is_tensor, state.values())):
+        inner = [key for key, value in state.items() if isinstance(value, Mapping)]
+        chosen = [key for key in _NESTED if key in inner] or inner
+        if not chosen or (len(inner) > 1 and chosen[0] not in _NESTED):
+            break
+        state = state[chosen[0]]
+    return state if isinstance(state, Mapping) else {}
 
 
 def new_directory(path: pathlib.Path) -> pathlib.Path:

@@ -212,6 +212,10 @@ def test_a_run_starts_from_a_converted_model(converted, tmp_path, capsys):
     code, text = genojax(capsys, 'convert', tmp_path / 'run', tmp_path / 'theirs')
     assert code == 0 and 'DNABERT weights: Apache-2.0)' in text
     assert 'origin: trained by genojax (run) from: unknown (the published DNABERT' in text
+    assert 'does not compute the heads of the tasks (promoters)' in text
+    heads = files.open_weights(tmp_path / 'theirs' / 'heads.safetensors')
+    kernel = state.params['heads']['promoters']['linear']['kernel']
+    np.testing.assert_array_equal(heads['promoters/linear/kernel'], kernel)
     assert_equal(convert.load(tmp_path / 'theirs').params, opened.params)
 
 

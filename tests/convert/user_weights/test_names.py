@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from genojax import convert, errors
-from genojax.convert import files, names
+from genojax.convert import files
+from genojax.convert.user_weights import names
 from genojax.inference import model as models
 from genojax.inference import pretrained
 from tests.convert import published

@@ -1,0 +1,1 @@
+"""Weights as users have them: wrapped names, encoders alone, adapters."""
