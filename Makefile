@@ -9,6 +9,8 @@ PROMOTERS ?=
 WORKERS ?= 2
 PYTEST_ARGS ?=
 PYTHON ?=
+# LOCKED=1 installs the versions and hashes of .ci/locks, with which the tests passed.
+LOCKED ?=
 # A file's tests run on one worker, so that its fixtures are computed once.
 SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -16,12 +18,18 @@ SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 CACHE := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: install demo test test-all bench lint format clean
+.PHONY: install smoke demo test test-all bench lint format clean
 
 install: $(VENV)/.installed
 
+# Imports, doctor, and a short train, evaluate, embed on another Python: make smoke PYTHON=python3.13
+SMOKE_VENV ?= .venv-smoke
+smoke:
+	@PYTHON="$(PYTHON)" LOCKED="$(LOCKED)" sh .ci/make-venv $(SMOKE_VENV)
+	@$(CACHE) sh .ci/smoke $(SMOKE_VENV)
+
 $(VENV)/.installed: setup.py .ci/make-venv
-	@PYTHON="$(PYTHON)" sh .ci/make-venv $(VENV)
+	@PYTHON="$(PYTHON)" LOCKED="$(LOCKED)" sh .ci/make-venv $(VENV)
 	@touch $@
 
 demo: install
