@@ -24,6 +24,9 @@ _PUBLIC = {
     'CoverageDataConfig': 'genojax.tasks',
     'Interval': 'genojax.genome',
     'Variant': 'genojax.genome',
+    'VariantScorer': 'genojax.variants.scorer',
+    'ScoreConfig': 'genojax.variants.scorer',
+    'score_vcf': 'genojax.variants.score_file',
     'open_run': 'genojax.train.runs',
 }
 

@@ -26,12 +26,13 @@ RANKS = {
     4: ('models',),
     5: ('convert', 'report'),
     6: ('inference',),
-    7: ('tasks',),
-    8: ('experiment',),
-    9: ('train', 'predict', 'interpret'),
-    10: ('pipeline', 'plan'),
-    11: ('cli',),
-    12: ('__main__',),
+    7: ('variants',),
+    8: ('tasks',),
+    9: ('experiment',),
+    10: ('train', 'predict', 'interpret'),
+    11: ('pipeline', 'plan'),
+    12: ('cli',),
+    13: ('__main__',),
 }
 RANK = {package: rank for rank, packages in RANKS.items() for package in packages}
 

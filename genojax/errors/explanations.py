@@ -3,8 +3,8 @@
 from genojax.errors import genome_files
 
 # Code -> what it means and what to do. The letters name the family: SP splits, MX mixture weights,
-# LB labels, TK tracks, EM embeddings, CV converted models, AR shards; those of genome files are in
-# `genome_files`.
+# LB labels, TK tracks, VC variants, EM embeddings, CV converted models, AR shards; those of genome
+# files are in `genome_files`.
 EXPLANATIONS: dict[str, str] = {
     **genome_files.EXPLANATIONS,
     # Splits
@@ -131,6 +131,29 @@ EXPLANATIONS: dict[str, str] = {
     'TK08': (
         'A validation or test window overlaps a training window, so its score would partly measure '
         'memory. Remove one of the two.'
+    ),
+    # Variants
+    'VC01': (
+        "The file is not a VCF: its first line is not '##fileformat=VCF...'. BCF is read through a "
+        'pipe: bcftools view FILE.bcf | genojax score MODEL --vcf=- ...'
+    ),
+    'VC02': (
+        'The header of the VCF does not end in a line #CHROM POS ID REF ALT QUAL FILTER INFO, '
+        'separated by TABs, before the first record.'
+    ),
+    'VC03': (
+        'A record has fewer than the eight columns CHROM to INFO, so there is no INFO to which a '
+        'score could be added. The file is truncated, or its columns are separated by spaces.'
+    ),
+    'VC04': 'A line of the VCF is longer than 256 MiB, so it is not a text file with line ends.',
+    'VC05': (
+        'REF differs from the FASTA file, and --check-ref=e stops there. The VCF and the FASTA '
+        'file are of different assemblies, or the record is on the other strand. --check-ref=w '
+        'names such records and scores the others.'
+    ),
+    'VC06': (
+        'No variant of the VCF of common variants can be scored, so there are no quantiles. It is '
+        'usually of another assembly, or names contigs in another way (chr1, 1).'
     ),
     # Embeddings
     'EM01': (

@@ -133,6 +133,12 @@ class Model:
         (weights_NBHTT,) = jax.tree.leaves(state['attention_weights'])
         return weights_NBHTT
 
+    def compiled(self, function: Callable[[Any, Batch], Any]) -> Callable:
+        """`function(features, batch)` after a forward pass, compiled: a `compute` of `run`."""
+        return jax.jit(
+            lambda params, extra, batch: function(self._apply(params, extra, batch), batch)
+        )
+
     def run(
         self,
         rows: Iterable[batching.TokenRow],

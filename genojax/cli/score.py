@@ -1,0 +1,127 @@
+"""Score the variants of a VCF file by any model: VCF in, the same VCF with scores out.
+
+MODEL is a run's workdir or a directory written by `genojax convert`. The output has the records of
+the input, in order and byte for byte but for INFO. Every ALT allele has a state in INFO/GENOJAX:
+'scored', or the reason why it has no score. Scores are Number=A floats: GENOJAX_LLR (substitutions;
+log2 p(ALT) - log2 p(REF) with the site masked, below 0 where the model prefers REF), GENOJAX_PLL
+(insertions, deletions and delins: pseudo-log-likelihood of two windows of equal length),
+GENOJAX_DISTANCE (embeddings), GENOJAX_TRACKS and GENOJAX_TRACKS_L2 (coverage models). Both strands
+are averaged.
+
+An interrupted command continues where it stopped when it is given again, with the same output.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+
+from genojax import errors
+from genojax.cli import flags
+
+
+def run(argv: list[str]) -> None:
+    arguments = _parse(argv)
+
+    # Imported here, so that --help does not wait for jax.
+    from genojax.inference import model as models
+    from genojax.variants import score_file, scorer
+
+    model = models.load(arguments.model, window=arguments.window)
+    options = scorer.ScoreConfig(
+        scores=tuple(arguments.score.split(',')) if arguments.score else (),
+        window=arguments.window,
+        check_ref=arguments.check_ref,
+        pll_masks=arguments.pll_masks,
+        both_strands=not arguments.forward_only,
+    )
+    request = score_file.FileRequest(
+        vcf=arguments.vcf,
+        fasta=str(arguments.fasta),
+        out=arguments.out,
+        table=arguments.tsv,
+        tag=arguments.tag,
+        neutral=arguments.neutral,
+        common=arguments.common,
+        calibration=arguments.calibration,
+    )
+    summary = score_file.run(scorer.VariantScorer(model, options), request)
+    out = sys.stderr if arguments.out == score_file.STREAM else sys.stdout
+    print(summary.text(arguments.out), file=out)
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    """The flags.
+
+    Raises:
+        UsageError: flags that do not go together, or a file that cannot be written.
+    """
+    parser = flags.Parser('score', __doc__)
+    add = parser.add_argument
+    add('model', type=pathlib.Path, help="a run's workdir or a converted model")
+    add('--vcf', required=True, help='the variants: plain, gzip or bgzip; - is standard input')
+    add('--fasta', type=pathlib.Path, required=True, help='the reference genome, plain or gzip')
+    add('--out', required=True, help='.vcf, or .vcf.gz (bgzip); - is standard output')
+    add('--tsv', action='store_true', help='write a table with one row per ALT instead of VCF')
+    add(
+        '--score',
+        default='',
+        metavar='NAMES',
+        help='of likelihood, distance, tracks, with commas (default: the first of likelihood, '
+        'tracks, distance that the model has)',
+    )
+    add(
+        '--window',
+        type=flags.positive,
+        default=0,
+        help='bases that are read around a variant (default: 512, or as many as the model reads); '
+        'longer than in training is rarely better',
+    )
+    add(
+        '--check-ref',
+        choices=('e', 'w', 'x', 's'),
+        default='w',
+        help='REF that differs from the FASTA file, as in bcftools norm: w: state ref_mismatch, no '
+        'score (default); e: stop; x: leave the record out; s: set REF',
+    )
+    add(
+        '--neutral',
+        type=flags.positive,
+        default=0,
+        metavar='N',
+        help='calibrate: LLR minus the mean of N neutral (soft-masked) sites per pentanucleotide '
+        'and alternate, PLL minus that of neutral indels of as many bases; 24 is enough',
+    )
+    add('--common', default='', metavar='VCF', help='add quantiles among these common variants')
+    add('--calibration', default='', metavar='FILE', help='store it (.npz) for the next VCF')
+    add('--tag', default='GENOJAX', help='INFO key of the states, with which all keys begin')
+    add(
+        '--pll-masks',
+        type=int,
+        default=0,
+        metavar='N',
+        help='for PLL, hide every N-th base or token together, in N passes (default: 15 %% of '
+        'them); -1: one at a time',
+    )
+    add('--forward-only', action='store_true', help='do not average over the two strands')
+    arguments = parser.parse_args(argv)
+    _check_out(arguments.out)
+    if not arguments.tag.isidentifier():
+        raise errors.UsageError(f'--tag={arguments.tag} is not letters, digits and _')
+    if arguments.calibration and not (arguments.neutral or arguments.common):
+        raise errors.UsageError('--calibration=FILE goes with --neutral=N or --common=VCF')
+    if arguments.common == '-':
+        raise errors.UsageError('--common=-: common variants are read from a file, not from a pipe')
+    if not arguments.fasta.is_file():
+        raise errors.UsageError(f'--fasta={arguments.fasta}: no such file')
+    return arguments
+
+
+def _check_out(out: str) -> None:
+    path = pathlib.Path(out)
+    if out != '-' and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise errors.UsageError(f'--out={out} cannot be written: no such folder, or it is a folder')
+    if out.endswith('.bcf'):
+        raise errors.UsageError('--out=FILE.bcf: write --out=- | bcftools view -Ob -o FILE.bcf')
+    if out != '-' and path.exists() and not os.access(path, os.W_OK):
+        raise errors.UsageError(f'--out={out} cannot be written: check its permissions')

@@ -1,0 +1,226 @@
+"""VCF files as lines of bytes, so that a record can be written back unchanged but for INFO.
+
+Coordinates stay as in the file (POS, 1-based). Only the first eight columns are looked at. Values
+that are not VCF (a POS that is no number, an empty REF) are left to the caller, which can name
+them; a file whose structure is not VCF's is an error with its line. The rules are those of VCF 4.5
+(samtools/hts-specs).
+"""
+
+import dataclasses
+import os
+import pathlib
+import stat
+import struct
+import types
+import urllib.parse
+import zlib
+from collections.abc import Iterable, Iterator
+
+from genojax import errors
+from genojax.data.formats import input_file
+
+COLUMNS = ('#CHROM', 'POS', 'ID', 'REF', 'ALT', 'QUAL', 'FILTER', 'INFO')
+STANDARD_STREAM = '-'
+_MAX_LINE = 1 << 28  # bytes
+_BGZIP_BLOCK = 65_280  # uncompressed bytes per block, as htslib writes
+_NO_LIMIT = 1 << 62  # genotypes of many samples compress more than 100:1, and lines are streamed
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VcfRecord:
+    """One line of a VCF file after its header.
+
+    Attributes:
+        line: its number, from 1.
+        text: its bytes without the line end; `end`: the line end, empty on an unfinished last line.
+        fields: the first eight columns; empty for a line without a record (blank, or a comment).
+    """
+
+    line: int
+    text: bytes
+    end: bytes
+    fields: tuple[str, ...] = ()
+
+    @property
+    def contig(self) -> str:
+        return self.fields[0]
+
+    @property
+    def position(self) -> int | None:
+        """POS, 1-based; None where the column is not a whole number of at least 0."""
+        text = self.fields[1]
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+    @property
+    def id(self) -> str:
+        return self.fields[2]
+
+    @property
+    def reference(self) -> str:
+        return self.fields[3]
+
+    @property
+    def alternates(self) -> tuple[str, ...]:
+        """The ALT alleles as they are written; '.' is one of them where there is none."""
+        return tuple(self.fields[4].split(','))
+
+    def with_changes(self, info: str, reference: str = '') -> bytes:
+        """The line with more INFO, and with another REF if there is one; line end included."""
+        columns = self.text.split(b'\t', 8)
+        old = columns[7]
+        if old in (b'.', b''):
+            columns[7] = info.encode('latin-1')
+        else:
+            columns[7] = old + (b'' if old.endswith(b';') else b';') + info.encode('latin-1')
+        if reference:
+            columns[3] = reference.encode('latin-1')
+        return b'\t'.join(columns) + self.end
+
+
+class PipedInput(input_file.InputFile):
+    """A pipe: its size is unknown, and it cannot be read again."""
+
+    def _stat(self):
+        return types.SimpleNamespace(st_size=0, st_mtime_ns=0)
+
+
+def open_input(path: str | os.PathLike) -> input_file.InputFile:
+    """A file, a named pipe, or standard input for '-'; plain, gzip or bgzip."""
+    if str(path) == STANDARD_STREAM:
+        return PipedInput('/dev/stdin', max_uncompressed=_NO_LIMIT)
+    if pathlib.Path(path).exists() and not stat.S_ISREG(os.stat(path).st_mode):
+        if not pathlib.Path(path).is_dir():
+            return PipedInput(path, max_uncompressed=_NO_LIMIT)
+    return input_file.InputFile(path, max_uncompressed=_NO_LIMIT)
+
+
+class VcfReader:
+    """The header and the records of one VCF file, read once.
+
+    Attributes:
+        header: the lines before the records with their ends, after `read_header`.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.file = open_input(path)
+        self.path = self.file.path
+        self.header: list[bytes] = []
+        self._lines = self._raw_lines()
+
+    def read_header(self) -> list[bytes]:
+        """All lines up to the one that begins with #CHROM.
+
+        Raises:
+            InputError: VC01 for a file that is not VCF, VC02 for one without a #CHROM line, FA..
+                for one that cannot be read.
+        """
+        for number, line in self._lines:
+            if number == 1:
+                line = self._first(line)
+            self.header.append(line)
+            if line.startswith(b'#CHROM'):
+                self._check_columns(number, line)
+                return self.header
+            if not line.startswith(b'##'):
+                raise self._error('VC02', number, 'a record before the line #CHROM')
+        if not self.header:
+            raise self._error('VC01', None, 'the file is empty', fix='get the whole file')
+        raise self._error('VC02', None, 'no line #CHROM')
+
+    def __iter__(self) -> Iterator[VcfRecord]:
+        """The lines after the header, in order; none is left out.
+
+        Raises:
+            InputError: VC03 for a record without eight columns, VC04 for a line of 256 MiB.
+        """
+        for number, line in self._lines:
+            text = line.rstrip(b'\r\n')
+            end = line[len(text) :]
+            if not text.strip() or text.startswith(b'#'):
+                yield VcfRecord(number, text, end)
+                continue
+            columns = text.split(b'\t', 8)[:8]
+            if len(columns) < 8:
+                spaces = len(text.split()) >= 8
+                fix = 'separate columns by TAB' if spaces else 'write CHROM ... INFO, 8 columns'
+                problem = f'{len(columns)} of the 8 columns of a record'
+                raise self._error('VC03', number, problem, fix=fix)
+            yield VcfRecord(number, text, end, tuple(c.decode('latin-1') for c in columns))
+
+    def _raw_lines(self) -> Iterator[tuple[int, bytes]]:
+        """Line numbers from 1 and lines with their ends."""
+        number, rest, size = 0, [], 0
+        for block in self.file.blocks():
+            *whole, last = block.split(b'\n')
+            for line in whole:
+                number += 1
+                yield number, b''.join((*rest, line, b'\n'))
+                rest, size = [], 0
+            rest.append(last)
+            size += len(last)
+            if size > _MAX_LINE:
+                raise self._error('VC04', number + 1, f'a line of more than {_MAX_LINE:,} bytes')
+        if any(rest):
+            yield number + 1, b''.join(rest)
+
+    def _first(self, line: bytes) -> bytes:
+        line = line.removeprefix(b'\xef\xbb\xbf')
+        if line.startswith(b'BCF'):
+            fix = 'bcftools view -Ov FILE | ... --vcf=-'
+            raise self._error('VC01', None, 'this is BCF', fix=fix)
+        if not line.startswith(b'##fileformat=VCF'):
+            problem = f'the first line is {line[:30].decode("latin-1")!r}'
+            fix = "a VCF file begins with '##fileformat=VCFv4.2'"
+            raise self._error('VC01', 1, problem, fix=fix)
+        return line
+
+    def _check_columns(self, number: int, line: bytes) -> None:
+        names = tuple(line.decode('latin-1').rstrip('\r\n').split('\t')[: len(COLUMNS)])
+        if names != COLUMNS:
+            problem = f'the columns are {" ".join(names)}'
+            raise self._error('VC02', number, problem, fix=f'write {" ".join(COLUMNS)}, with TABs')
+
+    def _error(self, code: str, line: int | None, problem: str, fix: str = '') -> errors.InputError:
+        return errors.InputError(code, problem, path=self.path, line=line, fix=fix)
+
+
+def info_ids(header: Iterable[bytes]) -> set[str]:
+    """The INFO keys that a header declares."""
+    ids = set()
+    for line in header:
+        if line.startswith(b'##INFO=<ID='):
+            text = line[len(b'##INFO=<ID=') :].decode('latin-1')
+            ids.add(text.split(',')[0].split('>')[0])
+    return ids
+
+
+def info_line(fields: dict[str, str], quoted: dict[str, str]) -> bytes:
+    """A header line ##INFO=<...>; the values of `quoted` are escaped and in quotes."""
+    cells = [f'{name}={value}' for name, value in fields.items()]
+    for name, value in quoted.items():
+        escaped = value.replace('\\', '\\\\').replace('"', '\\"')
+        cells.append(f'{name}="{escaped}"')
+    return f'##INFO=<{",".join(cells)}>\n'.encode('latin-1', 'replace')
+
+
+def escape(value: str) -> str:
+    """A value inside INFO: the characters that have a meaning there are percent-encoded."""
+    return ''.join(
+        urllib.parse.quote(c, safe='') if c in '%;=,|"' or c.isspace() else c for c in value
+    )
+
+
+def bgzip_blocks(data: bytes) -> bytes:
+    """Data as whole bgzip blocks (SAM specification, section 4.1), without the end-of-file block.
+
+    The bytes are a function of `data` alone: there is no time stamp.
+    """
+    blocks = []
+    for start in range(0, len(data), _BGZIP_BLOCK):
+        part = data[start : start + _BGZIP_BLOCK]
+        deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
+        body = deflate.compress(part) + deflate.flush()
+        head = b'\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0'
+        size = struct.pack('<H', len(head) + 2 + len(body) + 8 - 1)
+        blocks.append(head + size + body + struct.pack('<II', zlib.crc32(part), len(part)))
+    return b''.join(blocks)

@@ -1,0 +1,98 @@
+"""Computes the calibration that a request names, or opens it where it is stored."""
+
+import collections
+import dataclasses
+import itertools
+import json
+import pathlib
+from collections.abc import Iterator
+
+from genojax import config, errors, progress
+from genojax.data.formats import input_file, vcf
+from genojax.variants import calibration, records
+from genojax.variants.scorer import VariantScorer
+
+CHUNK = 512  # records that are scored together
+
+
+def chunks(items: Iterator) -> Iterator[list]:
+    """Lists of `CHUNK` items, the last one shorter."""
+    while chunk := list(itertools.islice(items, CHUNK)):
+        yield chunk
+
+
+def open_or_compute(scorer: VariantScorer, contigs, request, folder: pathlib.Path):
+    """The calibration of a `score_file.FileRequest`: stored earlier, or computed now.
+
+    Args:
+        contigs: `reference.ReferenceGenome`.
+        folder: for it where the request names no file.
+
+    Returns:
+        `calibration.Calibration`.
+
+    Raises:
+        UsageError: the stored one is of another model, genome or setting.
+        InputError: VC06, no common variant can be scored.
+    """
+    identity = {
+        'model': scorer.model.metadata,
+        'window': scorer.window,
+        'scores': dataclasses.asdict(scorer.config),
+        'fasta': contigs.sha256,
+        'neutral': request.neutral,
+        'common': _sha256(request.common) if request.common else '',
+    }
+    identity = json.loads(json.dumps(identity, default=str))
+    if not (request.neutral or request.common):
+        return calibration.Calibration(None, {}, identity)
+    path = pathlib.Path(request.calibration or folder / 'calibration.npz')
+    if path.exists():
+        stored = calibration.load(path)
+        wrong = config.differences(stored.identity, identity)
+        if not wrong:
+            return stored
+        title = f'--calibration={path} is of another command (its value -> this one):'
+        raise errors.UsageError('\n  '.join([title, *wrong[:10], 'Fix: name another file']))
+    table = None
+    if request.neutral:
+        with progress.bar('neutral sites') as display:
+            table = calibration.neutral_table(scorer, contigs, request.neutral, display)
+    result = calibration.Calibration(table, {}, identity)
+    if request.common:
+        common = _common_scores(scorer, contigs, request.common, result)
+        result = dataclasses.replace(result, common=common)
+    result.save(path)
+    return result
+
+
+def _common_scores(scorer, contigs, path: str, neutral: calibration.Calibration) -> dict:
+    """Score column -> sorted scores of the variants of a file."""
+    reader = vcf.VcfReader(path)
+    reader.read_header()
+    planner = records.RecordPlanner(scorer, contigs, reader.path)
+    collected: dict[str, list[float]] = collections.defaultdict(list)
+    with progress.bar('common variants') as display:
+        for chunk in chunks(iter(reader)):
+            flat = [allele for record in chunk for allele in planner.plan(record).alleles]
+            _, values = scorer.resolve(flat)
+            values |= neutral.apply([allele.pair for allele in flat], values)
+            for name, column in values.items():
+                collected[name] += [value for value in column.tolist() if value == value]
+            display.advance(len(chunk))
+    if not any(collected.values()):
+        notes = ' '.join(planner.notes())
+        raise errors.InputError(
+            'VC06',
+            f'none of its variants can be scored; {notes}',
+            path=path,
+            fix='use a VCF of the same assembly as --fasta',
+        )
+    return {name: calibration.sorted_scores(values) for name, values in collected.items() if values}
+
+
+def _sha256(path: str) -> str:
+    file = input_file.InputFile(path, max_uncompressed=1 << 62)
+    for _ in file.blocks():
+        pass
+    return file.sha256

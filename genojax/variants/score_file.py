@@ -1,0 +1,261 @@
+"""Scores of a VCF file, record by record, to a file: what `genojax score` does.
+
+Records are read in chunks, so memory does not grow with the file. After each chunk the output so
+far is made durable and a journal says how much of the input it covers; the same command after a
+kill continues there, and its output is the same byte for byte.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import hashlib
+import itertools
+import json
+import os
+import pathlib
+import tempfile
+import time
+from collections.abc import Iterator
+
+import genojax
+from genojax import errors, progress
+from genojax.data.formats import vcf
+from genojax.inference.model import Model
+from genojax.variants import calibrate, output, partial_output, records, reference
+from genojax.variants.scorer import ScoreConfig, VariantScorer
+
+STREAM = vcf.STANDARD_STREAM
+
+
+@dataclasses.dataclass(frozen=True)
+class FileRequest:
+    """What is read and what is written.
+
+    Attributes:
+        vcf: the variants; '-' is standard input.
+        fasta: the reference genome.
+        out: the file that is written, compressed if it ends in .gz; '-' is standard output.
+        table: write a table with one row per ALT instead of VCF.
+        tag: INFO key of the states; those of scores begin with it.
+        neutral: sites per pentanucleotide for the calibration by neutral sites; 0: none.
+        common: a VCF of common variants for quantiles; '': none.
+        calibration: where the calibration is stored for other files; '': it is not.
+    """
+
+    vcf: str
+    fasta: str
+    out: str
+    table: bool = False
+    tag: str = 'GENOJAX'
+    neutral: int = 0
+    common: str = ''
+    calibration: str = ''
+
+
+@dataclasses.dataclass(eq=False)
+class ScoreSummary:
+    """What was scored.
+
+    Attributes:
+        states: alternate alleles by state; records, left_out: numbers of records.
+        resumed: records that an earlier, interrupted call had scored.
+        seconds: of this call.
+        notes: remarks, one line each.
+    """
+
+    states: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    records: int = 0
+    left_out: int = 0
+    resumed: int = 0
+    seconds: float = 0.0
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def text(self, out: str) -> str:
+        """Several lines for a user."""
+        scored, all_alleles = self.states['scored'], sum(self.states.values())
+        rate = (self.records - self.resumed) / max(self.seconds, 1e-9)
+        first = (
+            f'{out}: {self.records:,} records, {all_alleles:,} alternate alleles, '
+            f'{scored:,} scored; {rate:,.1f} records/s'
+        )
+        lines = [first + (f' ({self.resumed:,} were done before)' if self.resumed else '')]
+        others = {name: n for name, n in sorted(self.states.items()) if name != 'scored' and n}
+        if others:
+            lines.append('not scored: ' + ', '.join(f'{name} {n:,}' for name, n in others.items()))
+        if self.left_out:
+            lines.append(f'left out (--check-ref=x): {self.left_out:,} records')
+        return '\n'.join([*lines, *self.notes])
+
+
+def score_vcf(
+    model: Model,
+    vcf: str | os.PathLike,
+    fasta: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    options: ScoreConfig | None = None,
+    **request,
+) -> ScoreSummary:
+    """Scores the variants of a VCF file; see `FileRequest` for the other arguments.
+
+    Raises:
+        InputError: VC.. or FA.. for an input file.
+        UsageError: the model has no such score, or the partial output is of another command.
+    """
+    paths = {'vcf': vcf, 'fasta': fasta, 'out': out, **request}
+    texts = {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in paths.items()}
+    return run(VariantScorer(model, options), FileRequest(**texts))
+
+
+def run(scorer: VariantScorer, request: FileRequest) -> ScoreSummary:
+    """Scores a file; `score_vcf` with a scorer."""
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        folder = _folder(request, stack)
+        identity = _identity(scorer, request)
+        journal = partial_output.Journal(folder / 'journal.json', identity)
+        if not journal.done:
+            journal.save()  # from here on the folder belongs to this command
+        reader = vcf.VcfReader(request.vcf)
+        header = reader.read_header()
+        contigs = reference.read(request.fasta, folder)
+        calibrated = calibrate.open_or_compute(scorer, contigs, request, folder)
+        columns = {**scorer.columns, **calibrated.columns(scorer.columns)}
+        text = _text(scorer, request, columns, contigs)
+        if not request.table:
+            _refuse_used_keys(text.keys, header, request)
+        size = journal.done.get('bytes', 0)
+        sink = stack.enter_context(partial_output.PartialFile(request.out, folder, size))
+        streams = _Streams(reader, contigs, text, sink, journal)
+        summary = _score(scorer, calibrated, streams, request)
+        sink.finish()
+    summary.seconds = time.monotonic() - started
+    return summary
+
+
+def _folder(request: FileRequest, stack: contextlib.ExitStack) -> pathlib.Path:
+    if request.out == STREAM:
+        return pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    folder = pathlib.Path(f'{request.out}.partial')
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _identity(scorer: VariantScorer, request: FileRequest) -> dict:
+    """All that the output depends on but the bytes of the VCF, which the journal hashes."""
+    status = os.stat(request.fasta) if os.path.exists(request.fasta) else None
+    values = {
+        'model': scorer.model.metadata,
+        'scores': {**dataclasses.asdict(scorer.config), 'window': scorer.window},
+        'request': {k: v for k, v in dataclasses.asdict(request).items() if k != 'out'},
+        'fasta': [status.st_size, status.st_mtime_ns] if status else [],
+    }
+    return json.loads(json.dumps(values, default=str))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Streams:
+    reader: vcf.VcfReader
+    contigs: reference.ReferenceGenome
+    text: output.VcfText | output.TableText
+    sink: partial_output.PartialFile
+    journal: partial_output.Journal
+
+
+def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> ScoreSummary:
+    planner = records.RecordPlanner(scorer, streams.contigs, streams.reader.path)
+    summary = ScoreSummary(notes=list(streams.contigs.notes))
+    digest = hashlib.sha256(b''.join(streams.reader.header))
+    lines = iter(streams.reader)
+    if streams.journal.done:
+        _skip(lines, digest, streams.journal.done, summary, request)
+        planner.missing_contigs.update(streams.journal.done['missing'])
+        planner.references_set, planner.swapped = streams.journal.done['references']
+    else:
+        streams.sink.write(streams.text.header(streams.reader.header))
+    line = streams.journal.done.get('lines', 0)
+    started, alleles_done = time.monotonic(), 0
+    with progress.bar('score') as display:
+        for chunk in calibrate.chunks(lines):
+            planned = [planner.plan(record) for record in chunk]
+            data = _lines(scorer, calibrated, planned, streams.text, summary)
+            for record in chunk:
+                digest.update(record.text + record.end)
+            streams.sink.write(data)
+            line += len(chunk)
+            if request.out != STREAM:
+                streams.journal.save(
+                    lines=line,
+                    bytes=streams.sink.size,
+                    sha256=digest.hexdigest(),
+                    states=dict(summary.states),
+                    records=summary.records,
+                    left_out=summary.left_out,
+                    missing=dict(planner.missing_contigs),
+                    references=[planner.references_set, planner.swapped],
+                )
+            alleles_done += sum(len(record.alleles) for record in planned)
+            rate = alleles_done / max(time.monotonic() - started, 1e-9)
+            display.advance(len(chunk), f'records, {rate:,.1f} variants/s')
+    summary.notes += planner.notes()
+    return summary
+
+
+def _skip(lines: Iterator, digest, done: dict, summary: ScoreSummary, request) -> None:
+    """Reads what an earlier call has written, and checks that it is the same input."""
+    for record in itertools.islice(lines, done['lines']):
+        digest.update(record.text + record.end)
+    if digest.hexdigest() != done['sha256']:
+        raise errors.UsageError(
+            f'{request.vcf} is not the file of which {request.out}.partial holds scores. '
+            f'Fix: rm -r {request.out}.partial'
+        )
+    summary.states.update(done['states'])
+    summary.records = summary.resumed = done['records']
+    summary.left_out = done['left_out']
+
+
+def _lines(scorer, calibrated, planned, text, summary: ScoreSummary) -> bytes:
+    """The output of a chunk; adds its numbers to the summary."""
+    flat = [allele for record in planned for allele in record.alleles]
+    states, values = scorer.resolve(flat)
+    pairs = [allele.pair for allele in flat]
+    values |= calibrated.apply(pairs, values)
+    at, data = 0, []
+    for record in planned:
+        scored = []
+        for alternate in record.record.alternates if record.alleles else ():
+            row = {name: float(column[at]) for name, column in values.items()}
+            scored.append(output.ScoredAllele(alternate, states[at], pairs[at], row))
+            at += 1
+        summary.records += bool(record.record.fields)
+        summary.left_out += record.left_out
+        summary.states.update(allele.state.value for allele in scored)
+        if not record.left_out:
+            data.append(text.record(record, scored))
+    return b''.join(data)
+
+
+def _text(scorer, request: FileRequest, columns, contigs) -> output.VcfText | output.TableText:
+    provenance = scorer.model.provenance
+    metadata = {
+        'genojax': genojax.__version__,
+        'model': {k: provenance[k] for k in ('kind', 'source', 'step') if k in provenance},
+        'fasta': os.path.basename(request.fasta),
+        'fasta_sha256': contigs.sha256,
+        'window': scorer.window,
+        'strands': 2 if scorer.config.both_strands else 1,
+        'check_ref': scorer.config.check_ref,
+    }
+    if request.table:
+        return output.TableText(columns, metadata)
+    return output.VcfText(request.tag, columns, metadata)
+
+
+def _refuse_used_keys(keys: list[str], header: list[bytes], request: FileRequest) -> None:
+    used = vcf.info_ids(header) & set(keys)
+    if used:
+        raise errors.UsageError(
+            f'{request.vcf} already has INFO {sorted(used)[0]}. Fix: --tag={request.tag}2, or '
+            f'bcftools annotate -x {",".join(f"INFO/{key}" for key in sorted(used))}'
+        )
