@@ -24,10 +24,10 @@ def run(argv: list[str]) -> None:
     arguments = _parse(argv)
 
     # Imported here, so that --help does not wait for jax.
-    from genojax.inference import model as models
+    from genojax.predict import loading
     from genojax.variants import score_file, scorer
 
-    model = models.load(arguments.model, window=arguments.window)
+    model = loading.load(arguments.model, window=arguments.window)
     options = scorer.ScoreConfig(
         scores=tuple(arguments.score.split(',')) if arguments.score else (),
         window=arguments.window,
