@@ -74,8 +74,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         '--window',
         type=flags.positive,
         default=0,
-        help='bases that are read around a variant (default: 512, or as many as the model reads); '
-        'longer than in training is rarely better',
+        help='bases that are read around a variant (default: 512, or as many as the model reads '
+        'or was trained on); longer than in training is rarely better',
     )
     add(
         '--check-ref',

@@ -124,7 +124,7 @@ class MaskedPasses:
 
     def _token_reads(self, pair: AllelePair) -> list[AlleleRead]:
         rows = [self.model.reader.row(codes) for codes in (pair.alternate_L, pair.reference_L)]
-        limit = self.model.input_spec.max_tokens
+        limit = self.model.reader.max_tokens
         if limit is not None and max(len(row.ids_T) for row in rows) > limit:
             return []
         first, ends = _difference(*(row.ids_T for row in rows))

@@ -41,7 +41,8 @@ class ScoreConfig:
     Attributes:
         scores: kinds of `COLUMNS`; empty: 'likelihood' for models with a language-model head, else
             'tracks' for those that predict tracks, else 'distance'.
-        window: bases that the model reads around a variant; 0: 512, or as many as it reads.
+        window: bases that the model reads around a variant; 0: 512, or as many as it reads or was
+            trained on.
         check_ref: where REF differs from the FASTA file, as in `bcftools norm`. 'w': the allele has
             the state ref_mismatch and no score; 'e': stop; 'x': leave the record out; 's': set REF
             to the bases of the FASTA file, in the output too.
@@ -146,7 +147,7 @@ class VariantScorer:
 
     def fits(self, pair: AllelePair) -> bool:
         """Whether the row of every window has no more tokens than the model reads."""
-        tokenizer, limit = self.model.tokenizer, self.model.input_spec.max_tokens
+        tokenizer, limit = self.model.tokenizer, self.model.reader.max_tokens
         if limit is None or self.model.reader.window or tokenizer.overlapping:
             return True
         if self.window + tokenizer.num_special <= limit:
@@ -258,26 +259,29 @@ def _window(model: Model, window: int) -> int:
     Raises:
         UsageError: more than the model reads, or fewer than two tokens.
     """
-    tokenizer, limit = model.tokenizer, model.input_spec.max_tokens
+    tokenizer, limit = model.tokenizer, model.reader.max_tokens
     if model.reader.window:
         if window not in (0, model.reader.window):
             raise errors.UsageError(
                 f'window={window}: the model was loaded with windows of {model.reader.window} bases'
             )
         return model.reader.window
-    longest = sure = window or _DEFAULT_WINDOW
+    longest, default = window or _DEFAULT_WINDOW, _DEFAULT_WINDOW
     if limit is not None:
         tokens = limit - tokenizer.num_special
         per_token = tokenizer.bases_per_token or int(tokenizer.lengths.max())
-        overlapping = tokenizer.overlapping
-        longest = tokens + per_token - 1 if overlapping else tokens * per_token
-        sure = longest if overlapping else tokens
+        longest = tokens + per_token - 1 if tokenizer.overlapping else tokens * per_token
+        # A row of N has a token per base where tokens do not overlap.
+        default = min(default, longest if tokenizer.overlapping else tokens)
+    if model.reader.trained_tokens is not None and tokenizer.overlapping:
+        trained = model.reader.trained_tokens - tokenizer.num_special
+        default = min(default, trained + tokenizer.bases_per_token - 1)
     shortest = 2 * max(tokenizer.bases_per_token, 4)
     if window > longest or 0 < window < shortest:
         raise errors.UsageError(
             f'--window={window}: the model reads windows of {shortest} to {longest:,} bases'
         )
-    return window or min(_DEFAULT_WINDOW, sure)
+    return window or default
 
 
 __all__ = ['AlleleState', 'Edit', 'ScoreConfig', 'VariantScorer', 'VariantScores']
