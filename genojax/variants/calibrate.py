@@ -8,7 +8,8 @@ import pathlib
 from collections.abc import Iterator
 
 from genojax import config, errors, progress
-from genojax.data.formats import input_file, vcf
+from genojax.data.formats import input_file
+from genojax.data.formats.variant_files import vcf
 from genojax.variants import calibration, records
 from genojax.variants.scorer import VariantScorer
 

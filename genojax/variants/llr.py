@@ -28,6 +28,7 @@ from genojax.tokenizers import kmer
 from genojax.typing import Array, Batch, Float
 from genojax.variants.windows import AllelePair
 
+_MAX_ROWS = 1024  # tokenized windows in memory
 _ALLELES_PER_ROW = 4  # alleles whose tokens are looked up in one masked row; more use more rows
 
 
@@ -71,6 +72,7 @@ class MaskedPasses:
 
     def __init__(self, source: model.Model):
         self.model, self.passes, self.shared = source, 0, True
+        self._rows: dict[bytes, batching.TokenRow] = {}
         tokenizer = source.tokenizer
         # Base code -> digit in a k-mer's id, for overlapping tokens.
         self._digits = base_bits.base_digits(tokenizer) if tokenizer.overlapping else None
@@ -123,7 +125,7 @@ class MaskedPasses:
         ]
 
     def _token_reads(self, pair: AllelePair) -> list[AlleleRead]:
-        rows = [self.model.reader.row(codes) for codes in (pair.alternate_L, pair.reference_L)]
+        rows = [self._row(codes) for codes in (pair.alternate_L, pair.reference_L)]
         limit = self.model.reader.max_tokens
         if limit is not None and max(len(row.ids_T) for row in rows) > limit:
             return []
@@ -139,6 +141,15 @@ class MaskedPasses:
             site = functools.partial(_token_site, row, ids_T, slice(first, end))
             reads.append(AlleleRead((ids_T.tobytes(), first, end), site, tokens.tobytes(), sign))
         return reads
+
+    def _row(self, codes_L: np.ndarray) -> batching.TokenRow:
+        """The tokens of a window; alleles of one site share that of the reference."""
+        key = codes_L.tobytes()
+        if key not in self._rows:
+            if len(self._rows) >= _MAX_ROWS:
+                self._rows.clear()
+            self._rows[key] = self.model.reader.row(codes_L)
+        return self._rows[key]
 
     def _run(self, sites, alleles) -> dict[tuple, np.ndarray]:
         """log2 p of every allele that is read from every row, float64 [alleles]."""

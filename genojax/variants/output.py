@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import genojax
-from genojax.data.formats import vcf
+from genojax.data.formats.variant_files import vcf
 from genojax.variants.alleles import AlleleState
 from genojax.variants.records import PlannedRecord
 from genojax.variants.windows import AllelePair

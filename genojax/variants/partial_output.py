@@ -6,7 +6,8 @@ import shutil
 import sys
 
 from genojax import config, errors, json_files
-from genojax.data.formats import input_file, vcf
+from genojax.data.formats import input_file
+from genojax.data.formats.variant_files import bgzip, vcf
 
 _FIELDS = {'identity': dict, 'done': dict}
 
@@ -69,7 +70,7 @@ class PartialFile:
 
     def write(self, data: bytes) -> None:
         """Appends bytes and makes them durable; bgzip blocks end with them."""
-        data = vcf.bgzip_blocks(data) if self.compressed else data
+        data = bgzip.blocks(data) if self.compressed else data
         self.file.write(data)
         self.size += len(data)
         self.file.flush()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from genojax import dna, errors
-from genojax.data.formats import vcf
+from genojax.data.formats.variant_files import vcf
 from genojax.variants import alleles, reference
 from genojax.variants.alleles import AlleleState
 from genojax.variants.scorer import PlannedAllele, VariantScorer

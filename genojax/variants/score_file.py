@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 import genojax
 from genojax import errors, progress
-from genojax.data.formats import vcf
+from genojax.data.formats.variant_files import vcf
 from genojax.inference.model import Model
 from genojax.variants import calibrate, output, partial_output, records, reference
 from genojax.variants.scorer import ScoreConfig, VariantScorer

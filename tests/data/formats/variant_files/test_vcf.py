@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from genojax import errors
-from genojax.data.formats import input_file, vcf
+from genojax.data.formats.variant_files import vcf
 
 HEADER = '##fileformat=VCFv4.2\n##INFO=<ID=DP,Number=1,Type=Integer,Description="d">\n'
 COLUMNS = '#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n'
@@ -73,16 +73,6 @@ def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
     with pytest.raises(errors.InputError) as caught:
         read(tmp_path / 'a.vcf', HEADER + COLUMNS + 'A' * (1 << 22))
     assert caught.value.code == 'VC04'
-
-
-def test_bgzip_blocks_are_read_by_gzip_and_by_our_reader(tmp_path):
-    data = bytes(range(256)) * 1000
-    packed = vcf.bgzip_blocks(data) + input_file.BGZIP_END
-    assert packed == vcf.bgzip_blocks(data) + input_file.BGZIP_END
-    assert gzip.decompress(packed) == data
-    (tmp_path / 'a.gz').write_bytes(packed)
-    file = input_file.InputFile(tmp_path / 'a.gz')
-    assert b''.join(file.blocks()) == data and file.compression == 'bgzip'
 
 
 def test_header_keys_and_escapes():

@@ -10,10 +10,8 @@ import dataclasses
 import os
 import pathlib
 import stat
-import struct
 import types
 import urllib.parse
-import zlib
 from collections.abc import Iterable, Iterator
 
 from genojax import errors
@@ -22,7 +20,6 @@ from genojax.data.formats import input_file
 COLUMNS = ('#CHROM', 'POS', 'ID', 'REF', 'ALT', 'QUAL', 'FILTER', 'INFO')
 STANDARD_STREAM = '-'
 _MAX_LINE = 1 << 28  # bytes
-_BGZIP_BLOCK = 65_280  # uncompressed bytes per block, as htslib writes
 _NO_LIMIT = 1 << 62  # genotypes of many samples compress more than 100:1, and lines are streamed
 
 
@@ -208,19 +205,3 @@ def escape(value: str) -> str:
     return ''.join(
         urllib.parse.quote(c, safe='') if c in '%;=,|"' or c.isspace() else c for c in value
     )
-
-
-def bgzip_blocks(data: bytes) -> bytes:
-    """Data as whole bgzip blocks (SAM specification, section 4.1), without the end-of-file block.
-
-    The bytes are a function of `data` alone: there is no time stamp.
-    """
-    blocks = []
-    for start in range(0, len(data), _BGZIP_BLOCK):
-        part = data[start : start + _BGZIP_BLOCK]
-        deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
-        body = deflate.compress(part) + deflate.flush()
-        head = b'\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0'
-        size = struct.pack('<H', len(head) + 2 + len(body) + 8 - 1)
-        blocks.append(head + size + body + struct.pack('<II', zlib.crc32(part), len(part)))
-    return b''.join(blocks)

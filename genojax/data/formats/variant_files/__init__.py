@@ -1,0 +1,1 @@
+"""Files of variants: VCF, read and written by line, and bgzip blocks."""
