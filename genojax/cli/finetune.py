@@ -25,6 +25,7 @@ sequences.
 
 import argparse
 import pathlib
+import typing
 
 from genojax import errors
 from genojax.cli import flags
@@ -47,6 +48,10 @@ def run(argv: list[str]) -> None:
     # Imported here, so that --help does not wait for jax.
     from genojax.pipeline import finetune
 
+    kinds = typing.get_args(typing.get_type_hints(finetune.Finetuning)['kind'])
+    if arguments.kind not in kinds:
+        known = ', '.join(kind for kind in kinds if kind)
+        raise errors.UsageError(f'--kind={arguments.kind} is not one of {known}')
     finetune.run(
         finetune.Finetuning(
             model=arguments.model,
@@ -86,7 +91,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('model', metavar='MODEL', type=pathlib.Path, help="a run's workdir or a converted model")
     add('table', metavar='TABLE', help='labelled sequences')
     add('--workdir', required=True, type=pathlib.Path, metavar='DIR', help='of the new run')
-    add('--kind', choices=('classification', 'regression'), default='', help='of task (inferred)')
+    add('--kind', default='', help='classification or regression (inferred)')
     add('--sequence-column', default='', metavar='NAME', help='of the table (sequence)')
     add('--label-column', default='', metavar='NAME', help='of the table (label)')
     add('--genomes', default='', metavar='SHARDS', help='ingested genomes to compare rows with')

@@ -62,9 +62,9 @@ def _prepare(topology: str) -> None:
     os.environ.setdefault('JAX_PLATFORMS', 'cpu')
     kind, _, number = topology.rpartition(':')
     if kind == 'cpu' or kind.startswith('gpu:'):
-        given = os.environ.get('XLA_FLAGS', '')
+        existing = os.environ.get('XLA_FLAGS', '')
         devices = f'--xla_force_host_platform_device_count={number}'
-        os.environ['XLA_FLAGS'] = f'{given} {devices}'.strip()
+        os.environ['XLA_FLAGS'] = f'{existing} {devices}'.strip()
 
 
 def _refuse(error, case) -> None:

@@ -18,7 +18,7 @@ _TIMED_STEPS = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Memory:
+class RunMemory:
     """Bytes on the device that needs most.
 
     Attributes:
@@ -54,13 +54,13 @@ def size(count: int) -> str:
     return f'{count} bytes'
 
 
-def of_state(abstract: TrainState, mesh: jax.sharding.Mesh) -> Memory:
+def of_state(abstract: TrainState, mesh: jax.sharding.Mesh) -> RunMemory:
     """The memory of a state alone, and what there is.
 
     Args:
         abstract: ShapeDtypeStructs with shardings.
     """
-    return Memory(
+    return RunMemory(
         parameters=_bytes_per_device((abstract.params, abstract.extra)),
         optimizer=_bytes_per_device(abstract.opt_state),
         activations=None,
@@ -68,7 +68,7 @@ def of_state(abstract: TrainState, mesh: jax.sharding.Mesh) -> Memory:
     )
 
 
-def with_step(memory: Memory, compiled: jax.stages.Compiled) -> Memory:
+def with_step(memory: RunMemory, compiled: jax.stages.Compiled) -> RunMemory:
     """The memory of a state with that of its compiled step, which reuses the state's buffers."""
     analysis = compiled.memory_analysis()
     if analysis is None:  # not every backend has one
@@ -83,7 +83,7 @@ def with_step(memory: Memory, compiled: jax.stages.Compiled) -> Memory:
     return dataclasses.replace(memory, activations=max(step - state, 0))
 
 
-def check(memory: Memory, experiment: Experiment) -> None:
+def check(memory: RunMemory, experiment: Experiment) -> None:
     """Refuses what cannot fit.
 
     Raises:
@@ -95,7 +95,7 @@ def check(memory: Memory, experiment: Experiment) -> None:
         )
 
 
-def fixes(memory: Memory, experiment: Experiment) -> list[str]:
+def fixes(memory: RunMemory, experiment: Experiment) -> list[str]:
     """Flags that reduce the memory of a run, those that help most first."""
     by_path = dict(_leaves(experiment, ''))
     batches = [path for path in by_path if path.endswith('.batch_size')]

@@ -60,7 +60,7 @@ class Run:
     datasets: dict[str, TaskDatasets]
     abstract: TrainState
     checkpoints: checkpoint.Checkpoints
-    memory: resources.Memory
+    memory: resources.RunMemory
     changed: dict[str, tuple[Any, Any]]
     say: Callable[[str], None]
 
@@ -232,7 +232,7 @@ class Run:
         """Within the block, running out of memory or disk is a `UsageError` of one line."""
         return resources.one_line_errors(self)
 
-    def claim(self, memory: resources.Memory) -> None:
+    def claim(self, memory: resources.RunMemory) -> None:
         """Makes the workdir that of this run, or records changed fields; before step 1.
 
         Args:
