@@ -21,15 +21,15 @@ W  columns of a motif or of a convolution kernel
 
 Other meanings by folder:
 
-(top)                 T  thresholds of a score
-                      U  units of a bootstrap: rows or clusters
-                      W  resamples of a bootstrap
 attention             R  rows of queries that are recorded
                       V  width of a value head
 attention/xla         X  any further axes
 data/datasets         P  draws in one period of a mixture
 data/formats          C  coverage tracks
 data/splits           S  parts: train, validation, test
+metrics               T  thresholds of a score
+                      U  units of a bootstrap: rows or clusters
+                      W  resamples of a bootstrap
 models                A  accessibility tracks
                       C  chunks in a row
                       E  special tokens at the ends of a row
@@ -46,8 +46,7 @@ nn                    A  channels of an input sequence
                       S  spans of bases
                       V  width of a value head
 simulate              C  coverage tracks
-tasks/classification  F  folds of a cross-validation
-                      G  groups of similar sequences
+tasks/classification  F  features of a sequence
 tasks/coverage        A  accessibility tracks
                       C  coverage tracks
                       F  features of a linear model
@@ -56,6 +55,8 @@ tasks/coverage        A  accessibility tracks
                       Q  bins of coverage in a longer window or of another size
                       R  rows of all batches
                       W  resamples of a bootstrap
+tasks/labelled        F  features of a sequence
+                      G  groups of similar sequences
 tasks/masked_lm       C  contexts: the bases before a base
                       G  folds of a cross-validation
 tokenizers            R  runs of known bases

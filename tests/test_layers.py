@@ -45,6 +45,7 @@ FENCES = {
     'transformers': ('convert/',),
     'tensorflow': ('convert/',),
     'sklearn': (
+        'tasks/regression/baselines',
         'tasks/classification/baselines',
         'tasks/coverage/baselines',
         'data/splits/',
@@ -72,6 +73,7 @@ WITHOUT_JAX = (
     'simulate/',
     *(f'tasks/{task}/dataset' for task in ('masked_lm', 'classification', 'coverage')),
     'tasks/coverage/rows',
+    'tasks/labelled/dataset',
 )
 
 

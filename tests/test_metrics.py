@@ -186,3 +186,114 @@ def test_metric_state_passes_through_jit():
     state = step(step(metrics.MetricState.empty(), jnp.arange(3.0)), jnp.arange(5.0))
     assert isinstance(state, metrics.MetricState)
     assert float(state.compute()) == pytest.approx(13 / 8)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=40))
+def test_decisions_are_scored_as_by_scikit_learn(rows):
+    labels, decisions = np.array(rows).T
+    expected = sklearn_metrics.confusion_matrix(labels, decisions, labels=range(4))
+    assert (metrics.confusion(labels, decisions, 4) == expected).all()
+    assert metrics.accuracy(labels, decisions) == pytest.approx((labels == decisions).mean())
+    value = metrics.matthews(labels, decisions)
+    if len(set(labels)) > 1 and len(set(decisions)) > 1:
+        assert value == pytest.approx(sklearn_metrics.matthews_corrcoef(labels, decisions))
+    else:
+        assert np.isnan(value)
+    if set(range(max(labels.max(), decisions.max()) + 1)) <= {*labels, *decisions}:
+        assert metrics.macro_f1(labels, decisions) == pytest.approx(
+            sklearn_metrics.f1_score(labels, decisions, average='macro', zero_division=0)
+        )
+
+
+def test_macro_scores_are_means_over_classes_against_the_rest():
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 3, 90), rng.dirichlet(np.ones(3), 90)
+    for metric, single, name in (
+        (metrics.macro_auroc, metrics.auroc, 'roc_auc_score'),
+        (metrics.macro_auprc, metrics.auprc, 'average_precision_score'),
+    ):
+        value = metric(labels, scores)
+        assert value == pytest.approx(
+            np.mean([single(labels == c, scores[:, c]) for c in range(3)])
+        )
+        one_hot = np.eye(3)[labels]
+        assert value == pytest.approx(
+            getattr(sklearn_metrics, name)(one_hot, scores, average='macro')
+        )
+    with pytest.raises(ValueError, match='one class'):
+        metrics.macro_auroc(np.arange(90) % 2, scores)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=30))
+def test_correlations_equal_scipy_and_constants_are_undefined(rows):
+    stats = pytest.importorskip('scipy.stats')
+    truth, values = np.array(rows, float).T
+    constant = len(set(truth)) < 2 or len(set(values)) < 2
+    for metric, reference in (
+        (metrics.pearson, stats.pearsonr),
+        (metrics.spearman, stats.spearmanr),
+    ):
+        value = metric(truth, values)
+        if constant:
+            assert np.isnan(value)
+        else:
+            assert value == pytest.approx(reference(truth, values)[0], abs=1e-9)
+
+
+def test_a_constant_resample_has_no_correlation():
+    """0.1 three times has a mean that is not 0.1 in floating point: no 1e-9 comes of it."""
+    truth = np.array([0.1, 0.1, 0.1, 0.7, np.nan])
+    values = np.array([0.3, 0.5, 0.9, 0.2, 7.0])
+    weights = np.array([[3, 1, 2, 0, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 4]])
+    for metric in (metrics.pearson, metrics.spearman, metrics.determination):
+        first, second, third = metric(truth, values, weights)
+        assert np.isnan(first) and np.isnan(third)
+        assert second == pytest.approx(metric(truth[:4], values[:4]))
+
+
+def test_a_resample_is_scored_as_its_rows_repeated():
+    rng = np.random.default_rng(0)
+    truth, values = rng.integers(0, 9, 40) / 2.0, rng.integers(0, 9, 40) / 2.0
+    labels, decisions = rng.integers(0, 3, 40), rng.integers(0, 3, 40)
+    scores = rng.random((40, 3))
+    weights = rng.integers(0, 3, (4, 40))
+    for metric, a, b in (
+        (metrics.pearson, truth, values),
+        (metrics.spearman, truth, values),
+        (metrics.determination, truth, values),
+        (metrics.matthews, labels, decisions),
+        (metrics.macro_f1, labels, decisions),
+        (metrics.accuracy, labels, decisions),
+        (metrics.macro_auroc, labels, scores),
+    ):
+        many = metric(a, b, weights)
+        for row, value in zip(weights, many, strict=True):
+            repeated = np.repeat(np.arange(40), row)
+            assert value == pytest.approx(metric(a[repeated], b[repeated]), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    'weights', [np.ones(1), np.ones((2, 4)), np.array([1, -1, 1]), np.array([1, np.nan, 1])]
+)
+def test_weights_of_another_shape_or_sign_are_refused(weights):
+    labels, scores = np.array([0, 1, 1]), np.array([0.1, 0.7, 0.4])
+    for metric in (metrics.auroc, metrics.auprc, metrics.pearson, metrics.spearman):
+        with pytest.raises(ValueError, match='weights'):
+            metric(labels, scores, weights)
+    for metric in (metrics.matthews, metrics.macro_f1, metrics.accuracy):
+        with pytest.raises(ValueError, match='weights'):
+            metric(labels, labels, weights)
+
+
+def test_clusters_resampled_within_their_classes_always_hold_every_class():
+    labels = np.array([1, 1, *[0] * 60])
+    scores = np.linspace(1, 0, 62)
+    clusters = np.array([0, 0, *range(1, 61)])
+    with pytest.raises(metrics.UndefinedScoreError):
+        metrics.bootstrap_interval(metrics.auroc, labels, scores, clusters=clusters)
+    interval = metrics.bootstrap_interval(
+        metrics.auroc, labels, scores, clusters=clusters, cluster_strata=labels
+    )
+    assert interval == (1, 1, 1)

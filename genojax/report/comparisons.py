@@ -20,7 +20,7 @@ def value_of(estimate: Any) -> float:
 def as_interval(estimate: Any) -> list[float]:
     """[value, low, high]; a plain number has an interval of no width."""
     if isinstance(estimate, list | tuple):
-        value, low, high = estimate
+        value, low, high = (estimate[0] if part is None else part for part in estimate)
         return [float(value), float(low), float(high)]
     return [float(estimate)] * 3
 
@@ -30,7 +30,7 @@ def outcome(difference: Any, lower_is_better: bool = False) -> str:
     if not isinstance(difference, list | tuple):
         return 'open'  # without a paired interval nothing is settled
     _, low, high = difference
-    if low <= 0 <= high:
+    if low is None or high is None or low <= 0 <= high:
         return 'open'
     return 'good' if (high < 0) == lower_is_better else 'bad'
 
@@ -75,7 +75,7 @@ def best(baselines: Mapping[str, Any], lower_is_better: bool = False) -> str | N
 def card(label: str, estimate: Any, *details: str, digits: int = 3) -> page.Card:
     """A headline number with its 95 % interval below it."""
     lines = list(details)
-    if isinstance(estimate, list | tuple):
+    if isinstance(estimate, list | tuple) and None not in estimate:
         low, high = (html.decimal(part, digits) for part in estimate[1:])
         lines.insert(0, f'95 % {low} to {high}')
     return page.Card(label, html.decimal(value_of(estimate), digits), tuple(lines))

@@ -151,6 +151,8 @@ def decimal(value: float | int, digits: int = 3, signed: bool = False) -> Number
 
 def interval(estimate: Any, digits: int = 3, signed: bool = False) -> NumberText:
     """[value, low, high] as `0.912 (0.890 to 0.931)`; a plain number says that it has none."""
+    if isinstance(estimate, list | tuple) and len(estimate) == 3 and None in estimate[1:]:
+        estimate = estimate[0]
     if isinstance(estimate, list | tuple) and len(estimate) == 3:
         value, low, high = (decimal(part, digits, signed) for part in estimate)
         return NumberText(f'{value} ({low} to {high})')

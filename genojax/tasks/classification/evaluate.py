@@ -1,9 +1,15 @@
-"""Scores of a classification split: models, baselines and, where it is known, the best possible."""
+"""Scores of a classification split: models, baselines and, where it is known, the best possible.
+
+Two classes are scored by the AUROC and average precision of class 1; more classes by the mean over
+classes, each against all others. Decisions (the most likely class) are scored by macro-F1 and
+Matthews' correlation.
+"""
 
 import numpy as np
 
 from genojax import errors, metrics
 from genojax.tasks.classification import baselines
+from genojax.tasks.labelled import intervals
 
 # Column of simulated tables: the log likelihood ratio under the simulator, the best possible score.
 TRUTH = 'log_likelihood_ratio'
@@ -13,7 +19,7 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
     """The model of a run beside the baselines (see `compare`).
 
     Raises:
-        UsageError: `limit` is set (every row is scored), or there are more than two classes.
+        UsageError: `limit` is set: every row is scored.
     """
     if limit is not None:
         raise errors.UsageError(
@@ -21,41 +27,50 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
             'are scored. Fix: leave --limit out'
         )
     models = {'model': scores(task, state, datasets, split)}
-    fitted = baseline_scores(datasets, split)
-    return compare(datasets, models, fitted, 'model', split)
+    return compare(datasets, models, baseline_scores(datasets, split), 'model', split)
 
 
 def scores(task, state, datasets, split: str = 'test') -> np.ndarray:
-    """Log odds of class 1 against class 0 of every row of a split, in order, float32 [N].
+    """Scores of every row of a split, in order, float32.
 
-    Raises:
-        UsageError: there are more than two classes.
+    Two classes: log odds of class 1 against class 0, [N]. More: probabilities, [N, C].
     """
-    if task.config.classes != 2:
-        raise errors.UsageError(
-            f'task {task.name!r} has {task.config.classes} classes: only two can be evaluated'
-        )
     score_rows = []
     for batch, logits_BC in state.scores(task.jitted_logits, datasets.in_order(split)):
-        score_rows.append((logits_BC[:, 1] - logits_BC[:, 0])[batch['weight'] > 0])
+        if task.config.classes == 2:
+            rows = logits_BC[:, 1] - logits_BC[:, 0]
+        else:
+            p_BC = np.exp(logits_BC - logits_BC.max(1, keepdims=True))
+            rows = p_BC / p_BC.sum(1, keepdims=True)
+        score_rows.append(rows[batch['weight'] > 0])
     return np.concatenate(score_rows)
+
+
+def decisions(score_N: np.ndarray) -> np.ndarray:
+    """The class that scores of `scores` decide for, int64 [N]."""
+    return (score_N > 0 if score_N.ndim == 1 else score_N.argmax(1)).astype(np.int64)
 
 
 def baseline_scores(
     datasets, split: str = 'test', seed: int = 0
 ) -> dict[str, baselines.ClassifierBaseline]:
-    """Baselines fitted to train rows, and for the test split to validation rows too."""
-    fit = datasets.rows('train')
-    if split != 'validation':
-        fit = np.sort(np.concatenate([fit, datasets.rows('validation')]))
-    sequences = datasets.table.sequences
-    return baselines.fit_all(
-        [sequences[row] for row in fit.tolist()],
-        datasets.table.labels[fit],
-        [sequences[row] for row in datasets.rows(split).tolist()],
-        groups=datasets.row_split.groups[fit],
-        seed=seed,
-    )
+    """Baselines fitted to train rows, and for the test split to validation rows too.
+
+    None where a class has too few leak groups for cross-validation.
+    """
+    fit = datasets.fitted_rows(split)
+    try:
+        return baselines.fit_all(
+            datasets.sequences(fit),
+            datasets.table.labels[fit],
+            datasets.sequences(datasets.rows(split)),
+            groups=datasets.row_split.groups[fit],
+            seed=seed,
+        )
+    except ValueError as error:
+        if 'leak groups cannot fill' not in str(error):
+            raise
+        return {}
 
 
 def compare(
@@ -66,67 +81,161 @@ def compare(
     split: str = 'test',
     seed: int = 0,
 ) -> dict:
-    """AUROC and average precision with intervals, and paired differences to the leading model.
+    """Scores with intervals, and paired differences in AUROC to the leading model.
+
+    If rows of a published split share sequence with rows that the models were fitted to,
+    `without_shared` has the scores of the others.
 
     Args:
-        models: scores of the split's rows by model.
+        models: scores of the split's rows by model, as of `scores`.
         fitted: the baselines.
         lead: name of the model whose differences to all others are reported.
     """
-    rows = datasets.rows(split)
+    every = np.arange(len(datasets.rows(split)))
+    tables = {name: (score, decisions(score)) for name, score in models.items()}
+    tables |= {name: (row.scores, row.decisions) for name, row in fitted.items()}
+    result = _compare_rows(datasets, tables, lead, split, every, seed)
+    for name, baseline in fitted.items():
+        result['models'][name] |= baseline.summary()
+    fit_splits = ('train',) if split == 'validation' else ('train', 'validation')
+    result |= {
+        'split': split,
+        'lead': lead,
+        'classes': list(datasets.table.names),
+        'n_train': sum(len(datasets.rows(name)) for name in fit_splits),
+        'left_out': datasets.left_out,
+        'audit': datasets.audit,
+    }
+    if not fitted:
+        result['no_baselines'] = 'a class has too few leak groups for cross-validation'
+    shared = datasets.row_split.shared[datasets.rows(split)]
+    if shared.any():
+        result['without_shared'] = {'shared': int(shared.sum())}
+        rest = np.flatnonzero(~shared)
+        labels = datasets.table.labels[datasets.rows(split)][rest]
+        if len(np.unique(labels)) == datasets.table.classes:
+            result['without_shared'] |= _compare_rows(datasets, tables, lead, split, rest, seed)
+    return result
+
+
+def _compare_rows(datasets, tables, lead: str, split: str, chosen: np.ndarray, seed: int) -> dict:
+    """Estimates of some rows of a split: models, ceiling, differences, notes and row counts.
+
+    Args:
+        tables: (scores, decisions) of all rows of the split by model.
+        chosen: positions in the split.
+    """
+    rows = datasets.rows(split)[chosen]
     truth = datasets.table.labels[rows]
     # Rows that share sequence are drawn together: they are not independent.
     groups = datasets.row_split.groups[rows]
-    table = {name: _estimates(truth, score, groups, seed) for name, score in models.items()}
-    for name, baseline in fitted.items():
-        table[name] = {**_estimates(truth, baseline.scores, groups, seed), **baseline.summary()}
+    estimator = intervals.Intervals(truth, groups, truth, seed)
+    area, average = metrics.auroc, metrics.auprc
+    if datasets.table.classes > 2:
+        area, average = metrics.macro_auroc, metrics.macro_auprc
+    table = {
+        name: {
+            'auroc': estimator.of('AUROC', area, score[chosen]),
+            'auprc': estimator.of('average precision', average, score[chosen]),
+            **_decided(estimator, truth, decision[chosen], datasets.table.classes),
+            **_by_class(estimator, truth, score[chosen], datasets.table.names),
+        }
+        for name, (score, decision) in tables.items()
+    }
     ceiling = None
-    if TRUTH in datasets.table.extra:
-        ceiling = _estimates(truth, datasets.table.extra[TRUTH][rows], groups, seed)
-    all_scores = {**models, **{name: baseline.scores for name, baseline in fitted.items()}}
-    options = {'seed': seed, 'stratified': False, 'clusters': groups}
+    if TRUTH in datasets.table.extra and datasets.table.classes == 2:
+        best = datasets.table.extra[TRUTH][rows]
+        ceiling = {
+            'auroc': estimator.of('AUROC', area, best),
+            'auprc': estimator.of('average precision', average, best),
+            **_by_class(estimator, truth, best, datasets.table.names),
+        }
     differences = {
-        name: list(
-            metrics.paired_difference(metrics.auroc, truth, all_scores[lead], score, **options)
-        )
-        for name, score in all_scores.items()
+        name: estimator.difference('AUROC', area, tables[lead][0][chosen], score[chosen])
+        for name, (score, _) in tables.items()
         if name != lead
     }
-    fit_splits = ('train',) if split == 'validation' else ('train', 'validation')
     return {
-        'split': split,
-        'lead': lead,
         'models': table,
         'ceiling': ceiling,
-        'differences': differences,
-        'n_train': sum(len(datasets.rows(name)) for name in fit_splits),
+        'differences': {name: value for name, value in differences.items() if value is not None},
+        'notes': estimator.notes,
         'n_test': len(truth),
         'test_groups': len(np.unique(groups)),
-        'audit': datasets.audit,
     }
 
 
-def _estimates(truth: np.ndarray, score: np.ndarray, groups: np.ndarray, seed: int) -> dict:
-    options = {'seed': seed, 'stratified': False, 'clusters': groups}
-    fpr, tpr = metrics.roc_curve(truth, score)[:2]
+def _decided(estimator, truth: np.ndarray, decision: np.ndarray, classes: int) -> dict:
     return {
-        'auroc': list(metrics.bootstrap_interval(metrics.auroc, truth, score, **options)),
-        'auprc': list(metrics.bootstrap_interval(metrics.auprc, truth, score, **options)),
-        'roc': {'fpr': np.round(fpr, 5).tolist(), 'tpr': np.round(tpr, 5).tolist()},
+        'macro_f1': estimator.of('macro-F1', metrics.macro_f1, decision),
+        'mcc': estimator.of("Matthews' correlation", metrics.matthews, decision),
+        'confusion': metrics.confusion(truth, decision, classes).tolist(),
     }
+
+
+def _by_class(estimator, truth: np.ndarray, score: np.ndarray, names: tuple[str, ...]) -> dict:
+    """ROC curve of two classes; of more, the scores of each class against all others."""
+    if score.ndim == 1:
+        fpr, tpr = metrics.roc_curve(truth, score)[:2]
+        return {'roc': {'fpr': np.round(fpr, 5).tolist(), 'tpr': np.round(tpr, 5).tolist()}}
+    one_against_rest = {}
+    for number, name in enumerate(names):
+        column, is_class = score[:, number], truth == number
+        one = intervals.Intervals(is_class, estimator.groups, is_class, estimator.seed)
+        one_against_rest[name] = {
+            'rows': int(is_class.sum()),
+            'auroc': one.of('AUROC', metrics.auroc, column),
+            'auprc': one.of('average precision', metrics.auprc, column),
+        }
+    return {'by_class': one_against_rest}
 
 
 def as_text(result: dict) -> str:
-    """The models by falling AUROC, as a table."""
+    """The models by falling AUROC, as a table; then what is unusual about it."""
+    lines = _table(result)
+    if result.get('left_out', {}).get('rows'):
+        lost = result['left_out']
+        lines.append(
+            f'CUT: {lost["rows"]:,} rows had too many tokens; {100 * lost["share"]:.1f} % of all '
+            'bases were never read'
+        )
+    if 'no_baselines' in result:
+        lines.append(f'No baselines: {result["no_baselines"]}.')
+    rest = result.get('without_shared')
+    if rest:
+        lines += ['', f'{rest["shared"]:,} rows share sequence with rows that were fitted.']
+        if 'models' in rest:
+            lines += ['Without them:', *_table({**result, **rest})]
+        else:
+            lines.append('Without them a class has no row.')
+    return '\n'.join(lines)
+
+
+def _table(result: dict) -> list[str]:
     rows = sorted(result['models'].items(), key=lambda item: -item[1]['auroc'][0])
     if result['ceiling']:
         rows.insert(0, ('known ceiling', result['ceiling']))
-    lines = [f'{"":<20}{"AUROC":>24}{"average precision":>24}']
-    lines += [
-        f'{name:<20}{metrics.format_interval(row["auroc"]):>24}'
-        f'{metrics.format_interval(row["auprc"]):>24}'
-        for name, row in rows
-    ]
-    return '\n'.join(
-        [*lines, f'95 % bootstrap intervals over {result["n_test"]:,} {result["split"]} rows']
-    )
+    several = len(result['classes']) > 2
+    mean = 'mean AUROC' if several else 'AUROC'
+    columns = {mean: 'auroc', 'average precision': 'auprc', 'macro-F1': 'macro_f1', 'MCC': 'mcc'}
+    lines = [f'{"":<20}' + ''.join(f'{title:>24}' for title in columns)]
+    for name, row in rows:
+        cells = [
+            metrics.format_interval(row[key]) if key in row else '' for key in columns.values()
+        ]
+        lines.append(f'{name:<20}' + ''.join(f'{cell:>24}' for cell in cells))
+    if several:
+        lines += ['', *_class_lines(result)]
+    lines.append(f'95 % bootstrap intervals over {result["n_test"]:,} {result["split"]} rows')
+    return lines + intervals.notes_text(result['notes'])
+
+
+def _class_lines(result: dict) -> list[str]:
+    """AUROC and average precision of each class of the leading model against all others."""
+    by_class = result['models'][result['lead']]['by_class']
+    width = max(20, *(len(name) + 2 for name in by_class))
+    lines = [f'{"class":<{width}}{"rows":>8}{"AUROC":>24}{"average precision":>24}']
+    for name, row in by_class.items():
+        cells = [metrics.format_interval(row[key]) for key in ('auroc', 'auprc')]
+        lines.append(f'{name:<{width}}{row["rows"]:>8,}' + ''.join(f'{cell:>24}' for cell in cells))
+    return lines

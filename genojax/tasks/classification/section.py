@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from genojax.report import comparisons, curves, html, page, plots
-from genojax.tasks.labelled import dataset
+from genojax.tasks.labelled import intervals
+from genojax.tasks.labelled import section as labelled
 
 HEADING = 'Classification'
 MODEL_NAMES = {
     'model': 'model',
     'fine_tuned': 'fine-tuned',
     'from_scratch': 'from scratch',
+    'majority': 'majority class',
     'gc_only': 'GC content only',
     'kmer_logistic': 'k-mer logistic regression',
     'kmer_svm': 'k-mer SVM',
@@ -33,9 +35,9 @@ def section(
     """The section of one classification task; None if there is nothing to show.
 
     Args:
-        result: {models {name: {auroc, auprc: [value, low, high], roc, settings, cv_auroc}},
-            ceiling, differences {other: [value, low, high]}, lead, n_train, n_test, audit}, and
-            `split`.
+        result: {models {name: {auroc, auprc, macro_f1, mcc: [value, low, high], roc or by_class,
+            confusion, settings, cv_auroc}}, classes, notes, without_shared, ceiling,
+            differences {other: [value, low, high]}, lead, n_train, n_test, audit}, and `split`.
         description: {source, length, genomes, audit}.
         rows: {kind, step, loss, accuracy}, with `run` where runs are compared.
         renderer: draws figures.
@@ -49,10 +51,11 @@ def section(
         body += [html.subheading('Curves'), drawn]
     verdicts += _validation_verdicts(rows)
     audit = (description or result or {}).get('audit')
+    body.append(labelled.cut_rows((description or result or {}).get('left_out')))
     if audit:
         genomes = (description or {}).get('genomes')
-        body += [html.subheading('Splits and leakage'), _splits(audit, genomes)]
-    if not body:
+        body += [html.subheading('Splits and leakage'), labelled.splits(audit, genomes)]
+    if not any(body):
         return None
     return page.Section('classification', HEADING, html.join(body), cards, verdicts)
 
@@ -67,7 +70,7 @@ def _name_in_a_sentence(model: str) -> str:
 
 def _ranked(models: Mapping[str, Any]) -> list[str]:
     """Models from the best AUROC down."""
-    return sorted(models, key=lambda model: -comparisons.value_of(models[model]['auroc']))
+    return sorted(models, key=lambda model: -comparisons.value_of(models[model]['auroc'] or 0))
 
 
 def _lead(result: dict) -> str:
@@ -111,7 +114,9 @@ def _scores(result: dict, renderer: plots.Renderer) -> list[html.Markup]:
     models, ceiling, split = result['models'], result.get('ceiling'), result.get('split', 'test')
     lead = _lead(result)
     areas = {
-        _name(m): {'AUROC': comparisons.as_interval(models[m]['auroc'])} for m in _ranked(models)
+        _name(m): {'AUROC': comparisons.as_interval(models[m]['auroc'])}
+        for m in _ranked(models)
+        if models[m]['auroc'] is not None
     }
     parts = [
         html.paragraph(
@@ -134,6 +139,10 @@ def _scores(result: dict, renderer: plots.Renderer) -> list[html.Markup]:
     if result.get('differences'):
         named = {_name(other): value for other, value in result['differences'].items()}
         parts.append(comparisons.differences_table(_name(lead), named, 'AUROC'))
+    parts += [_classes(result), _confusion(result), _without_shared(result)]
+    parts += [html.note(text) for text in intervals.notes_text(result.get('notes') or {})]
+    if result.get('no_baselines'):
+        parts.append(html.paragraph(f'No baselines: {result["no_baselines"]}.'))
     parts.append(_settings(models))
     return [part for part in parts if part is not None]
 
@@ -175,11 +184,13 @@ def _ceiling_words(ceiling: Any) -> str:
 
 def _models_table(models: dict, ceiling: Any) -> html.Markup:
     blank = html.NumberText(html.DASH)
+    decided = any('mcc' in row for row in models.values())
     rows = [
         [
             _name(m),
             html.interval(models[m]['auroc']),
             html.interval(models[m].get('auprc')),
+            *(html.interval(models[m].get(key)) for key in ('macro_f1', 'mcc') if decided),
             html.number(models[m]['cv_auroc']) if 'cv_auroc' in models[m] else blank,
         ]
         for m in _ranked(models)
@@ -187,9 +198,52 @@ def _models_table(models: dict, ceiling: Any) -> html.Markup:
     if ceiling is not None:
         average = ceiling.get('auprc') if isinstance(ceiling, dict) else None
         area = ceiling.get('auroc') if isinstance(ceiling, dict) else ceiling
-        rows.append(['known ceiling', html.interval(area), html.interval(average), blank])
+        blanks = [blank] * (3 if decided else 1)
+        rows.append(['known ceiling', html.interval(area), html.interval(average), *blanks])
     columns = ['model', 'AUROC (95 % interval)', 'average precision (95 % interval)']
+    columns += ['macro-F1', "Matthews' correlation"] if decided else []
     return html.table([*columns, 'AUROC, cross-validated on training rows'], rows)
+
+
+def _classes(result: dict) -> html.Markup | None:
+    """Each of several classes against all others, by the leading model."""
+    by_class = result['models'][_lead(result)].get('by_class')
+    if not by_class:
+        return None
+    rows = [
+        [name, html.number(row['rows']), html.interval(row['auroc']), html.interval(row['auprc'])]
+        for name, row in by_class.items()
+    ]
+    columns = ['class', 'rows', 'AUROC (95 % interval)', 'average precision (95 % interval)']
+    title = f'Each class against all others: {_name(_lead(result))}'
+    return html.join([html.subheading(title), html.table(columns, rows)])
+
+
+def _confusion(result: dict) -> html.Markup | None:
+    counts, names = result['models'][_lead(result)].get('confusion'), result.get('classes')
+    if not counts or not names or len(names) > labelled.MAX_CLASSES:
+        return None
+    rows = [
+        [f'class {name}', *(html.number(count) for count in row)]
+        for name, row in zip(names, counts, strict=True)
+    ]
+    table = html.table(['rows of', *(f'called {name}' for name in names)], rows)
+    return html.join([html.subheading(f'Confusion matrix: {_name(_lead(result))}'), table])
+
+
+def _without_shared(result: dict) -> html.Markup | None:
+    """Scores of the rows that share no sequence with rows that the models were fitted to."""
+    rest = result.get('without_shared')
+    if not rest:
+        return None
+    split = result.get('split', 'test')
+    title = html.subheading(f'Without the {rest["shared"]:,} {split} rows that share sequence')
+    if 'models' not in rest:
+        return html.join([title, html.paragraph('Without them a class has no row.')])
+    text = f'{html.number(rest["n_test"])} rows share nothing with the rows that were fitted.'
+    return html.join(
+        [title, html.paragraph(text), _models_table(rest['models'], rest.get('ceiling'))]
+    )
 
 
 def _settings(models: dict) -> html.Markup | None:
@@ -231,66 +285,3 @@ def _validation_verdicts(rows: list[dict]) -> tuple[page.Verdict, ...]:
 
 def _has_validation_loss(row: dict) -> bool:
     return row['kind'] == 'validation' and 'loss' in row
-
-
-def _splits(audit: dict, genomes: str | None) -> html.Markup:
-    """A verdict on leakage, and the rows per split and class.
-
-    Args:
-        genomes: shards that the rows were searched in; None if they were not.
-    """
-    split, removed = audit['split'], audit.get('removed')
-    counts = split['rows']
-    classes = max(len(row) for row in counts.values())
-    shared = _related(split)
-    header = ['split', 'rows', *(f'class {number}' for number in range(classes))]
-    header.append('rows related to a training row')
-    cells = [
-        [
-            name,
-            html.number(sum(row)),
-            *(html.number(count) for count in row),
-            html.number(shared[name]) if name in shared else html.NumberText(html.DASH),
-        ]
-        for name, row in counts.items()
-    ]
-    return html.join(
-        [
-            html.paragraph(_judgement(split)),
-            html.table(header, cells),
-            html.paragraph(dataset.genome_words(removed or {}, genomes or '')),
-            _removed_rows(removed),
-        ]
-    )
-
-
-def _related(split: dict) -> dict[str, int]:
-    """Rows of each split that are related to a training row."""
-    return split.get('rows_related_to_train') or split['rows_sharing_a_kmer_with_train']
-
-
-def _judgement(split: dict) -> str:
-    k, shared = split['k'], _related(split)
-    how = (
-        'The split column of the table was used'
-        if split['source'] == 'split column'
-        else 'Related rows stay in one split'
-    )
-    near = split.get('near_copies')
-    relation = f'shares {k} bases with a training row'
-    if near:
-        relation += (
-            f', nor {100 * near["identity"]:.0f} % of {near["bases"]} or more successive bases'
-        )
-    total = sum(shared.values())
-    if not total:
-        return f'No validation or test row {relation}, on either strand. {how}.'
-    return f'{total:,} validation and test rows are related to a training row. {how}.'
-
-
-def _removed_rows(removed: dict | None) -> html.Markup | None:
-    if not removed or not removed['removed']:
-        return None
-    rows = [[place.get(key) for key in place] for place in removed['removed']]
-    columns = [html.label(key) for key in removed['removed'][0]]
-    return html.folded(f'Rows removed ({len(rows):,})', html.table(columns, rows))

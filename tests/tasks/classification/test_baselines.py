@@ -8,6 +8,7 @@ import pytest
 
 from genojax import dna, metrics
 from genojax.tasks.classification import baselines
+from genojax.tasks.labelled import tuning
 
 
 def _planted(rng, rows, motif='TGACTCA', length=60):
@@ -44,6 +45,22 @@ def test_chosen_settings_are_the_best_tried_and_are_json(fitted):
         )
 
 
+def test_several_classes_have_one_score_per_class():
+    rng = np.random.default_rng(4)
+    labels = rng.permutation(np.arange(240) % 3)
+    codes = rng.integers(0, 4, (240, 30)).astype(np.uint8)
+    for row, label in enumerate(labels):
+        codes[row, 10:16] = dna.encode(('GGGGGG', 'ACACAC', 'TTTTTT')[label])
+    fitted = baselines.fit_all(codes[:150], labels[:150], codes[150:])
+    assert set(fitted) == {'majority', 'gc_only', 'kmer_logistic', 'kmer_svm', 'one_hot_logistic'}
+    for name, baseline in fitted.items():
+        assert baseline.scores.shape == (90, 3) and baseline.decisions.shape == (90,)
+        area = metrics.macro_auroc(labels[150:], baseline.scores)
+        assert area == {'majority': 0.5}.get(name, area) and area >= 0.5
+        assert name in ('majority', 'gc_only') or area > 0.9
+    assert metrics.matthews(labels[150:], fitted['kmer_logistic'].decisions) > 0.9
+
+
 def test_gc_direction_comes_from_the_training_rows():
     rng = np.random.default_rng(0)
     labels = np.arange(200) % 2
@@ -65,14 +82,14 @@ def test_folds_keep_groups_whole_and_classes_balanced():
     rng = np.random.default_rng(0)
     groups = np.concatenate([np.arange(400), rng.integers(400, 420, 200)])
     labels = rng.integers(0, 2, 600)
-    folds = baselines.grouped_folds(labels, groups, 5, seed=1)
+    folds = tuning.grouped_folds(labels, groups, 5, seed=1)
     for group in np.unique(groups):
         assert len(set(folds[groups == group])) == 1
     for label in (0, 1):
         counts = np.bincount(folds[labels == label], minlength=5)
         assert counts.max() - counts.min() <= 6
-    assert (folds == baselines.grouped_folds(labels, groups, 5, seed=1)).all()
-    assert (folds != baselines.grouped_folds(labels, groups, 5, seed=2)).any()
+    assert (folds == tuning.grouped_folds(labels, groups, 5, seed=1)).all()
+    assert (folds != tuning.grouped_folds(labels, groups, 5, seed=2)).any()
 
 
 def test_copies_inflate_cross_validation_unless_they_are_grouped():
@@ -90,7 +107,7 @@ def test_copies_inflate_cross_validation_unless_they_are_grouped():
 def test_too_few_groups_are_refused():
     labels = np.arange(40) % 2
     with pytest.raises(ValueError, match='3 leak groups cannot fill 5 folds'):
-        baselines.grouped_folds(labels, np.arange(40) % 3)
+        tuning.grouped_folds(labels, np.arange(40) % 3)
 
 
 def test_lengths_may_differ_except_for_the_positional_baseline():

@@ -1,5 +1,7 @@
 """Scores of a classification split: models beside baselines, the ceiling, paired differences."""
 
+import json
+import pathlib
 import types
 
 import numpy as np
@@ -90,8 +92,70 @@ def test_scores_are_log_odds_in_the_order_of_the_rows(datasets):
     scores = evaluate.scores(task, State(), datasets, 'test')
     sequences = [datasets.table.sequences[row] for row in datasets.rows('test')]
     assert scores.tolist() == [int((x == 3).sum()) - int((x == 0).sum()) for x in sequences]
-    task.config.classes = 3
-    with pytest.raises(errors.UsageError, match="'promoters' has 3 classes: only two"):
-        evaluate.scores(task, State(), datasets)
     with pytest.raises(errors.UsageError, match='all rows'):
         evaluate.evaluate(task, State(), datasets, limit=5)
+
+
+CASES = pathlib.Path(__file__).parent.parent / 'labelled' / 'cases'
+
+
+def _compare(name, models, test=0.3):
+    config = dataset.LabelledDataConfig(path=str(CASES / name), test=test)
+    datasets = dataset.LabelledDatasets(config, 0, kmer.KmerTokenizer(3))
+    truth = datasets.table.labels[datasets.rows('test')]
+    result = evaluate.compare(datasets, models(truth), {}, 'model')
+    json.dumps(result, allow_nan=False)
+    return datasets, truth, result
+
+
+def test_several_classes_have_the_mean_over_classes_and_each_class_by_its_name():
+    rng = np.random.default_rng(0)
+
+    def models(truth):
+        noisy = np.eye(3)[truth] + rng.normal(size=(len(truth), 3)) * 0.4
+        return {'model': noisy, 'constant': np.full((len(truth), 3), 1 / 3)}
+
+    datasets, truth, result = _compare('three.csv.gz', models)
+    assert result['classes'] == ['0', '1', '2']
+    row = result['models']['model']
+    assert row['auroc'][1] < row['auroc'][0] < row['auroc'][2]
+    assert [len(row['by_class'][name]['auroc']) for name in '012'] == [3, 3, 3]
+    mean = np.mean([row['by_class'][name]['auroc'][0] for name in '012'])
+    assert row['auroc'][0] == pytest.approx(mean)
+    assert np.sum(row['confusion']) == len(truth) == result['n_test']
+    assert result['models']['constant']['mcc'] is None
+    assert result['notes']['undefined'] == ["Matthews' correlation"]
+    text = evaluate.as_text(result)
+    assert 'mean AUROC' in text and 'undefined' in text
+    assert 'No baselines: a class has too few leak groups' in text
+
+
+def test_a_rare_class_has_an_interval():
+    rng = np.random.default_rng(0)
+    datasets, truth, result = _compare(
+        'rare.csv.gz', lambda truth: {'model': truth + rng.normal(size=len(truth))}, test=0.1
+    )
+    assert truth.sum() < 4
+    value, low, high = result['models']['model']['auroc']
+    assert low < value < high
+    assert 'stratified' in result['notes']
+    assert 'Classes are rare' in evaluate.as_text(result)
+
+
+def test_rows_that_a_published_split_shares_are_scored_apart(tmp_path):
+    for path in (CASES / 'gue').iterdir():
+        (tmp_path / path.name).write_text(path.read_text())
+    copies = (tmp_path / 'train.csv').read_text().splitlines()[1:13]
+    with open(tmp_path / 'test.csv', 'a') as file:
+        file.write('\n'.join(copies) + '\n')
+
+    def models(truth):
+        scores = np.random.default_rng(0).normal(size=len(truth))
+        scores[-12:] = 9.0 * (2 * truth[-12:] - 1)  # right where the row was trained on
+        return {'model': scores}
+
+    datasets, truth, result = _compare(tmp_path, models)
+    rest = result['without_shared']
+    assert rest['shared'] == 12 and rest['n_test'] == len(truth) - 12
+    assert rest['models']['model']['auroc'][0] < result['models']['model']['auroc'][0]
+    assert '12 rows share sequence with rows that were fitted' in evaluate.as_text(result)

@@ -105,3 +105,38 @@ def test_the_split_of_rows_is_judged_in_a_sentence():
     assert 'nor 80 % of 50 or more successive bases' in clean and 'leak-free' not in clean
     leaky = _text(section.section(None, made_up.labelled_description(7), [], RENDERER))
     assert '7 validation and test rows are related to a training row' in leaky
+
+
+def test_several_classes_are_shown_by_name_with_a_confusion_matrix():
+    row = {
+        'auroc': [0.8, 0.7, 0.9],
+        'auprc': [0.6, 0.5, 0.7],
+        'macro_f1': [0.5, None, None],
+        'mcc': None,
+        'confusion': [[5, 1, 0], [2, 7, 0], [0, 0, 9]],
+        'by_class': {
+            name: {'rows': 9, 'auroc': [0.8, 0.7, 0.9], 'auprc': None}
+            for name in ('leader', 'coding', 'other')
+        },
+    }
+    result = {
+        'models': {'model': row, 'majority': {**row, 'auroc': [0.5, 0.5, 0.5]}},
+        'classes': ['leader', 'coding', 'other'],
+        'notes': {'undefined': ["Matthews' correlation"]},
+        'without_shared': {'shared': 4, 'n_test': 20, 'models': {'model': row}},
+        'left_out': {'rows': 3, 'share': 0.25},
+        'lead': 'model',
+        'differences': {'majority': [0.3, None, None]},
+    }
+    drawn = section.section(json.loads(json.dumps(result)), None, [], RENDERER)
+    text = _text(drawn)
+    for words in (
+        'class coding',
+        'called leader',
+        'Confusion matrix: model',
+        'Without the 4 test rows that share sequence',
+        '25.0 % of all bases were never read',
+        'shown as a dash',
+    ):
+        assert words in text
+    assert _kinds(drawn)[0] == 'open'

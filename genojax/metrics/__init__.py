@@ -1,0 +1,36 @@
+"""Scores with bootstrap intervals: exact with ties, vectorised over resamples, numpy only."""
+
+from genojax.metrics.bootstrap import (
+    Estimate,
+    UndefinedScoreError,
+    bootstrap_interval,
+    format_interval,
+    paired_difference,
+    ratio_interval,
+)
+from genojax.metrics.decisions import accuracy, confusion, macro_f1, matthews
+from genojax.metrics.ranking import auprc, auroc, macro_auprc, macro_auroc, roc_curve
+from genojax.metrics.state import MetricState
+from genojax.metrics.values import determination, pearson, spearman
+
+__all__ = [
+    'Estimate',
+    'MetricState',
+    'UndefinedScoreError',
+    'accuracy',
+    'auprc',
+    'auroc',
+    'bootstrap_interval',
+    'confusion',
+    'determination',
+    'format_interval',
+    'macro_auprc',
+    'macro_auroc',
+    'macro_f1',
+    'matthews',
+    'paired_difference',
+    'pearson',
+    'ratio_interval',
+    'roc_curve',
+    'spearman',
+]

@@ -1,0 +1,83 @@
+"""Intervals of scores on rows that are not independent, defined also where a class is rare."""
+
+import numpy as np
+
+from genojax import metrics
+
+FEW_GROUPS = 20  # leak groups below which an interval is flagged
+
+
+class Intervals:
+    """Bootstrap intervals over leak groups of rows; everything unusual is in `notes`.
+
+    Where resamples lack a class, groups with the same classes are resampled among themselves
+    ('stratified'); where that does not help, there is no interval ('no interval'). An undefined
+    score is None.
+
+    Args:
+        truth: labels of the rows, [N].
+        groups: leak group of every row; rows of a group are drawn together.
+        strata: classes of the rows, [N]; None where rows have none.
+    """
+
+    def __init__(
+        self, truth: np.ndarray, groups: np.ndarray, strata: np.ndarray | None, seed: int = 0
+    ):
+        self.truth, self.strata = truth, strata
+        self.groups, self.seed = groups, seed
+        self._options = {'seed': seed, 'stratified': False, 'clusters': groups}
+        self.notes: dict[str, list[str]] = {}
+        count = len(np.unique(groups))
+        if count < FEW_GROUPS:
+            self.notes['few groups'] = [f'the rows are {count} leak groups']
+
+    def of(self, name: str, metric, scores) -> list[float] | list[float | None] | None:
+        """[value, low, high] of a score; [value, None, None] without an interval.
+
+        Args:
+            name: of the score, for the notes.
+        """
+        return self._estimate(name, metrics.bootstrap_interval, metric, (scores,))
+
+    def difference(self, name: str, metric, scores, others) -> list | None:
+        """[value, low, high] of a paired difference; None where a score is undefined."""
+        return self._estimate(name, metrics.paired_difference, metric, (scores, others))
+
+    def _estimate(self, name: str, function, metric, scores):
+        values = [metric(self.truth, part) for part in scores]
+        if np.isnan(values).any():
+            self._note('undefined', name)
+            return None
+        if self.strata is not None and len(np.unique(self.strata)) < 2:
+            self._note('no interval', name)
+            return [float(values[0] - sum(values[1:])), None, None]
+        for note, strata in ((None, None), ('stratified', self.strata)):
+            if note and strata is None:
+                break
+            try:
+                result = function(
+                    metric, self.truth, *scores, cluster_strata=strata, **self._options
+                )
+            except metrics.UndefinedScoreError:
+                continue
+            if note:
+                self._note(note, name)
+            return list(result)
+        self._note('no interval', name)
+        return [float(values[0] - sum(values[1:])), None, None]
+
+    def _note(self, kind: str, name: str) -> None:
+        names = self.notes.setdefault(kind, [])
+        if name not in names:
+            names.append(name)
+
+
+def notes_text(notes: dict[str, list[str]]) -> list[str]:
+    """Sentences for the notes of intervals."""
+    words = {
+        'stratified': 'Classes are rare: intervals are of resamples within classes for',
+        'no interval': 'Too few rows or leak groups for an interval of',
+        'undefined': 'Undefined (constant scores or decisions) and shown as a dash:',
+        'few groups': 'Intervals are rough:',
+    }
+    return [f'{words[kind]} {", ".join(names)}.' for kind, names in notes.items()]

@@ -1,0 +1,83 @@
+"""What the reports on labelled rows share: the rows per split, what they share, what was cut."""
+
+from genojax.report import html
+from genojax.tasks.labelled import dataset
+
+MAX_CLASSES = 20  # columns of a table
+
+
+def cut_rows(left_out: dict | None) -> html.Markup | None:
+    """A warning if rows have more tokens than a row has room for."""
+    if not left_out or not left_out['rows']:
+        return None
+    return html.paragraph(
+        f'Cut: {left_out["rows"]:,} rows have too many tokens, and '
+        f'{100 * left_out["share"]:.1f} % of all bases were never read (data.long_rows=cut).'
+    )
+
+
+def splits(audit: dict, genomes: str | None) -> html.Markup:
+    """A verdict on leakage, and the rows per split and class.
+
+    Args:
+        genomes: shards that the rows were searched in; None if they were not.
+    """
+    split, removed = audit['split'], audit.get('removed')
+    counts = split['rows']
+    classes = max(len(row) for row in counts.values())
+    shared = _related(split)
+    names = split.get('names') or [f'class {number}' for number in range(classes)]
+    if len(names) > MAX_CLASSES:  # a column per class would not fit
+        names = []
+    sizes = split.get('sizes') or {name: sum(row) for name, row in counts.items()}
+    header = ['split', 'rows', *names]
+    header.append('rows related to a training row')
+    cells = [
+        [
+            name,
+            html.number(sizes[name]),
+            *(html.number(count) for count in row[: len(names)]),
+            html.number(shared[name]) if name in shared else html.NumberText(html.DASH),
+        ]
+        for name, row in counts.items()
+    ]
+    return html.join(
+        [
+            html.paragraph(_judgement(split)),
+            html.table(header, cells),
+            html.paragraph(dataset.genome_words(removed or {}, genomes or '')),
+            _removed_rows(removed),
+        ]
+    )
+
+
+def _related(split: dict) -> dict[str, int]:
+    """Rows of each split that are related to a training row."""
+    return split.get('rows_related_to_train') or split['rows_sharing_a_kmer_with_train']
+
+
+def _judgement(split: dict) -> str:
+    k, shared = split['k'], _related(split)
+    how = (
+        'The split of the table was used'
+        if split['source'] != 'leak groups'
+        else 'Related rows stay in one split'
+    )
+    near = split.get('near_copies')
+    relation = f'shares {k} bases with a training row'
+    if near:
+        relation += (
+            f', nor {100 * near["identity"]:.0f} % of {near["bases"]} or more successive bases'
+        )
+    total = sum(shared.values())
+    if not total:
+        return f'No validation or test row {relation}, on either strand. {how}.'
+    return f'{total:,} validation and test rows are related to a training row. {how}.'
+
+
+def _removed_rows(removed: dict | None) -> html.Markup | None:
+    if not removed or not removed['removed']:
+        return None
+    rows = [[place.get(key) for key in place] for place in removed['removed']]
+    columns = [html.label(key) for key in removed['removed'][0]]
+    return html.folded(f'Rows removed ({len(rows):,})', html.table(columns, rows))

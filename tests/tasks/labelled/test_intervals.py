@@ -1,0 +1,50 @@
+"""Intervals where a class or a leak group is rare: stratified or flagged, never a crash."""
+
+import numpy as np
+import pytest
+
+from genojax import metrics
+from genojax.tasks.labelled import intervals
+
+
+def _rare(positives=3, rows=200):
+    truth = (np.arange(rows) < positives).astype(int)
+    return truth, np.random.default_rng(0).normal(size=rows) + truth
+
+
+def test_a_common_class_has_the_plain_interval_over_leak_groups():
+    truth, scores = _rare(100)
+    groups = np.arange(200) // 2
+    estimator = intervals.Intervals(truth, groups, truth)
+    options = {'stratified': False, 'clusters': groups}
+    expected = metrics.bootstrap_interval(metrics.auroc, truth, scores, **options)
+    assert estimator.of('AUROC', metrics.auroc, scores) == list(expected)
+    assert estimator.notes == {}
+
+
+def test_a_rare_class_is_resampled_within_itself_and_that_is_said():
+    truth, scores = _rare()
+    estimator = intervals.Intervals(truth, np.arange(200), truth)
+    value, low, high = estimator.of('AUROC', metrics.auroc, scores)
+    assert low < value < high and estimator.notes == {'stratified': ['AUROC']}
+    other = np.roll(scores, 1)
+    difference = estimator.difference('AUROC', metrics.auroc, scores, other)
+    expected = metrics.auroc(truth, scores) - metrics.auroc(truth, other)
+    assert difference[0] == pytest.approx(expected)
+    (text,) = intervals.notes_text(estimator.notes)
+    assert text == 'Classes are rare: intervals are of resamples within classes for AUROC.'
+
+
+def test_few_leak_groups_and_undefined_scores_are_flagged():
+    truth, scores = _rare(100)
+    estimator = intervals.Intervals(truth, np.arange(200) % 4, truth)
+    assert estimator.of('AUROC', metrics.auroc, scores) is not None
+    assert estimator.of('MCC', metrics.matthews, np.zeros(200, int)) is None
+    assert estimator.difference('r', metrics.pearson, scores, np.ones(200)) is None
+    assert estimator.notes['few groups'] == ['the rows are 4 leak groups']
+    assert estimator.notes['undefined'] == ['MCC', 'r']
+    alone = intervals.Intervals(np.arange(2.0), np.zeros(2, int), None)
+    assert alone.of('r', metrics.pearson, np.arange(2.0)) == [1.0, 1.0, 1.0]
+    pair = intervals.Intervals(np.arange(2.0), np.arange(2), None)
+    assert pair.of('r', metrics.pearson, np.arange(2.0)) == [1.0, None, None]
+    assert pair.notes['no interval'] == ['r']
