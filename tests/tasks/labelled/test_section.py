@@ -25,4 +25,4 @@ def test_rows_are_counted_by_the_names_of_classes_where_these_fit():
 
 def test_cut_rows_are_said_and_only_where_there_are_some():
     assert section.cut_rows({'rows': 0, 'share': 0.0}) is None
-    assert '12.5 %' in section.cut_rows({'rows': 3, 'share': 0.125})
+    assert '12.5\xa0%' in section.cut_rows({'rows': 3, 'share': 0.125})
