@@ -3,7 +3,8 @@ together.
 
 `anchored`: a token attends to its neighbours within 32 tokens, and to those whose position adds up
 with its own to a multiple of 64 (`attention.patterns`). `cpg`: rotary positions along a coordinate
-that advances with local CpG density (`nn.positions`). `both`.
+that advances with local CpG density (`nn.positions`). `both`. `columns`: the control of `anchored`
+at the same cost, where every token attends to the same columns, whatever its own position.
 
 Hardware: two CPU cores, one to two minutes. Not compared with other patterns and positions yet: no
 number to expect.
@@ -20,7 +21,7 @@ from genojax.models import bert
 from genojax.nn import self_attention
 from genojax.tokenizers import kmer
 
-VARIANTS = ('anchored', 'cpg', 'both')
+VARIANTS = ('anchored', 'cpg', 'both', 'columns')
 
 
 def get_config(variant: str = 'both') -> ml_collections.ConfigDict:
@@ -37,9 +38,12 @@ def get_config(variant: str = 'both') -> ml_collections.ConfigDict:
         positions='rotary',
     )
     if variant != 'cpg':
-        attention = self_attention.AttentionConfig(kind='anchored', window=32, period=64)
+        anchors = 'columns' if variant == 'columns' else 'antidiagonal'
+        attention = self_attention.AttentionConfig(
+            kind='anchored', window=32, period=64, anchors=anchors
+        )
         model = dataclasses.replace(model, attention=attention)
-    if variant != 'anchored':
+    if variant in ('cpg', 'both'):
         model = dataclasses.replace(model, coordinate='cpg')
     mixture = tasks.MixtureConfig(weights={'*': 1.0}, length=128, batch_size=32)
     return experiment.to_config(

@@ -32,7 +32,7 @@ def get_config(variant: str = 'k6') -> ml_collections.ConfigDict:
     # One hidden base masks k tokens, so 15 % of the tokens are masked at a rate of 0.15 / k.
     mask = tasks.MaskConfig(rate=0.15 / k)
     # 510 tokens between [CLS] and [SEP].
-    mixture = tasks.MixtureConfig(weights={'human': 1.0}, length=510 + k - 1, batch_size=256)
+    mixture = tasks.MixtureConfig(weights={'*': 1.0}, length=510 + k - 1, batch_size=256)
     if variant == 'described':
         mask = tasks.MaskConfig(rate=0.15 / k, region_rates={'exon': 0.08 / k})
         mixture = tasks.MixtureConfig(weights=SIX_SPECIES, length=512, batch_size=1024)

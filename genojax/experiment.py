@@ -114,7 +114,7 @@ class TrainState(struct.PyTreeNode):
     opt_state: Any
 
 
-def from_config(values: Mapping[str, Any]) -> Experiment:
+def from_config(values: Mapping[str, Any] | ml_collections.ConfigDict) -> Experiment:
     """The experiment that a ConfigDict or a dictionary describes.
 
     Raises:

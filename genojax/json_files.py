@@ -159,10 +159,19 @@ def read_rows(path: str | os.PathLike, fix: str = 'restore the file') -> tuple[l
 
 def _parse_row(line: bytes, where: str, fix: str) -> dict[str, Any]:
     values = parse(line, where, fix)
+    check_row(values, where, fix)
+    return values
+
+
+def check_row(values: dict[str, Any], where: str, fix: str = 'restore the file') -> None:
+    """Compares a row with its hash, which is removed from it.
+
+    Raises:
+        DamageError: they differ.
+    """
     written = values.pop(HASH_FIELD, None)
     if written is not None and written != (_digest_or_none(values) or '')[:_ROW_DIGITS]:
         raise errors.DamageError(f'{where} does not have the hash that it records. Fix: {fix}')
-    return values
 
 
 def _is_cut_short(line: bytes) -> bool:

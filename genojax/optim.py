@@ -22,14 +22,14 @@ class OptimConfig:
         ValueError: a field is out of range.
     """
 
-    peak: float = 1e-3
+    peak: float = 1e-3  # largest learning rate
     warmup: int = 100  # steps
     start: float = 0.0  # fraction of peak at the first step of the warm-up
-    decay: Literal['cosine', 'linear', 'inverse_sqrt', 'none'] = 'cosine'
+    decay: Literal['cosine', 'linear', 'inverse_sqrt', 'none'] = 'cosine'  # after the warm-up
     floor: float = 0.0  # fraction of peak at the last step
     weight_decay: float = 0.01  # of kernels and embeddings; biases and norms do not decay
     beta2: float = 0.98  # decay of the second moment; that of the first is 0.9
-    epsilon: float = 1e-6
+    epsilon: float = 1e-6  # of Adam, added to the root of the second moment
     clip: float = 1.0  # maximum global norm of the gradient
 
     def __post_init__(self):

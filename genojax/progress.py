@@ -1,4 +1,4 @@
-"""Progress displays: a bar on a terminal, one line every 30 s in a log."""
+"""Progress displays: a bar on a terminal; in a log one line after 2 s, then one every 30 s."""
 
 import contextlib
 import sys
@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 
 LOG_SECONDS = 30.0
+FIRST_SECONDS = 2.0  # before the first line
 STAGE_SECONDS = 2.0  # a stage that takes longer is named
 
 
 class _LogProgress:
-    """Progress as plain lines, at most one per `LOG_SECONDS`, for stderr without a terminal."""
+    """Progress as plain lines for stderr without a terminal: after 2 s, then every 30 s."""
 
     def __init__(self, label: str, total: int | float | None):
         self.label, self.total, self.done = label, total, 0.0
@@ -20,7 +21,8 @@ class _LogProgress:
     def advance(self, amount: int | float = 1, note: str = '') -> None:
         self.done += amount
         now = time.monotonic()
-        if now - self.printed >= LOG_SECONDS:
+        interval = FIRST_SECONDS if self.printed == self.started else LOG_SECONDS
+        if now - self.printed >= interval:
             self.printed = now
             share = f' of {self.total:g} ({self.done / self.total:.0%})' if self.total else ''
             print(

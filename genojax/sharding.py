@@ -43,10 +43,10 @@ class MeshConfig:
         ValueError: a size is below 1.
     """
 
-    data: int = -1
-    fsdp: int = 1
-    tensor: int = 1
-    sequence: int = 1
+    data: int = -1  # devices that divide the rows of a batch; -1: all that the others leave
+    fsdp: int = 1  # devices that divide rows and parameters
+    tensor: int = 1  # devices that divide heads and feed-forward layers
+    sequence: int = 1  # devices that divide the tokens of a row
 
     def __post_init__(self):
         for axis in AXES:

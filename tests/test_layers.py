@@ -13,6 +13,7 @@ RANKS = {
     0: ('typing', 'dna', 'genome', 'errors'),
     1: (
         'config',
+        'config_fields',
         'json_files',
         'metrics',
         'optim',

@@ -15,12 +15,13 @@ def clock(monkeypatch):
 
 def test_a_log_gets_one_line_per_interval(clock, capsys):
     with progress.bar('ingest', 40) as display:
-        for _ in range(4):
-            clock[0] += progress.LOG_SECONDS / 2
-            display.advance(10, 'chr1')
+        for seconds in (1, 1, 15, 15, 15, 15):
+            clock[0] += seconds
+            display.advance(5, 'chr1')
     assert capsys.readouterr().err.splitlines() == [
-        'ingest: 20 of 40 (50%), 30 s chr1',
-        'ingest: 40 of 40 (100%), 60 s chr1',
+        'ingest: 10 of 40 (25%), 2 s chr1',
+        'ingest: 20 of 40 (50%), 32 s chr1',
+        'ingest: 30 of 40 (75%), 62 s chr1',
     ]
 
 

@@ -9,16 +9,20 @@ import argparse
 import ast
 import difflib
 import importlib.util
-import json
 import pathlib
 import re
+import sys
+import traceback
+import types
+import warnings
 from typing import Any, NoReturn
 
 import genojax
-from genojax import errors
+from genojax import errors, json_files
 
 CONFIG_HELP = """
-  --config.FIELD=VALUE   override any field, as in --config.model.width=256
+  --config.FIELD=VALUE   override any field, as in --config.model.width=256; None removes an entry
+                         of weights or tasks (`genojax configs NAME` lists the fields)
   --config=NAME:VARIANT  a variant of a family of configs
 """
 
@@ -149,6 +153,8 @@ def resolve(name: str) -> tuple[pathlib.Path, str]:
     name, _, variant = name.partition(':')
     path = pathlib.Path(name)
     if path.suffix in ('.py', '.json'):
+        if path.suffix == '.json' and variant:
+            raise errors.UsageError(f'--config={name}: a JSON file has no variant {variant!r}')
         if path.is_file():
             return path, variant
         raise errors.UsageError(f'--config={name}: no such file')
@@ -164,17 +170,51 @@ def resolve(name: str) -> tuple[pathlib.Path, str]:
 
 
 def module(path: pathlib.Path):
-    """A config file as a Python module.
+    """A config file as a Python module; it may import the named configs (`from configs import …`).
 
     Raises:
-        UsageError: it defines no `get_config`.
+        UsageError: it cannot be executed (its line is named), or defines no `get_config`.
     """
+    import_configs()
     spec = importlib.util.spec_from_file_location(f'genojax_config_{path.stem}', path)
     loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    if 'get_config' not in vars(loaded):
+    try:
+        spec.loader.exec_module(loaded)
+    except errors.GenojaxError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _failed(path, error) from error
+    if not callable(vars(loaded).get('get_config')):
         raise errors.UsageError(f'--config={path}: the file defines no get_config()')
     return loaded
+
+
+def import_configs() -> types.ModuleType:
+    """The package of the named configs, as `configs` and `genojax.configs`, from any folder."""
+    folder = config_folder()
+    if 'genojax.configs' not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            'genojax.configs', folder / '__init__.py', submodule_search_locations=[str(folder)]
+        )
+        package = importlib.util.module_from_spec(spec)
+        sys.modules['genojax.configs'] = package
+        spec.loader.exec_module(package)
+        genojax.configs = package
+    sys.modules.setdefault('configs', sys.modules['genojax.configs'])
+    return sys.modules['genojax.configs']
+
+
+def _failed(path: pathlib.Path, error: BaseException) -> errors.UsageError:
+    """The error for a config file that raised one, with the line of the file where it did."""
+    line, file = None, str(path.resolve())
+    if isinstance(error, SyntaxError) and error.filename in (str(path), file):
+        line = error.lineno
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename in (str(path), file):
+            line = frame.lineno
+    where = path if line is None else f'{path}:{line}'
+    text = ' '.join(str(error).split())[:300]
+    return errors.UsageError(f'--config={where}: {type(error).__name__}: {text}')
 
 
 def variants(path: pathlib.Path) -> list[str]:
@@ -198,16 +238,24 @@ def load(name: str) -> dict[str, Any]:
         raise errors.UsageError(
             f'--config={name}: no variant {variant!r}; {path.stem} is {options}'
         )
-    return loaded.get_config(*([variant] if variant else [])).to_dict()
+    try:
+        values = loaded.get_config(*([variant] if variant else []))
+        return values if isinstance(values, dict) else values.to_dict()
+    except errors.GenojaxError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _failed(path, error) from error
 
 
 def _load_json(path: pathlib.Path, name: str) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise errors.UsageError(f'--config={name}: not JSON: {error}') from error
-    if not isinstance(values, dict):
-        raise errors.UsageError(f'--config={name}: not a JSON object')
+    values = json_files.read(path, 'correct the file', error=errors.UsageError)
+    if json_files.HASH_FIELD in values:  # a workdir's config.json
+        try:
+            values = json_files.read_hashed(path)
+        except errors.DamageError as error:
+            raise errors.UsageError(
+                f'--config={name}: {error}, or delete its {json_files.HASH_FIELD!r} after an edit'
+            ) from error
     tokenizer = values.get('tokenizer')
     file = tokenizer.get('file') if isinstance(tokenizer, dict) else None
     if isinstance(file, str) and file and (path.parent / file).is_file():
@@ -219,22 +267,39 @@ def _load_json(path: pathlib.Path, name: str) -> dict[str, Any]:
 def override(values: dict[str, Any], path: str, text: str, prefix: str = 'config') -> None:
     """Sets `values[a][b]` for a path 'a.b' to the Python literal in `text`, or to the text itself.
 
+    None removes an entry of a dictionary such as the weights, when the config is checked.
+
     Args:
         prefix: of the flag, for the error: `--prefix.a.b=text`.
 
     Raises:
-        UsageError: the path leads through something that has no fields.
+        UsageError: the path leads through something that has no fields, or there is nothing to
+            remove.
     """
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        value = text
+    value = _literal(text)
     *parents, last = path.split('.')
     target = values
     for depth, name in enumerate(parents):
         if not isinstance(target.get(name), dict):
+            known = [key for key, item in target.items() if isinstance(item, dict)]
+            near = [] if name in target else difflib.get_close_matches(name, known, n=1)
+            hint = f'; did you mean {near[0]!r}?' if near else ''
             raise errors.UsageError(
-                f'--{prefix}.{path}: {".".join(parents[: depth + 1])!r} has no fields'
+                f'--{prefix}.{path}: {".".join(parents[: depth + 1])!r} has no fields{hint}'
             )
         target = target[name]
+    if value is None and last not in target:
+        near = difflib.get_close_matches(last, list(target), n=1)
+        hint = f'; did you mean {near[0]!r}?' if near else ''
+        raise errors.UsageError(f'--{prefix}.{path}=None: there is no {last!r} to remove{hint}')
     target[last] = value if not isinstance(target.get(last), str) else text
+
+
+def _literal(text: str) -> Any:
+    """The Python literal in a text, or the text itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of a backslash in a path
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return text

@@ -19,6 +19,7 @@ VERBS = {
     'check': 'say what a folder of genomes holds, or what is wrong with it',
     'explain': 'explain an error code, such as GX-FA07',
     'ingest': 'turn checked genomes into shards for training',
+    'configs': 'list the named configs, or every field of one with its meaning',
     'train': 'train a model from a config, or resume',
     'finetune': 'a model and a labelled table: train, evaluate, predict, report in one step',
     'evaluate': 'score a trained run on its test split, beside baselines',
@@ -52,8 +53,8 @@ def usage() -> str:
 def main(argv: list[str] | None = None) -> None:
     """The console script. Never shows a traceback for an error that a user can act on."""
     argv = sys.argv[1:] if argv is None else argv
-    # Orbax warns of every checkpoint that is opened for reading.
-    logging.getLogger('absl').setLevel(logging.ERROR)
+    # Orbax warns of every checkpoint opened for reading, and prints a failed save several times.
+    logging.getLogger('absl').setLevel(logging.CRITICAL)
     try:
         _run(argv)
     except errors.GenojaxError as error:

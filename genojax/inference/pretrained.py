@@ -19,6 +19,8 @@ from genojax.convert import store
 
 # In the workdir of a run that starts from other weights: their source, licence and origin.
 LICENSE_FILE = 'init_from.json'
+# Fields that config.json had in earlier versions -> the value that all runs had.
+_OBSOLETE = {'optim.beta1': 0.9, 'model.attention.global_tokens': 1}
 # In every workdir: what the run is, beside its config.
 RECORD_FILE = 'run.json'
 
@@ -79,8 +81,20 @@ def run_config(workdir: str | os.PathLike) -> dict[str, Any]:
     if not {'model', 'tokenizer', 'tasks'} <= values.keys():
         old = ' (it is of an earlier version of genojax)' if 'objective' in values else ''
         raise errors.UsageError(f'{workdir} is not the workdir of a run{old}')
+    _drop_obsolete(values)
     values['tokenizer'] = tokenizers.with_absolute_file(values['tokenizer'], path.parent)
     return values
+
+
+def _drop_obsolete(values: dict[str, Any]) -> None:
+    """Removes fields of earlier versions that have the one value that there is now."""
+    for path, value in _OBSOLETE.items():
+        *parents, last = path.split('.')
+        part = values
+        for name in parents:
+            part = part.get(name, {}) if isinstance(part, dict) else {}
+        if isinstance(part, dict) and part.get(last) == value:
+            del part[last]
 
 
 def describe(path: str | os.PathLike) -> PretrainedModel:

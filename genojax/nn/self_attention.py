@@ -19,12 +19,14 @@ class AttentionConfig:
     A field applies only to the kinds that its comment names.
     """
 
+    # Which tokens attend to which (`attention.patterns`).
     kind: Literal[
         'full', 'causal', 'local', 'longformer', 'strided', 'random', 'bigbird', 'anchored'
     ] = 'full'
     window: int = 64  # tokens on each side: all but full, causal and bigbird
     period: int = 512  # tokens between anchors: anchored; between tokens beyond the window: strided
-    anchors: Literal['antidiagonal', 'columns'] = 'antidiagonal'  # anchored
+    # 'columns': every token attends to the same ones, the control of 'antidiagonal': anchored.
+    anchors: Literal['antidiagonal', 'columns'] = 'antidiagonal'
     block: int = 64  # tokens per block: bigbird, random
     window_blocks: int = 3  # around and including a block's own: bigbird
     global_blocks: int = 2  # the first and the last: bigbird

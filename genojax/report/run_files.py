@@ -16,6 +16,8 @@ import json
 import pathlib
 from typing import Any
 
+from genojax import errors, json_files
+
 SPLITS = ('test', 'validation')
 
 
@@ -57,8 +59,12 @@ class RunFiles:
             return {}
         try:
             value = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+            if isinstance(value, dict):
+                value = json_files.read_hashed(self.path / name, required=False)
+        except (ValueError, RecursionError) as error:
             raise DamagedFile(name, f'is not JSON ({error})') from error
+        except errors.DamageError as error:
+            raise DamagedFile(name, 'differs from the hash that it records') from error
         if not isinstance(value, dict) or not value:
             raise DamagedFile(name, 'is empty or not a JSON object')
         return value
@@ -87,7 +93,10 @@ class RunFiles:
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
+                json_files.check_row(row, f'{name}:{number}')
                 key = row['kind'], int(row['step'])
+            except errors.DamageError as error:
+                raise DamagedFile(name, f'has another hash on line {number}') from error
             except (KeyError, TypeError, ValueError, RecursionError) as error:
                 if number == len(lines):
                     self._note('The last line of {} is incomplete: the run was stopped.', name)

@@ -133,7 +133,7 @@ def test_a_json_config_is_only_data(tmp_path):
     path = tmp_path / 'config.json'
     path.write_text('{"steps": 3}')
     assert flags.load(str(path)) == {'steps': 3}
-    for text, words in (('import os', 'not JSON'), ('[1, 2]', 'not a JSON object')):
+    for text, words in (('import os', 'is not JSON'), ('[1, 2]', 'is not a JSON object')):
         path.write_text(text)
         with pytest.raises(errors.UsageError, match=words):
             flags.load(str(path))

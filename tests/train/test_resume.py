@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from genojax import errors, json_files
 from genojax import experiment as experiments
 from genojax.cli import flags
-from genojax.train import log, loop, runs
+from genojax.train import changes, log, loop, runs
 
 STEPS = 6
 
@@ -71,6 +72,79 @@ def test_three_steps_a_stop_and_three_more_equal_six(shards, whole, tmp_path):
     assert int(state.step) == STEPS
     assert_same(state, whole[0])
     assert losses(tmp_path / 'run') == losses(whole[1])
+
+
+def test_fields_that_change_no_number_may_change_on_resume(shards, whole, tmp_path):
+    folder = tmp_path / 'run'
+    finish(make_experiment(shards), folder, stop_at=3)
+    free = {
+        'log_every': '2',
+        'validate_every': '4',
+        'save_every': '2',
+        'keep': '1',
+        'tasks.masked_lm.data.mixture.threads': '1',
+        'tasks.masked_lm.data.mixture.ahead': '1',
+    }
+    state = finish(make_experiment(shards, **free), folder)
+    assert_same(state, whole[0])
+    record = json_files.read_hashed(folder / 'run.json')
+    assert record['changes'][0]['fields']['log_every'] == [1, 2]
+    assert (
+        record['parameters'] and record['memory']['optimizer'] and record['first_checkpoint'] == 3
+    )
+    assert runs.read_experiment(folder).keep == 1
+    # Last bits may differ with these; that is said, and the run goes on.
+    other = make_experiment(shards, **free, **{'model.unroll': '2', 'model.remat': 'block'})
+    run = runs.open_run(other, folder, jax.devices()[:1])
+    lines = changes.describe(run.experiment, run.changed)
+    assert lines[0].startswith('model.unroll: 1 -> 2 (the same arithmetic in another order')
+    run.close()
+
+
+def test_steps_may_grow_where_the_learning_rate_does_not_depend_on_them(shards, whole, tmp_path):
+    with pytest.raises(errors.UsageError, match=r"6 -> 12.*'cosine'.*Fix: .*--config.init_from="):
+        runs.open_run(make_experiment(shards, steps='12'), whole[1])
+    folder, constant = tmp_path / 'run', {'optim.decay': 'none', 'steps': '3'}
+    finish(make_experiment(shards, **constant), folder)
+    longer = make_experiment(shards, **{**constant, 'steps': '4'})
+    assert int(finish(longer, folder).step) == 4
+    with pytest.raises(errors.UsageError, match='4 -> 3: step 4 is done'):
+        runs.open_run(make_experiment(shards, **constant), folder)
+
+
+def test_a_run_is_never_started_over(shards, whole, tmp_path):
+    folder = shutil.copytree(whole[1], tmp_path / 'run')
+    log_text = (folder / 'metrics.jsonl').read_bytes()
+    (folder / 'checkpoints' / 'integrity').rename(tmp_path / 'integrity')
+    with pytest.raises(errors.DamageError, match='integrity is missing'):
+        runs.open_run(make_experiment(shards), folder, jax.devices()[:1])
+    (folder / 'checkpoints').rename(tmp_path / 'checkpoints')
+    run = runs.open_run(make_experiment(shards), folder, jax.devices()[:1])
+    with pytest.raises(errors.DamageError, match='step 3 was saved, and no complete checkpoint'):
+        loop.train(run)
+    run.close()
+    (folder / 'config.json').unlink()
+    with pytest.raises(errors.DamageError, match='holds metrics.jsonl of a run, but no config'):
+        runs.open_run(make_experiment(shards), folder, jax.devices()[:1])
+    assert (folder / 'metrics.jsonl').read_bytes() == log_text
+
+
+def test_a_damaged_checkpoint_is_left_out_with_fallback(shards, whole, tmp_path):
+    folder = shutil.copytree(whole[1], tmp_path / 'run')
+    file = next((folder / 'checkpoints' / '6' / 'state').rglob('manifest.ocdbt'))
+    file.write_bytes(file.read_bytes()[:-1])
+    run = runs.open_run(make_experiment(shards), folder, jax.devices()[:1])
+    with pytest.raises(errors.DamageError, match='6/.* differs .* --fallback'):
+        run.start()
+    run.close()
+    said = []
+    run = runs.open_run(
+        make_experiment(shards), folder, jax.devices()[:1], said.append, fallback=True
+    )
+    assert_same(loop.train(run), whole[0])
+    run.close()
+    assert any('step 6 is left out' in line for line in said)
+    assert (folder / 'checkpoints' / 'damaged' / '6').is_dir()
 
 
 def train_command(shards, folder):
