@@ -148,7 +148,7 @@ def test_an_own_config_from_outside_the_package_builds_on_a_named_one(tmp_path, 
     base = experiments.from_config(flags.load('debug_cpu'))
     assert own.model.width == 32 and own.tasks == base.tasks
     (tmp_path / 'own.py').write_text(OWN.replace('width=32', 'width=33'))
-    with pytest.raises(errors.UsageError, match='own.py:12: ValueError: self.width=33 must be'):
+    with pytest.raises(errors.UsageError, match='own.py:11: ValueError: self.width=33 must be'):
         flags.load('own.py')
 
 

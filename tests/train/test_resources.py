@@ -45,12 +45,12 @@ def test_what_does_not_fit_is_refused_with_fields_to_change(experiment):
 
 
 def test_sizes_and_times_in_words():
-    assert [resources.size(n) for n in (7, 2_500, 3.14e6, 77e9)] == [
+    assert [resources.size(n) for n in (7, 2_500, 3_140_000, 77 * 10**9)] == [
         '7 bytes',
         '2.5 kB',
         '3.1 MB',
         '77.0 GB',
     ]
-    assert [resources.duration(s) for s in (0.0123, 3.4, 600, 7_300, 200_000)] == [
+    assert [resources.duration(s) for s in (0.0123, 3.4, 600.0, 7_300.0, 200_000.0)] == [
         '12.3 ms', '3.4 s', '10.0 min', '2.0 h', '2.3 days',
     ]  # fmt: skip

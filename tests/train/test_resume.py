@@ -104,7 +104,7 @@ def test_fields_that_change_no_number_may_change_on_resume(shards, whole, tmp_pa
 def test_steps_may_grow_where_the_learning_rate_does_not_depend_on_them(shards, whole, tmp_path):
     with pytest.raises(errors.UsageError, match=r"6 -> 12.*'cosine'.*Fix: .*--config.init_from="):
         runs.open_run(make_experiment(shards, steps='12'), whole[1])
-    folder, constant = tmp_path / 'run', {'optim.decay': 'none', 'steps': '3'}
+    folder, constant = tmp_path / 'run', {'optim.decay': 'none', 'optim.warmup': '2', 'steps': '3'}
     finish(make_experiment(shards, **constant), folder)
     longer = make_experiment(shards, **{**constant, 'steps': '4'})
     assert int(finish(longer, folder).step) == 4
