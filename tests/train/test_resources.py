@@ -31,7 +31,7 @@ def test_the_memory_of_a_state_is_that_of_its_arrays(experiment):
 
 
 def test_what_does_not_fit_is_refused_with_fields_to_change(experiment):
-    memory = resources.Memory(100, 200, None, 299)
+    memory = resources.RunMemory(100, 200, None, 299)
     with pytest.raises(
         errors.UsageError, match='does not fit.*300 bytes of 299 bytes.*model.width'
     ):
