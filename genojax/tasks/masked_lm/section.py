@@ -261,8 +261,7 @@ def _splits_figure(split: dict, renderer: plots.Renderer) -> html.Markup:
         name: {
             'left out (validation, test)': 100 * row['test'] / max(row['bases'], 1),
             'unused (gaps, homologues)': 100 * row['gap'] / max(row['bases'], 1),
-            'k-mers left out that training has': 100
-            * audited.get(name, {}).get('kmer_fraction', 0),
+            'k-mers shared with training': 100 * audited.get(name, {}).get('kmer_fraction', 0),
         }
         for name, row in drawn
     }
