@@ -1,4 +1,4 @@
-"""From bases to device-ready batches: tokenizers, long windows and the loader, on one core.
+"""From files to device-ready batches: check, tokenizers, long windows, the loader, on one core.
 
     PYTHONPATH=. python experiments/benchmarks/data.py [--shards DIR] [--bpe tokenizer.json]
         [--seconds 1] [--out FILE]
@@ -29,8 +29,9 @@ import tokenizers as library
 
 from genojax import dna
 from genojax.data.datasets import mixture
+from genojax.data.formats import fasta, sequence_record
 from genojax.data.genomes import assemblies, interval_sets, loading, windows
-from genojax.data.store import ingest
+from genojax.data.store import ingest, summary
 from genojax.tokenizers import bpe, kmer, nonoverlapping, nucleotide
 
 RESULTS = pathlib.Path(__file__).resolve().parent / 'results'
@@ -204,6 +205,34 @@ def loader(corpus: assemblies.Corpus) -> Iterator[Point]:
             batches.close()
 
 
+def checking(folder: pathlib.Path) -> Iterator[Point]:
+    """Bases per second of `genojax check`: a random genome of 6 Mb, plain and gzip, and with genes.
+
+    The genes have four exons of 150 bases each, one gene per kb, as in a bacterium or yeast.
+    """
+    random = np.random.default_rng(1)
+    codes = random.integers(0, 4, GENOME).astype(np.uint8)
+    record = sequence_record.Record('c', '', codes, np.zeros(GENOME, bool))
+    rows = []
+    for number, start in enumerate(range(1, GENOME - 1000, 1000)):
+        rows.append(f'c\tx\tmRNA\t{start}\t{start + 899}\t.\t+\t.\tID=t{number};Parent=g{number}')
+        for at in range(start, start + 900, 250):
+            place = f'{at}\t{at + 149}\t.\t+\t.'
+            rows += [f'c\tx\t{kind}\t{place}\tParent=t{number}' for kind in ('exon', 'CDS')]
+    head = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\n'
+    for name, fasta_name, annotated in (
+        ('FASTA', 'c.fa', ''),
+        ('FASTA in gzip', 'c.fa.gz', ''),
+        (f'FASTA and {len(rows):,} rows of GFF3', 'c.fa', 'c.gff3'),
+    ):
+        genomes = folder / name.replace(' ', '_')
+        genomes.mkdir()
+        fasta.write(genomes / fasta_name, [record])
+        (genomes / 'c.gff3').write_text('\n'.join(rows) + '\n')
+        (genomes / 'genomes.tsv').write_text(f'{head}x\t{fasta_name}\t*\t{annotated}\tno\tno\n')
+        yield f'check: {name}', 'bases', GENOME, lambda g=genomes: summary.summarize(g)
+
+
 def random_genomes(folder: pathlib.Path) -> pathlib.Path:
     """FASTA files and their shards."""
     random = np.random.default_rng(0)
@@ -232,7 +261,13 @@ def main(arguments: list[str] | None = None) -> None:
         shards = options.shards or random_genomes(pathlib.Path(folder))
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         copy, corpus, points = Copy(), loading.open_shards(shards), []
-        sections = (tokenizing(options.bpe), peers(options.bpe), reading(corpus), loader(corpus))
+        sections = (
+            checking(pathlib.Path(folder)),
+            tokenizing(options.bpe),
+            peers(options.bpe),
+            reading(corpus),
+            loader(corpus),
+        )
         for section in sections:
             for name, unit, amount, step in section:
                 if options.only not in name:

@@ -1,55 +1,150 @@
-"""Say what this machine has, and what is missing."""
+"""Say what this machine has, what is missing, and the command that adds it.
 
-import importlib.util
+Prints versions, devices, memory, disk and optional parts (extras). Lines that begin with `fix:` can
+be pasted into a shell.
+"""
+
+import importlib.metadata
 import os
 import pathlib
 import platform
+import re
+import shlex
 import shutil
+import sys
+import tempfile
 
 import genojax
-from genojax import versions
 from genojax.cli import flags
 
-# Extra -> (a module it brings, what it adds).
+# What an extra adds; extras that setup.py names and this does not are listed without a word.
 EXTRAS = {
-    'dev': ('pytest', 'the tests'),
-    'tpu': ('libtpu', 'TPUs'),
-    'cuda': ('jax_cuda12_plugin', 'NVIDIA GPUs'),
+    'dev': 'the tests',
+    'bench': 'peers to measure against',
+    'convert': "reading torch's .bin files of published weights",
+    'tpu': 'TPUs',
+    'cuda': 'NVIDIA GPUs',
 }
+# The package that shows that jax was installed with an extra of its own.
+_SHOWN_BY = {'jax[tpu]': 'libtpu', 'jax[cuda12]': 'jax-cuda12-plugin'}
+_REQUIREMENT = re.compile(r'([A-Za-z0-9._-]+(?:\[[a-z0-9,]+\])?)')
+_EXTRA = re.compile(r'extra == ["\']([^"\']+)["\']')
+_PYTHONS = ((3, 11), (3, 13))
+_ROOT = pathlib.Path(genojax.__file__).resolve().parent.parent
 
 
 def run(argv: list[str]) -> None:
+    """Print the findings, and the fixes after them."""
     flags.Parser('doctor', __doc__).parse_args(argv)
-    for name, value in findings():
-        print(f'{name:<22} {value}')
+    rows, fixes = findings()
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f'{name:<{width}}  {value}')
+    for fix in fixes:
+        print(f'fix: {fix}')
 
 
-def findings() -> list[tuple[str, str]]:
-    """Rows of (what, how it stands)."""
-    rows = [('genojax', genojax.__version__), ('python', platform.python_version())]
-    rows += versions.installed().items()
-    rows.append(('devices', _devices()))
-    rows.append(('cores', str(len(os.sched_getaffinity(0)))))
+def findings() -> tuple[list[tuple[str, str]], list[str]]:
+    """Rows of (what, how it stands), and commands that mend what is missing."""
+    core, extras = _requirements()
+    rows, fixes = [('genojax', f'{genojax.__version__} in {_ROOT}')], []
+    rows.append(('python', f'{platform.python_version()} ({sys.executable})'))
+    if not _PYTHONS[0] <= sys.version_info[:2] <= _PYTHONS[1]:
+        rows[-1] = ('python', rows[-1][1] + ': not one of 3.11 to 3.13, which are tested')
+    versions = {name: _version(name) for name in sorted({*core, 'jaxlib'})}
+    rows += [(name, version or 'ABSENT') for name, version in versions.items()]
+    if not all(versions.values()):
+        fixes.append(install_line(''))
+    devices, platforms = _devices()
+    rows.append(('devices', devices))
+    rows += _machine()
+    for path in (pathlib.Path.cwd(), pathlib.Path(tempfile.gettempdir())):
+        writable = 'writable' if os.access(path, os.W_OK) else 'NOT writable'
+        free = shutil.disk_usage(path).free / 2**30
+        rows.append((f'free disk of {path}', f'{free:.1f} GiB, {writable}'))
+    for variable in ('JAX_PLATFORMS', 'XLA_FLAGS', 'JAX_COMPILATION_CACHE_DIR'):
+        if os.environ.get(variable):
+            rows.append((variable, os.environ[variable]))
+    for extra, names in extras.items():
+        missing = [name for name in names if _version(_SHOWN_BY.get(name, name)) is None]
+        what = EXTRAS.get(extra, '')
+        state = f'lacks {", ".join(missing)}: {install_line(extra)}' if missing else 'installed'
+        rows.append((f'extra {extra}', f'{what}: {state}' if what else state))
+    if _has_device_file('nvidia[0-9]*') and 'gpu' not in platforms:
+        fixes.append(f'{install_line("cuda")}   # a GPU is here that jax does not use')
+    if _has_device_file('accel[0-9]*') and 'tpu' not in platforms:
+        fixes.append(f'{install_line("tpu")}   # a TPU is here that jax does not use')
+    return rows, fixes
+
+
+def install_line(extra: str) -> str:
+    """The command that installs an extra, '' for the package itself, from the clone that runs.
+
+    genojax is not on a package index, so its name alone would not install it.
+    """
+    suffix = f'[{extra}]' if extra else ''
+    python = shlex.quote(sys.executable)
+    if (_ROOT / 'setup.py').exists():
+        return f'{python} -m pip install -e {shlex.quote(f"{_ROOT}{suffix}")}'
+    return f"{python} -m pip install '.{suffix}' (in a clone of the project)"
+
+
+def _requirements() -> tuple[list[str], dict[str, list[str]]]:
+    """Names of the required packages, and of those of each extra."""
+    core, extras = [], {}
+    try:
+        listed = importlib.metadata.requires('genojax') or []
+    except importlib.metadata.PackageNotFoundError:
+        return ['jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'numpy'], {}
+    for requirement in listed:
+        name, extra = _REQUIREMENT.match(requirement)[1], _EXTRA.search(requirement)
+        if extra:
+            extras.setdefault(extra[1], []).append(name)
+        else:
+            core.append(name)
+    return core, extras
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package.partition('[')[0])
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _machine() -> list[tuple[str, str]]:
+    """Cores and memory: of the machine, and what a container may use."""
     pages = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
-    rows.append(('memory', f'{pages / 2**30:.1f} GiB'))
-    here = pathlib.Path.cwd()
-    rows.append(('free disk here', f'{shutil.disk_usage(here).free / 2**30:.1f} GiB'))
-    rows.append(('this folder', 'writable' if os.access(here, os.W_OK) else 'NOT writable'))
-    for extra, (module, what) in EXTRAS.items():
-        installed = importlib.util.find_spec(module) is not None
-        rows.append(
-            (
-                f'extra {extra}',
-                'installed' if installed else f"absent; {what}: pip install 'genojax[{extra}]'",
-            )
-        )
-    return rows
+    memory = f'{pages / 2**30:.1f} GiB'
+    meminfo = pathlib.Path('/proc/meminfo')
+    if meminfo.exists():
+        fields = dict(line.split(':', 1) for line in meminfo.read_text().splitlines())
+        memory += f', {int(fields["MemAvailable"].split()[0]) / 2**20:.1f} GiB available'
+    limit = pathlib.Path('/sys/fs/cgroup/memory.max')
+    if limit.exists() and (text := limit.read_text().strip()).isdigit():
+        memory += f', {int(text) / 2**30:.1f} GiB allowed by the container'
+    return [
+        ('platform', f'{platform.system()} {platform.machine()}'),
+        ('cores', f'{len(os.sched_getaffinity(0))} of {os.cpu_count()}'),
+        ('memory', memory),
+    ]
 
 
-def _devices() -> str:
+def _has_device_file(pattern: str) -> bool:
+    return any(pathlib.Path('/dev').glob(pattern))
+
+
+def _devices() -> tuple[str, set[str]]:
+    """The devices that jax uses, and their platforms."""
     try:
         import jax
 
-        return ', '.join(device.device_kind for device in jax.devices())
+        devices = jax.devices()
     except (ImportError, RuntimeError) as error:
-        return f'NONE: {str(error).splitlines()[0]}'
+        return f'NONE: {str(error).splitlines()[0]}', set()
+    kinds = [f'{device.platform} {device.device_kind}' for device in devices]
+    counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+    return (
+        ', '.join(f'{count} x {kind}' for kind, count in counts.items()),
+        {device.platform for device in devices},
+    )
