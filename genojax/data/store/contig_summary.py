@@ -81,6 +81,7 @@ def label(
     annotated = annotated if annotated and annotated.covers(record.name) else None
     features = annotated.on(record.name) if annotated else []
     length = len(record.codes)
+    introns = regions.introns(features, record.name)
     bits = regions.region_bits(
         features,
         record.name,
@@ -89,6 +90,7 @@ def label(
         soft_mask=record.soft_masked if row.softmasked else None,
         circular=row.circular,
         path=os.fspath(row.annotation) if row.annotation else None,
+        spliced=introns,
     )
     annotated_kinds = regions.kinds_of(annotated) if annotated else genome.Region(0)
     if row.softmasked:
@@ -97,7 +99,6 @@ def label(
         kind: int(np.count_nonzero(bits & np.uint8(kind))) if kind in annotated_kinds else None
         for kind in genome.REGIONS
     }
-    introns = regions.introns(features, record.name)
     shifts = _shifts(record.codes, features, introns)
     agree = (shifts['introns'][1], shifts['introns'][3])
     genes = regions.genes(features, record.name)

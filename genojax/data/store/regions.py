@@ -54,6 +54,7 @@ def region_bits(
     soft_mask: np.ndarray | None = None,
     circular: bool = False,
     path: str | None = None,
+    spliced: list[genome.Interval] | None = None,
 ) -> np.ndarray:
     """The `genome.Region` bits of every base of a contig, uint8 [length].
 
@@ -63,6 +64,7 @@ def region_bits(
         soft_mask: bool [length], adds REPEAT; only for files whose lower case means repeat.
         circular: a feature may pass the end and continue at the start.
         path: of the annotation, for messages.
+        spliced: the contig's `introns`, if they are known already.
 
     Raises:
         errors.InputError: BD03, a feature that ends beyond the contig.
@@ -74,7 +76,7 @@ def region_bits(
         bit = BITS_OF_KIND.get(feature.kind.lower())
         if bit is not None:
             _mark(bits, feature.interval.start, feature.interval.end, bit)
-    for intron in introns(features, contig):
+    for intron in introns(features, contig) if spliced is None else spliced:
         _mark(bits, intron.start, intron.end, int(_Region.INTRON))
     for start, end in promoters(features, contig, promoter_span):
         if not circular:
@@ -127,7 +129,12 @@ def introns(features: Iterable[annotation.Feature], contig: str) -> list[genome.
         result.update(_gaps(parts, 1))
     for parts in others.values():
         result.update(_gaps(parts, _SHORTEST_INTRON))
-    return sorted(result)
+    return sorted(result, key=_position)
+
+
+def _position(interval: genome.Interval) -> tuple[int, int, str]:
+    """The order of intervals of one contig; a key is faster than comparisons."""
+    return interval.start, interval.end, interval.strand
 
 
 def _parts_of_transcripts(
@@ -148,7 +155,7 @@ def _parts_of_transcripts(
     others = {
         parent: parts
         for parent, parts in others.items()
-        if not partners[parent].intersection(exons)
+        if not any(partner in exons for partner in partners[parent])
         and ids.get(parent, 'transcript') in _TRANSCRIPTS
         and not parent.startswith('unassigned_transcript')  # NCBI's GTF of bacteria
     }
@@ -159,7 +166,7 @@ def _gaps(parts: list[genome.Interval], shortest: int) -> list[genome.Interval]:
     """The gaps of at least `shortest` bases between intervals, [] if they are on two strands."""
     if len({part.strand for part in parts}) > 1:
         return []
-    parts, gaps = sorted(parts), []
+    parts, gaps = sorted(parts, key=_position), []
     end = parts[0].end
     for part in parts[1:]:
         if part.start - end >= shortest:
