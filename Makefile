@@ -64,6 +64,7 @@ bench: .venv-bench/.installed
 		--peers genojax_bigbird,hf_bigbird_torch,hf_bigbird_flax
 	PYTHONPATH=. $(BENCH) experiments/benchmarks/remat.py
 	PYTHONPATH=. $(BENCH) experiments/benchmarks/check_plans.py
+	PYTHONPATH=. $(BENCH) experiments/benchmarks/variants.py
 	$(BENCH) experiments/benchmarks/summary.py
 	PYTHONPATH=. $(BENCH) experiments/benchmarks/data.py $(if $(BPE),--bpe=$(BPE))
 	for suite in small full convolution saved; do \
