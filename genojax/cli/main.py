@@ -26,6 +26,7 @@ VERBS = {
     'embed': 'vectors of FASTA records or BED intervals by any model, to .npz or .tsv',
     'predict': 'classes, values or tracks of sequences by a trained run, as a table',
     'score': 'score the variants of a VCF by any model: the same VCF with scores in INFO',
+    'interpret': 'mutagenesis, attributions, dependency maps, attention and motifs of a model',
     'convert': 'published weights in, or a model out for the class that published it',
     'report': 'write report.html for a run',
     'plan': 'compile a config for named hardware: memory, FLOPs, communication, step time',

@@ -105,6 +105,10 @@ class Model:
             self.config, self.tokenizer, batch['bases'], batch['valid'], spans_BT2=batch['spans']
         )
 
+    def forward(self, params, extra, batch: Batch):
+        """The `Features` of a batch; to be traced, as part of a `compute` of `run`."""
+        return self._apply(params, extra, batch)
+
     def _apply(self, params, extra, batch: Batch, **options):
         variables = {'params': params, **extra}
         return self.module.apply(

@@ -1,0 +1,42 @@
+"""`genojax interpret VERB MODEL`: the verbs, each in a module of its own with `run(argv)`."""
+
+import difflib
+import importlib
+import sys
+
+from genojax import errors
+
+VERBS = {
+    'mutagenesis': 'effect of every substitution on an output or on the likelihood',
+}
+
+
+def usage() -> str:
+    width = max(map(len, VERBS))
+    lines = [f'  {verb:<{width}}  {what}' for verb, what in VERBS.items()]
+    return '\n'.join(
+        [
+            'What a model reads in its sequences: tables, arrays and pictures in a folder.',
+            '',
+            'usage: genojax interpret VERB MODEL --out=DIR ...      genojax interpret VERB --help',
+            '',
+            *lines,
+        ]
+    )
+
+
+def run(argv: list[str]) -> None:
+    if not argv or argv[0] in ('-h', '--help', 'help'):
+        print(usage(), flush=True)
+        if not argv:
+            sys.exit(errors.UsageError.exit_code)
+        return
+    verb = argv[0]
+    if verb not in VERBS:
+        near = difflib.get_close_matches(verb, VERBS, n=1)
+        hint = f'; did you mean {near[0]!r}?' if near else ''
+        raise errors.UsageError(
+            f'interpret has no verb {verb!r}{hint}; it has {", ".join(VERBS)}. '
+            'Fix: genojax interpret VERB MODEL'
+        )
+    importlib.import_module(f'genojax.cli.interpret.{verb}').run(argv[1:])

@@ -1,0 +1,93 @@
+"""Flags that the verbs of `genojax interpret` share: model, sequences, output, folder."""
+
+import argparse
+import pathlib
+import re
+import sys
+
+from genojax.cli import flags
+
+
+def parser(verb: str, doc: str) -> flags.Parser:
+    """A parser with the model, the sequences, the folder and the number of pictures."""
+    result = flags.Parser(f'interpret {verb}', doc)
+    add = result.add_argument
+    add('model', type=pathlib.Path, help="a run's workdir or a converted model")
+    add('--fasta', type=pathlib.Path, required=True, help='the sequences, plain or gzip')
+    add('--bed', type=pathlib.Path, help='interpret these intervals of them')
+    add('--out', type=pathlib.Path, required=True, help='a folder for tables, arrays, pictures')
+    add('--figures', type=_count, default=10, help='regions that are drawn (%(default)s)')
+    add('--model-window', type=flags.positive, default=0, help='bases per row of a model with bins')
+    flags.add_fasta_options(result)
+    return result
+
+
+def add_output(result: flags.Parser) -> None:
+    """Adds the flags of `outputs.select`."""
+    add = result.add_argument
+    add('--task', help='of the run, if it has several')
+    add('--output', help='class, label or value; ORGANISM:NUMBER for a coverage track')
+    add('--scale', choices=('log_odds', 'probability'), default='log_odds', help='of classes')
+    add('--bins', type=span, help='A-B: mean over these bins of a coverage model (all)')
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number')
+    return int(text)
+
+
+def span(text: str) -> slice:
+    """The `type` of a flag A-B: from A, below B, counted from 0."""
+    match = re.fullmatch(r'(\d+)-(\d+)', text)
+    if not match or int(match[1]) >= int(match[2]):
+        raise argparse.ArgumentTypeError(f'{text!r} is not A-B with A < B, counted from 0')
+    return slice(int(match[1]), int(match[2]))
+
+
+def open_model(arguments: argparse.Namespace):
+    """The model, the output folder and the regions.
+
+    Raises:
+        UsageError, InputError: one of them cannot be read or made.
+    """
+    from genojax.inference import requests
+    from genojax.interpret import files
+    from genojax.predict import loading
+
+    model = loading.load(arguments.model, window=arguments.model_window)
+    regions = requests.read(arguments.fasta, arguments.bed, **flags.fasta_options(arguments))
+    return model, regions, files.make_folder(arguments.out)
+
+
+def select_output(model, arguments: argparse.Namespace):
+    """The output by the flags of `add_output`."""
+    from genojax.interpret import outputs
+
+    bins = arguments.bins or slice(None)
+    return outputs.select(model, arguments.task, arguments.output, scale=arguments.scale, bins=bins)
+
+
+def source(arguments: argparse.Namespace) -> pathlib.Path:
+    """The file that names the regions."""
+    return arguments.bed or arguments.fasta
+
+
+def metadata(model, arguments: argparse.Namespace, **more) -> dict:
+    """What made the files: the model, the flags, and `more`."""
+    chosen = {
+        name: f'{value.start}-{value.stop}' if isinstance(value, slice) else str(value)
+        for name, value in vars(arguments).items()
+        if value not in (None, False, 0) and name not in ('out', 'figures')
+    }
+    return {**chosen, **model.metadata, **more}
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def place(region) -> str:
+    """Where a region is: contig, start, end (0-based, half-open) and strand."""
+    interval = region.interval
+    return f'{interval.contig}:{interval.start:,}-{interval.end:,} ({interval.strand})'

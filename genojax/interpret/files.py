@@ -1,0 +1,147 @@
+"""Files of interpretations: NPZ with the columns of the regions, TSV, bedGraph.
+
+Positions are 0-based on the forward strand, as in BED. Bases and effects of a region on the minus
+strand are those of that strand.
+"""
+
+import json
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from genojax import dna, errors
+from genojax.inference import requests
+
+
+def make_folder(path: pathlib.Path) -> pathlib.Path:
+    """The output folder, made if it does not exist.
+
+    Raises:
+        UsageError: it is a file, or its parent does not exist.
+    """
+    if path.exists() and not path.is_dir() or not path.absolute().parent.is_dir():
+        raise errors.UsageError(
+            f'--out={path} cannot be written: it must be a folder, or a new one'
+        )
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def read_rows(regions: requests.Regions, path, read_row, **where: Any) -> list[np.ndarray]:
+    """The base codes of every region, each checked by `read_row`.
+
+    Args:
+        path: the file of the regions, for errors.
+
+    Raises:
+        InputError: of `read_row`, naming file, line and record.
+    """
+    sequences = []
+    for number, row in enumerate(regions.rows):
+        codes_L = np.ascontiguousarray(regions.codes(number))
+        read_row(codes_L, path=path, line=row.line, record=row.name)
+        sequences.append(codes_L)
+    if not sequences:
+        raise errors.UsageError(f'{path} has no rows')
+    return sequences
+
+
+def positions(region: requests.SequenceRegion) -> np.ndarray:
+    """The position of each base of a region on its contig, in the order of its strand, int64."""
+    interval = region.interval
+    forward = np.arange(interval.start, interval.end)
+    return forward[::-1] if interval.strand == '-' else forward
+
+
+def write_npz(
+    path: pathlib.Path,
+    regions: requests.Regions,
+    arrays: Mapping[str, np.ndarray],
+    metadata: Mapping[str, Any],
+) -> None:
+    """Arrays with the columns of the regions and JSON text `metadata`; no pickles.
+
+    Per-base arrays are concatenated: those of region i are rows offsets[i] to offsets[i + 1], and
+    `bases` are their base codes.
+    """
+    intervals = [row.interval for row in regions.rows]
+    codes = [regions.codes(number) for number in range(len(regions))]
+    partial = path.with_name(f'{path.stem}.partial.npz')
+    np.savez(
+        partial,
+        **arrays,
+        names=np.array([row.name for row in regions.rows]),
+        contig=np.array([interval.contig for interval in intervals]),
+        start=np.array([interval.start for interval in intervals], np.int64),
+        end=np.array([interval.end for interval in intervals], np.int64),
+        strand=np.array([interval.strand for interval in intervals]),
+        bases=np.concatenate(codes),
+        offsets=np.cumsum([0, *map(len, codes)]).astype(np.int64),
+        metadata=np.array(json.dumps(metadata)),
+    )
+    partial.replace(path)
+
+
+def write_table(
+    path: pathlib.Path,
+    header: Sequence[str],
+    rows: Iterable[Sequence],
+    metadata: Mapping[str, Any] | None = None,
+) -> int:
+    """A TSV with a header line and, before it, the metadata after '#'; returns its rows.
+
+    Numbers have nine significant digits, which give the same float32 back.
+    """
+    partial, count = path.with_name(f'{path.name}.partial'), 0
+    with open(partial, 'w', encoding='utf-8') as file:
+        if metadata is not None:
+            print('#', json.dumps(metadata), file=file)
+        print(*header, sep='\t', file=file)
+        for row in rows:
+            count += 1
+            cells = (f'{cell:.9g}' if isinstance(cell, float) else cell for cell in row)
+            print(*cells, sep='\t', file=file)
+    partial.replace(path)
+    return count
+
+
+def write_bedgraph(
+    path: pathlib.Path, regions: requests.Regions, values: Sequence[np.ndarray], title: str
+) -> int:
+    """One value per base, sorted; returns the bases that several regions cover: their mean.
+
+    NaN is left out.
+    """
+    total: dict[tuple[str, int], list[float]] = {}
+    for region, values_L in zip(regions.rows, values, strict=True):
+        for position, value in zip(positions(region).tolist(), values_L.tolist(), strict=True):
+            if np.isfinite(value):
+                total.setdefault((region.interval.contig, position), []).append(value)
+    order = {contig: number for number, contig in enumerate(regions.contigs)}
+    partial = path.with_name(f'{path.name}.partial')
+    with open(partial, 'w', encoding='utf-8') as file:
+        print(f'track type=bedGraph name="{title}"', file=file)
+        for contig, position in sorted(total, key=lambda key: (order[key[0]], key[1])):
+            value = np.mean(total[contig, position])
+            print(contig, position, position + 1, f'{value:.9g}', sep='\t', file=file)
+    partial.replace(path)
+    return sum(len(cells) > 1 for cells in total.values())
+
+
+def effect_rows(regions: requests.Regions, effects: Sequence[np.ndarray]) -> Iterable[tuple]:
+    """Rows of a mutagenesis table; the columns are `EFFECT_COLUMNS`."""
+    for number, (region, effects_L4) in enumerate(zip(regions.rows, effects, strict=True)):
+        codes_L, contig = regions.codes(number), region.interval.contig
+        for base, position in enumerate(positions(region).tolist()):
+            for code in range(4):
+                value = float(effects_L4[base, code])
+                if code == codes_L[base] or np.isnan(value):
+                    continue
+                letters = dna.ALPHABET[codes_L[base]], dna.ALPHABET[code]
+                strand = region.interval.strand
+                yield region.name, contig, position, strand, base, *letters, value
+
+
+EFFECT_COLUMNS = ('name', 'contig', 'position', 'strand', 'base', 'ref', 'alt', 'effect')
