@@ -24,7 +24,7 @@ VERBS = {
     'finetune': 'a model and a labelled table: train, evaluate, predict, report in one step',
     'evaluate': 'score a trained run on its test split, beside baselines',
     'embed': 'vectors of FASTA records or BED intervals by any model, to .npz or .tsv',
-    'predict': 'classes, values or tracks of sequences by a trained run, as a table',
+    'predict': 'classes or values of sequences by a trained run, as a table',
     'score': 'score the variants of a VCF by any model: the same VCF with scores in INFO',
     'interpret': 'mutagenesis, attributions, dependency maps, attention and motifs of a model',
     'convert': 'published weights in, or a model out for the class that published it',

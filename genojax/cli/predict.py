@@ -9,7 +9,7 @@ sequence, in the order of the file:
 
 Numbers are those that `genojax evaluate` scores, and do not depend on the other rows. A sequence
 longer than the rows of the training is an error; with --window it becomes several rows with their
-coordinates. A run of coverage tracks gives one row per bin, or bigWig files.
+coordinates.
 """
 
 import argparse
