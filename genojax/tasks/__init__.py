@@ -1,4 +1,4 @@
-"""Tasks: masked language modelling, classification, coverage; one folder each.
+"""Tasks: masked language modelling, classification, regression, coverage; one folder each.
 
 To add one, write its folder and register its config class here, or in another package through the
 entry point group `genojax.tasks` (see `tasks.base`).
@@ -14,9 +14,12 @@ from genojax.tasks.coverage.objective import CoverageConfig
 from genojax.tasks.masked_lm.dataset import GenomesDataConfig
 from genojax.tasks.masked_lm.masking import MaskConfig
 from genojax.tasks.masked_lm.objective import MaskedLmConfig
+from genojax.tasks.regression.dataset import ValueDataConfig
+from genojax.tasks.regression.objective import RegressionConfig
 
 base.register(MaskedLmConfig)
 base.register(ClassificationConfig)
+base.register(RegressionConfig)
 base.register(CoverageConfig)
 
 __all__ = [
@@ -28,5 +31,7 @@ __all__ = [
     'MaskConfig',
     'MaskedLmConfig',
     'MixtureConfig',
+    'RegressionConfig',
     'TaskConfig',
+    'ValueDataConfig',
 ]

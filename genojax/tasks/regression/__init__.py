@@ -1,0 +1,1 @@
+"""Regression: one or several numbers per sequence, such as expression."""
