@@ -175,7 +175,7 @@ def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> Score
         streams.sink.write(streams.text.header(streams.reader.header))
     line = streams.journal.done.get('lines', 0)
     started, alleles_done = time.monotonic(), 0
-    with progress.bar('score') as display:
+    with progress.bar('records scored') as display:
         for chunk in calibrate.chunks(lines):
             planned = [planner.plan(record) for record in chunk]
             data = _lines(scorer, calibrated, planned, streams.text, summary)
@@ -196,7 +196,7 @@ def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> Score
                 )
             alleles_done += sum(len(record.alleles) for record in planned)
             rate = alleles_done / max(time.monotonic() - started, 1e-9)
-            display.advance(len(chunk), f'records, {rate:,.1f} variants/s')
+            display.advance(len(chunk), f'{rate:,.1f} variants/s')
     summary.notes += planner.notes()
     return summary
 
