@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers
 
 from genojax import errors, json_files
@@ -108,9 +109,12 @@ class Checkpoints:
             loss: the validation loss, if it was measured, by which `best` selects.
         """
         self.wait()
-        (self._integrity / f'{step}.json').unlink(missing_ok=True)
-        if (self.directory / str(step)).exists():
-            shutil.rmtree(self.directory / str(step))  # incomplete: the job died while writing it
+        if (self.directory / str(step)).exists():  # incomplete: the job died while writing it
+            _barrier('incomplete')
+            if jax.process_index() == 0:
+                (self._integrity / f'{step}.json').unlink(missing_ok=True)
+                shutil.rmtree(self.directory / str(step))
+            _barrier('removed')
             self._manager.reload()
         self._manager.save(
             step,
@@ -124,7 +128,9 @@ class Checkpoints:
 
     def finalize(self) -> None:
         """Complete the saves that have reached the disk; does not wait for others."""
-        if self._unfinished and not self._manager.is_saving_in_progress():
+        # Several processes may see different answers, so they wait for the next save together.
+        alone = jax.process_count() == 1
+        if alone and self._unfinished and not self._manager.is_saving_in_progress():
             self.wait()
 
     def wait(self) -> None:
@@ -148,6 +154,10 @@ class Checkpoints:
             finished, self._unfinished = sorted(self._unfinished), set()
         for step in finished if self._completed else ():
             self._completed(step)
+        if finished:
+            _barrier('hashes')
+        if jax.process_index() != 0:
+            return
         for record in self._integrity.glob('*.json'):
             if not (self.directory / record.stem).exists():
                 record.unlink()
@@ -291,3 +301,8 @@ def _reason(error: Exception) -> str:
                 return os.strerror(number)
         cause = cause.__cause__ or cause.__context__
     return ' '.join(str(error).split())[:200]
+
+
+def _barrier(name: str) -> None:
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(f'checkpoint {name}')

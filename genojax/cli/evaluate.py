@@ -26,12 +26,14 @@ def run(argv: list[str]) -> None:
         action='store_true',
         help='use the best whole checkpoint if others are damaged',
     )
+    parser.add_processes()
     arguments = parser.parse_args(argv)
 
     # Imported here, so that --help does not wait for jax.
-    from genojax import errors
+    from genojax import distributed, errors
     from genojax.train import runs
 
+    distributed.start(distributed.find(processes=arguments.processes))
     experiment = runs.read_experiment(arguments.workdir)
     names = [arguments.task] if arguments.task else list(experiment.tasks)
     if names[0] not in experiment.tasks:
@@ -51,6 +53,8 @@ def run(argv: list[str]) -> None:
         task, datasets = opened.tasks[name], opened.datasets[name]
         result = task.evaluate(trained, datasets, arguments.split, arguments.limit)
         result['step'] = int(state.step)
+        if not distributed.is_writer():
+            continue
         path = arguments.workdir / 'evaluation' / f'{name}.{arguments.split}.json'
         runs.write_json(path, result)
         print(task.as_text(result))

@@ -40,6 +40,16 @@ class Parser(argparse.ArgumentParser):
             **options,
         )
 
+    def add_processes(self) -> None:
+        """The flag of verbs that several hosts may run together."""
+        self.add_argument(
+            '--processes',
+            default='',
+            metavar='SPEC',
+            help='of several hosts: auto (TPU pod, SLURM), INDEX/COUNT@HOST:PORT, or one '
+            '(by the environment)',
+        )
+
     def error(self, message: str) -> NoReturn:
         raise errors.UsageError(f'{self.prog}: {message}')
 

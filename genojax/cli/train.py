@@ -20,12 +20,14 @@ def run(argv: list[str]) -> None:
         action='store_true',
         help='resume from the newest whole checkpoint if later ones are damaged',
     )
+    parser.add_processes()
     arguments, configs = flags.parse_with_config(parser, argv)
 
     # Imported here, so that --help does not wait for jax.
-    from genojax import experiment
+    from genojax import distributed, experiment
     from genojax.train import changes, log, loop, runs
 
+    distributed.start(distributed.find(processes=arguments.processes))
     opened = runs.open_run(
         experiment.from_config(configs['config']),
         arguments.workdir,
@@ -37,7 +39,8 @@ def run(argv: list[str]) -> None:
         for line in changes.describe(opened.experiment, opened.changed):
             _say(f'changed: {line}')
         state = loop.train(opened)
-        print(f'step {int(state.step)}: {log.last_validation(opened.workdir)}')
+        if distributed.is_writer():
+            print(f'step {int(state.step)}: {log.last_validation(opened.workdir)}')
 
 
 def _say(line: str) -> None:

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from genojax import config, metrics, sharding
+from genojax import config, distributed, metrics, sharding
 from genojax.data.datasets import base as datasets_base
 from genojax.models import coordinates
 from genojax.models.features import Features
@@ -98,7 +98,10 @@ class TrainedState:
     key: Array
 
     def scores(self, jitted, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Any]]:
-        """Each batch with `jitted(params, extra, batch, key)` as numpy arrays.
+        """Each batch with `jitted(params, extra, batch, key)` as numpy arrays of all its rows.
+
+        With several processes `batches` holds the rows of this one (`shard`), and what is returned
+        those of all, in order.
 
         The key of batch i is `fold_in(key, i)`: scores depend on the seed and the batch's position.
         """
@@ -107,7 +110,12 @@ class TrainedState:
             with jax.set_mesh(self.mesh):  # `attend` shards sequences over the current mesh
                 placed = sharding.shard_batch(batch, self.mesh)
                 scores = jitted(self.params, self.extra, placed, key)
-            yield batch, jax.device_get(scores)
+            whole = batch if jax.process_count() == 1 else distributed.all_rows(placed)
+            yield whole, distributed.all_rows(scores)
+
+    def shard(self, task: 'Task') -> datasets_base.Shard:
+        """The rows of a task's batches that this process reads."""
+        return distributed.shard(self.mesh, task.batch_spec()['tokens'].shape[0])
 
 
 class Task(abc.ABC):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import jax
 
-from genojax import errors, progress
+from genojax import distributed, errors, progress
 from genojax.train import log, runs
 from genojax.train import step as steps
 
@@ -53,7 +53,8 @@ def _train(run: runs.Run, state: runs.TrainState, stream: Iterator, last: int) -
             state, states = step(state, run.shard_batches(batches), run.key)
             recorder.add(batches, states)
             recorder.estimate(timer, number, states)
-            stopping = stop.requested  # read once: a later signal waits for the next step
+            # Read once: a later signal waits for the next step.
+            stopping = distributed.agrees_to_stop(stop.requested, number)
             finishing = number == last or stopping
             validating = number % experiment.validate_every == 0 or number == experiment.steps
             saving = validating or finishing or number % experiment.save_every == 0
@@ -68,7 +69,7 @@ def _train(run: runs.Run, state: runs.TrainState, stream: Iterator, last: int) -
             if stopping:
                 break
         run.checkpoints.wait()
-    if stop.requested and int(state.step) < experiment.steps:
+    if stopping and int(state.step) < experiment.steps:
         raise errors.Preempted(
             f'after step {int(state.step)} of {experiment.steps}, saved in {run.workdir}; '
             'the same command resumes from there'

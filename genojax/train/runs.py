@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import numpy as np
 
 import genojax
 from genojax import (
@@ -24,7 +25,7 @@ from genojax import (
     versions,
 )
 from genojax import experiment as experiments
-from genojax.data.datasets.base import TaskDatasets
+from genojax.data.datasets.base import Shard, TaskDatasets
 from genojax.experiment import Experiment, TrainState
 from genojax.inference import pretrained
 from genojax.tasks.base import Task, TrainedState
@@ -121,7 +122,7 @@ class Run:
     def train_batches(self, start_step: int) -> Iterator[dict[str, Batch]]:
         """This host's rows of every training step from `start_step` on, by task."""
         streams = {
-            name: datasets.train(start_step, distributed.shard())
+            name: datasets.train(start_step, self._shard(name))
             for name, datasets in self.datasets.items()
         }
         try:
@@ -130,6 +131,10 @@ class Run:
         finally:
             for stream in streams.values():
                 stream.close()
+
+    def _shard(self, name: str) -> Shard:
+        rows = self.tasks[name].batch_spec()['tokens'].shape[0]
+        return distributed.shard(self.mesh, rows)
 
     def shard_batches(self, batches: dict[str, Batch]) -> dict[str, Batch]:
         """This host's rows of every task as arrays of the global batch."""
@@ -149,7 +154,7 @@ class Run:
         self.say('initialising the parameters')
         shardings = jax.tree.map(lambda leaf: leaf.sharding, self.abstract)
         specs = {name: task.batch_spec() for name, task in self.tasks.items()}
-        batches = jax.tree.map(lambda spec: jax.numpy.zeros(spec.shape, spec.dtype), specs)
+        batches = jax.tree.map(lambda spec: np.zeros(spec.shape, spec.dtype), specs)
         init = jax.jit(
             functools.partial(experiments.init_state, self.experiment, self.tasks),
             out_shardings=shardings,
@@ -220,7 +225,7 @@ class Run:
             f'{name}/{metric}': value
             for name, task in self.tasks.items()
             for metric, value in task.validate(
-                trained, self.datasets[name], distributed.shard()
+                trained, self.datasets[name], self._shard(name)
             ).items()
         }
 
@@ -308,7 +313,8 @@ def open_run(
         InputError: the data are damaged or incomplete.
         DamageError: a file of the run is missing or damaged.
     """
-    directory = workdirs.open_workdir(workdir, read_only)
+    with distributed.writer_first('workdir'):
+        directory = workdirs.open_workdir(workdir, read_only)
     try:
         return _open(experiment, directory, devices, say or (lambda line: None), fallback)
     except BaseException:
@@ -331,10 +337,11 @@ def _open(
     if experiment.init_from and not directory.claimed:
         source = pathlib.Path(experiment.init_from)
         pretrained.check_source(source, experiment.model, experiment.tokenizer)
-    # The run keeps its own copy of a tokenizer's file.
-    tokenizer = tokenizers.copy_file(experiment.tokenizer, directory.path)
-    experiment = dataclasses.replace(experiment, tokenizer=tokenizer)
-    tasks, datasets = _open_tasks(experiment, directory.path, mesh, say)
+    with distributed.writer_first('data'):
+        # The run keeps its own copy of a tokenizer's file.
+        tokenizer = tokenizers.copy_file(experiment.tokenizer, directory.path)
+        experiment = dataclasses.replace(experiment, tokenizer=tokenizer)
+        tasks, datasets = _open_tasks(experiment, directory.path, mesh, say)
     say('tracing the model')
     abstract = experiments.abstract(experiment, mesh, tasks)
     memory = resources.of_state(abstract, mesh)

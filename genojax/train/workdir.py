@@ -46,8 +46,8 @@ class Workdir:
         if self.path.exists() and not self.path.is_dir():
             raise errors.UsageError(f'--workdir={self.path} is not a directory')
         try:
-            self._make()
             if distributed.is_writer():
+                self._make()
                 self._take_lock()
                 self._probe()
                 self._refuse_damage()
@@ -61,10 +61,11 @@ class Workdir:
 
     def claim(self, record: dict[str, Any], config: dict[str, Any]) -> None:
         """Makes it the workdir of a run: `run.json` first, `config.json` last."""
-        if self.claimed or not distributed.is_writer():
+        if self.claimed:
             return
-        self.write_record(record)
-        json_files.write_hashed(self.path / CONFIG, config)
+        if distributed.is_writer():
+            self.write_record(record)
+            json_files.write_hashed(self.path / CONFIG, config)
         self.claimed = True
 
     def record(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ SPLITS = ('train', 'validation', 'test')
 
 
 class Shard(NamedTuple):
-    """One host's part of every global batch: rows `index`, `index + count`, ..."""
+    """One host's part of every global batch: part `index` of `count` equal runs of rows."""
 
     index: int = 0
     count: int = 1
@@ -41,7 +41,8 @@ class Shard(NamedTuple):
             raise errors.InputError(
                 'MX09', f'{batch_size} rows per step do not divide over {self.count} hosts'
             )
-        return np.arange(self.index, batch_size, self.count)
+        rows = batch_size // self.count
+        return np.arange(self.index * rows, (self.index + 1) * rows)
 
 
 ONE_HOST = Shard()

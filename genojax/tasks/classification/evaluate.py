@@ -36,7 +36,8 @@ def scores(task, state, datasets, split: str = 'test') -> np.ndarray:
     Two classes: log odds of class 1 against class 0, [N]. More: probabilities, [N, C].
     """
     score_rows = []
-    for batch, logits_BC in state.scores(task.jitted_logits, datasets.in_order(split)):
+    batches = datasets.in_order(split, state.shard(task))
+    for batch, logits_BC in state.scores(task.jitted_logits, batches):
         if task.config.classes == 2:
             rows = logits_BC[:, 1] - logits_BC[:, 0]
         else:

@@ -109,7 +109,7 @@ def predictions(task, state, datasets, split: str = 'test') -> dict[str, np.ndar
     total: dict[str, np.ndarray] = {}
     for flip in strands:
         rows: dict[str, list[np.ndarray]] = {name: [] for name in datasets.species}
-        batches = datasets.in_order(split, flip=flip)
+        batches = datasets.in_order(split, state.shard(task), flip)
         for batch, predicted in state.scores(task.jitted_predict, batches):
             source = datasets.sources[int(batch['organism'][0])]
             name = datasets.species[source.number]

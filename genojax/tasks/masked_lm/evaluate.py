@@ -107,7 +107,8 @@ def _score(task, state, datasets, fitted: _Fitted, split: str, limit) -> tuple[_
     columns = {name: [] for name in ('species', 'bases', 'shares_kmer', *MODELS)}
     left_out, first = 0, 0
     flags = datasets.shares_kmer(split, limit)
-    batches = (datasets.test if split == 'test' else datasets.validation)(limit=limit)
+    windows = datasets.test if split == 'test' else datasets.validation
+    batches = windows(state.shard(task), limit=limit)
     for batch, (bits_BL, hidden_BL) in state.scores(task.jitted_score, batches):
         real_B = batch['weight'] > 0
         flags_B = np.zeros(len(real_B), np.int8)

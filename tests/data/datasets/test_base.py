@@ -10,9 +10,9 @@ ORDER = base.RowOrder(seed=3, shuffle=101, flip=102, shift=103)
 
 
 @pytest.mark.parametrize('count', [1, 2, 4, 8])
-def test_the_rows_of_all_hosts_interleave_to_the_global_batch(count):
+def test_the_rows_of_all_hosts_in_order_are_the_global_batch(count):
     rows = [base.Shard(index, count).rows(8) for index in range(count)]
-    assert np.stack(rows, 1).ravel().tolist() == list(range(8))
+    assert np.concatenate(rows).tolist() == list(range(8))
 
 
 @pytest.mark.parametrize('shard', [(2, 2), (-1, 2), (0, 0), (0, -1)])
@@ -40,8 +40,8 @@ def test_in_order_every_row_counts_once_on_one_host(count, hosts):
             assert weight_B.dtype == np.float32
             assert set(weight_B.tolist()) <= {0.0, 1.0}
             scored += row_B[weight_B > 0].tolist()
-        rows += np.stack([row_B for row_B, _ in step], 1).ravel().tolist()
-        weights += np.stack([weight_B for _, weight_B in step], 1).ravel().tolist()
+        rows += np.concatenate([row_B for row_B, _ in step]).tolist()
+        weights += np.concatenate([weight_B for _, weight_B in step]).tolist()
     assert sorted(scored) == list(range(count))
     filler = -count % 4
     assert rows == [*range(count), *[count - 1] * filler]  # copies of the last row

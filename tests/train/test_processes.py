@@ -1,0 +1,141 @@
+"""Several processes train as one: the same global batches and losses, by real processes (gloo)."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from genojax import distributed, errors
+from genojax.data.datasets import base
+from genojax.train import log
+
+DRIVER = pathlib.Path(__file__).with_name('process_driver.py')
+ROOT = DRIVER.parent.parent.parent
+
+
+def run(shards, workdir, count: int, steps: int, kill_at: int = 0) -> list[int]:
+    """Trains with `count` processes and 4 devices in all; their exit codes."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    flag = '--xla_force_host_platform_device_count'
+    flags = [word for word in os.environ['XLA_FLAGS'].split() if not word.startswith(flag)]
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    environment['XLA_FLAGS'] = ' '.join([*flags, f'{flag}={4 // count}'])
+    started = [
+        subprocess.Popen(
+            [
+                *(sys.executable, str(DRIVER), str(shards), str(workdir), str(steps)),
+                *(f'{index}/{count}@127.0.0.1:{port}', str(kill_at)),
+            ],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for index in range(count)
+    ]
+    try:
+        if kill_at:
+            started[1].wait(timeout=300)
+            started[0].kill()  # as a launcher does; alone it would wait for the lost one
+        return [process.wait(timeout=300) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+
+
+def batches(workdir, index: int = 0) -> list[str]:
+    """Hashes of the global batches that a process saw, the compiled first one twice."""
+    lines = pathlib.Path(f'{workdir}.{index}.jsonl').read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def losses(workdir) -> np.ndarray:
+    return np.array([row['loss'] for row in log.read(workdir) if row['kind'] == 'train'])
+
+
+def test_two_processes_train_as_one(shards, tmp_path):
+    assert run(shards, tmp_path / 'one', 1, 6) == [0]
+    assert run(shards, tmp_path / 'two', 2, 6) == [0, 0]
+    one = batches(tmp_path / 'one')
+    assert len(set(one)) == 6
+    assert batches(tmp_path / 'two', 0) == batches(tmp_path / 'two', 1) == one
+    np.testing.assert_allclose(losses(tmp_path / 'two'), losses(tmp_path / 'one'), rtol=1e-6)
+    # Written once, by the first process.
+    assert len(losses(tmp_path / 'two')) == 6
+
+
+@pytest.mark.slow
+def test_a_lost_process_and_another_number_of_them(shards, tmp_path):
+    assert run(shards, tmp_path / 'whole', 1, 200) == [0]
+    assert run(shards, tmp_path / 'four', 4, 200) == [0] * 4
+    whole = batches(tmp_path / 'whole')
+    assert batches(tmp_path / 'four', 3) == whole
+    np.testing.assert_allclose(losses(tmp_path / 'four'), losses(tmp_path / 'whole'), rtol=1e-5)
+    codes = run(shards, tmp_path / 'killed', 2, 200, kill_at=90)
+    assert all(code != 0 for code in codes)
+    saved = int(max((tmp_path / 'killed/checkpoints/integrity').glob('*.json'), key=_step).stem)
+    assert saved >= 80
+    before = len(batches(tmp_path / 'killed'))
+    assert run(shards, tmp_path / 'killed', 1, 200) == [0]
+    continued = batches(tmp_path / 'killed')[before:]
+    assert continued[1:] == whole[1 + saved :]  # the first one is read twice: compiled, then used
+    np.testing.assert_allclose(losses(tmp_path / 'killed'), losses(tmp_path / 'whole'), rtol=1e-5)
+
+
+def _step(path: pathlib.Path) -> int:
+    return int(path.stem)
+
+
+@pytest.mark.parametrize(
+    ('environment', 'processes', 'expected'),
+    [
+        ({}, '', ('one', '', 1, 0)),
+        ({'SLURM_STEP_NUM_TASKS': '1'}, '', ('one', '', 1, 0)),
+        ({'SLURM_STEP_NUM_TASKS': '8'}, '', ('auto', '', 1, 0)),
+        ({'SLURM_STEP_NUM_TASKS': '8'}, 'one', ('one', '', 1, 0)),
+        ({'TPU_WORKER_HOSTNAMES': 'a,b'}, '', ('auto', '', 1, 0)),
+        ({'TPU_WORKER_HOSTNAMES': 'localhost'}, '', ('one', '', 1, 0)),
+        ({}, '1/4@10.0.0.1:99', ('explicit', '10.0.0.1:99', 4, 1)),
+        (
+            {
+                'JAX_COORDINATOR_ADDRESS': 'host:1',
+                'JAX_NUM_PROCESSES': '2',
+                'JAX_PROCESS_ID': '1',
+            },
+            '',
+            ('explicit', 'host:1', 2, 1),
+        ),
+    ],
+)
+def test_how_processes_are_found(environment, processes, expected):
+    assert distributed.find(environment, processes) == expected
+
+
+@pytest.mark.parametrize(
+    ('environment', 'processes'),
+    [
+        ({}, '4/4@host:1'),
+        ({}, '0/2'),
+        ({}, '0/2@host'),
+        ({}, 'many'),
+        ({'JAX_NUM_PROCESSES': '2'}, ''),
+    ],
+)
+def test_unclear_processes_are_refused(environment, processes):
+    with pytest.raises(errors.UsageError):
+        distributed.find(environment, processes)
+
+
+def test_one_process_is_alone():
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:8]).reshape(8, 1), ('data', 'fsdp'))
+    assert distributed.shard(mesh, 16) == base.ONE_HOST
+    assert distributed.agrees_to_stop(True, 3) and not distributed.agrees_to_stop(False, 3)
+    with distributed.writer_first('test'):
+        pass
