@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import jax
 
-from genojax import distributed, errors, progress
+from genojax import errors, progress
 from genojax.train import log, runs
 from genojax.train import step as steps
 
@@ -54,7 +54,7 @@ def _train(run: runs.Run, state: runs.TrainState, stream: Iterator, last: int) -
             recorder.add(batches, states)
             recorder.estimate(timer, number, states)
             # Read once: a later signal waits for the next step.
-            stopping = distributed.agrees_to_stop(stop.requested, number)
+            stopping = run.stops_after(number, stop.requested)
             finishing = number == last or stopping
             validating = number % experiment.validate_every == 0 or number == experiment.steps
             saving = validating or finishing or number % experiment.save_every == 0
