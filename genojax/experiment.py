@@ -222,6 +222,21 @@ def abstract(
     )
 
 
+def check_rows(task: Task, mesh: jax.sharding.Mesh) -> None:
+    """Refuses a batch whose rows do not divide over a mesh.
+
+    Raises:
+        UsageError: with the fields to change.
+    """
+    rows = task.batch_spec()['tokens'].shape[0]
+    ways = mesh.shape['data'] * mesh.shape['fsdp']
+    if rows % ways:
+        raise errors.UsageError(
+            f'task {task.name!r}: a batch of {rows} rows does not divide over {ways} devices '
+            '(mesh data x fsdp). Fix: change its batch_size, or mesh.data and mesh.fsdp'
+        )
+
+
 def task_key(key: Array, number: int) -> Array:
     """The key of task `number` in a step; the first task, so any single one, has `key` itself."""
     return jax.random.fold_in(key, _TASK_STREAM + number) if number else key

@@ -165,14 +165,8 @@ def _step(planned: experiment.Experiment, mesh: jax.sharding.Mesh):
     tasks = experiment.build_tasks(planned)
     state = experiment.abstract(planned, mesh, tasks)
     batches = {name: task.batch_spec() for name, task in tasks.items()}
-    ways = mesh.shape['data'] * mesh.shape['fsdp']
-    for name, batch in batches.items():
-        if batch['tokens'].shape[0] % ways:
-            raise errors.UsageError(
-                f'task {name!r}: a batch of {batch["tokens"].shape[0]} rows does not divide over '
-                f'{ways} devices (mesh data x fsdp). Fix: another batch_size, or a larger '
-                '--config.mesh.sequence or --config.mesh.tensor'
-            )
+    for task in tasks.values():
+        experiment.check_rows(task, mesh)
     arguments = (state, batches, jax.eval_shape(jax.random.key, 0))
     return steps.make_step(planned, tasks, state, mesh), arguments
 

@@ -382,7 +382,7 @@ def _open_tasks(experiment: Experiment, workdir: pathlib.Path, mesh: jax.shardin
         say(f'{name}: opening the data')
         datasets[name] = task.open(workdir, experiment.seed)
         tasks[name] = task.bind(datasets[name])
-        _check_divides(task.name, tasks[name].batch_spec()['tokens'].shape[0], mesh)
+        experiments.check_rows(tasks[name], mesh)
     return tasks, datasets
 
 
@@ -392,12 +392,3 @@ def _check_disk(abstract: TrainState, experiment: Experiment, workdir: pathlib.P
     present = len([*(workdir / 'checkpoints' / 'integrity').glob('*.json')])
     count = max(experiment.keep + 2 - present, 1)
     workdirs.check_free(workdir, count * size, count)
-
-
-def _check_divides(name: str, rows: int, mesh: jax.sharding.Mesh) -> None:
-    ways = mesh.shape['data'] * mesh.shape['fsdp']
-    if rows % ways:
-        raise errors.UsageError(
-            f'task {name!r}: a batch of {rows} rows does not divide over {ways} devices. '
-            'Fix: change its batch_size, or mesh.data and mesh.fsdp'
-        )
