@@ -115,7 +115,7 @@ def test_pipes_in_and_out(folder, tmp_path):
 @pytest.mark.slow
 def test_a_sigkill_in_the_middle_changes_nothing(folder, tmp_path):
     lines = (folder / 'in.vcf').read_text().splitlines(keepends=True)
-    (folder / 'long.vcf').write_text(''.join(lines[:2] + lines[2:] * 400))
+    (folder / 'long.vcf').write_text(''.join(lines[:2] + lines[2:] * 80))
     command = arguments(folder, tmp_path / 'a.vcf.gz', vcf='long.vcf')
     journal = tmp_path / 'a.vcf.gz.partial' / 'journal.json'
     process = subprocess.Popen([sys.executable, '-m', 'genojax', *command], env=environment())
