@@ -145,3 +145,13 @@ def effect_rows(regions: requests.Regions, effects: Sequence[np.ndarray]) -> Ite
 
 
 EFFECT_COLUMNS = ('name', 'contig', 'position', 'strand', 'base', 'ref', 'alt', 'effect')
+
+
+def value_rows(regions: requests.Regions, values: Sequence[np.ndarray]) -> Iterable[tuple]:
+    """(name, contig, position, strand, base, letter, value) of every base; NaN is left out."""
+    for number, (region, values_L) in enumerate(zip(regions.rows, values, strict=True)):
+        interval, letters = region.interval, dna.decode(regions.codes(number))
+        for base, position in enumerate(positions(region).tolist()):
+            if np.isfinite(values_L[base]):
+                place = interval.contig, position, interval.strand
+                yield region.name, *place, base, letters[base], float(values_L[base])

@@ -147,18 +147,15 @@ class Basset(nn.Module):
                 f'{size} tokens are more than the {length} bases, [CLS] and [SEP] that the model '
                 'reads; set model.length'
             )
-        padding = ((0, 0), (0, max(length + 1 - size, 0)))
+        padding = ((0, 0), (0, max(length + 1 - size, 0)), (0, 0))
+        x_BTD = jnp.pad(bases.OneHot(self.config.dtype, name='one_hot')(tokens_BT), padding)
         if tokens_BT.ndim == 3:
-            x_BLD = jnp.pad(tokens_BT, (*padding, (0, 0)))[:, :length]
-            return bases.one_hot(x_BLD, self.config.dtype)
-        padded_BT = jnp.pad(tokens_BT, padding)
+            return x_BTD[:, :length]
         has_cls_B1 = tokens_BT[:, :1] == nucleotide.NucleotideTokenizer.special.cls
-        from_first_BL, from_second_BL = padded_BT[:, :length], padded_BT[:, 1 : length + 1]
-        ids_BL = jnp.where(has_cls_B1, from_second_BL, from_first_BL)
-        x_BLD = bases.one_hot(ids_BL, self.config.dtype)
+        x_BLD = jnp.where(has_cls_B1[..., None], x_BTD[:, 1 : length + 1], x_BTD[:, :length])
         if size <= length:
             return x_BLD
-        too_long_B1 = ~has_cls_B1 & (padded_BT[:, length:] >= bases.FIRST).any(1, keepdims=True)
+        too_long_B1 = ~has_cls_B1 & (tokens_BT[:, length:] >= bases.FIRST).any(1, keepdims=True)
         return jnp.where(too_long_B1[..., None], jnp.nan, x_BLD)
 
 

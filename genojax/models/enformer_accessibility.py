@@ -152,7 +152,7 @@ class EnformerAccessibility(nn.Module):
         """
         c = self.config
         bins = c.input_spec().bins(tokens_BL.shape[1])
-        x_BLD = bases.one_hot(tokens_BL, c.dtype)
+        x_BLD = bases.OneHot(c.dtype, name='one_hot')(tokens_BL)
         stem = conv.Stem(c.width // 2, c.dtype, c.remat, name='stem')
         x_BLD = remat.call(stem, c.remat, x_BLD, train=train)
         towers = conv.widths(c.width // 2, c.width, c.trunk_stages - 1, c.multiple)

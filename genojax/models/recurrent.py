@@ -119,7 +119,7 @@ class Recurrent(nn.Module):
         """Args: tokens_BT: nucleotide ids, or channels A, C, G, T of bases only."""
         c = self.config
         drop = nn.Dropout(c.dropout, deterministic=not train)
-        x_BTD = bases.one_hot(tokens_BT, c.dtype)
+        x_BTD = bases.OneHot(c.dtype, name='one_hot')(tokens_BT)
         is_base_BT = jnp.ones(x_BTD.shape[:2], bool)
         if tokens_BT.ndim == 2:
             special = nucleotide.NucleotideTokenizer.special

@@ -1,6 +1,7 @@
 """One-hot DNA for models that read single bases: four channels in the order A, C, G, T."""
 
 import jax.numpy as jnp
+from flax import linen as nn
 
 from genojax.tokenizers import nucleotide
 from genojax.typing import Array, Float, Int
@@ -27,3 +28,13 @@ def one_hot(
             f'bases are ids [B, L] or channels [B, L, 4], not {bases.dtype} {list(bases.shape)}'
         )
     return (bases[:, :, None] == FIRST + jnp.arange(4)[None, None]).astype(dtype)
+
+
+class OneHot(nn.Module):
+    """`one_hot` as a layer, so that its output can be intercepted (`genojax.interpret`)."""
+
+    dtype: str = 'float32'
+
+    @nn.compact
+    def __call__(self, bases: Int[Array, '...'] | Float[Array, '...']) -> Float[Array, 'B L 4']:
+        return one_hot(bases, self.dtype)

@@ -5,6 +5,7 @@ import pathlib
 import re
 import sys
 
+from genojax import progress
 from genojax.cli import flags
 
 
@@ -91,3 +92,37 @@ def place(region) -> str:
     """Where a region is: contig, start, end (0-based, half-open) and strand."""
     interval = region.interval
     return f'{interval.contig}:{interval.start:,}-{interval.end:,} ({interval.strand})'
+
+
+def add_gradient_options(result: flags.Parser) -> None:
+    """Adds the options of `attribution.integrated_gradients`."""
+    add = result.add_argument
+    add('--backgrounds', type=flags.positive, default=10, help='shuffles per row (%(default)s)')
+    add('--steps', type=flags.positive, default=16, help='points of the integral (%(default)s)')
+    add('--seed', type=_count, default=0, help='of the shuffles (%(default)s)')
+
+
+def attributions(model, head, sequences, arguments: argparse.Namespace) -> list:
+    """Attributions by the flags of `add_gradient_options`; prints the error of their sums."""
+    import numpy as np
+
+    from genojax.interpret import attribution
+
+    count = attribution.count(len(sequences), arguments.backgrounds, arguments.steps)
+    with progress.bar('attribution', count) as display:
+        results = attribution.integrated_gradients(
+            model,
+            head,
+            sequences,
+            backgrounds=arguments.backgrounds,
+            steps=arguments.steps,
+            seed=arguments.seed,
+            advance=display.advance,
+        )
+    differences = np.array([abs(result.output - result.background) for result in results])
+    gaps = np.array([abs(result.gap) for result in results])
+    say(
+        f'attributions add up within {gaps.max():.3g} (median {np.median(gaps):.3g}; outputs '
+        f'differ from those of shuffles by {np.median(differences):.3g}, median)'
+    )
+    return results
