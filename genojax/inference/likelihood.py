@@ -62,28 +62,47 @@ def masked_rows(
         groups: n hides every n-th base (or token, where tokens do not overlap) together, in n rows;
             None hides one at a time.
     """
+    for part in parts_of(units(row, tokenizer), groups):
+        yield masked_row(row, sequence, tokenizer, part)
+
+
+def units(row: batching.TokenRow, tokenizer: Tokenizer) -> np.ndarray:
+    """What can be hidden by itself: bases, or tokens where they do not overlap; their numbers."""
     if tokenizer.overlapping:
-        units, hide = _scorable_bases(row, tokenizer), _hide_bases
-    else:
-        units, hide = np.flatnonzero(tokenizer.maskable[row.ids_T]), _hide_tokens
-    parts = [units[i : i + 1] for i in range(len(units))]
-    if groups is not None:
-        parts = [units[units % groups == r] for r in range(groups)]
-    for part in parts:
-        if len(part):
-            target_T, target_L = hide(row, part, tokenizer)
-            ids_T = np.where(target_T, tokenizer.special.mask, row.ids_T).astype(np.int32)
-            codes_L = np.where(target_L, dna.UNKNOWN, row.codes_L).astype(np.uint8)
-            yield MaskedRow(
-                ids_T=ids_T,
-                spans_T2=row.spans_T2,
-                codes_L=codes_L,
-                sequence=sequence,
-                true_T=row.ids_T,
-                bases_L=row.codes_L,
-                target_T=target_T,
-                target_L=target_L,
-            )
+        return _scorable_bases(row, tokenizer)
+    return np.flatnonzero(tokenizer.maskable[row.ids_T])
+
+
+def parts_of(numbers: np.ndarray, groups: int | None) -> list[np.ndarray]:
+    """Units that are hidden together: one at a time, or every n-th."""
+    if groups is None:
+        return [numbers[i : i + 1] for i in range(len(numbers))]
+    parts = [numbers[numbers % groups == r] for r in range(groups)]
+    return [part for part in parts if len(part)]
+
+
+def masked_row(
+    row: batching.TokenRow, sequence: int, tokenizer: Tokenizer, part: np.ndarray
+) -> MaskedRow:
+    """A row with some of its `units` hidden.
+
+    Args:
+        sequence: its number.
+        part: the units.
+    """
+    hide = _hide_bases if tokenizer.overlapping else _hide_tokens
+    target_T, target_L = hide(row, part, tokenizer)
+    ids_T = np.where(target_T, tokenizer.special.mask, row.ids_T).astype(np.int32)
+    return MaskedRow(
+        ids_T=ids_T,
+        spans_T2=row.spans_T2,
+        codes_L=np.where(target_L, dna.UNKNOWN, row.codes_L).astype(np.uint8),
+        sequence=sequence,
+        true_T=row.ids_T,
+        bases_L=row.codes_L,
+        target_T=target_T,
+        target_L=target_L,
+    )
 
 
 def _known_tokens(row: batching.TokenRow, tokenizer: Tokenizer) -> np.ndarray:

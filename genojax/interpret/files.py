@@ -155,3 +155,28 @@ def value_rows(regions: requests.Regions, values: Sequence[np.ndarray]) -> Itera
             if np.isfinite(values_L[base]):
                 place = interval.contig, position, interval.strand
                 yield region.name, *place, base, letters[base], float(values_L[base])
+
+
+PAIR_COLUMNS = (
+    *('#chrom1', 'start1', 'end1', 'chrom2', 'start2', 'end2', 'name', 'score'),
+    *('strand1', 'strand2', 'effect12', 'effect21'),
+)
+
+
+def pair_rows(
+    region: requests.SequenceRegion,
+    pairs: Iterable[tuple[int, int, float]],
+    effect_LL: np.ndarray,
+) -> Iterable[tuple]:
+    """BEDPE rows of pairs of bases of a region; the columns are `PAIR_COLUMNS`.
+
+    Args:
+        pairs: base, base, score.
+        effect_LL: of the first base on the second, and back.
+    """
+    contig, strand = region.interval.contig, region.interval.strand
+    at = positions(region).tolist()
+    for first, second, score in pairs:
+        places = contig, at[first], at[first] + 1, contig, at[second], at[second] + 1
+        effects = float(effect_LL[first, second]), float(effect_LL[second, first])
+        yield *places, region.name, score, strand, strand, *effects

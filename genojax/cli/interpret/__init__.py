@@ -9,6 +9,7 @@ from genojax import errors
 VERBS = {
     'mutagenesis': 'effect of every substitution on an output or on the likelihood',
     'attribution': 'integrated gradients: what each base adds to an output',
+    'dependency': 'how the prediction of a base depends on every other base',
 }
 
 
