@@ -2,8 +2,8 @@
 
 e(i, j) is the largest |change| of the log2 odds of any base at j, hidden, over the substitutions
 of base i, in bits. `coupling` is the same change centred over the bases, symmetric and with the
-average product correction. A map of L bases costs about 3 L^2 passes; --mask=N hides every N-th base
-together and costs 3 L N.
+average product correction. A map of L bases costs about 3 L^2 passes; --mask=N hides every N-th
+base together and costs 3 L N.
 
 In the folder: NUMBER.npz per region with `effect` and `coupling`, [L, L]; dependency.bedpe, the
 strongest pairs of every region; index.html and figures/.
