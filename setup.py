@@ -51,6 +51,7 @@ setup(
             'pytest-timeout>=2.3',
             'hypothesis>=6.100',
             'beartype>=0.19',
+            'pyyaml>=6',
             'ruff==0.17.6',
         ],
         # Peers to measure against, and originals to compare with. The newest transformers have no
