@@ -74,8 +74,17 @@ def _number_bases(axes, line: range) -> None:
     axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f'{x + line.start:.0f}'))
 
 
-def matrix(values_LL: np.ndarray, unit: str, title: str) -> figure.Figure:
-    """A square matrix of pairs of bases; NaN is grey."""
+def matrix(
+    values_LL: np.ndarray,
+    unit: str,
+    title: str,
+    labels: tuple[str, str] = ('base that is predicted', 'base that is substituted'),
+) -> figure.Figure:
+    """A matrix of pairs, such as bases; NaN is grey.
+
+    Args:
+        labels: of the columns and of the rows.
+    """
     fig = figure.Figure(figsize=(7.5, 6.5), layout='constrained')
     axes = fig.subplots()
     high = float(np.nanpercentile(values_LL, 99.5)) if np.isfinite(values_LL).any() else 1.0
@@ -83,8 +92,11 @@ def matrix(values_LL: np.ndarray, unit: str, title: str) -> figure.Figure:
     axes.set_facecolor('#d5dae0')
     image = axes.imshow(values_LL, cmap='magma', vmin=low, vmax=max(high, low + 1e-9))
     axes.set_title(plots.label(title, 60))
-    axes.set_xlabel('base that is predicted')
-    axes.set_ylabel('base that is substituted')
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
     axes.grid(False)
+    if max(values_LL.shape) < 20:
+        axes.xaxis.set_major_locator(ticker.MultipleLocator(1))
+        axes.yaxis.set_major_locator(ticker.MultipleLocator(1))
     fig.colorbar(image, ax=axes, label=plots.label(unit, 60), shrink=0.8)
     return fig

@@ -10,6 +10,7 @@ VERBS = {
     'mutagenesis': 'effect of every substitution on an output or on the likelihood',
     'attribution': 'integrated gradients: what each base adds to an output',
     'dependency': 'how the prediction of a base depends on every other base',
+    'attention': 'attention maps and rollout; attention between splice sites',
 }
 
 
