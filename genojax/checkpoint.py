@@ -51,7 +51,7 @@ class Checkpoints:
     ):
         self.directory = pathlib.Path(directory).resolve()
         self._integrity = self.directory / 'integrity'
-        self._read_only, self._fallback, self._completed = read_only, fallback, completed
+        self._read_only, self.fallback, self._completed = read_only, fallback, completed
         self.damaged: dict[int, str] = {}
         self._check_integrity_folder()
         if not read_only:

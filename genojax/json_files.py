@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import pathlib
+import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,9 @@ def read(
             field is missing or of another type.
     """
     try:
+        mode = os.stat(path).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a device or a pipe may never end
+            raise error(f'{path} cannot be read: it is not a regular file. Fix: {fix}')
         data = pathlib.Path(path).read_bytes()
     except OSError as problem:
         reason = f'{path} cannot be read: {problem.strerror}'
@@ -80,7 +84,7 @@ def read_hashed(
     """
     values = read(path, fix, fields=fields)
     written = values.pop(HASH_FIELD, None)
-    if written is None and required:
+    if written is None and (required or _renamed_hash(values, None)):
         raise errors.DamageError(f'{path} has no field {HASH_FIELD!r}. Fix: {fix}')
     if written is not None and written != _digest_or_none(values):
         raise errors.DamageError(
@@ -170,8 +174,19 @@ def check_row(values: dict[str, Any], where: str, fix: str = 'restore the file')
         DamageError: they differ.
     """
     written = values.pop(HASH_FIELD, None)
+    if written is None and _renamed_hash(values, _ROW_DIGITS):
+        raise errors.DamageError(f'{where} has no field {HASH_FIELD!r}. Fix: {fix}')
     if written is not None and written != (_digest_or_none(values) or '')[:_ROW_DIGITS]:
         raise errors.DamageError(f'{where} does not have the hash that it records. Fix: {fix}')
+
+
+def _renamed_hash(values: Mapping[str, Any], digits: int | None) -> bool:
+    """Whether a field is the hash of the others: the name of the hash itself was changed."""
+    *others, last = values or ['']
+    written = values.get(last)
+    if not isinstance(written, str) or len(written) != (digits or 64):
+        return False
+    return written == (_digest_or_none({name: values[name] for name in others}) or '')[:digits]
 
 
 def _is_cut_short(line: bytes) -> bool:

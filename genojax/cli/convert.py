@@ -41,6 +41,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('--format', help='of the weights written for the original class (safetensors)')
     add('--license', default='', help="the weights' licence, if it is not the family's")
     add('--origin', default='', help='where the weights come from: a URL or a sentence')
+    flags.add_fallback(parser)
     return parser.parse_args(argv)
 
 
@@ -75,7 +76,8 @@ def _write_published(arguments: argparse.Namespace) -> None:
     from genojax.convert import files, provenance, rules
     from genojax.inference import pretrained
 
-    source = pretrained.read(arguments.source)
+    source = pretrained.read(arguments.source, arguments.fallback)
+    flags.say_left_out(source.provenance)
     record = dict(source.provenance)
     stored_license = record.pop('license', '')
     license = arguments.license or stored_license or provenance.UNKNOWN

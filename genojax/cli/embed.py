@@ -23,7 +23,8 @@ def run(argv: list[str]) -> None:
     from genojax.inference import embedding, requests
     from genojax.predict import loading
 
-    model = loading.load(arguments.model, window=arguments.window)
+    model = loading.load(arguments.model, window=arguments.window, fallback=arguments.fallback)
+    flags.say_left_out(model.metadata)
     regions = requests.read(arguments.fasta, arguments.bed, **flags.fasta_options(arguments))
     if arguments.window:
         regions = regions.windows(arguments.window, _stride(arguments, model.covered_bases))
@@ -75,6 +76,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('--fasta', type=pathlib.Path, required=True, help='the sequences, plain or gzip')
     add('--bed', type=pathlib.Path, help='embed these intervals of them')
     flags.add_fasta_options(parser)
+    flags.add_fallback(parser)
     add('--out', type=pathlib.Path, required=True, help='.npz (numpy) or .tsv')
     add(
         '--pool',

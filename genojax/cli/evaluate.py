@@ -21,11 +21,7 @@ def run(argv: list[str]) -> None:
         type=flags.positive,
         help='largest number of windows to score, spread evenly (all)',
     )
-    parser.add_argument(
-        '--fallback',
-        action='store_true',
-        help='use the best whole checkpoint if others are damaged',
-    )
+    flags.add_fallback(parser)
     parser.add_processes()
     arguments = parser.parse_args(argv)
 

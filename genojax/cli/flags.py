@@ -15,6 +15,7 @@ import sys
 import traceback
 import types
 import warnings
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import genojax
@@ -118,6 +119,21 @@ def add_fasta_options(parser: argparse.ArgumentParser, names: bool = True) -> No
             default='first',
             help='the name of a record: first word of its header (default), or the full header',
         )
+
+
+def add_fallback(parser: argparse.ArgumentParser) -> None:
+    """The flag of verbs that read the best checkpoint of a run."""
+    parser.add_argument(
+        '--fallback',
+        action='store_true',
+        help='use the best whole checkpoint of a run if others are damaged',
+    )
+
+
+def say_left_out(metadata: Mapping[str, Any]) -> None:
+    """Names on stderr the damaged checkpoints that `--fallback` left out of a model's run."""
+    for step, problem in metadata.get('left_out', {}).items():
+        print(f'step {step} is left out: {problem}', file=sys.stderr, flush=True)
 
 
 def fasta_options(arguments: argparse.Namespace) -> dict[str, bool]:

@@ -54,8 +54,7 @@ def usage() -> str:
 def main(argv: list[str] | None = None) -> None:
     """The console script. Never shows a traceback for an error that a user can act on."""
     argv = sys.argv[1:] if argv is None else argv
-    # Orbax warns of every checkpoint opened for reading, and prints a failed save several times.
-    logging.getLogger('absl').setLevel(logging.CRITICAL)
+    quiet_checkpoints()
     try:
         _run(argv)
     except errors.GenojaxError as error:
@@ -70,6 +69,25 @@ def main(argv: list[str] | None = None) -> None:
         if error.filename is None:
             raise
         _fail(f'{error.filename}: {error.strerror}', errors.UsageError.exit_code)
+
+
+def quiet_checkpoints() -> None:
+    """What checkpoints print by themselves is not shown: this program says what has failed.
+
+    Orbax warns of every checkpoint opened for reading, and prints a failed save several times.
+    After one, TensorStore's threads report the arrays that were still being written to an event
+    loop that Orbax has closed, each with a traceback.
+    """
+    logging.getLogger('absl').setLevel(logging.CRITICAL)
+    show = sys.unraisablehook
+    if show.__module__ == __name__:  # this was called before
+        return
+
+    def show_others(event) -> None:
+        if not (event.exc_type is RuntimeError and str(event.exc_value) == 'Event loop is closed'):
+            show(event)
+
+    sys.unraisablehook = show_others
 
 
 def _run(argv: list[str]) -> None:

@@ -28,7 +28,8 @@ def run(argv: list[str]) -> None:
     from genojax.predict import loading, request, tables
 
     tables.check_path(arguments.out)
-    model = loading.load(arguments.model)
+    model = loading.load(arguments.model, fallback=arguments.fallback)
+    flags.say_left_out(model.metadata)
     head = model.head(arguments.task)
     if arguments.table:
         requested = request.read_table(arguments.table, arguments.sequence_column, arguments.rna)
@@ -86,6 +87,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('--window', type=flags.positive, default=0, help='bases: cut longer rows into windows')
     add('--stride', type=flags.positive, default=0, help='bases between windows (the window)')
     flags.add_fasta_options(parser)
+    flags.add_fallback(parser)
     arguments = parser.parse_args(argv)
     if bool(arguments.fasta) == bool(arguments.table):
         raise errors.UsageError('name sequences. Fix: --fasta=FILE, or --table=FILE')

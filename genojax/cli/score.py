@@ -27,7 +27,8 @@ def run(argv: list[str]) -> None:
     from genojax.predict import loading
     from genojax.variants import score_file, scorer
 
-    model = loading.load(arguments.model, window=arguments.window)
+    model = loading.load(arguments.model, window=arguments.window, fallback=arguments.fallback)
+    flags.say_left_out(model.metadata)
     options = scorer.ScoreConfig(
         scores=tuple(arguments.score.split(',')) if arguments.score else (),
         window=arguments.window,
@@ -104,6 +105,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         'them); -1: one at a time',
     )
     add('--forward-only', action='store_true', help='do not average over the two strands')
+    flags.add_fallback(parser)
     arguments = parser.parse_args(argv)
     _check_out(arguments.out)
     if not arguments.tag.isidentifier():

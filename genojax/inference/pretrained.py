@@ -177,8 +177,12 @@ def save_license(source: pathlib.Path, workdir: pathlib.Path) -> None:
     json_files.write_hashed(workdir / LICENSE_FILE, license_of(source))
 
 
-def read(path: str | os.PathLike) -> PretrainedModel:
+def read(path: str | os.PathLike, fallback: bool = False) -> PretrainedModel:
     """The model of a run's workdir (its best checkpoint) or of a converted directory.
+
+    Args:
+        fallback: use the best whole checkpoint of a run if others are damaged; those that are left
+            out are in `provenance['left_out']`, step -> problem.
 
     Raises:
         UsageError: `path` is neither, or the run has no finished checkpoint.
@@ -191,18 +195,21 @@ def read(path: str | os.PathLike) -> PretrainedModel:
         return dataclasses.replace(described, params=stored.params, extra=stored.extra)
     if not (path / 'checkpoints').is_dir():
         raise errors.UsageError(f'{path} holds no finished checkpoint')
-    checkpoints = checkpoint.Checkpoints(path / 'checkpoints', read_only=True)
+    checkpoints = checkpoint.Checkpoints(path / 'checkpoints', read_only=True, fallback=fallback)
     step = checkpoints.best()
     if step is None:
         raise errors.UsageError(f'{path} holds no finished checkpoint')
     state = checkpoints.restore_raw(step)
     checkpoints.close()
+    record = {'step': step}
+    if checkpoints.damaged:
+        record['left_out'] = {str(number): why for number, why in checkpoints.damaged.items()}
     return dataclasses.replace(
         described,
         params=state['params']['model'],
         extra=state.get('extra', {}),
         heads=state['params'].get('heads', {}),
-        provenance={**described.provenance, 'step': step},
+        provenance={**described.provenance, **record},
     )
 
 
@@ -212,6 +219,8 @@ def adopt(
     tokenizer: tokenizers.TokenizerConfig,
     params: Any,
     extra: Any,
+    *,
+    fallback: bool = False,
 ) -> tuple[Any, Any]:
     """Another model's parameters and collections in place of ours.
 
@@ -219,13 +228,14 @@ def adopt(
         source: another run's workdir, or a converted model.
         model, tokenizer: our configs.
         params, extra: ours, on their devices; the result has their shardings and dtypes.
+        fallback: as of `read`.
 
     Raises:
         UsageError: there is no model, it is another model, or a parameter is missing, left over or
             of another shape.
     """
     check_source(source, model, tokenizer)
-    other = read(source)
+    other = read(source, fallback)
     new_extra = {
         name: _in_place_of(source, other.extra.get(name, {}), tree) for name, tree in extra.items()
     }

@@ -172,7 +172,7 @@ def _evaluate(opened: runs.Run, say: Callable[[str], None]) -> Mapping[str, Any]
     path = opened.workdir / 'evaluation' / f'{TASK}.test.json'
     best = opened.checkpoints.best()
     if path.exists():
-        result = json_files.read(path)
+        result = json_files.read_hashed(path, required=False)
         if result['step'] == best:
             return result
     say('evaluating beside baselines')

@@ -19,19 +19,27 @@ from genojax.tasks import base
 DATASETS_FILE = 'datasets.json'
 
 
-def load(path: str | os.PathLike, *, window: int = 0, devices: list | None = None) -> Model:
+def load(
+    path: str | os.PathLike,
+    *,
+    window: int = 0,
+    devices: list | None = None,
+    fallback: bool = False,
+) -> Model:
     """The model of a run's workdir (its best checkpoint) or of a directory of `genojax convert`.
 
     Args:
         window: bases per row of a model with bins; by default that of its training, or the
             published number.
         devices: to use; all by default.
+        fallback: use the best whole checkpoint if others are damaged; they are listed in
+            `Model.metadata['left_out']`.
 
     Raises:
         UsageError: the path is neither, or the run has no finished checkpoint.
         DamageError: a file differs from what was written.
     """
-    source = pretrained.read(path)
+    source = pretrained.read(path, fallback)
     return Model(source, window, devices, read_heads=lambda: heads(source))
 
 
@@ -55,7 +63,7 @@ def heads(source: pretrained.PretrainedModel) -> dict[str, prediction.TaskHead]:
 def describe_tasks(workdir: pathlib.Path) -> dict[str, tuple[base.Task, Mapping]]:
     """The tasks of a run, and the description of the data that each was trained on."""
     tasks = experiments.build_tasks(experiments.from_config(pretrained.run_config(workdir)))
-    descriptions = json_files.read(workdir / DATASETS_FILE)
+    descriptions = json_files.read_hashed(workdir / DATASETS_FILE, required=False)
     return {name: (task, descriptions[name]) for name, task in tasks.items()}
 
 

@@ -11,7 +11,7 @@ import shutil
 from typing import Any, Literal
 
 from genojax import errors
-from genojax.tokenizers import base, kmer, nonoverlapping, nucleotide
+from genojax.tokenizers import base, files, kmer, nonoverlapping, nucleotide
 
 FILE_NAME = 'tokenizer.json'  # name of a BPE file in a workdir or beside converted weights
 
@@ -82,18 +82,14 @@ def file_sha256(file: str) -> str:
     """The SHA-256 of a BPE file.
 
     Raises:
-        UsageError: the path is empty or cannot be read.
+        UsageError: the path is empty, or there is no such file.
+        InputError: it is no regular file, or cannot be read.
     """
     if not file:
         raise errors.UsageError(
             'tokenizer.file is empty. Fix: name a tokenizer.json (--config.tokenizer.file=FILE)'
         )
-    try:
-        return hashlib.sha256(pathlib.Path(file).read_bytes()).hexdigest()
-    except OSError as error:
-        raise errors.UsageError(
-            f'tokenizer.file={file} cannot be read: {error.strerror}'
-        ) from error
+    return hashlib.sha256(files.read(file)).hexdigest()
 
 
 def with_sha256(config: TokenizerConfig) -> TokenizerConfig:

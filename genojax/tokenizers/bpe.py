@@ -14,7 +14,7 @@ import numpy as np
 import tokenizers
 
 from genojax import dna, errors
-from genojax.tokenizers import base, pieces
+from genojax.tokenizers import base, files, pieces
 
 # Names of the tokens that a model needs, as BERT and RoBERTa spell them.
 _NAMES = {'pad': ('[PAD]', '<pad>'), 'mask': ('[MASK]', '<mask>'), 'unk': ('[UNK]', '<unk>')}
@@ -35,9 +35,10 @@ class BpeTokenizer(pieces.PieceTokenizer):
     bases_per_token = 0
 
     def __init__(self, file: str, tokens: int = 0):
-        stamp = pathlib.Path(file).stat() if pathlib.Path(file).is_file() else None
-        if stamp is None:
-            raise errors.UsageError(f'tokenizer.file={file}: no such file')
+        path = pathlib.Path(file)
+        if not path.is_file():
+            files.read(file)
+        stamp = path.stat()
         self._library, model = _read(str(file), stamp.st_mtime_ns, stamp.st_size)
         self.special, self.special_front, self.special_back = _special_ids(self._library, file)
         fused = model.get('fuse_unk', False)
@@ -73,8 +74,9 @@ class BpeTokenizer(pieces.PieceTokenizer):
 @functools.lru_cache(maxsize=4)
 def _read(file: str, mtime_ns: int, size: int) -> tuple[tokenizers.Tokenizer, dict]:
     """The library's tokenizer and the model section of the file; cached until the file changes."""
+    data = files.read(file)
     try:
-        text = pathlib.Path(file).read_text()
+        text = data.decode()
         library = tokenizers.Tokenizer.from_str(text)
         model = json.loads(text)['model']
     except Exception as error:  # the library raises plain Exception

@@ -171,6 +171,7 @@ class Run:
             self.experiment.tokenizer,
             params=state.params['model'],
             extra=state.extra,
+            fallback=self.checkpoints.fallback,
         )
         if distributed.is_writer():
             pretrained.save_license(source, self.workdir)

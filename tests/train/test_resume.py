@@ -12,10 +12,14 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import errors, json_files
+from genojax import checkpoint, errors, json_files
+from genojax import config as configs
 from genojax import experiment as experiments
 from genojax.cli import flags
-from genojax.train import changes, log, loop, runs
+from genojax.inference import pretrained
+from genojax.predict import loading
+from genojax.report import run_files
+from genojax.train import changes, log, loop, records, runs
 
 STEPS = 6
 
@@ -276,3 +280,72 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(s
     with pytest.raises(errors.DamageError, match='loss .* at step'):
         loop.train(run)
     run.close()
+
+
+def everything_that_verbs_read(folder):
+    """What train, evaluate, predict, embed, score and report read of a workdir, as one text."""
+    model = pretrained.read(folder)
+    leaves = jax.tree_util.tree_leaves_with_path((model.params, model.extra, model.heads))
+    tensors = [(str(path), np.asarray(leaf).tobytes().hex()) for path, leaf in leaves]
+    checkpoints = checkpoint.Checkpoints(folder / 'checkpoints', read_only=True)
+    for step in checkpoints.steps():
+        checkpoints.verify(step)
+    losses = [checkpoints._record(step)['loss'] for step in checkpoints.steps()]
+    checkpoints.close()
+    tasks = loading.describe_tasks(folder)
+    files = run_files.RunFiles(folder)
+    names = ('config.json', 'run.json', 'datasets.json', 'evaluation/masked_lm.test.json')
+    values = (
+        model.provenance,
+        (model.trained_tokens, model.row_tokens),
+        {name: description for name, (_, description) in tasks.items()},
+        configs.to_dict(records.read_experiment(folder)),
+        [files.mapping(name) for name in names],
+        (log.read(folder), files.rows(), losses),
+    )
+    return tensors, json.dumps(values, sort_keys=True, default=str)
+
+
+def flip_bits(folder, flips, seed):
+    """Flips one bit at a time, as often in every file; returns what was neither equal nor caught."""
+    files = sorted(path for path in folder.rglob('*') if path.is_file() and path.stat().st_size)
+    files = [path for path in files if path.parent.name != 'tensorboard']  # no verb reads it
+    rng = np.random.default_rng(seed)
+    rng.shuffle(files)
+    expected, caught, wrong = everything_that_verbs_read(folder), 0, []
+    for n in range(flips):
+        path = files[n % len(files)]
+        written = path.read_bytes()
+        bit = int(rng.integers(8 * len(written)))
+        data = bytearray(written)
+        data[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(data)
+        try:
+            if everything_that_verbs_read(folder) != expected:
+                wrong.append((str(path), bit, 'silent'))
+        except (errors.GenojaxError, run_files.DamagedFile):
+            caught += 1
+        except Exception as error:  # a traceback for the user
+            wrong.append((str(path), bit, repr(error)))
+        path.write_bytes(written)
+    assert everything_that_verbs_read(folder) == expected
+    return caught, wrong
+
+
+@pytest.fixture
+def evaluated(whole, tmp_path):
+    folder = shutil.copytree(whole[1], tmp_path / 'run')
+    result = {'all': {'model': [1.9, 1.8, 2.0]}, 'step': STEPS}
+    runs.write_json(folder / 'evaluation' / 'masked_lm.test.json', result)
+    return folder
+
+
+def test_no_flipped_bit_of_a_workdir_is_silent(evaluated):
+    caught, wrong = flip_bits(evaluated, 40, 0)
+    assert not wrong and caught > 30
+
+
+@pytest.mark.slow
+def test_no_flipped_bit_of_hundreds_in_a_workdir_is_silent(evaluated):
+    caught, wrong = flip_bits(evaluated, 600, 1)
+    assert not wrong and caught > 500

@@ -20,6 +20,7 @@ def parser(verb: str, doc: str) -> flags.Parser:
     add('--figures', type=_count, default=10, help='regions that are drawn (%(default)s)')
     add('--model-window', type=flags.positive, default=0, help='bases per row of a model with bins')
     flags.add_fasta_options(result)
+    flags.add_fallback(result)
     return result
 
 
@@ -56,7 +57,10 @@ def open_model(arguments: argparse.Namespace):
     from genojax.interpret import files
     from genojax.predict import loading
 
-    model = loading.load(arguments.model, window=arguments.model_window)
+    model = loading.load(
+        arguments.model, window=arguments.model_window, fallback=arguments.fallback
+    )
+    flags.say_left_out(model.metadata)
     regions = requests.read(arguments.fasta, arguments.bed, **flags.fasta_options(arguments))
     return model, regions, files.make_folder(arguments.out)
 

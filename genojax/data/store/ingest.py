@@ -8,14 +8,13 @@ at a time, whatever the size of the genome.
 """
 
 import dataclasses
-import json
 import os
 import pathlib
 import shutil
 
 import tensorflow_datasets as tfds
 
-from genojax import errors
+from genojax import errors, json_files
 from genojax.data.formats import genome_table
 from genojax.data.store import (
     contig_summary,
@@ -28,6 +27,7 @@ from genojax.data.store import (
 )
 
 _WORK = '.building'
+_AGAIN = 'remove {}; the same command reads the genomes again'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,7 +251,7 @@ def _build_species(job: tuple) -> dict:
     done = work / f'species-{name}.json'
     folder = work / shard_files.GenojaxShards.name / name
     if done.exists() and folder.exists():
-        return json.loads(done.read_text())
+        return json_files.read_hashed(done, _AGAIN.format(work))
     shutil.rmtree(folder, ignore_errors=True)
     species = species_builder.SpeciesBuilder(parts, promoter_span)
     with shard_files.quiet():
@@ -279,8 +279,8 @@ def _build_species(job: tuple) -> dict:
     unshared = [one.to_json() for one in species.names if one.unannotated or one.unknown]
     if unshared:
         result['annotation_names'] = unshared
-    manifest.save(work, done.name, result)
-    return json.loads(done.read_text())
+    json_files.write_hashed(done, result)
+    return json_files.read_hashed(done, _AGAIN.format(work))
 
 
 def _contig_entry(summary, row: genome_table.GenomeRow) -> dict:

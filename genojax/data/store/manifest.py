@@ -13,13 +13,14 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from genojax import errors, genome
+from genojax import errors, genome, json_files
 
 NAME = 'manifest.json'
 HASH = 'manifest.sha256'  # as sha256sum writes it
 GENES = 'genes.json'
 FORMAT = 'genojax shards'
 VERSION = 1
+_FIX = 'ingest the genomes again (genojax ingest --replace)'
 # The word of a split in manifests of this version; the words of the code are train and test.
 SPLIT_WORD = {'': '', 'train': 'train', 'test': 'held_out'}
 _SPLIT_OF_WORD = {word: split for split, word in SPLIT_WORD.items()}
@@ -63,10 +64,7 @@ def damaged(code: str, where: os.PathLike, problem: str) -> errors.DamageError:
     """The error about shards that differ from what was written."""
     if code not in errors.EXPLANATIONS:
         raise KeyError(f'{code} has no entry in EXPLANATIONS')
-    return errors.DamageError(
-        f'GX-{code}: {os.fspath(where)}: {problem}. '
-        'Fix: ingest the genomes again (genojax ingest --replace)'
-    )
+    return errors.DamageError(f'GX-{code}: {os.fspath(where)}: {problem}. Fix: {_FIX}')
 
 
 @contextlib.contextmanager
@@ -106,7 +104,8 @@ def load(directory: pathlib.Path) -> tuple[dict, str]:
     fingerprint = hashlib.sha256(data).hexdigest()
     if recorded != f'{fingerprint}  {NAME}\n'.encode():
         raise damaged('AR03', path, f'the manifest does not have the hash in {HASH}')
-    value = json.loads(data)
+    fields = {'format': str, 'version': int}
+    value = json_files.parse(data, str(path), _FIX, fields=fields)
     if (value['format'], value['version']) != (FORMAT, VERSION):
         version = f'{value["format"]!r} version {value["version"]!r}'
         raise damaged('AR03', path, f'this is {version}, not {FORMAT!r} version {VERSION}')
@@ -137,9 +136,8 @@ def genes(directory: pathlib.Path, value: dict) -> dict[str, list[genome.Gene]]:
         raise damaged('AR02', path, 'the file of genes is missing') from error
     if hashlib.sha256(data).hexdigest() != value['genes']['sha256']:
         raise damaged('AR01', path, 'the file of genes was changed after it was written')
-    return {
-        species: [genome.Gene(*gene) for gene in rows] for species, rows in json.loads(data).items()
-    }
+    rows_of = json_files.parse(data, str(path), _FIX)
+    return {species: [genome.Gene(*gene) for gene in rows] for species, rows in rows_of.items()}
 
 
 def wrong_file(directory: pathlib.Path, entry: dict) -> str | None:

@@ -1,14 +1,12 @@
 """Shards unpacked for random access: two flat files, bases and region bits, of one manifest.
 
 They are what `assemblies.Genome` maps into memory, one byte per base each, species after species.
-The
-cache can always be rebuilt: it is, when its fingerprint, its size or its hash does not match.
+The cache can always be rebuilt: it is, when its fingerprint, its size or its hash does not match.
 """
 
 import contextlib
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 import shutil
@@ -16,10 +14,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from genojax import progress
+from genojax import errors, json_files, progress
 from genojax.data.store import manifest
 
 NAMES = ('bases.u8', 'regions.u8')
+_FIELDS = {'fingerprint': str, 'sha256': dict}
 Chunks = Iterator[tuple[np.ndarray, np.ndarray]]  # bases and region bits, uint8 [L] each
 
 
@@ -64,16 +63,16 @@ class ShardCache:
     def _matches(self, verify: bool) -> bool:
         """Whether the files belong to the manifest and have the right size (`verify`: and hash)."""
         try:
-            saved = json.loads((self.path / 'cache.json').read_text())
-        except (OSError, ValueError):
+            saved = json_files.read(self.path / 'cache.json', fields=_FIELDS)
+        except errors.DamageError:
             return False
-        if saved.get('fingerprint') != self.fingerprint:
+        if saved['fingerprint'] != self.fingerprint:
             return False
         files = [self.path / name for name in NAMES]
         if any(not file.is_file() or file.stat().st_size != self.total for file in files):
             return False
         return not verify or all(
-            saved['sha256'][file.name] == manifest.sha256_of(file) for file in files
+            saved['sha256'].get(file.name) == manifest.sha256_of(file) for file in files
         )
 
     def _build(self) -> None:
