@@ -159,6 +159,7 @@ def genomes(summary: dict) -> page.Section:
             'repeats: their share is unknown, not zero.'
         ),
         *_regions(rows),
+        *_contig_names(summary.get('annotation_names') or []),
     ]
     contigs = [
         [row['name'], contig['name'], *_composition(contig)]
@@ -211,6 +212,31 @@ def _regions(rows: list[dict]) -> list[html.Markup]:
         html.note(
             'Of the contigs whose annotation names the kind; a dash means that none does: '
             'unknown, not zero. Elements nest (a CDS is inside an exon), so shares need not add up.'
+        ),
+    ]
+
+
+def _contig_names(compared: list[dict]) -> list[html.Markup]:
+    """The contigs that sequence and annotation do not share; [] where they share all."""
+    alike = [{first: second for first, second in one['similar_names']} for one in compared]
+    cells = []
+    for one, others in zip(compared, alike, strict=True):
+        for name in one['unannotated_contigs']:
+            other = others.get(name, html.DASH)
+            cells.append([one['file'], name, html.DASH, html.DASH, other])
+        names = {second: first for first, second in others.items()}
+        for name, features in one['features_on_unknown_contigs'].items():
+            cells.append([one['file'], html.DASH, name, features, names.get(name, html.DASH)])
+    if not cells:
+        return []
+    columns = ['annotation', 'only in the sequence', 'only in the annotation', 'features']
+    return [
+        html.subheading('Contig names that sequence and annotation do not share'),
+        html.table([*columns, 'perhaps the same as'], cells),
+        html.note(
+            'Genes and regions of a contig without annotation are unknown, not 0; features on a '
+            'contig that the sequence does not have label nothing. Names that look alike are '
+            'listed: rename the contigs of one file if they are the same.'
         ),
     ]
 

@@ -145,3 +145,31 @@ def test_a_workdir_s_config_names_the_tokenizer_file_beside_it(tmp_path):
     assert flags.load(str(path))['tokenizer']['file'] == 'tokenizer.json'  # no such file beside it
     (tmp_path / 'tokenizer.json').write_text('{}')
     assert flags.load(str(path))['tokenizer']['file'] == str(tmp_path / 'tokenizer.json')
+
+
+FAILED_SAVES = """
+import pathlib, resource, sys
+import numpy as np
+from genojax import checkpoint, errors
+from genojax.cli import main
+main.quiet_checkpoints()
+main.quiet_checkpoints()
+state = {f'a{n}': np.random.default_rng(n).normal(size=60_000) for n in range(150)}
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
+for n in range(3):
+    store = checkpoint.Checkpoints(pathlib.Path(sys.argv[1]) / str(n))
+    try:
+        store.save(1, state, {})
+        store.wait()
+    except errors.UsageError as error:
+        print(error)
+    store.close()
+"""
+
+
+def test_a_failed_save_is_one_line_and_the_process_ends(tmp_path):
+    command = [sys.executable, '-c', FAILED_SAVES, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (run.returncode, run.stderr) == (0, '')
+    lines = run.stdout.splitlines()
+    assert len(lines) == 3 and all('File too large; no step is complete' in x for x in lines)

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -241,6 +242,25 @@ _FIELDS = {
     *('models', 'auroc', 'auprc', 'roc', 'fpr', 'tpr', 'ceiling', 'differences', 'audit'),
     *('lead', 'split', 'removed', 'rows', 'k', 'source', 'rows_sharing_a_kmer_with_train'),
 }
+
+
+def test_contig_names_that_differ_are_a_table(tmp_path):
+    folder = made_up.fill(tmp_path / 'demo')
+    path = folder / 'check.json'
+    compared = {
+        'file': 'a.gff3',
+        'unannotated_contigs': ['chrM', '<b>'],
+        'features_on_unknown_contigs': {'MT': 37},
+        'similar_names': [['chrM', 'MT']],
+    }
+    path.write_text(json.dumps({**json.loads(path.read_text()), 'annotation_names': [compared]}))
+    text = reading.PageReader(reading.render(folder)).text
+    assert 'Contig names that sequence and annotation do not share' in text
+    assert re.search(r'a\.gff3\s*chrM\s*–\s*–\s*MT', text), text
+    assert re.search(r'a\.gff3\s*–\s*MT\s*37\s*chrM', text)
+    assert '<b>' in text  # as text
+    plain = reading.PageReader(reading.render(made_up.fill(tmp_path / 'other'))).text
+    assert 'Contig names that' not in plain
 
 
 def test_hundreds_of_species_stay_within_three_megabytes(tmp_path):

@@ -1,7 +1,9 @@
 """A run that was killed and started again equals one that never stopped, bit for bit."""
 
+import contextlib
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -141,6 +143,10 @@ def test_a_damaged_checkpoint_is_left_out_with_fallback(shards, whole, tmp_path)
     with pytest.raises(errors.DamageError, match='6/.* differs .* --fallback'):
         run.start()
     run.close()
+    with pytest.raises(errors.DamageError, match='--fallback'):
+        loading.load(folder)
+    metadata = loading.load(folder, fallback=True).metadata
+    assert metadata['step'] == 3 and 'differs' in metadata['left_out']['6']
     said = []
     run = runs.open_run(
         make_experiment(shards), folder, jax.devices()[:1], said.append, fallback=True
@@ -149,6 +155,30 @@ def test_a_damaged_checkpoint_is_left_out_with_fallback(shards, whole, tmp_path)
     run.close()
     assert any('step 6 is left out' in line for line in said)
     assert (folder / 'checkpoints' / 'damaged' / '6').is_dir()
+
+
+def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_the_same_command_resumes(
+    shards, whole, tmp_path
+):
+    folder = shutil.copytree(whole[1], tmp_path / 'run')
+    shutil.rmtree(folder / 'checkpoints' / '6')
+    (folder / 'checkpoints' / 'integrity' / '6.json').unlink()
+    run = runs.open_run(make_experiment(shards), folder, jax.devices()[:1])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, limits[1]))  # a checkpoint needs more
+        with pytest.raises(errors.UsageError, match=FULL):
+            loop.train(run)
+        with contextlib.suppress(errors.UsageError):
+            run.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not (folder / 'run.lock').exists()
+    assert_same(finish(make_experiment(shards), folder), whole[0])
+    assert losses(folder) == losses(whole[1])
+
+
+FULL = 'could not be written: File too large; the steps 3 are complete. Fix: free disk space'
 
 
 def train_command(shards, folder):
