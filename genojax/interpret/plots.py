@@ -79,18 +79,24 @@ def matrix(
     unit: str,
     title: str,
     labels: tuple[str, str] = ('base that is predicted', 'base that is substituted'),
+    limits: tuple[float, float] | None = None,
 ) -> figure.Figure:
     """A matrix of pairs, such as bases; NaN is grey.
 
     Args:
         labels: of the columns and of the rows.
+        limits: values at the ends of the colours, which then have a neutral middle; by default
+            zero (or the lowest value) and nearly the highest.
     """
     fig = figure.Figure(figsize=(7.5, 6.5), layout='constrained')
     axes = fig.subplots()
     high = float(np.nanpercentile(values_LL, 99.5)) if np.isfinite(values_LL).any() else 1.0
     low = min(0.0, float(np.nanmin(values_LL))) if np.isfinite(values_LL).any() else 0.0
     axes.set_facecolor('#d5dae0')
-    image = axes.imshow(values_LL, cmap='magma', vmin=low, vmax=max(high, low + 1e-9))
+    colours = 'magma'
+    if limits is not None:
+        (low, high), colours = limits, 'RdBu_r'
+    image = axes.imshow(values_LL, cmap=colours, vmin=low, vmax=max(high, low + 1e-9))
     axes.set_title(plots.label(title, 60))
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])

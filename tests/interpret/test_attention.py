@@ -67,7 +67,7 @@ class HandMade(Model):
 
 
 def test_the_head_that_joins_introns_is_chosen_and_scores_one(tmp_path):
-    contigs, source = gene_annotation(tmp_path, 10)
+    contigs, source = gene_annotation(tmp_path, 40)
     windows, _ = splice_sites.windows(contigs, source, 400)
     model = HandMade({w.codes_L.tobytes(): w.introns_N2.tolist() for w in windows})
     result = attention.splice_attention(model, windows)

@@ -146,7 +146,12 @@ def _splice_page(folder, result, columns, rows, arguments) -> None:
     title = f'AUROC on training genes, {name}'
     values = result.training[..., direction]
     labels = 'head', 'layer'
-    figure = (title, 'By layer and head.', plots.matrix, (values, 'AUROC', title, labels))
+    figure = (
+        title,
+        'By layer and head.',
+        plots.matrix,
+        (values, 'AUROC', title, labels, (0.0, 1.0)),
+    )
     lead = (
         f'{result.introns[1]:,} introns of test genes against {result.decoys[1]:,} other GT..AG '
         f'pairs of their genes. Model {arguments.model}.'
