@@ -3,8 +3,8 @@
 from genojax.errors import genome_files
 
 # Code -> what it means and what to do. The letters name the family: SP splits, MX mixture weights,
-# LB labels, TK tracks, VC variants, EM embeddings, CV converted models, AR shards; those of genome
-# files are in `genome_files`.
+# LB labels, TK tracks, VC variants, EM embeddings, MO motifs, CV converted models, AR shards; those
+# of genome files are in `genome_files`.
 EXPLANATIONS: dict[str, str] = {
     **genome_files.EXPLANATIONS,
     # Splits
@@ -163,6 +163,12 @@ EXPLANATIONS: dict[str, str] = {
     'EM02': (
         'A record or interval is shorter than one token of the model, so it has no embedding. '
         'Remove it.'
+    ),
+    # Motifs
+    'MO01': (
+        "The file does not hold motifs in MEME's text format: a line MOTIF NAME, a line "
+        'letter-probability matrix: alength= 4 w= N, and N lines of the probabilities of A, C, G '
+        'and T, which add up to 1. Motif databases offer it as a download.'
     ),
     # Converted models
     'CV01': (

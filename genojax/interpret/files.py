@@ -13,6 +13,7 @@ import numpy as np
 
 from genojax import dna, errors
 from genojax.inference import requests
+from genojax.interpret import motifs
 
 
 def make_folder(path: pathlib.Path) -> pathlib.Path:
@@ -180,3 +181,17 @@ def pair_rows(
         places = contig, at[first], at[first] + 1, contig, at[second], at[second] + 1
         effects = float(effect_LL[first, second]), float(effect_LL[second, first])
         yield *places, region.name, score, strand, strand, *effects
+
+
+SEQLET_COLUMNS = ('name', 'contig', 'start', 'end', 'strand', 'score', 'sequence')
+
+
+def seqlet_rows(regions: requests.Regions, seqlets: motifs.Seqlets) -> Iterable[tuple]:
+    """Rows of seqlets, strongest first; start and end on the contig's forward strand."""
+    places = zip(seqlets.sequence_N.tolist(), seqlets.start_N.tolist(), strict=True)
+    for n, (number, start) in enumerate(places):
+        region = regions.rows[number]
+        at = positions(region)[start : start + seqlets.codes_NL.shape[1]]
+        place = region.interval.contig, int(at.min()), int(at.max()) + 1, region.interval.strand
+        text = dna.decode(seqlets.codes_NL[n])
+        yield region.name, *place, float(seqlets.score_N[n]), text

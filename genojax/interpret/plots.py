@@ -106,3 +106,15 @@ def matrix(
         axes.yaxis.set_major_locator(ticker.MultipleLocator(1))
     fig.colorbar(image, ax=axes, label=plots.label(unit, 60), shrink=0.8)
     return fig
+
+
+def logo(p_W4: np.ndarray) -> figure.Figure:
+    """The logo of a motif, in bits."""
+    fig = figure.Figure(figsize=(0.4 * len(p_W4) + 1, 2.0), layout='constrained')
+    axes = fig.subplots()
+    plot_logo.draw(axes, plot_logo.information(p_W4))
+    axes.set_ylim(0, 2)
+    axes.set_ylabel('bits')
+    axes.xaxis.set_major_locator(ticker.MultipleLocator(1))
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f'{x + 1:.0f}'))
+    return fig

@@ -11,6 +11,7 @@ VERBS = {
     'attribution': 'integrated gradients: what each base adds to an output',
     'dependency': 'how the prediction of a base depends on every other base',
     'attention': 'attention maps and rollout; attention between splice sites',
+    'motifs': 'motifs from attributions, matched to known ones',
 }
 
 

@@ -1,0 +1,135 @@
+"""Motifs that a model reads: seqlets of high attribution, clustered to probability matrices.
+
+Attributions are integrated gradients of one output, as by `genojax interpret attribution`. Windows
+whose sum is beyond that of shuffled attributions are aligned and clustered. --match=FILE (MEME's
+text format) names the known motifs that each resembles, with Tomtom's p- and q-values.
+
+--control=RUN is the same model trained on shuffled labels: the number of seqlets and motifs that it
+yields at the same threshold is what is found where there is nothing to find. To make one, shuffle
+the label column of the training table and train with the same config.
+
+In the folder: motifs.meme, seqlets.tsv, matches.tsv, motifs.json; index.html and figures/, logos.
+"""
+
+import json
+import pathlib
+
+from genojax import errors
+from genojax.cli import flags
+from genojax.cli.interpret import inputs
+
+
+def run(argv: list[str]) -> None:
+    parser = inputs.parser('motifs', __doc__)
+    inputs.add_output(parser)
+    inputs.add_gradient_options(parser)
+    add = parser.add_argument
+    add('--match', type=pathlib.Path, help='known motifs in MEME format, plain or gzip')
+    add('--q-value', type=float, default=0.05, help='of the matches reported (%(default)s)')
+    add('--control', type=pathlib.Path, help='the same model trained on shuffled labels')
+    add('--core', type=flags.positive, default=9, help='bases of a seqlet (%(default)s)')
+    add('--min-seqlets', type=flags.positive, default=10, help='of a motif (%(default)s)')
+    add('--similarity', type=float, default=0.5, help='of the seqlets of a motif (%(default)s)')
+    arguments = parser.parse_args(argv)
+    if arguments.core < 3:
+        raise errors.UsageError(f'--core={arguments.core} must be at least 3')
+
+    # Imported here, so that --help does not wait for jax.
+    from genojax.interpret import files, meme, motifs
+    from genojax.predict import loading
+
+    known = meme.read(arguments.match) if arguments.match else []
+    model, regions, folder = inputs.open_model(arguments)
+    config = motifs.MotifConfig(
+        core=arguments.core,
+        similarity=arguments.similarity,
+        min_seqlets=arguments.min_seqlets,
+        seed=arguments.seed,
+    )
+    sequences, values = _attributions(model, regions, arguments)
+    seqlets = motifs.find_seqlets(sequences, values, config)
+    result = motifs.cluster(seqlets, config)
+    record = {
+        **inputs.metadata(model, arguments),
+        'seqlets': seqlets.total,
+        'threshold': seqlets.threshold,
+        'motifs': len(result),
+    }
+    inputs.say(f'{seqlets.total:,} seqlets above {seqlets.threshold:.3g}, {len(result):,} motifs')
+    if seqlets.total > len(seqlets):
+        inputs.say(f'the {len(seqlets):,} strongest seqlets are clustered')
+    if arguments.control:
+        control = loading.load(arguments.control, window=arguments.model_window)
+        _, values = _attributions(control, regions, arguments)
+        record |= _control(sequences, values, seqlets, config)
+    meme.write(folder / 'motifs.meme', result)
+    files.write_table(
+        folder / 'seqlets.tsv', files.SEQLET_COLUMNS, files.seqlet_rows(regions, seqlets)
+    )
+    matches = _match(folder, result, known, arguments)
+    (folder / 'motifs.json').write_text(json.dumps(record, indent=1) + '\n')
+    _page(folder, result, matches, record, arguments)
+
+
+def _attributions(model, regions, arguments):
+    from genojax.interpret import files
+
+    head = inputs.select_output(model, arguments)
+    sequences = files.read_rows(regions, inputs.source(arguments), head.read_row)
+    results = inputs.attributions(model, head, sequences, arguments)
+    return sequences, [result.values_L for result in results]
+
+
+def _control(sequences, values, seqlets, config) -> dict:
+    """What the control yields at the model's threshold."""
+    from genojax.interpret import motifs
+
+    control = motifs.find_seqlets(sequences, values, config, seqlets.threshold)
+    count = len(motifs.cluster(control, config))
+    inputs.say(f'control: {control.total:,} seqlets above the same threshold, {count:,} motifs')
+    return {'control_seqlets': control.total, 'control_motifs': count}
+
+
+def _match(folder, result, known, arguments) -> dict:
+    """The matches of every motif at the q-value, best first; and matches.tsv."""
+    from genojax.interpret import files, tomtom
+
+    chosen = {}
+    for motif in result if known else ():
+        every = tomtom.matches(motif, known)
+        chosen[motif.name] = [match for match in every if match.q_value <= arguments.q_value]
+    columns = ('motif', 'known', 'offset', 'strand', 'overlap', 'p_value', 'q_value')
+    rows = [
+        (m.query, m.target, m.offset, m.strand, m.overlap, m.p_value, m.q_value)
+        for matches in chosen.values()
+        for m in matches
+    ]
+    if known:
+        files.write_table(folder / 'matches.tsv', columns, rows)
+        named = sum(map(bool, chosen.values()))
+        inputs.say(
+            f'{named:,} of {len(result):,} motifs match one of {len(known):,} known ones '
+            f'at q <= {arguments.q_value:g}'
+        )
+    return chosen
+
+
+def _page(folder, result, matches, record: dict, arguments) -> None:
+    from genojax.interpret import pages, plots
+
+    figures, rows = [], []
+    for motif in result:
+        best = matches.get(motif.name, [])
+        text = f'{best[0].target} (q {best[0].q_value:.2g})' if best else ''
+        figures.append((motif.name, f'{motif.sites:,} seqlets. {text}', plots.logo, (motif.p_W4,)))
+        rows.append([motif.name, motif.sites, text, len(best)])
+    columns = ['motif', 'seqlets', 'best match', 'matches']
+    lead = f'{len(result):,} motifs of {record["seqlets"]:,} seqlets. Model {arguments.model}.'
+    if 'control_motifs' in record:
+        lead += (
+            f' The control has {record["control_motifs"]:,} motifs of '
+            f'{record["control_seqlets"]:,} seqlets at the same threshold.'
+        )
+    tables = {'Motifs': (columns, rows)}
+    pages.write(folder, 'Motifs', lead, figures[: arguments.figures], tables)
+    inputs.say(f'{folder}: motifs.meme, seqlets.tsv' + (', matches.tsv' if matches else ''))
