@@ -13,7 +13,7 @@ import numpy as np
 
 from genojax import dna, errors
 from genojax.inference import requests
-from genojax.interpret import motifs
+from genojax.interpret.motifs import discovery
 
 
 def make_folder(path: pathlib.Path) -> pathlib.Path:
@@ -186,7 +186,7 @@ def pair_rows(
 SEQLET_COLUMNS = ('name', 'contig', 'start', 'end', 'strand', 'score', 'sequence')
 
 
-def seqlet_rows(regions: requests.Regions, seqlets: motifs.Seqlets) -> Iterable[tuple]:
+def seqlet_rows(regions: requests.Regions, seqlets: discovery.Seqlets) -> Iterable[tuple]:
     """Rows of seqlets, strongest first; start and end on the contig's forward strand."""
     places = zip(seqlets.sequence_N.tolist(), seqlets.start_N.tolist(), strict=True)
     for n, (number, start) in enumerate(places):

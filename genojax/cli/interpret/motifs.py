@@ -29,26 +29,27 @@ def run(argv: list[str]) -> None:
     add('--control', type=pathlib.Path, help='the same model trained on shuffled labels')
     add('--core', type=flags.positive, default=9, help='bases of a seqlet (%(default)s)')
     add('--min-seqlets', type=flags.positive, default=10, help='of a motif (%(default)s)')
-    add('--similarity', type=float, default=0.5, help='of the seqlets of a motif (%(default)s)')
+    add('--similarity', type=float, default=0.7, help='of the seqlets of a motif (%(default)s)')
     arguments = parser.parse_args(argv)
     if arguments.core < 3:
         raise errors.UsageError(f'--core={arguments.core} must be at least 3')
 
     # Imported here, so that --help does not wait for jax.
-    from genojax.interpret import files, meme, motifs
+    from genojax.interpret import files
+    from genojax.interpret.motifs import discovery, meme
     from genojax.predict import loading
 
     known = meme.read(arguments.match) if arguments.match else []
     model, regions, folder = inputs.open_model(arguments)
-    config = motifs.MotifConfig(
+    config = discovery.MotifConfig(
         core=arguments.core,
         similarity=arguments.similarity,
         min_seqlets=arguments.min_seqlets,
         seed=arguments.seed,
     )
     sequences, values = _attributions(model, regions, arguments)
-    seqlets = motifs.find_seqlets(sequences, values, config)
-    result = motifs.cluster(seqlets, config)
+    seqlets = discovery.find_seqlets(sequences, values, config)
+    result = discovery.cluster(seqlets, config)
     record = {
         **inputs.metadata(model, arguments),
         'seqlets': seqlets.total,
@@ -82,17 +83,18 @@ def _attributions(model, regions, arguments):
 
 def _control(sequences, values, seqlets, config) -> dict:
     """What the control yields at the model's threshold."""
-    from genojax.interpret import motifs
+    from genojax.interpret.motifs import discovery
 
-    control = motifs.find_seqlets(sequences, values, config, seqlets.threshold)
-    count = len(motifs.cluster(control, config))
+    control = discovery.find_seqlets(sequences, values, config, seqlets.threshold)
+    count = len(discovery.cluster(control, config))
     inputs.say(f'control: {control.total:,} seqlets above the same threshold, {count:,} motifs')
     return {'control_seqlets': control.total, 'control_motifs': count}
 
 
 def _match(folder, result, known, arguments) -> dict:
     """The matches of every motif at the q-value, best first; and matches.tsv."""
-    from genojax.interpret import files, tomtom
+    from genojax.interpret import files
+    from genojax.interpret.motifs import tomtom
 
     chosen = {}
     for motif in result if known else ():

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from genojax import errors
-from genojax.interpret import meme, tomtom
+from genojax.interpret.motifs import meme, tomtom
 
 
 def random_motif(rng, width, name='x', sharpness=0.4):
-    return meme.Motif(name, rng.dirichlet([sharpness] * 4, width), 20)
+    return meme.MotifMatrix(name, rng.dirichlet([sharpness] * 4, width), 20)
 
 
 def test_p_values_equal_an_enumeration_of_all_columns():
@@ -30,7 +30,7 @@ def test_p_values_equal_an_enumeration_of_all_columns():
 def test_a_motif_matches_itself_on_either_strand_and_nothing_else():
     rng = np.random.default_rng(1)
     targets = [random_motif(rng, 8 + i % 5, f't{i}') for i in range(60)]
-    middle = meme.Motif('q', targets[7].p_W4[1:7], 20)
+    middle = meme.MotifMatrix('q', targets[7].p_W4[1:7], 20)
     best, second = tomtom.matches(middle, targets)[:2]
     assert (best.target, best.offset, best.strand, best.overlap) == ('t7', 1, '+', 6)
     assert best.q_value < 0.01 < second.q_value
@@ -47,7 +47,9 @@ def test_p_values_of_unrelated_motifs_are_not_small():
 
 
 def test_motifs_round_trip_and_their_consensus(tmp_path):
-    motif = meme.Motif('a', np.array([[0.9, 0.1, 0, 0], [0.3, 0.3, 0.2, 0.2], [0, 0, 0, 1.0]]), 12)
+    motif = meme.MotifMatrix(
+        'a', np.array([[0.9, 0.1, 0, 0], [0.3, 0.3, 0.2, 0.2], [0, 0, 0, 1.0]]), 12
+    )
     assert motif.consensus == 'ANT'
     assert motif.reverse_complement().consensus == 'ANT'
     meme.write(tmp_path / 'x.meme', [motif, motif.reverse_complement()])
@@ -79,5 +81,7 @@ def test_hocomoco_is_read_and_ap1_found_by_its_consensus(real_data):
     assert len(targets) == 1443
     p_W4 = np.full((7, 4), 0.02)
     p_W4[np.arange(7), ['ACGT'.index(letter) for letter in 'TGACTCA']] = 0.94
-    names = [match.target for match in tomtom.matches(meme.Motif('q', p_W4, 50), targets)[:10]]
+    names = [
+        match.target for match in tomtom.matches(meme.MotifMatrix('q', p_W4, 50), targets)[:10]
+    ]
     assert all(name.startswith(('FOS', 'JUN', 'BATF', 'BACH', 'NF')) for name in names)

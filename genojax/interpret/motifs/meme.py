@@ -12,7 +12,7 @@ from genojax.data.formats import input_file
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Motif:
+class MotifMatrix:
     """A motif.
 
     Attributes:
@@ -37,12 +37,12 @@ class Motif:
             x if p >= 0.5 else 'N' for x, p in zip(letters, self.p_W4.max(1), strict=True)
         )
 
-    def reverse_complement(self) -> 'Motif':
+    def reverse_complement(self) -> 'MotifMatrix':
         """The motif on the other strand."""
         return dataclasses.replace(self, p_W4=self.p_W4[::-1, ::-1])
 
 
-def write(path: str | os.PathLike, motifs: Sequence[Motif]) -> None:
+def write(path: str | os.PathLike, motifs: Sequence[MotifMatrix]) -> None:
     """Writes motifs; their columns have six digits."""
     lines = ['MEME version 4', '', 'ALPHABET= ACGT', '', 'strands: + -', '']
     lines += ['Background letter frequencies', 'A 0.25 C 0.25 G 0.25 T 0.25', '']
@@ -54,7 +54,7 @@ def write(path: str | os.PathLike, motifs: Sequence[Motif]) -> None:
     pathlib.Path(path).write_text('\n'.join(lines))
 
 
-def read(path: str | os.PathLike) -> list[Motif]:
+def read(path: str | os.PathLike) -> list[MotifMatrix]:
     """The motifs of a file in MEME's text format, plain or gzip.
 
     Raises:
@@ -72,7 +72,7 @@ def _error(problem: str, path, line: int | None) -> errors.InputError:
     return errors.InputError('MO01', problem, path=path, line=line, fix=fix)
 
 
-def _parse(lines: list[tuple[int, str]], path) -> Iterator[Motif]:
+def _parse(lines: list[tuple[int, str]], path) -> Iterator[MotifMatrix]:
     name, rows, sites, inside, started = '', [], 0, False, 0
     for number, text in [*lines, (len(lines) + 1, 'MOTIF')]:
         words = text.split()
@@ -98,9 +98,9 @@ def _parse(lines: list[tuple[int, str]], path) -> Iterator[Motif]:
             rows.append(row)
 
 
-def _motif(name: str, rows: list[list[float]], sites: int, path, line: int) -> Motif:
+def _motif(name: str, rows: list[list[float]], sites: int, path, line: int) -> MotifMatrix:
     p_W4 = np.array(rows, float).reshape(-1, 4)
     total_W = p_W4.sum(1)
     if not len(p_W4) or (p_W4 < 0).any() or (np.abs(total_W - 1) > 0.02).any():
         raise _error(f'motif {name!r} has no matrix of probabilities', path, line)
-    return Motif(name, p_W4 / total_W[:, None], sites)
+    return MotifMatrix(name, p_W4 / total_W[:, None], sites)

@@ -20,7 +20,7 @@ from scipy.cluster import hierarchy
 from scipy.spatial import distance
 
 from genojax import dna
-from genojax.interpret import meme
+from genojax.interpret.motifs import meme
 
 PSEUDOCOUNT = 0.5  # of each base in a column
 
@@ -33,7 +33,8 @@ class MotifConfig:
         core: bases whose attributions are summed.
         flank: bases added at each side of a core.
         false_discovery: share of the seqlets that shuffled attributions would also give.
-        similarity: least mean similarity of the seqlets of a cluster, -1 to 1.
+        similarity: least mean similarity of the seqlets of a cluster, -1 to 1; lower values join
+            motifs that share a few bases.
         min_seqlets: of the smallest cluster that is reported.
         max_seqlets: the strongest ones are clustered; the rest is counted.
         min_information: bits of a column at the end of a motif.
@@ -43,7 +44,7 @@ class MotifConfig:
     core: int = 9
     flank: int = 4
     false_discovery: float = 0.05
-    similarity: float = 0.5
+    similarity: float = 0.7
     min_seqlets: int = 10
     max_seqlets: int = 3000
     min_information: float = 0.3
@@ -138,7 +139,7 @@ def threshold_of(scores_N: np.ndarray, null_N: np.ndarray, false_discovery: floa
     return float(ordered[good[-1]]) if len(good) else np.inf
 
 
-def cluster(seqlets: Seqlets, config: MotifConfig = MotifConfig()) -> list[meme.Motif]:
+def cluster(seqlets: Seqlets, config: MotifConfig = MotifConfig()) -> list[meme.MotifMatrix]:
     """Motifs of the clusters of seqlets, largest first; named by number and consensus."""
     if len(seqlets) < max(config.min_seqlets, 2):
         return []
@@ -160,7 +161,7 @@ def cluster(seqlets: Seqlets, config: MotifConfig = MotifConfig()) -> list[meme.
         ]
         p_W4 = _trim(_probabilities(np.array(aligned)), config.min_information)
         if len(p_W4) >= 4:
-            motifs.append(meme.Motif('', p_W4, len(members)))
+            motifs.append(meme.MotifMatrix('', p_W4, len(members)))
     motifs.sort(key=lambda motif: -motif.sites)
     return [
         dataclasses.replace(motif, name=f'motif{n:02}_{motif.consensus}')

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genojax import dna
-from genojax.interpret import meme, motifs, tomtom
+from genojax.interpret.motifs import discovery, meme, tomtom
 
 PLANTED = {'AP1': 'TGACTCAT', 'GATA': 'AGATAAGG'}
 
@@ -33,16 +33,16 @@ def planted(seed, effect=1.0):
 @pytest.mark.parametrize('seed', [0, 1, 2])
 def test_planted_motifs_are_found_and_named(seed):
     sequences, values = planted(seed)
-    seqlets = motifs.find_seqlets(sequences, values)
-    found = motifs.cluster(seqlets)
+    seqlets = discovery.find_seqlets(sequences, values)
+    found = discovery.cluster(seqlets)
     assert len(found) == 2
     known = []
     for name, word in PLANTED.items():
         p_W4 = np.full((8, 4), 0.01)
         p_W4[np.arange(8), dna.encode(word)] = 0.97
-        known.append(meme.Motif(name, p_W4, 100))
+        known.append(meme.MotifMatrix(name, p_W4, 100))
     rng = np.random.default_rng(9)
-    known += [meme.Motif(f'other{i}', rng.dirichlet([0.3] * 4, 10), 9) for i in range(50)]
+    known += [meme.MotifMatrix(f'other{i}', rng.dirichlet([0.3] * 4, 10), 9) for i in range(50)]
     best = [tomtom.matches(motif, known)[0] for motif in found]
     assert {match.target for match in best} == set(PLANTED)
     assert all(match.q_value < 0.01 for match in best)
@@ -50,20 +50,20 @@ def test_planted_motifs_are_found_and_named(seed):
 
 def test_nothing_is_found_without_an_effect_and_at_the_threshold_of_the_model():
     sequences, values = planted(0, effect=0.0)
-    assert motifs.cluster(motifs.find_seqlets(sequences, values)) == []
-    threshold = motifs.find_seqlets(*planted(0)).threshold
-    control = motifs.find_seqlets(sequences, values, threshold=threshold)
+    assert discovery.cluster(discovery.find_seqlets(sequences, values)) == []
+    threshold = discovery.find_seqlets(*planted(0)).threshold
+    control = discovery.find_seqlets(sequences, values, threshold=threshold)
     assert control.total == 0
     assert control.codes_NL.shape == (0, 17)
 
 
 def test_seqlets_do_not_overlap_and_the_rest_is_counted():
     sequences, values = planted(1)
-    config = dataclasses.replace(motifs.MotifConfig(), max_seqlets=30)
-    seqlets = motifs.find_seqlets(sequences, values, config)
+    config = dataclasses.replace(discovery.MotifConfig(), max_seqlets=30)
+    seqlets = discovery.find_seqlets(sequences, values, config)
     assert len(seqlets) == 30 < seqlets.total
     assert (np.diff(seqlets.score_N) <= 0).all()
-    everything = motifs.find_seqlets(sequences, values)
+    everything = discovery.find_seqlets(sequences, values)
     for number in range(len(sequences)):
         starts = np.sort(everything.start_N[everything.sequence_N == number])
         assert (np.diff(starts) >= config.core).all()
@@ -77,16 +77,16 @@ def test_the_threshold_keeps_the_rate_of_the_null():
     rng = np.random.default_rng(0)
     null = rng.standard_normal(2000)
     scores = np.concatenate([rng.standard_normal(1900), 4 + rng.standard_normal(100)])
-    threshold = motifs.threshold_of(scores, null, 0.05)
+    threshold = discovery.threshold_of(scores, null, 0.05)
     assert (null >= threshold).sum() <= 0.05 * (scores >= threshold).sum()
     assert (scores[1900:] >= threshold).mean() > 0.8
-    assert motifs.threshold_of(null, null, 0.05) == np.inf
+    assert discovery.threshold_of(null, null, 0.05) == np.inf
 
 
 def test_similarities_equal_a_loop_over_offsets_and_strands():
     rng = np.random.default_rng(3)
     x = rng.standard_normal((4, 10, 4))
-    best, offset, strand = motifs.similarities(x, 6)
+    best, offset, strand = discovery.similarities(x, 6)
     for i in range(4):
         for j in range(4):
             scores = {}

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genojax.interpret import meme
+from genojax.interpret.motifs import meme
 
 _BINS = 100  # whole numbers that a column's score takes
 
@@ -42,7 +42,9 @@ class Match:
     q_value: float
 
 
-def matches(query: meme.Motif, targets: Sequence[meme.Motif], min_overlap: int = 5) -> list[Match]:
+def matches(
+    query: meme.MotifMatrix, targets: Sequence[meme.MotifMatrix], min_overlap: int = 5
+) -> list[Match]:
     """All targets, best first.
 
     Args:
