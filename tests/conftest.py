@@ -35,6 +35,15 @@ def real_data() -> pathlib.Path:
     return folder
 
 
+@pytest.fixture(scope='module')
+def one_device():
+    """`jax.devices()` is one of the eight: a program for eight takes several times to compile."""
+    one = jax.devices()[:1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jax, 'devices', lambda: one)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def bounded_memory():
     """Compiled programs are dropped after a test once a worker holds more than 1.25 GiB.

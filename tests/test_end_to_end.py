@@ -11,6 +11,8 @@ from genojax import experiment as experiments
 from genojax.cli import flags, main
 from genojax.pipeline import demo
 
+pytestmark = pytest.mark.usefixtures('one_device')
+
 RESULTS = ('pretrain/evaluation/masked_lm.test.json', 'evaluation/promoters.test.json')
 
 
@@ -25,7 +27,6 @@ def clade(tmp_path_factory):
 
 def demo_settings(clade, directory, **changes):
     configs = {'pretrain': flags.load('demo'), 'finetune': flags.load('demo_promoters')}
-    # One device as on a laptop; the eight of the tests would need batches of eight.
     for values in configs.values():
         flags.override(values, 'model.width', '16')
         flags.override(values, 'model.inner', '32')
@@ -47,7 +48,7 @@ def demo_settings(clade, directory, **changes):
 
 
 @pytest.fixture(scope='module')
-def finished(clade, tmp_path_factory):
+def finished(clade, one_device, tmp_path_factory):
     directory = tmp_path_factory.mktemp('run') / 'demo'
     path = demo.run(demo_settings(clade, directory))
     return directory, path

@@ -15,6 +15,8 @@ from genojax.convert import store
 from genojax.inference import embedding, pretrained, requests
 from genojax.models import bert, enformer
 
+pytestmark = pytest.mark.usefixtures('one_device')
+
 CONTIG = ''.join(np.random.default_rng(0).choice(list('ACGTNacgt'), 90))
 
 

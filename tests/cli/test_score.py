@@ -17,6 +17,8 @@ from genojax.cli import main
 from genojax.convert import store
 from tests.inference import test_likelihood
 
+pytestmark = pytest.mark.usefixtures('one_device')
+
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
 

@@ -11,6 +11,8 @@ from genojax.cli import main
 from genojax.convert import store
 from genojax.inference import pretrained
 
+pytestmark = pytest.mark.usefixtures('one_device')
+
 
 def predict(trained, *arguments, out):
     main.main(['predict', str(trained.run.workdir), *map(str, arguments), f'--out={out}'])

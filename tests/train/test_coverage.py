@@ -96,9 +96,7 @@ def test_the_log_has_the_loss_of_each_organism(whole):
     assert {'coverage/loss', *names} <= validation.keys()
 
 
-def test_evaluate_prints_the_table_and_writes_it(whole, capsys, monkeypatch):
-    one = jax.devices()[:1]
-    monkeypatch.setattr(jax, 'devices', lambda: one)
+def test_evaluate_prints_the_table_and_writes_it(whole, capsys, one_device):
     main.main(['evaluate', str(whole[1])])
     printed = capsys.readouterr().out
     for word in (
@@ -124,9 +122,7 @@ def test_evaluate_prints_the_table_and_writes_it(whole, capsys, monkeypatch):
     assert result['step'] == STEPS
 
 
-def test_a_limit_on_windows_is_refused(whole, capsys, monkeypatch):
-    one = jax.devices()[:1]
-    monkeypatch.setattr(jax, 'devices', lambda: one)
+def test_a_limit_on_windows_is_refused(whole, capsys, one_device):
     with pytest.raises(SystemExit) as stop:
         main.main(['evaluate', str(whole[1]), '--limit=2'])
     assert stop.value.code == errors.UsageError.exit_code
@@ -134,10 +130,8 @@ def test_a_limit_on_windows_is_refused(whole, capsys, monkeypatch):
 
 
 def test_the_share_of_the_training_windows_that_selects_the_checkpoint_is_scored(
-    whole, capsys, monkeypatch
+    whole, capsys, one_device
 ):
-    one = jax.devices()[:1]
-    monkeypatch.setattr(jax, 'devices', lambda: one)
     main.main(['evaluate', str(whole[1]), '--split=validation'])
     assert '1 validation windows' in capsys.readouterr().out
     result = json.loads((whole[1] / 'evaluation' / 'coverage.validation.json').read_text())

@@ -174,9 +174,7 @@ def test_other_data_of_one_task_are_refused_by_its_name(shards, table, tmp_path)
     run.close()
 
 
-def test_evaluate_can_score_one_task_of_several(whole, capsys, monkeypatch):
-    one = jax.devices()[:1]
-    monkeypatch.setattr(jax, 'devices', lambda: one)
+def test_evaluate_can_score_one_task_of_several(whole, capsys, one_device):
     main.main(['evaluate', str(whole[1]), '--task=masked_lm', '--limit=8'])
     assert 'order 5' in capsys.readouterr().out
     assert [path.name for path in (whole[1] / 'evaluation').iterdir()] == ['masked_lm.test.json']
