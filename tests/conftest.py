@@ -44,6 +44,20 @@ def one_device():
         yield
 
 
+@pytest.fixture(scope='module')
+def two_point_grids():
+    """Baselines of classifiers choose among two values per setting, in place of up to seven."""
+    from genojax.tasks.classification import baselines
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baselines, 'K_GRID', (4, 5))
+        patch.setattr(baselines, '_LOGISTIC_C', (1.0, 5.0))
+        patch.setattr(baselines, '_POSITIONAL_C', (0.01, 0.1))
+        patch.setattr(baselines, '_SVM_C', (1.0, 3.0))
+        patch.setattr(baselines, '_SVM_WIDTH', (2.0, 4.0))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def bounded_memory():
     """Compiled programs are dropped after a test once a worker holds more than 1.25 GiB.

@@ -11,7 +11,7 @@ from genojax import experiment as experiments
 from genojax.cli import flags, main
 from genojax.pipeline import demo
 
-pytestmark = pytest.mark.usefixtures('one_device')
+pytestmark = pytest.mark.usefixtures('one_device', 'two_point_grids')
 
 RESULTS = ('pretrain/evaluation/masked_lm.test.json', 'evaluation/promoters.test.json')
 
@@ -48,7 +48,7 @@ def demo_settings(clade, directory, **changes):
 
 
 @pytest.fixture(scope='module')
-def finished(clade, one_device, tmp_path_factory):
+def finished(clade, one_device, two_point_grids, tmp_path_factory):
     directory = tmp_path_factory.mktemp('run') / 'demo'
     path = demo.run(demo_settings(clade, directory))
     return directory, path

@@ -28,7 +28,7 @@ def settings(trained, table, **changes):
     return finetune.Finetuning(trained.run.workdir, str(table), workdir, **changes)
 
 
-pytestmark = pytest.mark.usefixtures('one_device')
+pytestmark = pytest.mark.usefixtures('one_device', 'two_point_grids')
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_rows_that_the_model_cannot_read_are_refused_before_anything_is_written(
 
 
 @pytest.fixture(scope='module')
-def finished(trained, one_device, tmp_path_factory):
+def finished(trained, one_device, two_point_grids, tmp_path_factory):
     folder = tmp_path_factory.mktemp('finetune')
     table = folder / 'strings.csv'
     table.write_bytes(gzip.decompress((CASES / 'strings.csv.gz').read_bytes()))

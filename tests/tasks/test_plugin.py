@@ -15,6 +15,7 @@ import pytest
 
 from genojax import checkpoint, errors, tasks
 from genojax import experiment as experiments
+from genojax.cli import main
 from genojax.train import log
 
 SOURCE = pathlib.Path(__file__).parent / 'plugin' / 'gc_content'
@@ -94,6 +95,12 @@ def whole(installed, tmp_path_factory):
     return workdir
 
 
+@pytest.fixture(scope='module')
+def evaluated(installed, whole) -> str:
+    """What `genojax evaluate` prints of that run; the scores are in its workdir."""
+    return genojax(installed, 'evaluate', whole)
+
+
 def last_state(workdir):
     checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints', read_only=True)
     state = checkpoints.restore_raw(STEPS, ('step', 'params', 'opt_state'))
@@ -112,15 +119,16 @@ def test_it_trains(whole):
     assert config['tasks']['gc']['kind'] == 'gc_content'
 
 
-def test_it_is_evaluated(installed, whole):
-    output = genojax(installed, 'evaluate', whole)
-    assert 'training_mean: root mean square error' in output
+def test_it_is_evaluated(whole, evaluated):
+    assert 'training_mean: root mean square error' in evaluated
     result = json.loads((whole / 'evaluation' / 'gc.test.json').read_text())
     assert result['rows'] == 64 and result['split'] == 'test'
     assert result['rmse']['model'] < result['rmse']['training_mean'] / 2
 
 
-def test_it_resumes_after_sigkill_as_if_never_interrupted(installed, whole, tmp_path):
+def test_it_resumes_after_sigkill_as_if_never_interrupted(
+    installed, whole, one_device, tmp_path, monkeypatch
+):
     workdir = tmp_path / 'run'
     process = start(installed, *train_arguments(installed, workdir))
     record = workdir / 'checkpoints' / 'integrity' / f'{SAVE_EVERY}.json'
@@ -131,7 +139,8 @@ def test_it_resumes_after_sigkill_as_if_never_interrupted(installed, whole, tmp_
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    genojax(installed, *train_arguments(installed, workdir))
+    monkeypatch.syspath_prepend(str(installed))
+    main.main([str(argument) for argument in train_arguments(installed, workdir)])
     state, expected = last_state(workdir), last_state(whole)
     assert len(jax.tree.leaves(state)) > 20
     jax.tree.map(np.testing.assert_array_equal, state, expected)
@@ -142,10 +151,10 @@ def test_it_resumes_after_sigkill_as_if_never_interrupted(installed, whole, tmp_
     assert losses[0] == losses[1]
 
 
-def test_it_is_reported(installed, whole):
-    genojax(installed, 'evaluate', whole)
-    output = genojax(installed, 'report', whole)
-    assert 'report.html' in output
+def test_it_is_reported(installed, whole, evaluated, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(installed))
+    main.main(['report', str(whole)])
+    assert 'report.html' in capsys.readouterr().out
     page = (whole / 'report.html').read_text()
     assert 'alt="squared error of the GC content' in page  # its loss by its name
     assert 'training mean' in page  # its evaluation

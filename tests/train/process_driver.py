@@ -42,7 +42,11 @@ def describe(shards: str, steps: int) -> experiment.Experiment:
 
 def main(shards: str, workdir: str, steps: str, processes: str, kill_at: str = '0') -> None:
     distributed.start(distributed.find(processes=processes))
-    run = runs.open_run(describe(shards, int(steps)), workdir)
+    train(shards, workdir, int(steps), int(kill_at))
+
+
+def train(shards, workdir, steps: int, kill_at: int = 0, devices: list | None = None) -> None:
+    run = runs.open_run(describe(str(shards), steps), workdir, devices)
     log = pathlib.Path(f'{workdir}.{jax.process_index()}.jsonl').open('a')
     place, count = run.shard_batches, [None]
 
@@ -54,12 +58,13 @@ def main(shards: str, workdir: str, steps: str, processes: str, kill_at: str = '
             digest.update(np.ascontiguousarray(leaf).tobytes())
         print(json.dumps(digest.hexdigest()), file=log, flush=True)
         count[0] = (count[0] or 0) + 1
-        if count[0] == int(kill_at) and jax.process_index() == 1:
+        if count[0] == kill_at and jax.process_index() == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         return placed
 
     object.__setattr__(run, 'shard_batches', recorded)
-    loop.train(run)
+    with log:
+        loop.train(run)
     run.close()
 
 

@@ -17,7 +17,7 @@ import pytest
 from genojax import checkpoint, errors, json_files
 from genojax import config as configs
 from genojax import experiment as experiments
-from genojax.cli import flags
+from genojax.cli import flags, main
 from genojax.inference import pretrained
 from genojax.predict import loading
 from genojax.report import run_files
@@ -216,19 +216,15 @@ def wait_for(path, process, seconds=120):
         time.sleep(0.02)
 
 
-def test_sigkill_after_three_steps_and_the_same_command_again_equal_six(shards, whole, tmp_path):
+def test_sigkill_after_three_steps_and_the_same_command_again_equal_six(
+    shards, whole, one_device, tmp_path
+):
     folder = tmp_path / 'run'
     process = start(shards, folder)
     wait_for(folder / 'checkpoints' / 'integrity' / '3.json', process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    again = subprocess.run(
-        train_command(shards, folder),
-        env={**os.environ, **ONE_DEVICE},
-        capture_output=True,
-        text=True,
-    )
-    assert again.returncode == 0, again.stderr
+    main.main(train_command(shards, folder)[3:])  # without python -m genojax
     run = runs.open_run(make_experiment(shards), folder, jax.devices()[:1])
     assert_same(run.restore(STEPS), whole[0])
     assert losses(folder) == losses(whole[1])

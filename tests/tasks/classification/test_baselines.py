@@ -45,7 +45,7 @@ def test_chosen_settings_are_the_best_tried_and_are_json(fitted):
         )
 
 
-def test_several_classes_have_one_score_per_class():
+def test_several_classes_have_one_score_per_class(two_point_grids):
     rng = np.random.default_rng(4)
     labels = rng.permutation(np.arange(240) % 3)
     codes = rng.integers(0, 4, (240, 30)).astype(np.uint8)
@@ -70,7 +70,7 @@ def test_gc_direction_comes_from_the_training_rows():
     assert metrics.auroc(labels[100:], baseline.scores) > 0.9
 
 
-def test_test_rows_change_nothing_but_their_own_scores():
+def test_test_rows_change_nothing_but_their_own_scores(two_point_grids):
     codes, labels = _planted(np.random.default_rng(1), 300)
     alone = baselines.kmer_logistic(codes[:250], labels[:250], codes[250:260])
     among = baselines.kmer_logistic(codes[:250], labels[:250], codes[250:])
@@ -92,7 +92,7 @@ def test_folds_keep_groups_whole_and_classes_balanced():
     assert (folds != tuning.grouped_folds(labels, groups, 5, seed=2)).any()
 
 
-def test_copies_inflate_cross_validation_unless_they_are_grouped():
+def test_copies_inflate_cross_validation_unless_they_are_grouped(two_point_grids):
     """Each row four times, with random labels: without grouped folds memorised rows score."""
     rng = np.random.default_rng(0)
     once = rng.integers(0, 4, (100, 50)).astype(np.uint8)
@@ -110,7 +110,7 @@ def test_too_few_groups_are_refused():
         tuning.grouped_folds(labels, np.arange(40) % 3)
 
 
-def test_lengths_may_differ_except_for_the_positional_baseline():
+def test_lengths_may_differ_except_for_the_positional_baseline(two_point_grids):
     codes, labels = _planted(np.random.default_rng(2), 120)
     ragged = [row[: 50 + index % 10] for index, row in enumerate(codes)]
     assert set(baselines.fit_all(ragged[:100], labels[:100], ragged[100:])) == {
@@ -122,7 +122,7 @@ def test_lengths_may_differ_except_for_the_positional_baseline():
         baselines.one_hot_logistic(ragged[:100], labels[:100], ragged[100:])
 
 
-def test_many_rows_get_a_linear_svm(monkeypatch):
+def test_many_rows_get_a_linear_svm(two_point_grids, monkeypatch):
     monkeypatch.setattr(baselines, '_KERNEL_ROWS', 100)
     codes, labels = _planted(np.random.default_rng(3), 400)
     baseline = baselines.kmer_svm(codes[:300], labels[:300], codes[300:])
@@ -131,7 +131,7 @@ def test_many_rows_get_a_linear_svm(monkeypatch):
 
 
 @pytest.mark.real
-def test_known_scores_on_human_core_promoters(real_data):
+def test_known_scores_on_human_core_promoters(real_data, two_point_grids):
     """README of the data: 5-fold 4-mer logistic 0.842, one-hot 0.799, GC alone 0.707."""
     path = real_data / 'promoters_dnabert_core' / 'prom_core_70bp.tsv.gz'
     with gzip.open(path, 'rt') as lines:
