@@ -32,7 +32,7 @@ def datasets(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def fitted(datasets):
+def fitted(datasets, two_point_grids):
     return evaluate.baseline_scores(datasets)
 
 
