@@ -143,7 +143,8 @@ EXPLANATIONS: dict[str, str] = {
     ),
     'VC03': (
         'A record has fewer than the eight columns CHROM to INFO, so there is no INFO to which a '
-        'score could be added. The file is truncated, or its columns are separated by spaces.'
+        'score could be added: the file is truncated, or its columns are separated by spaces. Or a '
+        'carriage return stands inside the line, so that it holds several records.'
     ),
     'VC04': 'A line of the VCF is longer than 256 MiB, so it is not a text file with line ends.',
     'VC05': (

@@ -128,7 +128,8 @@ class VcfReader:
         """The lines after the header, in order; none is left out.
 
         Raises:
-            InputError: VC03 for a record without eight columns, VC04 for a line of 256 MiB.
+            InputError: VC03 for a record without eight columns or with a carriage return inside,
+                VC04 for a line of 256 MiB.
         """
         for number, line in self._lines:
             text = line.rstrip(b'\r\n')
@@ -136,6 +137,9 @@ class VcfReader:
             if not text.strip() or text.startswith(b'#'):
                 yield VcfRecord(number, text, end)
                 continue
+            if b'\r' in text:  # a record after it would be taken for INFO
+                fix = "write one record per line: tr '\\r' '\\n' < OLD > NEW"
+                raise self._error('VC03', number, 'a carriage return inside the line', fix=fix)
             columns = text.split(b'\t', 8)[:8]
             if len(columns) < 8:
                 spaces = len(text.split()) >= 8

@@ -60,6 +60,7 @@ def test_a_position_that_is_no_number_is_none(tmp_path, text):
         (HEADER + COLUMNS.replace('\t', ' ') + ROW, 'VC02', 3),
         (HEADER + COLUMNS + ROW + '\nchr1\t6\t.\tA\n', 'VC03', 5),
         (HEADER + COLUMNS + ROW.replace('\t', ' '), 'VC03', 4),
+        (HEADER + COLUMNS + ROW + '\r' + ROW + '\n', 'VC03', 4),  # two records, one would be lost
     ],
 )
 def test_what_is_not_vcf_is_refused_with_its_line(tmp_path, content, code, line):
