@@ -43,6 +43,7 @@ setup(
         'threadpoolctl>=3.1',
         'safetensors>=0.8',
         'tokenizers>=0.20',
+        'pyarrow>=15',
     ],
     extras_require={
         'dev': [
@@ -53,6 +54,7 @@ setup(
             'beartype>=0.19',
             'pyyaml>=6',
             'ruff==0.17.6',
+            'pybigtools>=0.2.4',
         ],
         # Peers to measure against, and originals to compare with. The newest transformers have no
         # Flax models.
@@ -70,6 +72,8 @@ setup(
         ],
         # Reading torch's own .bin files, weights only.
         'convert': ['torch>=2.6'],
+        # Coverage tracks as bigWig files.
+        'tracks': ['pybigtools>=0.2.4'],
         'tpu': ['jax[tpu]'],
         'cuda': ['jax[cuda12]'],
     },

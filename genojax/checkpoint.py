@@ -8,11 +8,12 @@ the one with the lowest loss are kept.
 import contextlib
 import errno
 import hashlib
+import logging
 import math
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -66,14 +67,15 @@ class Checkpoints:
                 keep_checkpoints_without_metrics=False,
             ),
         ]
-        self._manager = ocp.CheckpointManager(
-            self.directory,
-            options=ocp.CheckpointManagerOptions(
-                preservation_policy=checkpoint_managers.AnyPreservationPolicy(policies),
-                enable_async_checkpointing=True,
-                read_only=read_only,
-            ),
-        )
+        with _without_warnings() if read_only else contextlib.nullcontext():
+            self._manager = ocp.CheckpointManager(
+                self.directory,
+                options=ocp.CheckpointManagerOptions(
+                    preservation_policy=checkpoint_managers.AnyPreservationPolicy(policies),
+                    enable_async_checkpointing=True,
+                    read_only=read_only,
+                ),
+            )
         self._unfinished: set[int] = set()
         if fallback:
             self._set_damaged_aside()
@@ -203,7 +205,7 @@ class Checkpoints:
         """
         self.verify(step)
         folder = self.directory / str(step) / 'state'
-        with ocp.PyTreeCheckpointer() as checkpointer:
+        with _without_warnings(), ocp.PyTreeCheckpointer() as checkpointer:
             tree = checkpointer.metadata(folder).item_metadata.tree
             parts = {name: tree[name] for name in names if name in tree}
             as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), parts)
@@ -306,3 +308,15 @@ def _reason(error: Exception) -> str:
 def _barrier(name: str) -> None:
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(f'checkpoint {name}')
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Orbax warns of what is normal for a folder that is only read; its errors are shown."""
+    logger = logging.getLogger('absl')
+    before = logger.level
+    logger.setLevel(max(before, logging.ERROR))
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -1,7 +1,11 @@
 """`genojax.load` opens runs of every task and converted models, and the README's Python runs."""
 
+import json
 import pathlib
 import re
+import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -111,3 +115,35 @@ def test_a_converted_enformer_predicts_tracks(tmp_path):
     tracks = model.tracks(SEQUENCES)
     assert {x.shape[:2] for x in tracks.values()} == {(2, 4)}
     assert all(np.isfinite(x).all() for x in tracks.values())
+
+
+def test_a_run_opens_quietly(pretrained):
+    """Orbax warns of each checkpoint that is opened for reading."""
+    code = f'import genojax; genojax.load({str(pretrained)!r})'
+    process = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert 'WARNING' not in process.stderr and not process.stdout
+
+
+def test_a_run_of_an_earlier_version_opens(pretrained, tmp_path):
+    """Its config.json has fields that are gone, no hash, and its run.json no lengths."""
+    old = shutil.copytree(pretrained, tmp_path / 'old')
+    values = json.loads((old / 'config.json').read_text())
+    values = {name: value for name, value in values.items() if name != 'sha256'}
+    values['model']['attention']['global_tokens'] = 1
+    values['optim']['beta1'] = 0.9
+    (old / 'config.json').write_text(json.dumps(values))
+    (old / 'run.json').write_text('{}')
+    np.testing.assert_array_equal(
+        genojax.load(old).embed(SEQUENCES), genojax.load(pretrained).embed(SEQUENCES)
+    )
+    main.main(['evaluate', str(old)])
+    assert (old / 'evaluation' / 'masked_lm.test.json').is_file()
+
+
+def test_an_exported_run_keeps_the_length_that_it_was_trained_at(pretrained, tmp_path):
+    main.main(['convert', str(pretrained), str(tmp_path / 'out')])
+    main.main(['convert', str(tmp_path / 'out'), str(tmp_path / 'back')])
+    before, after = (genojax.load(path).reader for path in (pretrained, tmp_path / 'back'))
+    assert after.trained_tokens == before.trained_tokens
+    assert after.max_tokens == before.max_tokens

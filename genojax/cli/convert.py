@@ -83,6 +83,8 @@ def _write_published(arguments: argparse.Namespace) -> None:
     license = arguments.license or stored_license or provenance.UNKNOWN
     if arguments.origin:
         record['origin'] = arguments.origin
+    if source.trained_tokens:
+        record['trained_tokens'] = source.trained_tokens
     model = convert.ConvertedModel(
         config=source.model,
         params=source.params,

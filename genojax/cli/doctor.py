@@ -24,6 +24,7 @@ EXTRAS = {
     'convert': "reading torch's .bin files of published weights",
     'tpu': 'TPUs',
     'cuda': 'NVIDIA GPUs',
+    'tracks': 'coverage tracks as bigWig files',
 }
 # The package that shows that jax was installed with an extra of its own.
 _SHOWN_BY = {'jax[tpu]': 'libtpu', 'jax[cuda12]': 'jax-cuda12-plugin'}

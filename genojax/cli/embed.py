@@ -9,6 +9,7 @@ coordinates.
 
 import argparse
 import pathlib
+import sys
 
 from genojax import errors, progress
 from genojax.cli import flags
@@ -28,7 +29,14 @@ def run(argv: list[str]) -> None:
     regions = requests.read(arguments.fasta, arguments.bed, **flags.fasta_options(arguments))
     if arguments.window:
         regions = regions.windows(arguments.window, _stride(arguments, model.covered_bases))
-    embedding.check(model, regions, arguments.bed or arguments.fasta)
+    beyond = embedding.check(model, regions, arguments.bed or arguments.fasta)
+    if beyond:
+        print(
+            f'warning: {beyond:,} of {len(regions):,} rows have more than the '
+            f'{model.reader.trained_tokens:,} tokens of the rows that the model was trained on: '
+            'their vectors extrapolate. --window=N cuts them',
+            file=sys.stderr,
+        )
     with progress.bar('embed', len(regions)) as display:
         arrays = embedding.embed(model, regions, POOLS[arguments.pool], display.advance)
     metadata = {

@@ -10,6 +10,10 @@ sequence, in the order of the file:
 Numbers are those that `genojax evaluate` scores, and do not depend on the other rows. A sequence
 longer than the rows of the training is an error; with --window it becomes several rows with their
 coordinates.
+
+A model of coverage tracks (a run, or weights read by `genojax convert`) predicts every bin of every
+record or BED interval: --out=FILE.bw writes one bigWig per track, .npz arrays, .tsv or .parquet a
+row per bin. Tracks lie along the forward strand.
 """
 
 import argparse
@@ -25,11 +29,15 @@ def run(argv: list[str]) -> None:
 
     # Imported here, so that --help does not wait for jax.
     from genojax.inference import prediction
-    from genojax.predict import loading, request, tables
+    from genojax.predict import loading, request, tables, tracks
 
-    tables.check_path(arguments.out)
+    tracks.check_path(arguments.out)
     model = loading.load(arguments.model, fallback=arguments.fallback)
     flags.say_left_out(model.metadata)
+    if tracks.predicts_tracks(model):
+        _predict_tracks(model, arguments)
+        return
+    _refuse_track_flags(arguments)
     head = model.head(arguments.task)
     if arguments.table:
         requested = request.read_table(arguments.table, arguments.sequence_column, arguments.rna)
@@ -45,18 +53,65 @@ def run(argv: list[str]) -> None:
     codes = requested.codes(head.read_row)
     with progress.bar('predict', len(codes)) as display:
         result = prediction.predict(model, head, codes, display.advance)
-    metadata = {'model': str(arguments.model), **model.metadata, 'task': head.name}
-    metadata |= {
-        name: str(value)
-        for name, value in vars(arguments).items()
-        if value and name in ('fasta', 'bed', 'table', 'window', 'stride')
-    }
+    metadata = _metadata(model, arguments) | {'task': head.name}
     table = tables.columns(requested, result)
     tables.write(arguments.out, table, metadata)
     for line in tables.summary(requested, result):
         _say(line)
     if arguments.out != tables.STDOUT:
         _say(f'{arguments.out}: {len(result):,} rows, columns {", ".join(table)}')
+
+
+def _predict_tracks(model, arguments: argparse.Namespace) -> None:
+    """Coverage along the records of a FASTA file or the intervals of a BED file.
+
+    Raises:
+        UsageError: flags that are for tasks with one row per sequence.
+    """
+    from genojax.inference import requests
+    from genojax.predict import tables, tracks
+
+    wrong = [name for name in ('table', 'task', 'window', 'stride') if vars(arguments)[name]]
+    if wrong:
+        raise errors.UsageError(
+            f'{model.path} predicts coverage along a genome: --{wrong[0]} does not go with that. '
+            'Fix: --fasta=FILE, with --bed=FILE for intervals of it'
+        )
+    names = tracks.choose(model, arguments.tracks)
+    fasta, bed = arguments.fasta, arguments.bed
+    regions = requests.read(fasta, bed, **flags.fasta_options(arguments))
+    if any(row.interval.strand == '-' for row in regions.rows):
+        _say('strands of the BED file are not used: tracks lie along the forward strand')
+    with progress.bar('predict', len(tracks.windows(model, regions))) as display:
+        result = tracks.predict(model, regions, names, display.advance)
+    metadata = _metadata(model, arguments) | {'bin': model.input_spec.bin}
+    files = tracks.write(arguments.out, result, metadata)
+    if 'accessibility' in metadata:
+        _say(f'accessibility {metadata["accessibility"]}')
+    if arguments.out != tables.STDOUT:
+        more = f' to {files[-1]} ({len(files):,} files)' if len(files) > 1 else ''
+        size = f'{len(result):,} bins of {model.input_spec.bin} bases, {len(names):,} tracks'
+        _say(f'{files[0]}{more}: {size}')
+
+
+def _refuse_track_flags(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for what only tracks have."""
+    suffix = pathlib.Path(arguments.out).suffix.lower()
+    if arguments.tracks or suffix in ('.bw', '.bigwig', '.npz'):
+        flag = '--tracks' if arguments.tracks else f'--out=..{suffix}'
+        raise errors.UsageError(
+            f'{flag} is for coverage tracks, and {arguments.model} has none to predict. '
+            'Fix: --out=FILE.tsv or FILE.parquet'
+        )
+
+
+def _metadata(model, arguments: argparse.Namespace) -> dict:
+    named = {
+        name: str(value)
+        for name, value in vars(arguments).items()
+        if value and name in ('fasta', 'bed', 'table', 'window', 'stride')
+    }
+    return {'model': str(arguments.model), **model.metadata, **named}
 
 
 def _say(line: str) -> None:
@@ -82,8 +137,15 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         metavar='NAME',
         help='of the table (%(default)s)',
     )
-    add('--out', required=True, help='.tsv, .parquet, or - for a TSV on stdout')
+    add('--out', required=True, help='.tsv, .parquet, - (TSV on stdout); of tracks .bw, .npz too')
     add('--task', help='for a run with several tasks')
+    add(
+        '--tracks',
+        type=lambda text: text.split(','),
+        default=[],
+        metavar='NAME,NAME',
+        help='of a model of coverage: ORGANISM.TRACK (all)',
+    )
     add('--window', type=flags.positive, default=0, help='bases: cut longer rows into windows')
     add('--stride', type=flags.positive, default=0, help='bases between windows (the window)')
     flags.add_fasta_options(parser)

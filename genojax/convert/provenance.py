@@ -77,6 +77,8 @@ def statement(
         license, origin = stored.get('license', ''), stored.get('origin', '')
         result = {name: stored[name] for name in ('init_from', 'step', 'source') if name in stored}
         result = {'exported': {**result, 'kind': stored.get('kind', UNKNOWN)}}
+        if 'trained_tokens' in stored:  # of the longest rows of the training
+            result['trained_tokens'] = stored['trained_tokens']
     elif not license:
         license = f'{UNKNOWN} ({published}: {kind.license})'
     if not stored:

@@ -76,6 +76,18 @@ class RowReader:
             limits.append(self.trained_tokens)
         return min((limit for limit in limits if limit is not None), default=None)
 
+    def beyond_training(self, codes_L: np.ndarray) -> bool:
+        """Whether a sequence has more tokens than the rows that the model was trained on.
+
+        Models whose positions have no parameters compute it all the same; their values there
+        extrapolate. False where the length of the training is unknown.
+        """
+        limit = self.trained_tokens
+        special = self.tokenizer.num_special
+        if self.window or limit is None or len(codes_L) + special <= limit:
+            return False
+        return len(self.row(codes_L).ids_T) > limit
+
     def row(self, codes_L: np.ndarray) -> TokenRow:
         """The tokens of one sequence of base codes."""
         if not self.window:

@@ -12,8 +12,11 @@ from genojax.inference import requests
 from genojax.inference.model import Model
 
 
-def check(model: Model, regions: requests.Regions, path: str | os.PathLike) -> None:
+def check(model: Model, regions: requests.Regions, path: str | os.PathLike) -> int:
     """Whether the model can read every region, before anything is computed.
+
+    Returns:
+        The number of regions that have more tokens than the rows of the training.
 
     Args:
         path: the file of the regions, for the error.
@@ -21,14 +24,18 @@ def check(model: Model, regions: requests.Regions, path: str | os.PathLike) -> N
     Raises:
         InputError: EM01 for a region that is too long, EM02 for one shorter than a token.
     """
+    beyond = 0
     for number, row in enumerate(regions.rows):
+        codes_L = regions.codes(number)
+        beyond += model.reader.beyond_training(codes_L)
         model.reader.check(
-            regions.codes(number),
+            codes_L,
             requests.text(row.interval),
             path=path,
             line=row.line,
             record=row.name,
         )
+    return beyond
 
 
 def embed(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -218,6 +219,13 @@ class Model:
             self.reader.check(codes[-1], f'sequence {number}')
         if not codes:
             raise errors.UsageError('sequences is empty: there is nothing to compute')
+        beyond = sum(map(self.reader.beyond_training, codes))
+        if beyond:
+            warnings.warn(
+                f'{beyond:,} sequences have more than the {self.reader.trained_tokens:,} tokens of '
+                'the rows that the model was trained on: values for them extrapolate',
+                stacklevel=3,
+            )
         return codes
 
     def embed(

@@ -108,7 +108,10 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
     if store.is_converted(path):
         stored = store.describe(path)
         provenance = {**stored.provenance, 'license': stored.license}
-        return PretrainedModel(stored.config, stored.tokenizer, {}, {}, provenance, path=path)
+        trained = provenance.get('trained_tokens')  # of weights that a run of genojax exported
+        return PretrainedModel(
+            stored.config, stored.tokenizer, {}, {}, provenance, trained_tokens=trained, path=path
+        )
     if not is_run(path):
         raise errors.UsageError(f'{path} is neither the workdir of a run nor a converted model')
     values = run_config(path)

@@ -253,6 +253,14 @@ class Task(abc.ABC):
         """
         return None
 
+    def track_names(self, description: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Names of the tracks that the model's heads predict, by organism, where they are known.
+
+        Args:
+            description: as for `outputs`.
+        """
+        return {}
+
     def read_row(self, codes_L: np.ndarray, description: Mapping[str, Any], **where) -> np.ndarray:
         """The base codes of a row as the task's training rows were: checked, and trimmed alike.
 

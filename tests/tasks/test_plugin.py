@@ -1,5 +1,6 @@
 """A task of another package: one folder and one registration line, and every verb works with it."""
 
+import importlib
 import json
 import os
 import pathlib
@@ -13,9 +14,10 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import checkpoint, errors, tasks
+from genojax import checkpoint, dna, errors, tasks
 from genojax import experiment as experiments
 from genojax.cli import main
+from genojax.tokenizers import nucleotide
 from genojax.train import log
 
 SOURCE = pathlib.Path(__file__).parent / 'plugin' / 'gc_content'
@@ -159,6 +161,22 @@ def test_it_is_reported(installed, whole, evaluated, monkeypatch, capsys):
     assert 'alt="squared error of the GC content' in page  # its loss by its name
     assert 'training mean' in page  # its evaluation
     assert 'class="damage"' not in page and 'not in this run' not in page
+
+
+def test_it_predicts_what_it_is_scored_on(installed, whole, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(installed))
+    dataset = importlib.import_module('gc_content.dataset')
+    config = importlib.import_module('gc_content').GcContentConfig()
+    data = dataset.GcDatasets(config, 0, nucleotide.NucleotideTokenizer())
+    records = (f'>r{i}\n{dna.decode(codes_L)}\n' for i, codes_L in enumerate(data.codes['test']))
+    (tmp_path / 'x.fa').write_text(''.join(records))
+    output = genojax(installed, 'predict', whole, f'--fasta={tmp_path}/x.fa', '--out=-')
+    rows = [line.split('\t') for line in output.splitlines() if line.startswith('r')]
+    assert [name for name, _ in rows] == [f'r{i}' for i in range(64)]
+    wrong = np.array([float(value) for _, value in rows]) - data.gc['test']
+    genojax(installed, 'evaluate', whole)
+    result = json.loads((whole / 'evaluation' / 'gc.test.json').read_text())
+    assert np.sqrt(np.square(wrong).mean()) == pytest.approx(result['rmse']['model'], rel=1e-5)
 
 
 def test_it_is_a_task_beside_those_of_the_package(installed, monkeypatch):

@@ -51,11 +51,7 @@ def _check_names(weights: Mapping, species: Sequence[str], leave_out: Sequence[s
     for name in [*weights, *leave_out]:
         if name not in species and name != REST:
             similar = difflib.get_close_matches(name, species, n=1)
-            hint = (
-                f'did you mean {similar[0]!r}?'
-                if similar
-                else f'the species are {", ".join(species)}'
-            )
+            hint = f'did you mean {similar[0]!r}?' if similar else _remove(name, weights, species)
             raise errors.InputError('MX04', f'there is no species {name!r}', fix=hint)
     for name in leave_out:
         if name in weights:
@@ -69,8 +65,18 @@ def _check_names(weights: Mapping, species: Sequence[str], leave_out: Sequence[s
         raise errors.InputError(
             'MX07',
             f'{", ".join(others)} {"has" if len(others) == 1 else "have"} no weight',
-            fix="give a weight, add '*', or name it in leave_out",
+            fix="'--config.tasks.masked_lm.data.mixture.weights.*=1' divides a weight among "
+            'them; or name them in leave_out',
         )
+
+
+def _remove(name: str, weights: Mapping, species: Sequence[str]) -> str:
+    """What to type for a species that the genomes do not have."""
+    lines = [f'the species are {", ".join(species)}']
+    if name in weights:
+        field = '--config.tasks.masked_lm.data.mixture.weights'
+        lines.insert(0, f'{field}.{name}=None removes it')
+    return '; '.join(lines)
 
 
 def _check_weight(name: str, weight) -> None:

@@ -131,6 +131,7 @@ class CoverageDatasets(base.TaskDatasets):
                     'rows_per_window': source.pieces,
                     'length': source.length,
                     'tracks': int(source.target_C.sum()),
+                    'names': [track.identifier for track in source.organism.tracks],
                     'inputs': [source.organism.tracks[n].description for n in source.inputs],
                 }
                 for number, (name, source) in enumerate(

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -234,6 +234,11 @@ class Coverage(base.Task):
             mean_C = self.means.get(name, np.ones(count, np.float32))
             loss_BPC /= (mean_C**self.config.balance)[None, None]
         return (loss_BPC * weight_BPC).sum(), weight_BPC.sum()
+
+    def track_names(self, description: Mapping[str, Any]) -> dict[str, list[str]]:
+        return {
+            name: row['names'] for name, row in description['organisms'].items() if 'names' in row
+        }
 
     def evaluate(self, state, datasets, split='test', limit=None) -> dict:
         return evaluate.evaluate(self, state, datasets, split, limit)

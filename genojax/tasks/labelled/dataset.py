@@ -344,7 +344,7 @@ def read_row(
         raise errors.InputError(
             'LB05',
             f'{size} bases, but the model was trained on rows of at most {description["length"]}',
-            fix='cut the sequence into rows of that length',
+            fix=f'--window={description["length"]} gives several rows for it',
             **where,
         )
     _check_short(codes_L, tokenizer, **where)

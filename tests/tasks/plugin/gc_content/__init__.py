@@ -11,7 +11,7 @@ import numpy as np
 from flax import linen as nn
 
 from gc_content import dataset
-from genojax import metrics
+from genojax import errors, metrics
 from genojax.nn import blocks
 from genojax.tasks import base
 
@@ -75,23 +75,42 @@ class GcContent(base.Task):
         states = {'loss': metrics.MetricState(total, weight_B.sum())}
         return total / jnp.maximum(weight_B.sum(), 1), (extra, states)
 
+    def outputs(self, description):
+        return base.RowOutputs(('gc',), 'values')
+
+    def read_row(self, codes_L, description, **where):
+        length = description['length']
+        if len(codes_L) != length:
+            raise errors.InputError(
+                'EM01',
+                f'{len(codes_L)} bases, but the model reads {length}',
+                fix=f'--window={length}',
+                **where,
+            )
+        return codes_L
+
+    def prediction_batch(self, rows, description):
+        codes_BL = np.stack(rows)
+        valid_B = np.full(len(rows), codes_BL.shape[1])
+        return {'bases': codes_BL, **self.tokenizer.batch_entries(codes_BL, valid_B)}
+
+    def predict(self, params, extra, batch, description):
+        features, _ = self.apply_model(params, extra, batch)
+        return self.head.apply({'params': params['heads'][self.name]}, features)[:, None]
+
     @functools.cached_property
     def jitted_predict(self):
-        def predict(params, extra, batch, key):
-            features, _ = self.apply_model(params, extra, batch)
-            return self.head.apply({'params': params['heads'][self.name]}, features)
-
-        return jax.jit(predict)
+        return jax.jit(lambda params, extra, batch, key: self.predict(params, extra, batch, None))
 
     def evaluate(self, state, datasets, split='test', limit=None):
-        errors = {'model': [], 'training_mean': []}
+        wrong = {'model': [], 'training_mean': []}
         mean = datasets.gc['train'].mean()
-        for batch, predicted_B in state.scores(self.jitted_predict, datasets.split(split)):
+        for batch, predicted_B1 in state.scores(self.jitted_predict, datasets.split(split)):
             known_B = batch['weight'] > 0
-            errors['model'] += (predicted_B - batch['gc'])[known_B].tolist()
-            errors['training_mean'] += (mean - batch['gc'])[known_B].tolist()
-        rmse = {name: float(np.sqrt(np.square(x).mean())) for name, x in errors.items()}
-        return {'split': split, 'rmse': rmse, 'rows': len(errors['model'])}
+            wrong['model'] += (predicted_B1[:, 0] - batch['gc'])[known_B].tolist()
+            wrong['training_mean'] += (mean - batch['gc'])[known_B].tolist()
+        rmse = {name: float(np.sqrt(np.square(x).mean())) for name, x in wrong.items()}
+        return {'split': split, 'rmse': rmse, 'rows': len(wrong['model'])}
 
     def as_text(self, result):
         lines = [f'{name}: root mean square error {x:.4f}' for name, x in result['rmse'].items()]
