@@ -12,7 +12,7 @@ import pathlib
 import numpy as np
 
 from genojax import dna
-from genojax.data.formats import coverage
+from genojax.data.formats.track_files import coverage
 
 SITES = ('TGACTCAT', 'GGCGGAAC')  # 5' to 3' on the strand of the site
 _DESCRIPTIONS = (

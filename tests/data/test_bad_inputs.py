@@ -21,8 +21,8 @@ from genojax.data.formats import (
     genome_table,
     input_file,
     labelled_table,
-    targets_table,
 )
+from genojax.data.formats.track_files import targets_table
 from tests.data.formats import test_fasta
 
 HEADER = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\n'

@@ -3,7 +3,7 @@
 import numpy as np
 
 from genojax import dna, genome
-from genojax.data.formats import track_windows
+from genojax.data.formats.track_files import track_windows
 from genojax.data.genomes import kmers
 
 LEAK_K = 30  # bases; random sequences do not share 30 bases

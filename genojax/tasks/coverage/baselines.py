@@ -22,7 +22,7 @@ import threadpoolctl
 
 from genojax import dna
 from genojax.data.datasets import order
-from genojax.data.formats import track_windows
+from genojax.data.formats.track_files import track_windows
 from genojax.data.splits import track_overlap
 from genojax.tasks.coverage import rows as row_cutting
 

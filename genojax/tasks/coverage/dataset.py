@@ -15,7 +15,7 @@ import numpy as np
 
 from genojax import errors, simulate
 from genojax.data.datasets import base, order
-from genojax.data.formats import coverage, track_windows
+from genojax.data.formats.track_files import coverage, track_windows
 from genojax.data.splits import track_overlap
 from genojax.tasks.coverage import rows as row_cutting
 from genojax.tokenizers.base import Tokenizer
@@ -28,7 +28,7 @@ _VALIDATION_STREAM = 34
 
 @dataclasses.dataclass(frozen=True)
 class CoverageDataConfig:
-    """A directory of windows and tracks (see `formats.track_windows` for the files)."""
+    """A directory of windows and tracks (see `formats.track_files.track_windows` for the files)."""
 
     path: str = ''  # the directory; 'simulated': small tracks simulated in the workdir
     # Organism -> the NAME that its files begin with; the model has a head of each organism's name.

@@ -20,7 +20,7 @@ import dataclasses
 import numpy as np
 
 from genojax import dna
-from genojax.data.formats import track_windows
+from genojax.data.formats.track_files import track_windows
 from genojax.typing import Batch
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genojax import dna
-from genojax.data.formats import track_windows
+from genojax.data.formats.track_files import track_windows
 from genojax.data.splits import track_overlap
 from tests.data import track_files
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genojax import errors
-from genojax.data.formats import targets_table
+from genojax.data.formats.track_files import targets_table
 
 HEADER = '\tidentifier\tclip\tclip_soft\tscale\tsum_stat\tstrand_pair\tdescription\n'
 ROWS = (

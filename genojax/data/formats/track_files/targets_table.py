@@ -5,7 +5,8 @@ import math
 import pathlib
 
 from genojax import errors
-from genojax.data.formats import coverage, input_file
+from genojax.data.formats import input_file
+from genojax.data.formats.track_files import coverage
 
 _COLUMNS = ('identifier', 'clip', 'clip_soft', 'scale', 'sum_stat', 'strand_pair', 'description')
 

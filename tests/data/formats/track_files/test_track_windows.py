@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from genojax import errors
-from genojax.data.formats import coverage, track_windows
+from genojax.data.formats.track_files import coverage, track_windows
 from tests.data import track_files
 from tests.data.track_files import ONE, TWO, change_npz, edit, with_value
 

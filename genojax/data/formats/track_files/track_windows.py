@@ -30,7 +30,7 @@ import zlib
 import numpy as np
 
 from genojax import dna, errors, genome
-from genojax.data.formats import coverage, targets_table
+from genojax.data.formats.track_files import coverage, targets_table
 
 PARTS = ('train', 'test')
 _FILE_WORD = {'train': 'train', 'test': 'valid'}  # of a part, in the files

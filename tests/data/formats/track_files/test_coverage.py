@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genojax.data.formats import coverage
+from genojax.data.formats.track_files import coverage
 
 
 def track(stat='sum_sqrt', scale=1.0, clip=384.0, soft=64.0, pair=0, text='CAGE:a cell'):
