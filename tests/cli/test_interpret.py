@@ -17,7 +17,7 @@ def files(tmp_path, monkeypatch):
     """A FASTA file, and a model wherever one is opened."""
     model = conftest.bert_of('kmer', 3)
     model.__dict__['heads'] = {'toy': conftest.head_of(model)}  # as its cached property would
-    monkeypatch.setattr(loading, 'load', lambda path, window=0: model)
+    monkeypatch.setattr(loading, 'load', lambda path, **options: model)
     rng = np.random.default_rng(0)
     sequences = [''.join(rng.choice(list('ACGT'), 30)) for _ in range(3)]
     text = ''.join(f'>s{i} x\n{sequence}\n' for i, sequence in enumerate(sequences))

@@ -27,7 +27,7 @@ def value_head(model, **options):
     return dataclasses.replace(head, kind='values', names=('v',), compute=compute)
 
 
-@pytest.mark.parametrize('kind', ['kmers', 'pieces', 'single'])
+@pytest.mark.parametrize('kind', ['kmers', 'pieces'])
 def test_attributions_add_up_to_the_difference_of_outputs(kind, request):
     """Within 0.1 % of it with 16 points per line; and f(sequence) is what the model predicts."""
     model = request.getfixturevalue(kind)
@@ -65,17 +65,17 @@ def test_token_parts_are_divided_over_their_bases():
     np.testing.assert_allclose(attribution.to_bases(parts, spans, 5), [1, 3, 3, 2, 0])
 
 
-def test_gradients_equal_finite_differences(single):
+def test_gradients_equal_finite_differences(kmers):
     """At the middle of one line, for each token by itself: no vmapped gradient is involved."""
-    head = value_head(single)
+    head = value_head(kmers)
     codes_L = SEQUENCES[1]
     batch = head.batch([codes_L])
     other = head.batch([codes_L[::-1].copy()])['tokens']
     batch |= {'background': other, 'share': np.array([0.5], np.float32)}
     batch = jax.tree.map(jnp.asarray, batch)
-    params = {'model': single.params, 'heads': {'toy': head.params}}
+    params = {'model': kmers.params, 'heads': {'toy': head.params}}
     _, parts_BT = jax.jit(attribution._gradient_function(head))(params, {}, batch)
-    layers = [single.params['words']['embedding'][tokens] for tokens in (batch['tokens'], other)]
+    layers = [kmers.params['words']['embedding'][tokens] for tokens in (batch['tokens'], other)]
     inputs = {k: v for k, v in batch.items() if k not in ('background', 'share')}
     point = (layers[0] + layers[1]) / 2
 

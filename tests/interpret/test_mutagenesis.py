@@ -40,7 +40,7 @@ def test_effects_equal_a_prediction_per_mutant(kmers):
     assert np.flatnonzero(np.isfinite(part).all(1)).tolist() == [3, 4]
 
 
-@pytest.mark.parametrize('kind', ['kmers', 'pieces', 'single'])
+@pytest.mark.parametrize('kind', ['kmers', 'pieces'])
 def test_likelihood_effects_are_differences_of_masked_log_likelihoods(kind, request):
     """The log-likelihood of a base hidden alone, with the base and with another in its place."""
     model = request.getfixturevalue(kind)

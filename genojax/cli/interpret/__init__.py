@@ -22,7 +22,8 @@ def usage() -> str:
         [
             'What a model reads in its sequences: tables, arrays and pictures in a folder.',
             '',
-            'usage: genojax interpret VERB MODEL --out=DIR ...      genojax interpret VERB --help',
+            'usage: genojax interpret VERB MODEL --fasta=FILE [--bed=FILE] --out=DIR [--flags]',
+            '       genojax interpret VERB --help',
             '',
             *lines,
         ]
@@ -32,9 +33,7 @@ def usage() -> str:
 def run(argv: list[str]) -> None:
     if not argv or argv[0] in ('-h', '--help', 'help'):
         print(usage(), flush=True)
-        if not argv:
-            sys.exit(errors.UsageError.exit_code)
-        return
+        sys.exit(0 if argv else errors.UsageError.exit_code)
     verb = argv[0]
     if verb not in VERBS:
         near = difflib.get_close_matches(verb, VERBS, n=1)

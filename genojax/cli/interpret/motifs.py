@@ -60,7 +60,9 @@ def run(argv: list[str]) -> None:
     if seqlets.total > len(seqlets):
         inputs.say(f'the {len(seqlets):,} strongest seqlets are clustered')
     if arguments.control:
-        control = loading.load(arguments.control, window=arguments.model_window)
+        control = loading.load(
+            arguments.control, window=arguments.model_window, fallback=arguments.fallback
+        )
         _, values = _attributions(control, regions, arguments)
         record |= _control(sequences, values, seqlets, config)
     meme.write(folder / 'motifs.meme', result)
