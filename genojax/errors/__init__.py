@@ -82,3 +82,15 @@ class InputError(GenojaxError):
             where += ', '.join(inside) + ': '
         text = f'GX-{code}: {where}{problem}.' + (f' Fix: {fix}' if fix else '')
         super().__init__(' '.join(text.split()))
+
+    def with_fix(self, fix: str) -> 'InputError':
+        """The same error with another fix."""
+        return InputError(
+            self.code,
+            self.problem,
+            path=self.path,
+            line=self.line,
+            record=self.record,
+            position=self.position,
+            fix=fix,
+        )

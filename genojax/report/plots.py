@@ -269,6 +269,22 @@ def roc(
     return fig
 
 
+def scatter(points: Mapping[str, Sequence], unit: str) -> figure.Figure:
+    """Predicted over measured values, {'measured', 'predicted'}, with the line of equality."""
+    x, y = np.array(points['measured'], float), np.array(points['predicted'], float)
+    fig = figure.Figure(figsize=(6.0, 5.4), layout='constrained')
+    axes = fig.subplots()
+    low, high = min(x.min(), y.min()), max(x.max(), y.max())
+    margin = 0.03 * (high - low) or 1.0
+    ends = low - margin, high + margin
+    axes.plot(ends, ends, color=INK, linestyle=_DASHES, linewidth=1.1, zorder=3)
+    alpha = min(0.8, max(0.15, 300 / len(x)))
+    axes.scatter(x, y, s=11, color=COLOURS[0], alpha=alpha, linewidths=0, zorder=2)
+    axes.set(xlabel=f'{label(unit)}, measured', ylabel=f'{label(unit)}, predicted')
+    axes.set(xlim=ends, ylim=ends, aspect='equal')
+    return fig
+
+
 def bars(rows: Mapping[str, Mapping[str, float | int]], unit: str) -> figure.Figure:
     """Horizontal bars, one per series in each row, the first row on top; the last has its value.
 

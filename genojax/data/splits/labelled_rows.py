@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from genojax import dna, errors
+from genojax import errors
 from genojax.data.formats import labelled_table
-from genojax.data.genomes import assemblies, kmers
-from genojax.data.splits import duplicates, near_copies, occurrences
+from genojax.data.genomes import assemblies
+from genojax.data.splits import duplicates, near_copies, occurrences, row_groups
 
 SPLITS = labelled_table.SPLITS
 
@@ -159,26 +159,34 @@ def split_rows(
     seed: int = 0,
     k: int = duplicates.K,
     shared_rows: Literal['refuse', 'report'] = 'refuse',
+    keep_together: Literal['related', 'equal'] = 'related',
+    group_column: str = '',
 ) -> RowSplit:
     """Parts without related rows, with each class in the same proportion.
 
     Related rows share a k-mer on either strand or are near copies (`duplicates`). The table's own
     split (a column, or the files of a folder) is used as it is. Where it names no validation rows,
-    they are drawn from the training rows.
+    they are drawn from the training rows. Designed sequences may all be related: then the parts
+    hold whole groups of the user's (`group_column`), or equal rows alone are kept together.
 
     Args:
         test: share of the rows.
         validation: share of the other rows.
         shared_rows: what to do if parts of the table's own split have related rows.
+        keep_together: rows that stay in one part: related ones, or those of equal sequence.
+        group_column: rows with the same text in it stay in one part, instead; '' for none.
 
     Raises:
-        InputError: LB08 a split column without train or test rows, LB09 one that leaks, LB10 a part
-            without a class, LB12 rows that all share their first or last bases.
+        UsageError: there are both a split and a group column.
+        InputError: LB01 there is no such group column, LB08 a split column without train or test
+            rows, LB09 one that leaks, LB10 a part without a class, LB12 rows that all share their
+            first or last bases.
     """
     if not (0 < test < 1 and 0 <= validation < 1):
         raise ValueError(f'{test=} must be within (0, 1) and {validation=} within [0, 1)')
-    _check_flanks(table, k)
-    group_N = duplicates.groups(table.sequences, k)
+    if not group_column and keep_together == 'related':
+        row_groups.check_flanks(table, k)
+    group_N = row_groups.groups(table, k, keep_together, group_column)
     stratum_N = _strata(table)
     if table.split is None:
         shares = ((1 - test) * (1 - validation), (1 - test) * validation, test)
@@ -193,48 +201,10 @@ def split_rows(
     rows_of = {name: np.flatnonzero(part_N == part) for part, name in enumerate(SPLITS)}
     needed = [name for name in SPLITS if name != 'validation' or validation]
     _check_parts(table, rows_of, needed, group_N)
-    report = _report(table, rows_of, group_N, k)
+    source = row_groups.source(table, keep_together, group_column)
+    report = _report(table, rows_of, group_N, k, source)
     shared_N = _related(table, rows_of, k)
     return RowSplit(**rows_of, groups=group_N, shared=shared_N, report=report)
-
-
-def common_flanks(sequences: list[np.ndarray]) -> tuple[int, int]:
-    """How many bases all rows share at their starts and at their ends."""
-    shortest = min(len(codes) for codes in sequences)
-    left = right = shortest
-    for codes in sequences[1:]:
-        left = _equal_bases(codes[:left], sequences[0][:left])
-        right = _equal_bases(codes[::-1][:right], sequences[0][::-1][:right])
-    return left, right
-
-
-def _equal_bases(a: np.ndarray, b: np.ndarray) -> int:
-    differs = a != b
-    return int(differs.argmax()) if differs.any() else len(a)
-
-
-def _check_flanks(table: labelled_table.LabelledTable, k: int) -> None:
-    """Refuses rows that are one leak group because all of them carry the same adapter."""
-    left, right = common_flanks(table.sequences)
-    shortest = min(len(codes) for codes in table.sequences)
-    if max(left, right) < k or left + right >= shortest:
-        return
-    first = table.sequences[0]
-    ends = [
-        f'{where} with the {count} bases {dna.decode(codes)}'
-        for where, count, codes in (
-            ('begin', left, first[:left]),
-            ('end', right, first[len(first) - right :]),
-        )
-        if count
-    ]
-    raise errors.InputError(
-        'LB12',
-        f'all {len(table):,} rows {" and ".join(ends)}, so that every row shares sequence with '
-        'every other',
-        path=table.source,
-        fix=f'--config.tasks.TASK.data.trim={left},{right} leaves the shared bases out',
-    )
 
 
 def _strata(table: labelled_table.LabelledTable, quantiles: int = 5) -> np.ndarray:
@@ -264,31 +234,12 @@ def _check_parts(
         raise errors.InputError(
             'LB10',
             f'the {name} part has {len(rows)} of {len(table)} rows and no row of {what}'
-            f'{_largest_group(table, group_N)}',
+            f'{row_groups.largest(table, group_N)}',
             path=table.source,
-            fix='more rows, or a larger share for that part (data.test, data.validation)',
+            fix=row_groups.DESIGNED
+            if 2 * np.bincount(group_N).max() > len(table)
+            else 'more rows, or a larger share for that part (data.test, data.validation)',
         )
-
-
-def _largest_group(table: labelled_table.LabelledTable, group_N: np.ndarray) -> str:
-    """Why most rows are one leak group: the k-mer that most of its rows share; '' if they are not.
-
-    The k-mer is shown on the strand of the first of its rows.
-    """
-    count = np.bincount(group_N)
-    if 2 * count.max() <= len(table):
-        return ''
-    rows = np.flatnonzero(group_N == count.argmax()).tolist()
-    values = [kmers.canonical(table.sequences[row], duplicates.K)[0] for row in rows]
-    distinct = [np.unique(value[value != kmers.NONE]) for value in values]
-    value, shared = np.unique(np.concatenate(distinct), return_counts=True)
-    text = f'; {count.max():,} rows are one leak group'
-    if not len(value):
-        return text
-    at = next(n for n, part in enumerate(distinct) if value[shared.argmax()] in part)
-    start = int(np.argmax(values[at] == value[shared.argmax()]))
-    bases = dna.decode(table.sequences[rows[at]][start : start + duplicates.K])
-    return f'{text}, {shared.max():,} of them with the bases {bases}'
 
 
 def _column_parts(
@@ -333,18 +284,18 @@ def _related(
             [table.sequences[row] for row in rows.tolist()] for rows in (rows_of[name], before)
         )
         if these and those:
-            known = {strand for codes in those for strand in _strands(codes)}
+            known = {strand for codes in those for strand in row_groups.strands(codes)}
             equal = np.array([codes.tobytes() in known for codes in these])
             related_N[rows_of[name]] = equal | duplicates.related(these, those, k)
     return related_N
 
 
-def _strands(codes: np.ndarray) -> tuple[bytes, bytes]:
-    return codes.tobytes(), dna.reverse_complement(codes).tobytes()
-
-
 def _report(
-    table: labelled_table.LabelledTable, rows_of: dict[str, np.ndarray], group_N: np.ndarray, k: int
+    table: labelled_table.LabelledTable,
+    rows_of: dict[str, np.ndarray],
+    group_N: np.ndarray,
+    k: int,
+    source: str,
 ) -> dict:
     """Sizes of the parts, and a new count of rows that are related to a training row.
 
@@ -352,9 +303,6 @@ def _report(
     """
     train = [table.sequences[row] for row in rows_of['train'].tolist()]
     count = np.bincount(group_N, minlength=len(group_N))
-    source = 'leak groups'
-    if table.split is not None:
-        source = 'files of the folder' if table.is_folder else 'split column'
     report = {
         'k': k,
         'near_copies': {'identity': near_copies.MIN_IDENTITY, 'bases': near_copies.MIN_BASES},

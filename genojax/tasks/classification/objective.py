@@ -11,34 +11,24 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from flax import linen as nn
 
 from genojax import errors, metrics
-from genojax.models.features import Features
-from genojax.nn import blocks
 from genojax.tasks import base
 from genojax.tasks.classification import dataset, evaluate
-from genojax.tasks.labelled import dataset as labelled
+from genojax.tasks.labelled import objective
 from genojax.typing import Array, Batch, Float, Int
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassificationConfig(base.TaskConfig):
-    """What is classified, and the data.
+class ClassificationConfig(objective.RowTaskConfig):
+    """What is classified, and the data; `pool` and `dropout` as in `RowTaskConfig`.
 
-    `pool` names the vectors that the linear map takes. 'mean': the mean of the token vectors.
-    'first': the first token's vector ([CLS]). 'positions': the mean, and every token's vector by
-    weights of its own position that start at zero; for rows of one length that are aligned to
-    something, such as a transcription start.
     `loss`: 'softmax', one class of `classes`; 'sigmoid', `classes` labels of 0 or 1 (for batches
     built in Python: a labelled table has one class per row).
     """
 
     kind: Literal['classification'] = 'classification'
     classes: int = 2
-    pool: Literal['mean', 'first', 'positions'] = 'mean'
-    dropout: float = 0.1
     loss: Literal['softmax', 'sigmoid'] = 'softmax'
     data: dataset.LabelledDataConfig = dataset.LabelledDataConfig()
 
@@ -46,74 +36,30 @@ class ClassificationConfig(base.TaskConfig):
         super().__post_init__()
         if self.classes < 2:
             raise ValueError(f'{self.classes=} must be at least 2')
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f'{self.dropout=} must be in [0, 1)')
 
     def build(self, name, model, tokenizer) -> 'Classification':
         return Classification(name, self, model, tokenizer)
 
 
-class ClassifierHead(nn.Module):
-    """Dropout and a linear map from a model's features to class scores."""
-
-    config: ClassificationConfig
-
-    @nn.compact
-    def __call__(self, features: Features, train: bool = False) -> Float[Array, 'B C']:
-        c, drop = self.config, nn.Dropout(self.config.dropout, deterministic=not train)
-        x_BD = features.first_BD if c.pool == 'first' else features.pooled_BD
-        logits_BC = blocks.dense(c.classes, ('embed', 'classes'), name='linear')(drop(x_BD))
-        if c.pool == 'positions':
-            x_BTD = drop(features.hidden_BTD)
-            shape, axes = (*x_BTD.shape[1:], c.classes), ('positions', 'embed', 'classes')
-            kernel_TDC = blocks.param(self, 'kernel', nn.initializers.zeros, axes, shape)
-            logits_BC += jnp.einsum('BTD,TDC->BC', x_BTD, kernel_TDC.astype(x_BTD.dtype))
-        return logits_BC.astype(jnp.float32)
-
-
-class Classification(base.Task):
+class Classification(objective.RowTask):
     """The task.
 
-    A batch holds `tokens` [B, T], `bases` uint8 [B, L], `label` int32 [B] (or [B, C]), `weight`
-    float32 [B] and `valid` int32 [B].
+    A batch holds what `RowTask` says, and `label` int32 [B] (or [B, C]).
     """
 
     loss_name = 'cross-entropy of the labels, nats per row'
 
     def __init__(self, name, config: ClassificationConfig, model, tokenizer):
-        super().__init__(name, config, model, tokenizer)
-        self.head = ClassifierHead(config)
+        super().__init__(name, config, model, tokenizer, size=config.classes)
 
-    def misfits(self) -> list[str]:
-        needed = {'mean': ('pooled',), 'first': ('first',), 'positions': ('pooled', 'hidden')}
-        missing = set(needed[self.config.pool]) - set(self.model_config.outputs)
-        if missing:
-            return [
-                f'task {self.name!r} pools by {self.config.pool!r}, and the model '
-                f'{self.model_config.kind!r} has no output {", ".join(sorted(missing))}'
-            ]
-        return []
-
-    def batch_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
-        data = self.config.data
-        if not data.length:
-            raise errors.UsageError(
-                f'task {self.name!r}: data.length=0 leaves the length of a row to the table. '
-                f'Fix: --config.tasks.{self.name}.data.length=BASES'
-            )
-        shapes = self.tokenizer.batch_shapes(data.batch_size, data.length)
-        label = (data.batch_size, self.config.classes)
+    def label_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+        shape = (self.config.data.batch_size, self.config.classes)
         if self.config.loss == 'softmax':
-            label = label[:1]
-        return {
-            'bases': jax.ShapeDtypeStruct((data.batch_size, data.length), jnp.uint8),
-            'label': jax.ShapeDtypeStruct(label, jnp.int32),
-            'weight': jax.ShapeDtypeStruct((data.batch_size,), jnp.float32),
-            **{name: jax.ShapeDtypeStruct(shape, jnp.int32) for name, shape in shapes.items()},
-        }
+            shape = shape[:1]
+        return {'label': jax.ShapeDtypeStruct(shape, jnp.int32)}
 
     def open(self, workdir: pathlib.Path, seed: int) -> dataset.LabelledDatasets:
-        datasets = dataset.LabelledDatasets(self.config.data, seed, self.tokenizer, self.init_from)
+        datasets = self.open_rows(dataset.LabelledDatasets, seed)
         if datasets.table.classes != self.config.classes:
             names = ', '.join(datasets.table.names[:8])
             more = ', ...' if datasets.table.classes > 8 else ''
@@ -132,17 +78,6 @@ class Classification(base.Task):
             )
         return datasets
 
-    def bind(self, datasets: dataset.LabelledDatasets) -> 'Classification':
-        data = dataclasses.replace(self.config.data, length=datasets.length)
-        config = dataclasses.replace(self.config, data=data)
-        return Classification(self.name, config, self.model, self.tokenizer)
-
-    def model_inputs(self, batch: Batch) -> dict[str, Array]:
-        return base.coordinate_inputs(self, batch)
-
-    def init_head(self, key: Array, features: Features):
-        return self.head.init(key, features)['params']
-
     def loss(self, params, extra, batch: Batch, key: Array, train: bool = True):
         """Mean cross-entropy in nats over rows (and labels), and accuracy.
 
@@ -151,7 +86,7 @@ class Classification(base.Task):
         """
         self._check_labels(batch)
         features, extra = self.apply_model(params, extra, batch, key=key if train else None)
-        logits_BC = self._head_logits(params, features, jax.random.fold_in(key, 1), train)
+        logits_BC = self.apply_head(params, features, jax.random.fold_in(key, 1), train)
         if self.config.loss == 'sigmoid':
             nats_B, correct_B = _each_label(logits_BC, batch['label'])
         else:
@@ -173,15 +108,9 @@ class Classification(base.Task):
                 f'row; this is {self.config.loss!r} with labels of shape {batch["label"].shape}'
             )
 
-    def _head_logits(self, params, features, key=None, train=False) -> Float[Array, 'B C']:
-        variables = {'params': params['heads'][self.name]}
-        rngs = {'dropout': key} if train else None
-        return self.head.apply(variables, features, train=train, rngs=rngs)
-
     def logits(self, params, extra, batch: Batch, key: Array | None = None) -> Float[Array, 'B C']:
         """Class scores before softmax or sigmoid, without dropout."""
-        features, _ = self.apply_model(params, extra, batch)
-        return self._head_logits(params, features)
+        return self.row_outputs(params, extra, batch)
 
     @functools.cached_property
     def jitted_logits(self):
@@ -192,12 +121,6 @@ class Classification(base.Task):
         kind = 'classes' if self.config.loss == 'softmax' else 'labels'
         numbers = [str(number) for number in range(self.config.classes)]
         return base.RowOutputs(tuple(description.get('classes', numbers)), kind)
-
-    def read_row(self, codes_L: np.ndarray, description, **where) -> np.ndarray:
-        return labelled.read_row(codes_L, description, self.tokenizer, **where)
-
-    def prediction_batch(self, rows, description) -> Batch:
-        return labelled.prediction_batch(rows, description, self.tokenizer)
 
     def predict(self, params, extra, batch: Batch, description) -> Float[Array, 'B C']:
         logits_BC = self.logits(params, extra, batch)

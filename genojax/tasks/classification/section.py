@@ -143,7 +143,7 @@ def _scores(result: dict, renderer: plots.Renderer) -> list[html.Markup]:
     parts += [html.note(text) for text in intervals.notes_text(result.get('notes') or {})]
     if result.get('no_baselines'):
         parts.append(html.paragraph(f'No baselines: {result["no_baselines"]}.'))
-    parts.append(_settings(models))
+    parts.append(labelled.settings({_name(m): row for m, row in models.items()}))
     return [part for part in parts if part is not None]
 
 
@@ -244,18 +244,6 @@ def _without_shared(result: dict) -> html.Markup | None:
     return html.join(
         [title, html.paragraph(text), _models_table(rest['models'], rest.get('ceiling'))]
     )
-
-
-def _settings(models: dict) -> html.Markup | None:
-    rows = [
-        [_name(m), ', '.join(f'{html.label(k)} {v}' for k, v in row['settings'].items())]
-        for m, row in models.items()
-        if row.get('settings')
-    ]
-    if not rows:
-        return None
-    table = html.table(['baseline', 'settings'], rows)
-    return html.folded('Settings of the baselines, chosen by cross-validation', table)
 
 
 def _caption(rows: list[dict]) -> str:

@@ -14,7 +14,7 @@ from genojax import dna, errors, progress
 from genojax.data.datasets import base
 from genojax.data.formats import labelled_table, table_columns
 from genojax.data.genomes import loading
-from genojax.data.splits import labelled_rows, pretraining
+from genojax.data.splits import labelled_rows, pretraining, row_groups
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Batch
 
@@ -46,6 +46,11 @@ class LabelledRowsConfig:
     test: float = 0.25  # share of the rows; rows that share sequence stay together
     validation: float = 0.1  # share of the other rows: selects the checkpoint
     split_seed: int = 0
+    # Rows that stay in one split: 'related' ones (that share 30 bases, or are near copies), or only
+    # those of 'equal' sequence, for designed sequences that are all related: what the splits share
+    # is then counted, and the rows that share nothing are scored too.
+    keep_together: Literal['related', 'equal'] = 'related'
+    group_column: str = ''  # rows with the same text in it stay in one split, instead
     # Parts of the table's own split that share sequence: 'refuse', or 'report' and score the rows
     # that share nothing too. '': report for a folder with a published split, else refuse.
     shared_rows: Literal['', 'refuse', 'report'] = ''
@@ -107,7 +112,13 @@ class RowDatasets(base.TaskDatasets):
         self.left_out = self._count_left_out()
         shared = config.shared_rows or ('report' if table.is_folder else 'refuse')
         self.row_split = labelled_rows.split_rows(
-            table, config.test, config.validation, config.split_seed, shared_rows=shared
+            table,
+            config.test,
+            config.validation,
+            config.split_seed,
+            shared_rows=shared,
+            keep_together=config.keep_together,
+            group_column=config.group_column,
         )
         # Whether pretraining was kept from reading the test rows; of interest where rows are kept.
         digest = labelled_rows.digest(table, self.row_split.test)
@@ -301,7 +312,7 @@ def genome_words(removed: dict, genomes: str) -> str:
 
 def _trimmed_bases(table: labelled_table.LabelledTable, trim: tuple[int, int]) -> dict[str, Any]:
     """What `trim` leaves out: the bases at either end; None where they differ between rows."""
-    left, right = labelled_rows.common_flanks(table.sequences)
+    left, right = row_groups.common_flanks(table.sequences)
     first = table.sequences[0]
     start, end = first[: trim[0]], first[len(first) - trim[1] :]
     return {

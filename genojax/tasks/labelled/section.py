@@ -16,6 +16,19 @@ def cut_rows(left_out: dict | None) -> html.Markup | None:
     )
 
 
+def settings(models: dict[str, dict]) -> html.Markup | None:
+    """The settings of tuned baselines, folded; `models` by the names that are shown."""
+    rows = [
+        [name, ', '.join(f'{html.label(k)} {v}' for k, v in row['settings'].items())]
+        for name, row in models.items()
+        if row.get('settings')
+    ]
+    if not rows:
+        return None
+    table = html.table(['baseline', 'settings'], rows)
+    return html.folded('Settings of the baselines, chosen by cross-validation', table)
+
+
 def splits(audit: dict, genomes: str | None) -> html.Markup:
     """A verdict on leakage, and the rows per split and class.
 
@@ -58,11 +71,12 @@ def _related(split: dict) -> dict[str, int]:
 
 def _judgement(split: dict) -> str:
     k, shared = split['k'], _related(split)
-    how = (
-        'The split of the table was used'
-        if split['source'] != 'leak groups'
-        else 'Related rows stay in one split'
-    )
+    how = {
+        'leak groups': 'Related rows stay in one split',
+        'equal rows': 'Rows of equal sequence stay in one split, other related rows need not',
+    }.get(split['source'], 'The split of the table was used')
+    if split['source'].startswith('column '):
+        how = f'Rows with the same text in {split["source"]} stay in one split'
     near = split.get('near_copies')
     relation = f'shares {k} bases with a training row'
     if near:

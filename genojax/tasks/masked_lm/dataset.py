@@ -48,6 +48,8 @@ class LabelRowsConfig:
     test: float = 0.25
     validation: float = 0.1
     split_seed: int = 0
+    keep_together: Literal['related', 'equal'] = 'related'
+    group_column: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,7 +230,13 @@ def _label_rows(config: LabelRowsConfig) -> tuple[list[np.ndarray], dict]:
     if any(config.trim):
         table = table.trimmed(*config.trim)
     split = labelled_rows.split_rows(
-        table, config.test, config.validation, config.split_seed, shared_rows='report'
+        table,
+        config.test,
+        config.validation,
+        config.split_seed,
+        shared_rows='report',
+        keep_together=config.keep_together,
+        group_column=config.group_column,
     )
     digest = labelled_rows.digest(table, split.test)
     sequences = [table.sequences[row] for row in split.test.tolist()]

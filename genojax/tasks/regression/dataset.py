@@ -31,8 +31,10 @@ class ValueDatasets(dataset.RowDatasets):
         mean_C, sd_C: of the known values of the training rows, float64; sd is 1 where it is 0.
     """
 
-    def __init__(self, config: ValueDataConfig, seed: int, tokenizer: Tokenizer):
-        super().__init__(config, seed, tokenizer)
+    def __init__(
+        self, config: ValueDataConfig, seed: int, tokenizer: Tokenizer, init_from: str = ''
+    ):
+        super().__init__(config, seed, tokenizer, init_from)
         train_NC = self.table.labels[self.rows('train')]
         self.mean_C, sd_C = np.nanmean(train_NC, axis=0), np.nanstd(train_NC, axis=0)
         self.sd_C = np.where(sd_C > 0, sd_C, 1.0)

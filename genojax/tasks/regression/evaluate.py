@@ -1,12 +1,15 @@
 """Scores of a regression split: the model beside baselines, per column of values."""
 
+from typing import Any
+
 import numpy as np
 
 from genojax import errors, metrics
 from genojax.tasks.labelled import intervals
 from genojax.tasks.regression import baselines
 
-_SCORES = {
+_POINTS = 2_000  # of a scatter plot
+SCORES = {
     'pearson': ('Pearson', metrics.pearson),
     'spearman': ('Spearman', metrics.spearman),
     'r2': ('R2', metrics.determination),
@@ -30,70 +33,139 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
 
 def predictions(task, state, datasets, split: str = 'test') -> np.ndarray:
     """Predicted values of every row of a split in the units of the table, float64 [N, C]."""
+    batches = datasets.in_order(split, state.shard(task))
     parts = [
         value_BC[batch['weight'] > 0]
-        for batch, value_BC in state.scores(task.jitted_values, datasets.in_order(split))
+        for batch, value_BC in state.scores(task.jitted_values, batches)
     ]
     return np.concatenate(parts) * datasets.sd_C + datasets.mean_C
 
 
 def compare(datasets, predicted_NC: np.ndarray, split: str = 'test', seed: int = 0) -> dict:
-    """The result of an evaluation: {values: {name: {models, differences, notes, scatter}}, ...}."""
-    rows, fit = datasets.rows(split), datasets.fitted_rows(split)
-    table = datasets.table
-    values = {}
-    for column, name in enumerate(table.names):
-        fitted = baselines.fit_all(
-            datasets.sequences(fit),
-            table.labels[fit, column],
-            datasets.sequences(rows),
-            datasets.row_split.groups[fit],
-            seed,
-        )
-        known = np.flatnonzero(~np.isnan(table.labels[rows, column]))
-        truth = table.labels[rows[known], column]
-        estimator = intervals.Intervals(truth, datasets.row_split.groups[rows[known]], None, seed)
-        scores = {'model': predicted_NC[known, column]}
-        scores |= {key: one.scores[known] for key, one in fitted.items()}
-        models = {
-            key: {s: estimator.of(title, metric, x) for s, (title, metric) in _SCORES.items()}
-            for key, x in scores.items()
-        }
-        for key, one in fitted.items():
-            models[key] |= one.summary()
-        differences = {
-            key: estimator.difference('Pearson', metrics.pearson, scores['model'], x)
-            for key, x in scores.items()
-            if key != 'model'
-        }
-        values[name] = {
-            'models': models,
-            'differences': {key: value for key, value in differences.items() if value is not None},
-            'notes': estimator.notes,
-            'n_test': len(known),
-            'absent': len(rows) - len(known),
-        }
+    """Scores with intervals, and paired differences in Pearson's correlation, as JSON.
+
+    `values` has one entry per column: {models, differences, notes, scatter, n_test, absent}, and
+    `without_shared` where rows of a published split share sequence with rows that were fitted.
+
+    Args:
+        predicted_NC: of the split's rows, in the units of the table.
+    """
     return {
         'split': split,
         'lead': 'model',
-        'values': values,
-        'n_train': len(fit),
-        'n_test': len(rows),
+        'values': {
+            name: _column(datasets, predicted_NC[:, column], column, split, seed)
+            for column, name in enumerate(datasets.table.names)
+        },
+        'n_train': len(datasets.fitted_rows(split)),
+        'n_test': len(datasets.rows(split)),
         'left_out': datasets.left_out,
         'audit': datasets.audit,
     }
 
 
+def _column(datasets, predicted_N: np.ndarray, column: int, split: str, seed: int) -> dict:
+    rows, fit = datasets.rows(split), datasets.fitted_rows(split)
+    value_N, groups = datasets.table.labels[:, column], datasets.row_split.groups
+    result: dict[str, Any] = {'not_fitted': {}}
+    fitted = {}
+    try:
+        fitted, result['not_fitted'] = baselines.fit_all(
+            datasets.sequences(fit), value_N[fit], datasets.sequences(rows), groups[fit], seed
+        )
+    except ValueError as error:
+        if 'leak groups cannot fill' not in str(error):
+            raise
+        result['no_baselines'] = 'the training rows are too few leak groups for cross-validation'
+    predicted = {'model': predicted_N} | {name: one.scores for name, one in fitted.items()}
+    known = np.flatnonzero(~np.isnan(value_N[rows]))
+    result |= _compare_rows(value_N[rows], groups[rows], predicted, known, seed)
+    for name, one in fitted.items():
+        result['models'][name] |= one.summary()
+    result |= {'absent': len(rows) - len(known), 'scatter': _scatter(value_N[rows], predicted_N)}
+    shared = datasets.row_split.shared[rows]
+    if shared.any():
+        rest = known[~shared[known]]
+        result['without_shared'] = {'shared': int(shared[known].sum())}
+        if len(rest):
+            result['without_shared'] |= _compare_rows(
+                value_N[rows], groups[rows], predicted, rest, seed
+            )
+    return result
+
+
+def _compare_rows(value_N, groups, predicted: dict, chosen: np.ndarray, seed: int) -> dict:
+    """Estimates for some rows: models, differences, notes and row counts.
+
+    Args:
+        predicted: values of all rows by model.
+        chosen: rows with a value.
+    """
+    estimator = intervals.Intervals(value_N[chosen], groups[chosen], None, seed)
+    models = {
+        name: {
+            score: estimator.of(title, metric, x_N[chosen])
+            for score, (title, metric) in SCORES.items()
+        }
+        for name, x_N in predicted.items()
+    }
+    differences = {
+        name: estimator.difference(
+            'Pearson', metrics.pearson, predicted['model'][chosen], x_N[chosen]
+        )
+        for name, x_N in predicted.items()
+        if name != 'model'
+    }
+    return {
+        'models': models,
+        'differences': {name: value for name, value in differences.items() if value is not None},
+        'notes': estimator.notes,
+        'n_test': len(chosen),
+        'test_groups': len(np.unique(groups[chosen])),
+    }
+
+
+def _scatter(value_N: np.ndarray, predicted_N: np.ndarray) -> dict:
+    """Measured and predicted values for a picture: of many rows, some spread evenly."""
+    known = np.flatnonzero(~np.isnan(value_N))
+    some = known[np.linspace(0, len(known) - 1, min(len(known), _POINTS)).astype(int)]
+    return {
+        key: [float(f'{x:.6g}') for x in x_N[some].tolist()]
+        for key, x_N in (('measured', value_N), ('predicted', predicted_N))
+    }
+
+
 def as_text(result: dict) -> str:
-    """A table per column of values, models by falling Pearson correlation."""
+    """Per column of values: models by falling Pearson correlation, paired differences, notes."""
     lines = []
     for name, value in result['values'].items():
-        absent = f', {value["absent"]:,} absent' if value['absent'] else ''
+        absent = f', {value["absent"]:,} more without a value' if value['absent'] else ''
         lines.append(f'{name}: {value["n_test"]:,} {result["split"]} rows{absent}')
-        lines.append(f'{"":<20}' + ''.join(f'{title:>24}' for title, _ in _SCORES.values()))
-        ranked = sorted(value['models'].items(), key=lambda item: -(item[1]['pearson'] or [-2])[0])
-        for model, row in ranked:
-            cells = [metrics.format_interval(row[key]) for key in _SCORES]
-            lines.append(f'{model:<20}' + ''.join(f'{cell:>24}' for cell in cells))
-        lines += intervals.notes_text(value['notes'])
-    return '\n'.join([*lines, '95 % bootstrap intervals over rows'])
+        lines += _table(value)
+        if 'no_baselines' in value:
+            lines.append(f'No baselines: {value["no_baselines"]}.')
+        lines += [f'No {key}: {why}.' for key, why in value['not_fitted'].items()]
+        rest = value.get('without_shared')
+        if rest:
+            lines.append(f'{rest["shared"]:,} rows share sequence with rows that were fitted.')
+            lines += ['Without them:', *_table(rest)] if 'models' in rest else []
+        lines.append('')
+    return '\n'.join([*lines, '95 % bootstrap intervals over leak groups of rows'])
+
+
+def _table(value: dict) -> list[str]:
+    titles = [title for title, _ in SCORES.values()]
+    if value['differences']:
+        titles.append('model minus it, Pearson')
+    lines = [f'{"":<16}' + ''.join(f'{title:>26}' for title in titles)]
+    for name, row in ranked(value['models']):
+        cells = [metrics.format_interval(row[key]) for key in SCORES]
+        if name in value['differences']:
+            cells.append(metrics.format_interval(value['differences'][name]))
+        lines.append(f'{name:<16}' + ''.join(f'{cell:>26}' for cell in cells))
+    return lines + intervals.notes_text(value['notes'])
+
+
+def ranked(models: dict) -> list[tuple[str, dict]]:
+    """Models by falling Pearson correlation; those without one last."""
+    return sorted(models.items(), key=lambda item: -(item[1]['pearson'] or [-2])[0])

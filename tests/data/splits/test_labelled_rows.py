@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genojax import dna, errors
-from genojax.data.formats import labelled_table
+from genojax.data.formats import labelled_table, table_columns
 from genojax.data.genomes import assemblies, loading
 from genojax.data.splits import duplicates, labelled_rows
 
@@ -136,3 +136,44 @@ def test_the_promoter_benchmark_without_the_row_that_pretraining_holds(real_data
     assert split.report['rows_sharing_a_kmer_with_train'] == none
     assert split.report['rows_related_to_train'] == none
     assert abs(len(split.test) - 0.25 * 4_104) < 3
+
+
+@pytest.fixture
+def designed(tmp_path):
+    """60 variants of one sequence, four substitutions each, in 12 families, each row twice."""
+    rng = np.random.default_rng(3)
+    origin = rng.integers(0, 4, 80).astype(np.uint8)
+    lines = ['sequence,value,family']
+    for row in range(60):
+        codes = origin.copy()
+        codes[rng.choice(80, 4, replace=False)] = rng.integers(0, 4, 4)
+        lines += [f'{dna.decode(codes)},{row / 7},f{row % 12}'] * 2
+    path = tmp_path / 'designed.csv'
+    path.write_text('\n'.join(lines))
+    return labelled_table.read(path, table_columns.TableColumns(values=True))
+
+
+def test_designed_rows_that_are_one_leak_group_are_refused_with_two_ways_out(designed):
+    with pytest.raises(errors.InputError, match='LB10.*120 rows are one leak group') as error:
+        labelled_rows.split_rows(designed)
+    for field in ('group_column', 'keep_together=equal'):
+        assert f'--config.tasks.TASK.data.{field}' in error.value.fix
+
+
+def test_a_group_column_decides_which_rows_stay_together(designed):
+    split = labelled_rows.split_rows(designed, validation=0.2, group_column='family')
+    family_N = designed.extra['family']
+    parts = [set(family_N[split.rows(name)]) for name in labelled_rows.SPLITS]
+    assert sum(map(len, parts)) == 12 and all(parts)
+    assert split.report['source'] == 'column family'
+    assert split.report['rows_related_to_train']['test'] == len(split.test)
+    assert split.shared[split.test].all()
+    with pytest.raises(errors.InputError, match="LB01.*'famly'.*'family'"):
+        labelled_rows.split_rows(designed, group_column='famly')
+
+
+def test_equal_rows_stay_together_where_related_ones_need_not(designed):
+    split = labelled_rows.split_rows(designed, keep_together='equal')
+    parts = [{designed.sequences[n].tobytes() for n in rows} for rows in (split.train, split.test)]
+    assert not parts[0] & parts[1]
+    assert split.report['source'] == 'equal rows' and split.shared[split.test].any()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from genojax import dna, errors, models
+from genojax.data.datasets import base as datasets_base
 from genojax.models import basset
 from genojax.tasks.regression import baselines, dataset, evaluate, objective
 from genojax.tokenizers import nucleotide
@@ -79,6 +80,9 @@ def test_predictions_are_in_the_units_of_the_table_and_equal_those_that_are_scor
     params, extra = variables.init(task, batch)
 
     class State:
+        def shard(self, task):
+            return datasets_base.ONE_HOST
+
         def scores(self, jitted, batches):
             for each in batches:
                 yield each, jax.device_get(jitted(params, extra, jax.tree.map(jnp.asarray, each)))
@@ -126,13 +130,17 @@ def test_pairwise_ridge_is_ridge_on_pairs_of_positions():
     match_NN = baselines._matches(list(codes), list(codes))
     kernel_NN = match_NN + match_NN * (match_NN - 1) / 2
     np.testing.assert_allclose(kernel_NN, columns @ columns.T, atol=1e-5)
-    predicted = baselines._solve(kernel_NN[:30, :30], value_N[:30], kernel_NN[30:, :30], 2.0)
+    fit, scored = np.arange(30), np.arange(30, 40)
+    by_rows = baselines._Kernel(kernel_NN, kernel_NN)
+    by_columns = baselines._Columns(baselines._pairs_of_positions(list(codes)), None)
     ridge = kernel_ridge.KernelRidge(alpha=2.0).fit(
-        columns[:30], value_N[:30] - value_N[:30].mean()
+        columns[fit], value_N[fit] - value_N[fit].mean()
     )
-    np.testing.assert_allclose(
-        predicted, ridge.predict(columns[30:]) + value_N[:30].mean(), atol=1e-5
-    )
+    for x in (by_rows, by_columns):
+        (weight,) = x.fit(fit, value_N[fit], (2.0,))
+        np.testing.assert_allclose(
+            x.scored(fit, scored, weight), ridge.predict(columns[scored]), atol=1e-5
+        )
 
 
 def test_the_number_of_columns_is_the_configs(tmp_path):
