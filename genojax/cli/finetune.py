@@ -15,6 +15,7 @@ The settings follow from the rows of the table and the width of the model:
   dropout         0.1 in the model
   head            rows of one length up to 200 bases: every position has weights; else the mean
   validation      8 times; the checkpoint with the lowest loss is evaluated and predicts
+  values          standardised while training; scores and predictions are in the table's units
   split           the table's own, or 25 % test rows and 10 % of the others for validation; rows
                   that share sequence stay together
 
@@ -60,6 +61,9 @@ def run(argv: list[str]) -> None:
             kind=arguments.kind,
             sequence_column=arguments.sequence_column,
             label_column=arguments.label_column,
+            value_columns=tuple(arguments.value_columns),
+            split_column=arguments.split_column,
+            rna=arguments.rna,
             genomes=arguments.genomes,
             epochs=arguments.epochs,
             edit=edit,
@@ -94,6 +98,15 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('--kind', default='', help='classification or regression (inferred)')
     add('--sequence-column', default='', metavar='NAME', help='of the table (sequence)')
     add('--label-column', default='', metavar='NAME', help='of the table (label)')
+    add(
+        '--value-columns',
+        default=(),
+        type=lambda text: text.split(','),
+        metavar='A,B',
+        help='of a task of several values',
+    )
+    add('--split-column', default='', metavar='NAME', help='of the table (split, if there is one)')
+    add('--rna', action='store_true', help='read U as T')
     add('--genomes', default='', metavar='SHARDS', help='ingested genomes to compare rows with')
     add('--epochs', type=flags.positive, default=0, help='passes over the training rows')
     arguments = parser.parse_args(argv)

@@ -5,7 +5,7 @@ sequence, in the order of the file:
 
   FASTA   name; with --bed, and with --window, also contig, start, end and strand
   table   line, and every column of the table but the sequence; labels are not read, only kept
-  then    predicted_class and p_NAME, the probability of each class; or the value
+  then    predicted_class and p_NAME, the probability of each class; or predicted_NAME
 
 Numbers are those that `genojax evaluate` scores, and do not depend on the other rows. A sequence
 longer than the rows of the training is an error; with --window it becomes several rows with their

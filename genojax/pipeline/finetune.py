@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import math
 import pathlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -50,6 +51,9 @@ class Finetuning:
         workdir: of the new run.
         kind: of the task; '' infers it from the labels.
         sequence_column, label_column: names; '' for those called sequence and label.
+        value_columns: of a task of values, where there are several; () for `label_column`.
+        split_column: its name; '' for the one called split, if there is one.
+        rna: read U as T.
         genomes: ingested genomes that the rows are compared with; '' for none.
         epochs: passes over the training rows; 0 for those of the preset.
         edit: changes the plain values of the config before they are checked.
@@ -61,6 +65,9 @@ class Finetuning:
     kind: Literal['', 'classification', 'regression'] = ''
     sequence_column: str = ''
     label_column: str = ''
+    value_columns: tuple[str, ...] = ()
+    split_column: str = ''
+    rna: bool = False
     genomes: str = ''
     epochs: int = 0
     edit: Callable[[dict[str, Any]], None] = lambda values: None
@@ -125,16 +132,27 @@ def _task(settings, kind: str, table, batch: int, dropout: float, source) -> dic
     aligned = len({len(codes) for codes in table.sequences}) == 1
     positions = aligned and table.longest <= _ALIGNED_BASES and 'hidden' in source.model.outputs
     data = {'path': str(settings.table), 'batch_size': batch, 'exclude': settings.genomes}
-    if settings.sequence_column:
-        data['sequence_column'] = settings.sequence_column
-    if settings.label_column:
-        name = 'label_column' if kind == 'classification' else 'value_columns'
-        data[name] = settings.label_column if name == 'label_column' else [settings.label_column]
+    columns = _columns(settings)
+    data |= {'sequence_column': columns.sequence, 'split_column': columns.split, 'rna': columns.rna}
     values = {'kind': kind, 'dropout': dropout, 'data': data}
     values['pool'] = 'positions' if positions else 'mean'
     if kind == 'classification':
+        data['label_column'] = settings.label_column
         values['classes'] = table.classes
+    else:
+        data['value_columns'] = list(columns.labels)
+        values['values'] = len(table.names)
     return values
+
+
+def _columns(settings: Finetuning) -> table_columns.TableColumns:
+    labels = (settings.label_column,) if settings.label_column else ()
+    return table_columns.TableColumns(
+        settings.sequence_column,
+        settings.value_columns or labels,
+        settings.split_column,
+        rna=settings.rna,
+    )
 
 
 def read_labels(settings: Finetuning) -> tuple[str, labelled_table.LabelledTable]:
@@ -142,11 +160,29 @@ def read_labels(settings: Finetuning) -> tuple[str, labelled_table.LabelledTable
 
     Words and up to 50 different whole numbers are classes; other numbers are values.
     """
-    labels = (settings.label_column,) if settings.label_column else ()
-    columns = table_columns.TableColumns(settings.sequence_column, labels)
-    kind = settings.kind or _kind(settings.table, columns)
-    columns = dataclasses.replace(columns, values=kind == 'regression')
-    return kind, labelled_table.read(settings.table, columns)
+    columns = _columns(settings)
+    try:
+        kind = settings.kind or ('regression' if settings.value_columns else '')
+        kind = kind or _kind(settings.table, columns)
+        columns = dataclasses.replace(columns, values=kind == 'regression')
+        return kind, labelled_table.read(settings.table, columns)
+    except errors.InputError as error:
+        raise error.with_fix(_own_flags(error.fix)) from None
+
+
+def _own_flags(fix: str) -> str:
+    """A fix with the flags of `genojax finetune` in place of the config's fields."""
+    for field in ('sequence_column', 'label_column', 'split_column'):
+        flag = f'--{field.replace("_", "-")}='
+        fix = fix.replace(f'--config.tasks.TASK.data.{field}=', flag)
+    for field, flag in (
+        (r"'?--config\.tasks\.TASK\.data\.value_columns=\['(.*?)'\]'?", r'--label-column=\1'),
+        (r'data\.label_column=COLUMN', '--label-column=COLUMN'),
+        (r'a task of kind regression \(--config=regression\)', '--kind=regression'),
+        (r'data\.rna=True reads', '--rna reads'),
+    ):
+        fix = re.sub(field, flag, fix)
+    return fix.replace('tasks.TASK.', f'tasks.{TASK}.')
 
 
 def _kind(path: str, columns: table_columns.TableColumns) -> str:
@@ -207,5 +243,5 @@ def labelled_columns(table: labelled_table.LabelledTable, rows: np.ndarray) -> t
     if table.has_classes:
         columns['label'] = [table.names[number] for number in part.labels.tolist()]
     else:
-        columns |= {f'label_{name}': part.labels[:, i] for i, name in enumerate(table.names)}
+        columns |= {name: part.labels[:, i] for i, name in enumerate(table.names)}
     return {**columns, **{name: cells for name, cells in part.extra.items() if name not in columns}}

@@ -28,7 +28,7 @@ def columns(request: requests.Request, predictions: prediction.Predictions) -> C
 
     A FASTA record has `name`; a BED row, and a window of anything, its coordinates too; a row of a
     table its `line` and its other columns. Then `predicted_class` for a task of classes, and one
-    column per class or label (`p_NAME`, a probability) or per value (its name).
+    column per class or label (`p_NAME`, a probability) or per value (`predicted_NAME`).
 
     Raises:
         UsageError: a column of the table has the name of a prediction.
@@ -48,7 +48,7 @@ def joined(identity: Columns, predictions: prediction.Predictions, source: str) 
     predicted: Columns = {}
     if predictions.classes is not None:
         predicted['predicted_class'] = predictions.classes
-    prefix = '' if predictions.kind == 'values' else 'p_'
+    prefix = 'predicted_' if predictions.kind == 'values' else 'p_'
     for number, name in enumerate(predictions.names):
         predicted[prefix + name] = predictions.values[:, number]
     for name in predicted:

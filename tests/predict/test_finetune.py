@@ -11,6 +11,7 @@ from genojax import errors
 from genojax import experiment as experiments
 from genojax.cli import main
 from genojax.pipeline import finetune
+from genojax.tasks.regression import baselines
 
 CASES = pathlib.Path(__file__).parent.parent / 'tasks' / 'labelled' / 'cases'
 SMALL = ('--config.steps=8', '--config.optim.warmup=1', '--config.validate_every=4')
@@ -137,6 +138,45 @@ def test_a_fine_tuned_run_predicts_for_a_new_record(finished, tmp_path, capsys):
     name, chosen, *probabilities = row.split('\t')
     assert name == 'new1' and sum(map(float, probabilities)) == pytest.approx(1, abs=1e-6)
     assert chosen == ('other', 'promoter')[float(probabilities[1]) > 0.5]
+
+
+def test_values_are_scored_predicted_and_reported_in_the_units_of_the_table(
+    trained, tmp_path, monkeypatch, capsys
+):
+    """An RNA table with names of its own, a value that is absent, and values about 1,000."""
+    monkeypatch.setattr(baselines, '_TREES', 5)
+    monkeypatch.setattr(baselines, '_LEAVES', (15,))
+    rng = np.random.default_rng(2)
+    rows = [''.join(rng.choice(list('ACGU'), 40)) for _ in range(80)]
+    lines = [f'{row},{1000 + 10 * row.count("G") + 0.5:.1f},b{n}' for n, row in enumerate(rows)]
+    lines[0] = f'{rows[0]},,b0'
+    table, workdir = tmp_path / 'x.csv', tmp_path / 'run'
+    table.write_text('\n'.join(['rna,strength,batch', *lines]) + '\n')
+    start = ['finetune', str(trained.run.workdir), str(table), f'--workdir={workdir}']
+    with pytest.raises(SystemExit):
+        main.main(start)
+    assert '--sequence-column=rna' in capsys.readouterr().err
+    named = ['--sequence-column=rna', '--label-column=strength', '--rna']
+    main.main([*start, *named, *SMALL])
+    value = json.loads((workdir / 'evaluation' / 'labels.test.json').read_text())['values']
+    header, *rows = (workdir / 'predictions.test.tsv').read_text().splitlines()
+    assert header.split('\t') == ['line', 'strength', 'batch', 'predicted_strength']
+    cells = [row.split('\t') for row in rows if row.split('\t')[1] not in ('', 'nan')]
+    measured, predicted = (np.array([float(row[i]) for row in cells]) for i in (1, 3))
+    scored = value['strength']['models']['model']['pearson'][0]
+    assert np.corrcoef(measured, predicted)[0, 1] == pytest.approx(scored, abs=1e-4)
+    assert len(cells) == value['strength']['n_test'] and abs(predicted.mean() - 1100) < 60
+    page = (workdir / 'report.html').read_text()
+    assert 'predicted by the model against measured' in page and 'boosted trees' in page
+    out = tmp_path / 'all.tsv'
+    dna_table = tmp_path / 'dna.csv'
+    dna_table.write_text(table.read_text().replace('U', 'T').replace('rna', 'sequence'))
+    main.main(['predict', str(workdir), f'--table={dna_table}', f'--out={out}'])
+    header, *again = out.read_text().splitlines()
+    assert header.split('\t')[-1] == 'predicted_strength' and len(again) == 80
+    by_line = {row.split('\t')[0]: row.split('\t')[-1] for row in again}
+    for row in cells:
+        assert float(by_line[row[0]]) == pytest.approx(float(row[3]), rel=1e-6)
 
 
 @pytest.mark.real

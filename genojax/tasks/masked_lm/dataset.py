@@ -13,6 +13,7 @@ training windows (`LabelRowsConfig`).
 import dataclasses
 import pathlib
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 

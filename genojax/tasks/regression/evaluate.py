@@ -139,7 +139,7 @@ def as_text(result: dict) -> str:
     """Per column of values: models by falling Pearson correlation, paired differences, notes."""
     lines = []
     for name, value in result['values'].items():
-        absent = f', {value["absent"]:,} more without a value' if value['absent'] else ''
+        absent = f', {value["absent"]:,} absent' if value['absent'] else ''
         lines.append(f'{name}: {value["n_test"]:,} {result["split"]} rows{absent}')
         lines += _table(value)
         if 'no_baselines' in value:

@@ -1,6 +1,7 @@
 """What tasks on rows share: the head, and which models it goes with."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax.core import meta
@@ -38,7 +39,7 @@ def test_weights_per_position_start_at_the_pooled_head_and_read_every_position()
     pooled = {'params': {'linear': params['linear']}}
     first = head.apply({'params': params}, x)
     np.testing.assert_array_equal(first, mean.apply(pooled, x))
-    kernel_TDC = rng.normal(size=params['kernel'].shape).astype(np.float32)
+    kernel_TDC = jnp.asarray(rng.normal(size=params['kernel'].shape), jnp.float32)
     moved = head.apply({'params': {**params, 'kernel': kernel_TDC}}, x)
     expected = first + np.einsum('btd,tdc->bc', hidden_BTD, kernel_TDC)
     np.testing.assert_allclose(moved, expected, rtol=1e-5, atol=1e-5)
