@@ -326,3 +326,31 @@ def test_004_settings_are_fields_of_their_configs(tmp_path):
             path = {'tasks.promoters.data.path': str(tmp_path / 'absent.tsv')}
             with pytest.raises(errors.GenojaxError, match=r'absent\.tsv'):
                 compare.open_run(config, changes | path, tmp_path / 'run')
+
+
+def test_005_settings_are_fields_of_its_config(tmp_path):
+    values = load('005_regression/values.py')
+    with pytest.raises(errors.GenojaxError, match='splice_mpsa'):
+        values.open_run(tmp_path, tmp_path / 'run', 0)
+
+
+@pytest.mark.slow
+def test_005_compares_the_network_with_baselines(tmp_path, monkeypatch, capsys, one_device):
+    values, rng = load('005_regression/values.py'), np.random.default_rng(0)
+    folder = tmp_path / 'data/splice_mpsa'
+    folder.mkdir(parents=True)
+    rows = ['set,y,x']
+    for number in range(200):
+        bases = random_bases(rng, 9).replace('T', 'U')
+        split = ('training', 'training', 'validation', 'test')[number % 4]
+        rows.append(f'{split},{bases.count("G") + rng.normal() / 4:.3f},{bases}')
+    (folder / 'rows.csv').write_text('\n'.join(rows))
+    short = {'steps': '4', 'optim.warmup': '1', 'validate_every': '2', 'save_every': '4'}
+    monkeypatch.setattr(values, 'SETTINGS', values.SETTINGS | short)
+    workdir = f'--workdir={tmp_path / "run"}'
+    values.main([f'--data={tmp_path / "data"}', workdir, f'--out={tmp_path}'])
+    result = json.loads((tmp_path / 'results.json').read_text())
+    assert (result['n_train'], result['n_test']) == (150, 50)
+    models = result['value']['models']
+    assert models['one_hot_ridge']['pearson'][0] > 0.8
+    assert any(line.startswith('| pairwise_ridge |') for line in _lines(capsys))

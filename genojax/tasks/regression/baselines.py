@@ -20,6 +20,7 @@ _PENALTIES = (0.1, 1.0, 10.0, 100.0, 1_000.0)
 _UNKNOWNS = 8_000  # columns, or else rows, of a ridge regression: more take minutes
 _LEAVES = (15, 31, 63)
 _TREES = 300
+_MANY_ROWS = 10_000  # one fold of them tells settings apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,7 +195,10 @@ def _dense(matrix) -> np.ndarray:
 
 
 def _trees(rows, value_N: np.ndarray, test, folds) -> ValueBaseline:
-    """Gradient-boosted trees on the bases at each position, or else on counts of 1- to 4-mers."""
+    """Gradient-boosted trees on the bases at each position, or else on counts of 1- to 4-mers.
+
+    The number of leaves is chosen by all folds, or by the first one where rows are many.
+    """
     from sklearn import ensemble
 
     started = time.perf_counter()
@@ -210,6 +214,8 @@ def _trees(rows, value_N: np.ndarray, test, folds) -> ValueBaseline:
         )
 
     search = tuning.Search('pearson')
+    if len(rows) > _MANY_ROWS:
+        folds = folds[:1]
     for leaves in _LEAVES:
         scores = tuple(
             metrics.pearson(
@@ -218,7 +224,7 @@ def _trees(rows, value_N: np.ndarray, test, folds) -> ValueBaseline:
             )
             for fit, scored in folds
         )
-        search.add({'leaves': leaves, 'trees': _TREES}, scores)
+        search.add({'leaves': leaves, 'trees': _TREES, 'folds': len(folds)}, scores)
     fitted = model(search.settings['leaves']).fit(columns, value_N)
     seconds = time.perf_counter() - started
     return ValueBaseline(
