@@ -163,7 +163,7 @@ def test_it_is_reported(installed, whole, evaluated, monkeypatch, capsys):
     assert 'class="damage"' not in page and 'not in this run' not in page
 
 
-def test_it_predicts_what_it_is_scored_on(installed, whole, tmp_path, monkeypatch):
+def test_it_predicts_what_it_is_scored_on(installed, whole, evaluated, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(installed))
     dataset = importlib.import_module('gc_content.dataset')
     config = importlib.import_module('gc_content').GcContentConfig()
@@ -174,7 +174,6 @@ def test_it_predicts_what_it_is_scored_on(installed, whole, tmp_path, monkeypatc
     rows = [line.split('\t') for line in output.splitlines() if line.startswith('r')]
     assert [name for name, _ in rows] == [f'r{i}' for i in range(64)]
     wrong = np.array([float(value) for _, value in rows]) - data.gc['test']
-    genojax(installed, 'evaluate', whole)
     result = json.loads((whole / 'evaluation' / 'gc.test.json').read_text())
     assert np.sqrt(np.square(wrong).mean()) == pytest.approx(result['rmse']['model'], rel=1e-5)
 
