@@ -57,6 +57,7 @@ tasks/coverage        A  accessibility tracks
                       W  resamples of a bootstrap
 tasks/labelled        F  features of a sequence
                       G  groups of similar sequences
+tasks/regression      F  features of a linear model
 tasks/masked_lm       C  contexts: the bases before a base
                       G  folds of a cross-validation
 tokenizers            R  runs of known bases
