@@ -44,6 +44,7 @@ def make_experiment(shards, table, tasks=('masked_lm', 'promoters'), **changes):
         'model.width': '16',
         'model.inner': '32',
         'model.unroll': '1',
+        'optim.warmup': '2',
         'steps': str(STEPS),
         'log_every': '1',
         'validate_every': '3',
