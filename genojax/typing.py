@@ -27,6 +27,8 @@ attention/xla         X  any further axes
 data/datasets         P  draws in one period of a mixture
 data/formats          C  coverage tracks
 data/splits           S  parts: train, validation, test
+interpret             A  alternatives to a base
+                      X  any further axes: layers and heads
 metrics               T  thresholds of a score
                       U  units of a bootstrap: rows or clusters
                       W  resamples of a bootstrap
@@ -61,6 +63,7 @@ tasks/regression      F  features of a linear model
 tasks/masked_lm       C  contexts: the bases before a base
                       G  folds of a cross-validation
 tokenizers            R  runs of known bases
+variants              A  alleles of a variant
 """
 
 from typing import Any

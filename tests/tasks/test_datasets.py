@@ -30,6 +30,8 @@ def folder(tmp_path_factory):
         codes = rng.integers(0, 4, rng.integers(40, 70)).astype(np.uint8)
         lines.append(f'{dna.decode(codes)}\t{row % 2}')
     (folder / 'table.tsv').write_text('\n'.join(lines) + '\n')
+    values = [lines[0], *(f'{line[:-1]}{rng.normal():.3f}' for line in lines[1:])]
+    (folder / 'values.tsv').write_text('\n'.join(values) + '\n')
     return folder
 
 
@@ -66,7 +68,22 @@ def _coverage(folder):
     return experiments.from_config(values)
 
 
-EXPERIMENTS = {'masked_lm': _masked_lm, 'classification': _classification, 'coverage': _coverage}
+def _regression(folder):
+    values = flags.load('regression')
+    for name, text in {
+        'path': str(folder / 'values.tsv'), 'batch_size': '8', 'reverse_complement': 'True',
+        'test': '0.3', 'validation': '0.3',
+    }.items():  # fmt: skip
+        flags.override(values, f'tasks.values.data.{name}', text)
+    return experiments.from_config(values)
+
+
+EXPERIMENTS = {
+    'masked_lm': _masked_lm,
+    'classification': _classification,
+    'regression': _regression,
+    'coverage': _coverage,
+}
 
 
 @pytest.fixture(scope='module', params=EXPERIMENTS)

@@ -49,8 +49,8 @@ class LabelRowsConfig:
     test: float = 0.25
     validation: float = 0.1
     split_seed: int = 0
-    keep_together: Literal['related', 'equal'] = 'related'
-    group_column: str = ''
+    keep_together: Literal['related', 'equal'] = 'related'  # rows that stay in one split
+    group_column: str = ''  # rows with the same text in it stay in one split, instead
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,7 +23,7 @@ class RegressionConfig(objective.RowTaskConfig):
     """How many values a row has, and the data; `pool` and `dropout` as in `RowTaskConfig`."""
 
     kind: Literal['regression'] = 'regression'
-    values: int = 1
+    values: int = 1  # number of values per row
     data: dataset.ValueDataConfig = dataset.ValueDataConfig()
 
     def __post_init__(self):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from genojax import dna, errors, metrics
+from genojax.data.datasets import base
 from genojax.tasks.classification import baselines, dataset, evaluate
 from genojax.tokenizers import kmer
 
@@ -83,6 +84,9 @@ def test_scores_are_log_odds_in_the_order_of_the_rows(datasets):
         return np.stack([(batch['bases'] == code).sum(1) for code in (0, 3)], -1)
 
     class State:
+        def shard(self, task):
+            return base.ONE_HOST
+
         def scores(self, jitted, batches):
             return ((batch, jitted(None, None, batch, None)) for batch in batches)
 
