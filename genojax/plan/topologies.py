@@ -154,5 +154,5 @@ def prepare_compiler() -> None:
         import libtpu  # noqa: F401
     except ImportError as error:
         raise errors.UsageError(
-            "a TPU topology needs the TPU compiler. Fix: pip install -e '.[tpu]' (700 MB)"
+            "a TPU topology needs the TPU compiler. Fix: pip install -e '.[tpu]'"
         ) from error

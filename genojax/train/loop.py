@@ -54,7 +54,7 @@ def _train(run: runs.Run, state: runs.TrainState, stream: Iterator, last: int) -
             recorder.add(batches, states)
             recorder.estimate(timer, number, states)
             # Read once: a later signal waits for the next step.
-            stopping = run.stops_after(number, stop.requested)
+            stopping = run.stops(stop.requested)
             finishing = number == last or stopping
             validating = number % experiment.validate_every == 0 or number == experiment.steps
             saving = validating or finishing or number % experiment.save_every == 0

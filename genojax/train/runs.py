@@ -230,9 +230,9 @@ class Run:
             ).items()
         }
 
-    def stops_after(self, step: int, requested: bool) -> bool:
-        """Whether all processes stop after a step, because one of them was asked to."""
-        return distributed.agrees_to_stop(requested, step)
+    def stops(self, requested: bool) -> bool:
+        """Whether all processes stop after this step, because one of them was asked to."""
+        return distributed.agrees_to_stop(requested)
 
     def step_timer(self, first: int, last: int) -> resources.StepTimer:
         """Measures the steps after `first` to say how long those up to `last` will take."""

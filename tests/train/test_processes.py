@@ -3,9 +3,11 @@
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import jax
 import numpy as np
@@ -20,10 +22,11 @@ DRIVER = pathlib.Path(__file__).with_name('process_driver.py')
 ROOT = DRIVER.parent.parent.parent
 
 
-def run(shards, workdir, count: int, steps: int, kill_at: int = 0) -> list[int]:
+def run(shards, workdir, count: int, steps: int, kill_at: int = 0, stop_at: int = 0) -> list[int]:
     """Trains with `count` processes and 4 devices in all; their exit codes.
 
-    One process is this one, which has imported everything already.
+    One process is this one, which has imported everything already. At about step `stop_at` process
+    1 gets a SIGTERM.
     """
     if count == 1:
         process_driver.train(shards, workdir, steps, devices=jax.devices()[:4])
@@ -48,6 +51,10 @@ def run(shards, workdir, count: int, steps: int, kill_at: int = 0) -> list[int]:
         for index in range(count)
     ]
     try:
+        while stop_at and len(_lines(workdir, 1)) < stop_at and started[1].poll() is None:
+            time.sleep(0.2)
+        if stop_at:
+            started[1].send_signal(signal.SIGTERM)
         if kill_at:
             started[1].wait(timeout=300)
             started[0].kill()  # as a launcher does; alone it would wait for the lost one
@@ -59,8 +66,12 @@ def run(shards, workdir, count: int, steps: int, kill_at: int = 0) -> list[int]:
 
 def batches(workdir, index: int = 0) -> list[str]:
     """Hashes of the global batches that a process saw, the compiled first one twice."""
-    lines = pathlib.Path(f'{workdir}.{index}.jsonl').read_text().splitlines()
-    return [json.loads(line) for line in lines]
+    return [json.loads(line) for line in _lines(workdir, index)]
+
+
+def _lines(workdir, index: int) -> list[str]:
+    path = pathlib.Path(f'{workdir}.{index}.jsonl')
+    return path.read_text().splitlines() if path.exists() else []
 
 
 def losses(workdir) -> np.ndarray:
@@ -76,6 +87,15 @@ def test_two_processes_train_as_one(shards, tmp_path):
     np.testing.assert_allclose(losses(tmp_path / 'two'), losses(tmp_path / 'one'), rtol=1e-6)
     # Written once, by the first process.
     assert len(losses(tmp_path / 'two')) == 6
+
+
+@pytest.mark.slow
+def test_sigterm_of_one_process_stops_all_after_the_same_step(shards, tmp_path):
+    codes = run(shards, tmp_path / 'stopped', 2, 4000, stop_at=6)
+    assert all(code > 0 for code in codes)  # ended by themselves, not by a signal
+    seen = batches(tmp_path / 'stopped', 0)
+    assert seen == batches(tmp_path / 'stopped', 1)
+    assert (tmp_path / f'stopped/checkpoints/integrity/{len(seen) - 1}.json').exists()
 
 
 @pytest.mark.slow
@@ -143,6 +163,6 @@ def test_unclear_processes_are_refused(environment, processes):
 def test_one_process_is_alone():
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:8]).reshape(8, 1), ('data', 'fsdp'))
     assert distributed.shard(mesh, 16) == base.ONE_HOST
-    assert distributed.agrees_to_stop(True, 3) and not distributed.agrees_to_stop(False, 3)
+    assert distributed.agrees_to_stop(True) and not distributed.agrees_to_stop(False)
     with distributed.writer_first('test'):
         pass
