@@ -37,6 +37,16 @@ EXPECTED = [
     'nucleotide_transformer:v2_50m', 'nucleotransformer:6mer', 'nucleotransformer:bases',
     'nucleotransformer:small',
 ]  # fmt: skip
+# Sizes and settings of a family that is traced already.
+SIBLINGS = [
+    'demo_positions:both', 'demo_positions:columns', 'dnabert:k3', 'dnabert:k4', 'dnabert:k5',
+    'enformer:dna', 'enformer_small:dna', 'nucleotide_transformer:v1_500m',
+    'nucleotide_transformer:v2_100m', 'nucleotide_transformer:v2_250m',
+    'nucleotide_transformer:v2_500m', 'nucleotransformer:bases',
+]  # fmt: skip
+TRACED = [
+    pytest.param(name, marks=pytest.mark.slow) if name in SIBLINGS else name for name in NAMES
+]
 ROW_BASES = 70  # where the config leaves the length of a row to the data
 
 
@@ -82,7 +92,7 @@ def test_opening_a_file_is_refused_in_these_tests(tmp_path):
             read(tmp_path / 'file')
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', TRACED)
 def test_a_config_traces_through_one_step_and_opens_no_file(name, tmp_path):
     values = flags.load(name)
     if values['tokenizer']['kind'] == 'bpe':
@@ -151,13 +161,13 @@ def test_a_length_that_is_left_to_the_data_is_named_with_its_fix():
 @pytest.mark.parametrize(
     ('pattern', 'places'),
     [
-        ('local', ('learned', 'tokens')),
-        ('longformer', ('alibi', 'tokens')),
+        pytest.param('local', ('learned', 'tokens'), marks=pytest.mark.slow),
+        pytest.param('longformer', ('alibi', 'tokens'), marks=pytest.mark.slow),
         ('bigbird', ('alibi', 'cpg')),
         ('anchored', ('rotary', 'cpg')),
-        ('causal', ('rotary', 'tokens')),
-        ('strided', ('rotary', 'tokens')),
-        ('random', ('learned', 'tokens')),
+        pytest.param('causal', ('rotary', 'tokens'), marks=pytest.mark.slow),
+        pytest.param('strided', ('rotary', 'tokens'), marks=pytest.mark.slow),
+        pytest.param('random', ('learned', 'tokens'), marks=pytest.mark.slow),
     ],
 )
 def test_every_pattern_and_kind_of_position_means_the_reference(pattern, places):

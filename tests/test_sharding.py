@@ -113,7 +113,11 @@ def single(setting):
     return run(setting, sharding.MeshConfig(), jax.devices()[:1])
 
 
-@pytest.mark.parametrize('shape', [(8, 1, 1), (2, 2, 2)], ids=['data8', 'data2 fsdp2 tensor2'])
+@pytest.mark.parametrize(
+    'shape',
+    [pytest.param((8, 1, 1), marks=pytest.mark.slow), (2, 2, 2)],
+    ids=['data8', 'data2 fsdp2 tensor2'],
+)
 def test_eight_devices_give_the_same_result_as_one(setting, single, shape):
     losses, params, shares = run(setting, sharding.MeshConfig(*shape), jax.devices())
     assert losses == pytest.approx(single[0], rel=1e-5)

@@ -131,6 +131,7 @@ def test_a_sparse_trunk_sees_nothing_beyond_its_reach(kind):
     assert first <= moved.min() < 30 * 8 and 35 * 8 <= moved.max() < last
 
 
+@pytest.mark.slow  # tests/nn/test_remat.py has the mechanism
 def test_computing_again_saves_memory_and_changes_nothing():
     """The compiled step: 70 % less memory, at most 1.35 times the FLOPs, the same results."""
     spec = importlib.util.spec_from_file_location('enformer_remat', BENCHMARK)
