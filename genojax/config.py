@@ -2,8 +2,7 @@
 
 Where a field allows several config classes, the dictionary's `kind` selects one by name. The
 classes are those of the annotation, a union of dataclasses with a field `kind: Literal['name']`, or
-those of an open base class: a class with a classmethod `config_kinds() -> dict[str, type]`. Nothing
-else in a config names code.
+those of an open base class (`plugins.OpenBase`). Nothing else in a config names code.
 """
 
 import dataclasses
@@ -16,7 +15,7 @@ import typing
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from genojax import errors
+from genojax import errors, plugins
 
 # Metadata of the fields that a run may change while it exists (`dataclasses.field(metadata=...)`).
 # FREE: the trained numbers are the same bits. ROUNDING: the same arithmetic in another order, so
@@ -51,15 +50,6 @@ def from_dict(cls: type, values: Mapping[str, Any]) -> Any:
     if mistakes:
         raise errors.UsageError('\n'.join(['invalid config:', *mistakes]))
     return config
-
-
-class OpenBase:
-    """Base of config classes of which a config may name any: `kind` selects from `config_kinds`."""
-
-    @classmethod
-    def config_kinds(cls) -> dict[str, type]:
-        """The classes by `kind`."""
-        raise NotImplementedError
 
 
 def changed(
@@ -157,7 +147,7 @@ def _value(hint: Any, value: Any, where: str, mistakes: list[str]) -> Any:
             hint = _suggestion(value, [part for part in parts if isinstance(part, str)])
             mistakes.append(f'  {where}: {_shown(value)} is not one of {known}{hint}')
         return value
-    if inspect.isclass(hint) and issubclass(hint, OpenBase):
+    if inspect.isclass(hint) and issubclass(hint, plugins.OpenBase):
         return _open_base(hint, value, where, mistakes)
     if dataclasses.is_dataclass(hint):
         return _build(hint, value, f'{where}.', mistakes)
@@ -206,10 +196,9 @@ def _open_base(base: type, value: Any, where: str, mistakes: list[str]) -> Any:
     """The config of whichever class of `base.config_kinds()` has the dictionary's kind."""
     if isinstance(value, base):
         return value
-    kinds = base.config_kinds()
-    if base in kinds.values():  # the annotation names one kind, so nothing is left to select
+    if plugins.kinds_of(base):  # the annotation names one class, so nothing is left to select
         return _build(base, value, f'{where}.', mistakes)
-    return _by_kind(kinds, value, where, mistakes)
+    return _by_kind(base.config_kinds(), value, where, mistakes)
 
 
 def _by_kind(kinds: Mapping[str, type], value: Any, where: str, mistakes: list[str]) -> Any:
@@ -218,7 +207,12 @@ def _by_kind(kinds: Mapping[str, type], value: Any, where: str, mistakes: list[s
         return None
     kind = value.get('kind')
     if isinstance(kind, str) and kind in kinds:
-        return _build(kinds[kind], value, f'{where}.', mistakes)
+        try:
+            selected = kinds[kind]
+        except ValueError as error:  # a class of another package, which cannot be used
+            mistakes.append(f'  {where}.kind: {error}')
+            return None
+        return _build(selected, value, f'{where}.', mistakes)
     if kind is None:
         problem = 'required field is missing, one of'
     else:

@@ -42,7 +42,7 @@ class Experiment:
     model: models.ModelConfig  # shared by all tasks
     tasks: dict[str, TaskConfig]  # by name
     steps: int  # optimizer updates; may grow where the learning rate does not depend on it
-    tokenizer: TokenizerConfig = TokenizerConfig()  # of every task
+    tokenizer: tokenizers.TokenizerConfigBase = TokenizerConfig()  # of every task
     optim: optimizers.OptimConfig = optimizers.OptimConfig()  # one optimizer for all parameters
     # Another mesh may train on: the batches are the same for any number of devices.
     mesh: sharding.MeshConfig = dataclasses.field(

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from genojax import config, errors
+from genojax import config, errors, plugins
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Blue:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shape(config.OpenBase):
+class Shape(plugins.OpenBase):
     """An open base class: the classes that `config_kinds` lists are defined elsewhere."""
 
     weight: float = 1.0

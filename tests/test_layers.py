@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent / 'genojax'
 
 RANKS = {
-    0: ('typing', 'dna', 'genome', 'errors'),
+    0: ('typing', 'dna', 'genome', 'errors', 'plugins'),
     1: (
         'config',
         'config_fields',

@@ -4,6 +4,8 @@ Prints versions, devices, memory, disk and optional parts (extras). Lines that b
 be pasted into a shell.
 """
 
+import contextlib
+import importlib
 import importlib.metadata
 import os
 import pathlib
@@ -15,6 +17,7 @@ import sys
 import tempfile
 
 import genojax
+from genojax import plugins
 from genojax.cli import flags
 
 # What an extra adds; extras that setup.py names and this does not are listed without a word.
@@ -71,6 +74,7 @@ def findings() -> tuple[list[tuple[str, str]], list[str]]:
         what = EXTRAS.get(extra, '')
         state = f'lacks {", ".join(missing)}: {install_line(extra)}' if missing else 'installed'
         rows.append((f'extra {extra}', f'{what}: {state}' if what else state))
+    rows += _plugins()
     if _has_device_file('nvidia[0-9]*') and 'gpu' not in platforms:
         fixes.append(f'{install_line("cuda")}   # a GPU is here that jax does not use')
     if _has_device_file('accel[0-9]*') and 'tpu' not in platforms:
@@ -104,6 +108,23 @@ def _requirements() -> tuple[list[str], dict[str, list[str]]]:
         else:
             core.append(name)
     return core, extras
+
+
+def _plugins() -> list[tuple[str, str]]:
+    """The kinds of tasks, models and tokenizers that other packages add, and whether they count."""
+    installed = plugins.installed()
+    if not installed:
+        return []
+    with contextlib.suppress(ImportError):  # what is absent is named in rows of its own
+        importlib.import_module('genojax.tasks')  # registers the kinds of this package
+    rows = []
+    for (group, kind), packages in installed.items():
+        if plugins.is_own(group, kind):
+            packages += ': not used, because genojax has a kind of this name'
+        elif ' and ' in packages:
+            packages += ': refused, because two packages have this kind'
+        rows.append((f'{group} {kind}', packages))
+    return rows
 
 
 def _version(package: str) -> str | None:

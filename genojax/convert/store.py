@@ -56,7 +56,7 @@ class SourceModel:
 
     config: models.ModelConfig
     variables: dict[str, Any]
-    tokenizer: tokenizers.TokenizerConfig
+    tokenizer: tokenizers.TokenizerConfigBase
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -77,7 +77,7 @@ class ConvertedModel:
     config: models.ModelConfig
     params: dict[str, Any]
     extra: dict[str, Any]
-    tokenizer: tokenizers.TokenizerConfig
+    tokenizer: tokenizers.TokenizerConfigBase
     license: str
     provenance: dict[str, Any]
 
@@ -91,7 +91,7 @@ class _StoredConfigs:
     """The fields of model.json that are configs."""
 
     model: models.ModelConfig
-    tokenizer: tokenizers.TokenizerConfig
+    tokenizer: tokenizers.TokenizerConfigBase
 
 
 def abstract(config: models.ModelConfig, example: Any = None) -> dict[str, Any]:

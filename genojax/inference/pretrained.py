@@ -4,17 +4,18 @@ A run's `config.json` names its model and tokenizer; its best checkpoint holds t
 and their heads are not needed to read a model.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
-from genojax import checkpoint, config, errors, json_files, models, tokenizers
+from genojax import checkpoint, config, errors, json_files, models, plugins, tokenizers
 from genojax.convert import store
 
 # In the workdir of a run that starts from other weights: their source, licence and origin.
@@ -42,7 +43,7 @@ class PretrainedModel:
     """
 
     model: models.ModelConfig
-    tokenizer: tokenizers.TokenizerConfig
+    tokenizer: tokenizers.TokenizerConfigBase
     params: dict[str, Any]
     extra: dict[str, Any]
     provenance: dict[str, Any]
@@ -57,7 +58,7 @@ class _ModelFields:
     """The fields of a run's config that describe its model."""
 
     model: models.ModelConfig
-    tokenizer: tokenizers.TokenizerConfig = tokenizers.TokenizerConfig()
+    tokenizer: tokenizers.TokenizerConfigBase = tokenizers.TokenizerConfig()
     init_from: str = ''
 
 
@@ -84,6 +85,29 @@ def run_config(workdir: str | os.PathLike) -> dict[str, Any]:
     _drop_obsolete(values)
     values['tokenizer'] = tokenizers.with_absolute_file(values['tokenizer'], path.parent)
     return values
+
+
+@contextlib.contextmanager
+def naming_absent_packages(workdir: pathlib.Path) -> Iterator[None]:
+    """Within the block, a config of a run that needs a package that is absent says which.
+
+    Raises:
+        UsageError: as in the block, with the packages that the run recorded.
+    """
+    try:
+        yield
+    except errors.UsageError as error:
+        path = workdir / RECORD_FILE
+        record = json_files.read_hashed(path, required=False) if path.is_file() else {}
+        absent = plugins.absent(record.get('plugins', {}))
+        if not absent:
+            raise
+        kinds = ', '.join(f'{kind!r} of {package}' for kind, package in absent.items())
+        packages = ' '.join(sorted({package.replace(' ', '==') for package in absent.values()}))
+        raise errors.UsageError(
+            f'{workdir} needs packages that are not installed: {kinds}. '
+            f'Fix: pip install {packages}, or from their source'
+        ) from error
 
 
 def _drop_obsolete(values: dict[str, Any]) -> None:
@@ -116,9 +140,10 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
         raise errors.UsageError(f'{path} is neither the workdir of a run nor a converted model')
     values = run_config(path)
     names = [field.name for field in dataclasses.fields(_ModelFields)]
-    fields = config.from_dict(
-        _ModelFields, {name: values[name] for name in names if name in values}
-    )
+    with naming_absent_packages(path):
+        fields = config.from_dict(
+            _ModelFields, {name: values[name] for name in names if name in values}
+        )
     provenance = {'kind': fields.model.kind, 'source': str(path), 'license': 'unknown'}
     provenance['origin'] = f'trained by genojax from random values ({path.resolve().name})'
     if fields.init_from:
@@ -219,7 +244,7 @@ def read(path: str | os.PathLike, fallback: bool = False) -> PretrainedModel:
 def adopt(
     source: pathlib.Path,
     model: models.ModelConfig,
-    tokenizer: tokenizers.TokenizerConfig,
+    tokenizer: tokenizers.TokenizerConfigBase,
     params: Any,
     extra: Any,
     *,
@@ -246,7 +271,7 @@ def adopt(
 
 
 def check_source(
-    source: pathlib.Path, model: models.ModelConfig, tokenizer: tokenizers.TokenizerConfig
+    source: pathlib.Path, model: models.ModelConfig, tokenizer: tokenizers.TokenizerConfigBase
 ) -> None:
     """Refuses parameters of another tokenizer or other positions, even if all shapes agree.
 

@@ -1,8 +1,13 @@
-"""Models: a frozen config each, and the flax module that `build` makes of it."""
+"""Models: a frozen config each, and the flax module that `build` makes of it.
+
+To add one, write its module and register its config here, or in another package through the entry
+point group `genojax.models` (see `plugins`).
+"""
 
 from flax import linen as nn
 
 from genojax.models import (
+    base,
     basset,
     bert,
     enformer,
@@ -11,34 +16,16 @@ from genojax.models import (
     recurrent,
 )
 
-ModelConfig = (
-    bert.BertConfig
-    | basset.BassetConfig
-    | enformer.EnformerConfig
-    | enformer_accessibility.EnformerAccessibilityConfig
-    | hierarchical.HierarchicalConfig
-    | recurrent.RecurrentConfig
-)
+ModelConfig = base.ModelConfigBase  # any model's, in annotations
+
+ModelConfig.register(bert.BertConfig)
+ModelConfig.register(basset.BassetConfig)
+ModelConfig.register(enformer.EnformerConfig)
+ModelConfig.register(enformer_accessibility.EnformerAccessibilityConfig)
+ModelConfig.register(hierarchical.HierarchicalConfig)
+ModelConfig.register(recurrent.RecurrentConfig)
 
 
 def build(config: ModelConfig) -> nn.Module:
-    """The module of a config.
-
-    Raises:
-        TypeError: not the config of a model.
-    """
-    match config:
-        case bert.BertConfig():
-            return bert.Bert(config)
-        case hierarchical.HierarchicalConfig():
-            return hierarchical.Hierarchical(config)
-        case enformer.EnformerConfig():
-            return enformer.Enformer(config)
-        case enformer_accessibility.EnformerAccessibilityConfig():
-            return enformer_accessibility.EnformerAccessibility(config)
-        case basset.BassetConfig():
-            return basset.Basset(config)
-        case recurrent.RecurrentConfig():
-            return recurrent.Recurrent(config)
-        case _:
-            raise TypeError(f'{type(config).__name__} is not the config of a model')
+    """The module of a config."""
+    return config.build()

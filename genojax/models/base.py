@@ -1,20 +1,28 @@
 """The methods of every model config: all that other packages need to know of a model."""
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
+from flax import linen as nn
+
+from genojax import plugins
 from genojax.models import diagram, input_spec
 
 
-class ModelConfigBase(abc.ABC):
-    """Base class of the model configs; it adds no fields.
+class ModelConfigBase(plugins.OpenBase, abc.ABC):
+    """Base class of the model configs, frozen dataclasses with a `kind`; it adds no fields.
 
     Every model returns `features.Features`. The methods say how a model reads (`input_spec`), which
     of those arrays it fills (`outputs`) and what it predicts (`has_lm_head`, `track_heads`).
     """
 
+    group: ClassVar[str] = 'genojax.models'
     kind: str
     vocab: int
+
+    @abc.abstractmethod
+    def build(self) -> nn.Module:
+        """The module, called as `module(tokens_BT, train=False)`; see `models.recurrent`."""
 
     @abc.abstractmethod
     def input_spec(self) -> input_spec.InputSpec:

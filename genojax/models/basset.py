@@ -64,6 +64,9 @@ class BassetConfig(base.ModelConfigBase):
                 "set padding='same' or a larger length"
             )
 
+    def build(self) -> 'Basset':
+        return Basset(self)
+
     def input_spec(self) -> input_spec.InputSpec:
         """See `base.ModelConfigBase`; [CLS] and [SEP] may stand around the bases."""
         return input_spec.InputSpec(unit='bases', vocab=self.vocab, max_tokens=self.length + 2)

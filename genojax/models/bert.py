@@ -137,6 +137,9 @@ class BertConfig(base.ModelConfigBase):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be in [0, 1)')
 
+    def build(self) -> 'Bert':
+        return Bert(self)
+
     def input_spec(self) -> input_spec.InputSpec:
         """See `base.ModelConfigBase`; only a table of positions limits the length of a row."""
         mask_id = self.token_dropout.mask_id if self.token_dropout else None

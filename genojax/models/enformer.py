@@ -95,6 +95,9 @@ class EnformerConfig(base.ModelConfigBase):
         """Bases per bin."""
         return 2**self.stages
 
+    def build(self) -> 'Enformer':
+        return Enformer(self)
+
     def input_spec(self) -> input_spec.InputSpec:
         return input_spec_of(self, EnformerConfig.crop)
 

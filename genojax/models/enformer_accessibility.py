@@ -77,6 +77,9 @@ class EnformerAccessibilityConfig(base.ModelConfigBase):
         """Bases per bin."""
         return 2**self.stages
 
+    def build(self) -> 'EnformerAccessibility':
+        return EnformerAccessibility(self)
+
     def input_spec(self) -> input_spec.InputSpec:
         return enformer.input_spec_of(self, EnformerAccessibilityConfig.crop)
 

@@ -94,6 +94,9 @@ class HierarchicalConfig(base.ModelConfigBase):
         """The longest row, special tokens included."""
         return self.front + self.chunks * self.chunk + self.back
 
+    def build(self) -> 'Hierarchical':
+        return Hierarchical(self)
+
     def input_spec(self) -> input_spec.InputSpec:
         return input_spec.InputSpec(
             unit='tokens',

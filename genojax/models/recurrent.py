@@ -49,6 +49,9 @@ class RecurrentConfig(base.ModelConfigBase):
         if not 0 <= self.dropout < 1:
             raise ValueError(f'{self.dropout=} must be in [0, 1)')
 
+    def build(self) -> 'Recurrent':
+        return Recurrent(self)
+
     def input_spec(self) -> input_spec.InputSpec:
         return input_spec.InputSpec(unit='bases', vocab=self.vocab)
 

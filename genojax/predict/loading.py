@@ -62,7 +62,9 @@ def heads(source: pretrained.PretrainedModel) -> dict[str, prediction.TaskHead]:
 
 def describe_tasks(workdir: pathlib.Path) -> dict[str, tuple[base.Task, Mapping]]:
     """The tasks of a run, and the description of the data that each was trained on."""
-    tasks = experiments.build_tasks(experiments.from_config(pretrained.run_config(workdir)))
+    with pretrained.naming_absent_packages(workdir):
+        experiment = experiments.from_config(pretrained.run_config(workdir))
+    tasks = experiments.build_tasks(experiment)
     descriptions = json_files.read_hashed(workdir / DATASETS_FILE, required=False)
     return {name: (task, descriptions[name]) for name, task in tasks.items()}
 

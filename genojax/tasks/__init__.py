@@ -5,7 +5,6 @@ entry point group `genojax.tasks` (see `tasks.base`).
 """
 
 from genojax.data.datasets.mixture import MixtureConfig
-from genojax.tasks import base
 from genojax.tasks.base import TaskConfig
 from genojax.tasks.classification.dataset import LabelledDataConfig
 from genojax.tasks.classification.objective import ClassificationConfig
@@ -17,10 +16,10 @@ from genojax.tasks.masked_lm.objective import MaskedLmConfig
 from genojax.tasks.regression.dataset import ValueDataConfig
 from genojax.tasks.regression.objective import RegressionConfig
 
-base.register(MaskedLmConfig)
-base.register(ClassificationConfig)
-base.register(RegressionConfig)
-base.register(CoverageConfig)
+TaskConfig.register(MaskedLmConfig)
+TaskConfig.register(ClassificationConfig)
+TaskConfig.register(RegressionConfig)
+TaskConfig.register(CoverageConfig)
 
 __all__ = [
     'ClassificationConfig',

@@ -13,59 +13,37 @@ A task of another package is found through the entry point group `genojax.tasks`
 import abc
 import dataclasses
 import functools
-import importlib.metadata
 import pathlib
-import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from genojax import config, distributed, metrics, sharding
+from genojax import distributed, metrics, plugins, sharding
 from genojax.data.datasets import base as datasets_base
 from genojax.models import coordinates
 from genojax.models.features import Features
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Array, Batch, Float
 
-ENTRY_POINTS = 'genojax.tasks'
-_kinds: dict[str, type['TaskConfig']] = {}
-
 
 @dataclasses.dataclass(frozen=True)
-class TaskConfig(config.OpenBase):
+class TaskConfig(plugins.OpenBase):
     """Base of every task's config; a subclass has a field `kind: Literal['its_name']`."""
 
+    group: ClassVar[str] = 'genojax.tasks'
     weight: float = 1.0  # factor of this task's loss in the sum over tasks
 
     def __post_init__(self):
         if not (np.isfinite(self.weight) and self.weight > 0):
             raise ValueError(f'{self.weight=} must be a positive number')
 
-    @classmethod
-    def config_kinds(cls) -> dict[str, type['TaskConfig']]:
-        """All task configs by `kind`: the package's own, and those of installed plug-ins."""
-        plugins = {
-            entry.name: entry.load()
-            for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)
-            if entry.name not in _kinds
-        }
-        return {**_kinds, **plugins}
-
     def build(self, name: str, model: nn.Module, tokenizer: Tokenizer) -> 'Task':
         """The task of this config under the name that the experiment gives it."""
         raise NotImplementedError
-
-
-def register(config_class: type[TaskConfig]) -> type[TaskConfig]:
-    """Makes a task config available under its `kind`; usable as a decorator."""
-    kind = typing.get_args(typing.get_type_hints(config_class)['kind'])[0]
-    if _kinds.setdefault(kind, config_class) is not config_class:
-        raise ValueError(f'two tasks have the kind {kind!r}')
-    return config_class
 
 
 class RowOutputs(NamedTuple):

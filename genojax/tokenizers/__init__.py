@@ -2,6 +2,7 @@
 
 `TokenizerConfig` describes a tokenizer, `make` builds it. Overlapping k-mers and single nucleotides
 start a token at every base; non-overlapping k-mers and BPE divide a sequence into pieces.
+Tokenizers of other packages have configs of their own, which derive from `TokenizerConfigBase`.
 """
 
 import dataclasses
@@ -13,11 +14,13 @@ from typing import Any, Literal
 from genojax import errors
 from genojax.tokenizers import base, files, kmer, nonoverlapping, nucleotide
 
+TokenizerConfigBase = base.TokenizerConfigBase
 FILE_NAME = 'tokenizer.json'  # name of a BPE file in a workdir or beside converted weights
 
 
+@TokenizerConfigBase.register
 @dataclasses.dataclass(frozen=True)
-class TokenizerConfig:
+class TokenizerConfig(TokenizerConfigBase):
     """The kind of a tokenizer and its parameters. A field counts for the kinds in its comment only.
 
     'kmer': overlapping k-mers with DNABERT's ids. 'nucleotide': one token per base (`k` is 1).
@@ -47,35 +50,41 @@ class TokenizerConfig:
                 f"{self.tokens=}: a number of tokens per row needs kind 'nonoverlapping' or 'bpe'"
             )
 
+    def build(self) -> base.Tokenizer:
+        """The tokenizer.
 
-def make(config: TokenizerConfig) -> base.Tokenizer:
-    """Builds the tokenizer of a config.
+        Raises:
+            UsageError: the BPE file cannot be read, or lacks a token that a model needs.
+            DamageError: the BPE file is not the one that the config was recorded with.
+        """
+        match self.kind:
+            case 'kmer':
+                return kmer.KmerTokenizer(self.k)
+            case 'nucleotide':
+                return nucleotide.NucleotideTokenizer()
+            case 'nonoverlapping':
+                return nonoverlapping.NonOverlappingKmerTokenizer(self.k, self.variant, self.tokens)
+            case 'bpe':
+                # Imported here because the library takes long to load.
+                from genojax.tokenizers import bpe
 
-    Raises:
-        UsageError: the BPE file cannot be read, or lacks a token that a model needs.
-        DamageError: the BPE file is not the one that the config was recorded with.
-    """
-    match config.kind:
-        case 'kmer':
-            return kmer.KmerTokenizer(config.k)
-        case 'nucleotide':
-            return nucleotide.NucleotideTokenizer()
-        case 'nonoverlapping':
-            return nonoverlapping.NonOverlappingKmerTokenizer(
-                config.k, config.variant, config.tokens
-            )
-        case 'bpe':
-            # Imported here because the library takes long to load.
-            from genojax.tokenizers import bpe
+                digest = file_sha256(self.file)
+                if self.sha256 not in ('', digest):
+                    raise errors.DamageError(
+                        f'{self.file} is not the tokenizer of this run: its SHA-256 is '
+                        f'{digest[:16]}, not {self.sha256[:16]}. Fix: restore the file, or start a '
+                        'new workdir'
+                    )
+                return bpe.BpeTokenizer(self.file, self.tokens)
 
-            digest = file_sha256(config.file)
-            if config.sha256 not in ('', digest):
-                raise errors.DamageError(
-                    f'{config.file} is not the tokenizer of this run: its SHA-256 is '
-                    f'{digest[:16]}, not {config.sha256[:16]}. Fix: restore the file, or start a '
-                    'new workdir'
-                )
-            return bpe.BpeTokenizer(config.file, config.tokens)
+    def identity(self) -> dict[str, Any]:
+        recorded = dataclasses.asdict(with_sha256(self))
+        return {name: recorded[name] for name in ('kind', 'k', 'variant', 'sha256')}
+
+
+def make(config: TokenizerConfigBase) -> base.Tokenizer:
+    """The tokenizer of a config; errors as `TokenizerConfig.build`."""
+    return config.build()
 
 
 def file_sha256(file: str) -> str:
@@ -92,14 +101,14 @@ def file_sha256(file: str) -> str:
     return hashlib.sha256(files.read(file)).hexdigest()
 
 
-def with_sha256(config: TokenizerConfig) -> TokenizerConfig:
+def with_sha256(config: TokenizerConfigBase) -> TokenizerConfigBase:
     """The config with the digest of its file filled in; configs without a file are unchanged."""
     if config.kind != 'bpe' or config.sha256:
         return config
     return dataclasses.replace(config, sha256=file_sha256(config.file))
 
 
-def copy_file(config: TokenizerConfig, directory: pathlib.Path) -> TokenizerConfig:
+def copy_file(config: TokenizerConfigBase, directory: pathlib.Path) -> TokenizerConfigBase:
     """Copies the file of a config into `directory`; returns the config that reads the copy.
 
     A run or a converted model owns its copy, so the original may be changed or deleted. Configs
@@ -128,10 +137,9 @@ def with_absolute_file(values: dict[str, Any], directory: pathlib.Path) -> dict[
     return {**values, 'file': str(pathlib.Path(directory) / values['file'])}
 
 
-def identity(config: TokenizerConfig) -> dict[str, Any]:
-    """The fields that determine the ids of a sequence.
+def identity(config: TokenizerConfigBase) -> dict[str, Any]:
+    """The values that determine the ids of a sequence.
 
     Parameters trained with one identity cannot be used with another, even if their shapes agree.
     """
-    recorded = dataclasses.asdict(with_sha256(config))
-    return {name: recorded[name] for name in ('kind', 'k', 'variant', 'sha256')}
+    return config.identity()

@@ -2,11 +2,11 @@
 
 import abc
 import dataclasses
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from genojax import dna
+from genojax import dna, plugins
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +109,21 @@ class Tokenizer(abc.ABC):
         complete = bool((valid_B == codes_BL.shape[1]).all())
         tokens_BT = self.encode(codes_BL, special=True, valid=None if complete else valid_B)
         return {'tokens': tokens_BT, 'valid': valid_B}
+
+
+class TokenizerConfigBase(plugins.OpenBase, abc.ABC):
+    """Base class of the tokenizer configs, frozen dataclasses with a `kind`; it adds no fields."""
+
+    group: ClassVar[str] = 'genojax.tokenizers'
+    kind: str
+
+    @abc.abstractmethod
+    def build(self) -> Tokenizer:
+        """The tokenizer. It may read files of its own package, which must not change."""
+
+    def identity(self) -> dict[str, Any]:
+        """The values that determine the ids of a sequence; by default all fields."""
+        return dataclasses.asdict(self)
 
 
 def to_codes(sequence: str | np.ndarray) -> np.ndarray:

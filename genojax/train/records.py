@@ -18,10 +18,11 @@ def read_experiment(workdir: str | pathlib.Path) -> Experiment:
     """The experiment of a workdir.
 
     Raises:
-        UsageError: it is not the workdir of a run.
+        UsageError: it is not the workdir of a run, or needs a package that is not installed.
         DamageError: its config.json is damaged.
     """
-    return experiments.from_config(pretrained.run_config(workdir))
+    with pretrained.naming_absent_packages(pathlib.Path(workdir)):
+        return experiments.from_config(pretrained.run_config(workdir))
 
 
 def stored(experiment: Experiment) -> dict[str, Any]:

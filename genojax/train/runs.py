@@ -20,6 +20,7 @@ from genojax import (
     distributed,
     errors,
     metrics,
+    plugins,
     sharding,
     tokenizers,
     versions,
@@ -272,11 +273,12 @@ class Run:
             )
 
     def _record(self) -> dict[str, Any]:
-        """Besides the config: sizes, versions at the start of the run, hashes of the data."""
+        """Besides the config: sizes, packages and versions at the start, hashes of the data."""
         widths = {name: task.batch_spec()['tokens'].shape[1] for name, task in self.tasks.items()}
         return {
             'started': records.now(),
             'parameters': self.parameters,
+            'plugins': plugins.used(self.experiment),
             'versions': {'genojax': genojax.__version__, **versions.installed()},
             'device': ', '.join(sorted({d.device_kind for d in self.mesh.devices.flat})),
             'data': self.fingerprint,

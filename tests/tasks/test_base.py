@@ -19,9 +19,10 @@ class OtherMaskedLmConfig(tasks.TaskConfig):
 
 
 def test_a_kind_is_registered_once():
-    assert base.register(tasks.MaskedLmConfig) is tasks.MaskedLmConfig
-    with pytest.raises(ValueError, match="two tasks have the kind 'masked_lm'"):
-        base.register(OtherMaskedLmConfig)
+    assert tasks.TaskConfig.register(tasks.MaskedLmConfig) is tasks.MaskedLmConfig
+    problem = "two classes of genojax.tasks have the kind 'masked_lm'"
+    with pytest.raises(ValueError, match=problem):
+        tasks.TaskConfig.register(OtherMaskedLmConfig)
     assert set(tasks.TaskConfig.config_kinds()) >= {'masked_lm', 'classification', 'coverage'}
 
 

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-
 from gc_content import dataset
+
 from genojax import errors, metrics
 from genojax.nn import blocks
 from genojax.tasks import base
