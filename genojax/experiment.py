@@ -48,6 +48,9 @@ class Experiment:
     mesh: sharding.MeshConfig = dataclasses.field(
         default=sharding.MeshConfig(), metadata=config.ROUNDING
     )
+    # Microbatches that a step's batches are read in, one after another: less memory for
+    # activations, the same loss and gradient. Dropout is drawn per microbatch. 1: whole batches.
+    accumulate: int = dataclasses.field(default=1, metadata=config.ROUNDING)
     seed: int = 0  # of the parameters, the order of the data, masks and dropout
     # Another run's workdir or a converted model, whose model parameters this run starts from.
     init_from: str = ''
@@ -75,7 +78,7 @@ class Experiment:
                 f'select_by is empty: name the task of {list(self.tasks)} whose validation metric '
                 'selects the checkpoint'
             )
-        for name in ('steps', 'log_every', 'validate_every', 'save_every', 'keep'):
+        for name in ('steps', 'accumulate', 'log_every', 'validate_every', 'save_every', 'keep'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
         if self.steps > MAX_STEPS:
@@ -155,7 +158,28 @@ def misfits(experiment: Experiment) -> list[str]:
     lines = experiment.model.input_spec().mismatches(tokenizer)
     if lines:
         return lines  # a task may rely on a model that reads its tokenizer
-    return [line for task in build_tasks(experiment).values() for line in task.misfits()]
+    tasks = build_tasks(experiment)
+    lines = [line for task in tasks.values() for line in task.misfits()]
+    return [*lines, *_whole_batch_reasons(experiment, tasks)]
+
+
+def _whole_batch_reasons(experiment: Experiment, tasks: Mapping[str, Task]) -> list[str]:
+    """Why the batches of an experiment that accumulates must be read whole, one line per reason."""
+    if experiment.accumulate == 1:
+        return []
+    change = f'accumulate={experiment.accumulate} would change'
+    fix = 'Fix: accumulate=1, and remat or more devices to save memory'
+    lines = [
+        f'task {name!r}: {change} its loss, which is no mean over independent rows. {fix}'
+        for name, task in tasks.items()
+        if not task.loss_is_row_mean
+    ]
+    if experiment.model.has_batch_statistics:
+        lines.append(
+            f'model {experiment.model.kind!r}: {change} its batch statistics, which are over the '
+            f'rows that are read together. {fix}'
+        )
+    return lines
 
 
 def init_boxed(
@@ -201,7 +225,8 @@ def abstract(
         tasks: those of the experiment, bound to their data; by default unbound ones.
 
     Raises:
-        UsageError: a task leaves a size to its data, or the model does not fit its input.
+        UsageError: a task leaves a size to its data, the model does not fit its input, or a
+            parameter does not name its axes.
     """
     mesh = sharding.make_mesh(experiment.mesh) if mesh is None else mesh
     tasks = build_tasks(experiment) if tasks is None else tasks
@@ -214,6 +239,13 @@ def abstract(
         )
     except (ValueError, NotImplementedError) as error:
         raise errors.UsageError(f'the model does not fit its data: {error}') from error
+    unnamed = sharding.without_axes(boxed.params)
+    if unnamed:
+        raise errors.UsageError(
+            'parameters without names for their axes, so no rule shards them: '
+            f'{", ".join(unnamed)}. '
+            'Fix: declare them with nn.blocks.param, or flax.linen.with_logical_partitioning'
+        )
     shardings = sharding.variable_shardings(boxed, mesh)
     return jax.tree.map(
         lambda leaf, where: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where),
@@ -222,14 +254,19 @@ def abstract(
     )
 
 
-def check_rows(task: Task, mesh: jax.sharding.Mesh) -> None:
-    """Refuses a batch whose rows do not divide over a mesh.
+def check_rows(task: Task, mesh: jax.sharding.Mesh, accumulate: int = 1) -> None:
+    """Refuses a batch whose rows do not divide over a mesh, or over the microbatches of a step.
 
     Raises:
         UsageError: with the fields to change.
     """
     rows = task.batch_spec()['tokens'].shape[0]
     ways = mesh.shape['data'] * mesh.shape['fsdp']
+    if rows % ways == 0 and rows // ways % accumulate:
+        raise errors.UsageError(
+            f'task {task.name!r}: a batch of {rows} rows, {rows // ways} per device, does not '
+            f'divide into {accumulate} microbatches. Fix: change its batch_size, or accumulate'
+        )
     if rows % ways:
         raise errors.UsageError(
             f'task {task.name!r}: a batch of {rows} rows does not divide over {ways} devices '

@@ -112,6 +112,18 @@ def variable_shardings(boxed, mesh: Mesh):
     )
 
 
+def without_axes(boxed) -> list[str]:
+    """Paths of the arrays in a tree that no box names the axes of; scalars have none."""
+    leaves = jax.tree_util.tree_leaves_with_path(
+        boxed, is_leaf=lambda leaf: isinstance(leaf, meta.AxisMetadata)
+    )
+    return [
+        jax.tree_util.keystr(path, simple=True, separator='/')
+        for path, leaf in leaves
+        if not isinstance(leaf, nn.LogicallyPartitioned) and leaf.ndim
+    ]
+
+
 def with_logical_constraint(x: jax.Array, *names: str | None) -> jax.Array:
     """`x` with a sharding constraint, by one logical axis name per axis; None: not sharded.
 

@@ -1,6 +1,9 @@
 """Installed versions of the packages that results depend on."""
 
+import contextlib
 import importlib.metadata
+import pathlib
+import subprocess
 
 PACKAGES = (
     'jax',
@@ -24,3 +27,15 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return 'absent'
+
+
+def commit() -> str:
+    """The commit of a clone of genojax, with '-dirty' where files were changed; '' elsewhere."""
+    clone = pathlib.Path(__file__).parent.parent
+    # An installed copy may lie in another repository.
+    if not (clone / '.git').exists():
+        return ''
+    command = ['git', '-C', str(clone), 'describe', '--always', '--dirty', '--abbrev=40']
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return ''

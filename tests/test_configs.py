@@ -13,6 +13,7 @@ import pathlib
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from genojax import config, errors, sharding, tasks
@@ -47,6 +48,10 @@ SIBLINGS = [
 TRACED = [
     pytest.param(name, marks=pytest.mark.slow) if name in SIBLINGS else name for name in NAMES
 ]
+# Of every named config: the mesh axes along the axes of each parameter, on a mesh of 2 x 2 x 2 devices
+# (data, fsdp, tensor). After a change that is meant:
+# GENOJAX_WRITE_PLANS=1 python -m pytest tests/test_configs.py -k traces
+PLANS = pathlib.Path(__file__).with_name('sharding_plans.json')
 ROW_BASES = 70  # where the config leaves the length of a row to the data
 
 
@@ -92,22 +97,75 @@ def test_opening_a_file_is_refused_in_these_tests(tmp_path):
             read(tmp_path / 'file')
 
 
+@pytest.fixture(scope='module')
+def sharding_plans():
+    """The golden plans: config -> {parameter: mesh axes}; written anew with GENOJAX_WRITE_PLANS."""
+    groups = json.loads(PLANS.read_text()) if PLANS.exists() else []
+    plans = {
+        name: {path: axes for axes, paths in group['axes'].items() for path in paths}
+        for group in groups
+        for name in group['configs']
+    }
+    yield plans
+    if 'GENOJAX_WRITE_PLANS' in os.environ:
+        lines = ',\n'.join(map(json.dumps, grouped(plans)))
+        PLANS.write_text(f'[\n{lines}\n]\n'.replace('], "', '],\n  "'))
+
+
+def grouped(plans) -> list[dict]:
+    """Configs with one plan together, and the parameters with the same axes."""
+    configs, groups = {}, []
+    for name, plan in plans.items():
+        configs.setdefault(json.dumps(plan, sort_keys=True), []).append(name)
+    for text, names in configs.items():
+        axes = {}
+        for path, spec in json.loads(text).items():
+            axes.setdefault(spec, []).append(path)
+        groups.append({'configs': names, 'axes': axes})
+    return groups
+
+
+def sharding_plan(state) -> dict[str, str]:
+    """Parameter -> mesh axes; those of Adam's moments are the same."""
+    for moment in ('mu', 'nu'):
+        moments = optax.tree.get(state.opt_state, moment)
+        placed = jax.tree.map(lambda a, b: a.sharding == b.sharding, state.params, moments)
+        assert all(jax.tree.leaves(placed))
+    return {
+        jax.tree_util.keystr(path, simple=True, separator='/'): ' '.join(
+            axis or '-' for axis in leaf.sharding.spec
+        )
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state.params)
+    }
+
+
 @pytest.mark.parametrize('name', TRACED)
-def test_a_config_traces_through_one_step_and_opens_no_file(name, tmp_path):
+def test_a_config_traces_through_one_step_and_opens_no_file(name, tmp_path, sharding_plans):
     values = flags.load(name)
     if values['tokenizer']['kind'] == 'bpe':
         flags.override(values, 'tokenizer.file', bpe_file(tmp_path, values['model']))
     experiment = experiments.from_config(values)
     # The tokenizer may read its file; nothing after it reads any.
     built = experiments.build_tasks(_with_lengths(experiment))
+    eight = sharding.make_mesh(sharding.MeshConfig(data=2, fsdp=2, tensor=2), jax.devices())
     mesh = sharding.make_mesh(sharding.MeshConfig(), jax.devices()[:1])
     with no_files():
         batches = {task_name: task.batch_spec() for task_name, task in built.items()}
-        state = experiments.abstract(experiment, mesh, built)
+        state = experiments.abstract(experiment, eight, built)
+        plan = sharding_plan(state)
+        # One device from here on: some configs have a batch of one row.
+        where = sharding.replicated(mesh)
+        state = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), state
+        )
         step = steps.make_step(experiment, built, state, mesh)
         after, metrics = jax.eval_shape(step, state, batches, jax.eval_shape(jax.random.key, 0))
     shapes = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), (state, after))
     assert shapes[0] == shapes[1]
+    if 'GENOJAX_WRITE_PLANS' in os.environ:
+        sharding_plans[name] = plan
+    assert plan == sharding_plans[name]
+    assert bool(jax.tree.leaves(state.extra)) == experiment.model.has_batch_statistics
     assert metrics['loss'].total.shape == ()
     assert metrics['grad_norm'].total.dtype == jnp.float32
     for task_name in built:

@@ -33,6 +33,10 @@ def words(path: pathlib.Path) -> list[str]:
 def test_the_command_of_a_recipe_is_one(path):
     verb, *rest = words(path)
     assert verb in main.VERBS
+    if verb == 'sweep':
+        flags_used = {word.partition('=')[0] for word in rest if word.startswith('--')}
+        assert flags_used == {'--workdir', '--shard'}
+        return
     config = next(word for word in rest if word.startswith('--config=')).partition('=')[2]
     assert any(word.startswith('--workdir=') for word in rest)
     values = flags.load(config)
@@ -46,7 +50,7 @@ def test_the_command_of_a_recipe_is_one(path):
     experiment.from_config(values)
 
 
-@pytest.mark.parametrize('name', ['tpu_vm.sh', 'slurm.sbatch'])
+@pytest.mark.parametrize('name', ['tpu_vm.sh', 'slurm.sbatch', 'sweep.sbatch'])
 def test_scripts_are_bash(name):
     subprocess.run(['bash', '-n', str(FOLDER / name)], check=True)
 

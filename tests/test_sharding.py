@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 from jax.sharding import NamedSharding, PartitionSpec
 
+from genojax import errors, sharding, tokenizers
 from genojax import experiment as experiments
-from genojax import sharding, tokenizers
 from genojax.cli import flags
 from genojax.nn import self_attention
 from genojax.train import step as steps
@@ -114,11 +115,13 @@ def single(setting):
 
 
 @pytest.mark.parametrize(
-    'shape',
-    [pytest.param((8, 1, 1), marks=pytest.mark.slow), (2, 2, 2)],
-    ids=['data8', 'data2 fsdp2 tensor2'],
+    ('shape', 'accumulate'),
+    [pytest.param((8, 1, 1), 1, marks=pytest.mark.slow), ((2, 2, 2), 1), ((2, 2, 2), 2)],
+    ids=['data8', 'data2 fsdp2 tensor2', 'data2 fsdp2 tensor2, two microbatches'],
 )
-def test_eight_devices_give_the_same_result_as_one(setting, single, shape):
+def test_eight_devices_give_the_same_result_as_one(setting, single, shape, accumulate):
+    experiment = dataclasses.replace(setting.experiment, accumulate=accumulate)
+    setting = dataclasses.replace(setting, experiment=experiment)
     losses, params, shares = run(setting, sharding.MeshConfig(*shape), jax.devices())
     assert losses == pytest.approx(single[0], rel=1e-5)
     for value, expected in zip(jax.tree.leaves(params), jax.tree.leaves(single[1]), strict=True):
@@ -203,3 +206,16 @@ def test_a_mesh_that_does_not_use_the_devices_is_refused():
         sharding.make_mesh(sharding.MeshConfig(data=3), jax.devices())
     with pytest.raises(ValueError, match='tensor=0'):
         sharding.MeshConfig(tensor=0)
+
+
+def test_a_parameter_that_no_rule_covers_is_refused(setting):
+    tasks = setting.tasks
+    tasks['masked_lm'].head = True
+    tasks['masked_lm'].init_head = lambda key, features: {'kernel': jnp.zeros((3, 2))}
+    with pytest.raises(errors.UsageError, match='no rule shards them: heads/masked_lm/kernel. Fix'):
+        experiments.abstract(setting.experiment, tasks=tasks)
+    with pytest.raises(ValueError, match="'colour' has no entry in sharding.RULES"):
+        sharding.variable_shardings(
+            nn.LogicallyPartitioned(jnp.zeros(2), ('colour',)),
+            sharding.make_mesh(sharding.MeshConfig()),
+        )

@@ -27,6 +27,7 @@ def run(argv: list[str]) -> None:
 
     # Imported here, so that --help does not wait for jax.
     from genojax import distributed, errors
+    from genojax.pipeline import evaluation
     from genojax.train import runs
 
     distributed.start(distributed.find(processes=arguments.processes))
@@ -36,24 +37,13 @@ def run(argv: list[str]) -> None:
         raise errors.UsageError(
             f'{arguments.workdir} has no task {names[0]!r}; it has {", ".join(experiment.tasks)}'
         )
-    if arguments.limit and len(names) > 1:
-        raise errors.UsageError(
-            f'--limit goes with one task. Fix: add --task=NAME, of {", ".join(names)}'
-        )
+    evaluation.check_limit(names, arguments.limit)
     opened = runs.open_run(
         experiment, arguments.workdir, say=_say, read_only=True, fallback=arguments.fallback
     )
-    state = opened.restore_best()
-    trained = opened.trained(state)
-    for name in names:
-        task, datasets = opened.tasks[name], opened.datasets[name]
-        result = task.evaluate(trained, datasets, arguments.split, arguments.limit)
-        result['step'] = int(state.step)
-        if not distributed.is_writer():
-            continue
-        path = arguments.workdir / 'evaluation' / f'{name}.{arguments.split}.json'
-        runs.write_json(path, result)
-        print(task.as_text(result))
+    scores = evaluation.evaluate_run(opened, names, arguments.split, arguments.limit)
+    for name, result, path in scores:
+        print(opened.tasks[name].as_text(result))
         print(f'step {result["step"]}; written to {path}')
     opened.close()
 

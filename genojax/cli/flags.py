@@ -195,11 +195,15 @@ def resolve(name: str) -> tuple[pathlib.Path, str]:
     )
 
 
-def module(path: pathlib.Path):
+def module(path: pathlib.Path, function: str = 'get_config', flag: str = '--config='):
     """A config file as a Python module; it may import the named configs (`from configs import …`).
 
+    Args:
+        function: that it must define.
+        flag: before the path, for errors.
+
     Raises:
-        UsageError: it cannot be executed (its line is named), or defines no `get_config`.
+        UsageError: it cannot be executed (its line is named), or does not define the function.
     """
     import_configs()
     spec = importlib.util.spec_from_file_location(f'genojax_config_{path.stem}', path)
@@ -209,9 +213,9 @@ def module(path: pathlib.Path):
     except errors.GenojaxError:
         raise
     except (Exception, SystemExit) as error:
-        raise _failed(path, error) from error
-    if not callable(vars(loaded).get('get_config')):
-        raise errors.UsageError(f'--config={path}: the file defines no get_config()')
+        raise _failed(path, error, flag) from error
+    if not callable(vars(loaded).get(function)):
+        raise errors.UsageError(f'{flag}{path}: the file defines no {function}()')
     return loaded
 
 
@@ -230,8 +234,8 @@ def import_configs() -> types.ModuleType:
     return sys.modules['genojax.configs']
 
 
-def _failed(path: pathlib.Path, error: BaseException) -> errors.UsageError:
-    """The error for a config file that raised one, with the line of the file where it did."""
+def _failed(path: pathlib.Path, error: BaseException, flag: str) -> errors.UsageError:
+    """The error for a file that raised one, with the line of the file where it did."""
     line, file = None, str(path.resolve())
     if isinstance(error, SyntaxError) and error.filename in (str(path), file):
         line = error.lineno
@@ -240,7 +244,7 @@ def _failed(path: pathlib.Path, error: BaseException) -> errors.UsageError:
             line = frame.lineno
     where = path if line is None else f'{path}:{line}'
     text = ' '.join(str(error).split())[:300]
-    return errors.UsageError(f'--config={where}: {type(error).__name__}: {text}')
+    return errors.UsageError(f'{flag}{where}: {type(error).__name__}: {text}')
 
 
 def variants(path: pathlib.Path) -> list[str]:
@@ -257,20 +261,32 @@ def load(name: str) -> dict[str, Any]:
     path, variant = resolve(name)
     if path.suffix == '.json':
         return _load_json(path, name)
-    loaded = module(path)
+    values = call(path, variant)
+    return values if isinstance(values, dict) else values.to_dict()
+
+
+def call(
+    path: pathlib.Path, variant: str, function: str = 'get_config', flag: str = '--config='
+) -> Any:
+    """What a function of a Python file returns, for a variant or without one.
+
+    Args:
+        flag: before the path, for errors.
+
+    Raises:
+        UsageError: there is no such variant, or the file or the function fails (with its line).
+    """
+    loaded = module(path, function, flag)
     known = list(vars(loaded).get('VARIANTS', ()))
     if variant and variant not in known:
         options = f'one of {", ".join(known)}' if known else 'without variants'
-        raise errors.UsageError(
-            f'--config={name}: no variant {variant!r}; {path.stem} is {options}'
-        )
+        raise errors.UsageError(f'{flag}{path}: no variant {variant!r}; {path.stem} is {options}')
     try:
-        values = loaded.get_config(*([variant] if variant else []))
-        return values if isinstance(values, dict) else values.to_dict()
+        return vars(loaded)[function](*([variant] if variant else []))
     except errors.GenojaxError:
         raise
     except (Exception, SystemExit) as error:
-        raise _failed(path, error) from error
+        raise _failed(path, error, flag) from error
 
 
 def _load_json(path: pathlib.Path, name: str) -> dict[str, Any]:

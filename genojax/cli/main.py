@@ -21,6 +21,7 @@ VERBS = {
     'ingest': 'turn checked genomes into shards for training',
     'configs': 'list the named configs, or every field of one with its meaning',
     'train': 'train a model from a config, or resume',
+    'sweep': 'train, score and compare the runs of a sweep file, or resume',
     'finetune': 'a model and a labelled table: train, evaluate, predict, report in one step',
     'evaluate': 'score a trained run on its test split, beside baselines',
     'embed': 'vectors of FASTA records or BED intervals by any model, to .npz or .tsv',

@@ -20,16 +20,25 @@ def run(argv: list[str]) -> None:
         action='store_true',
         help='resume from the newest whole checkpoint if later ones are damaged',
     )
+    parser.add_argument(
+        '--evaluate', action='store_true', help='then score the best checkpoint on the test split'
+    )
+    parser.add_argument(
+        '--limit', type=flags.positive, help='largest number of test windows to score (all)'
+    )
     parser.add_processes()
     arguments, configs = flags.parse_with_config(parser, argv)
 
     # Imported here, so that --help does not wait for jax.
     from genojax import distributed, experiment
+    from genojax.pipeline import evaluation
     from genojax.train import changes, log, loop, runs
 
     distributed.start(distributed.find(processes=arguments.processes))
+    described = experiment.from_config(configs['config'])
+    evaluation.check_limit(described.tasks, arguments.limit)
     opened = runs.open_run(
-        experiment.from_config(configs['config']),
+        described,
         arguments.workdir,
         say=_say,
         fallback=arguments.fallback,
@@ -41,6 +50,9 @@ def run(argv: list[str]) -> None:
         state = loop.train(opened)
         if distributed.is_writer():
             print(f'step {int(state.step)}: {log.last_validation(opened.workdir)}')
+        if arguments.evaluate:
+            for name, result, path in evaluation.evaluate_run(opened, limit=arguments.limit):
+                print(f'{opened.tasks[name].as_text(result)}\nwritten to {path}')
 
 
 def _say(line: str) -> None:

@@ -58,6 +58,11 @@ class ModelConfigBase(plugins.OpenBase, abc.ABC):
         return 0
 
     @property
+    def has_batch_statistics(self) -> bool:
+        """Whether training reads means over the rows of a batch (batch norm)."""
+        return False
+
+    @property
     def attention_maps(self) -> tuple[int, int]:
         """Layers and heads whose attention weights the model can return; (0, 0): none."""
         return 0, 0

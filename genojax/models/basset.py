@@ -72,6 +72,10 @@ class BassetConfig(base.ModelConfigBase):
         return input_spec.InputSpec(unit='bases', vocab=self.vocab, max_tokens=self.length + 2)
 
     @property
+    def has_batch_statistics(self) -> bool:
+        return True
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """One vector per row ('pooled'): positions after pooling are not tokens.
 

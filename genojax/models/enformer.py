@@ -102,6 +102,10 @@ class EnformerConfig(base.ModelConfigBase):
         return input_spec_of(self, EnformerConfig.crop)
 
     @property
+    def has_batch_statistics(self) -> bool:
+        return True
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         return OUTPUTS
 

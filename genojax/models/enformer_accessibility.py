@@ -84,6 +84,10 @@ class EnformerAccessibilityConfig(base.ModelConfigBase):
         return enformer.input_spec_of(self, EnformerAccessibilityConfig.crop)
 
     @property
+    def has_batch_statistics(self) -> bool:
+        return True
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         return enformer.OUTPUTS
 

@@ -11,7 +11,6 @@ import hashlib
 import json
 import pathlib
 import platform
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -285,12 +284,5 @@ def provenance() -> dict[str, str]:
     record = {'genojax': genojax.__version__, 'python': platform.python_version()}
     record |= versions.installed()
     record['device'] = ', '.join(sorted({device.device_kind for device in jax.devices()}))
-    here = pathlib.Path(genojax.__file__).parent.parent
-    # Only a clone of genojax has a commit: an installed copy may lie in another repository.
-    with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        if not (here / '.git').exists():
-            return record
-        command = ['git', '-C', str(here), 'describe', '--always', '--dirty', '--abbrev=40']
-        answer = subprocess.run(command, capture_output=True, text=True, check=True)
-        record['commit'] = answer.stdout.strip()
-    return record
+    commit = versions.commit()
+    return {**record, 'commit': commit} if commit else record

@@ -78,6 +78,7 @@ class Plan:
 
     Attributes:
         topology, chips, devices, mesh: the hardware, and devices along each mesh axis.
+        accumulate: microbatches of a step.
         parameters: number of the whole model's.
         memory, times: see there; `times` is None where the chip's rates are unknown.
         model_flops: products and convolutions of one step without recomputation, all devices.
@@ -94,6 +95,7 @@ class Plan:
     chips: int
     devices: int
     mesh: dict[str, int]
+    accumulate: int
     parameters: int
     memory: Memory
     times: Times | None
@@ -145,6 +147,7 @@ def make_plan(planned: experiment.Experiment, topology: topologies.Topology) -> 
         chips=topology.chips,
         devices=len(devices),
         mesh=dict(mesh.shape),
+        accumulate=planned.accumulate,
         parameters=sum(leaf.size for leaf in jax.tree.leaves(state.params)),
         memory=_memory(compiled, state, topology, len(devices)),
         times=step_times(topology, len(devices), hardware, traffic, sent),
@@ -166,7 +169,7 @@ def _step(planned: experiment.Experiment, mesh: jax.sharding.Mesh):
     state = experiment.abstract(planned, mesh, tasks)
     batches = {name: task.batch_spec() for name, task in tasks.items()}
     for task in tasks.values():
-        experiment.check_rows(task, mesh)
+        experiment.check_rows(task, mesh, planned.accumulate)
     arguments = (state, batches, jax.eval_shape(jax.random.key, 0))
     return steps.make_step(planned, tasks, state, mesh), arguments
 
@@ -265,6 +268,8 @@ def rows(plan: Plan) -> Iterator[tuple[str, str]]:
     mesh = ' x '.join(f'{axis} {size}' for axis, size in plan.mesh.items() if size > 1)
     yield 'topology', f'{plan.topology}: {plan.chips} chips, {plan.devices} devices'
     yield 'mesh', mesh or 'one device'
+    if plan.accumulate > 1:
+        yield 'microbatches', f'{plan.accumulate} per step'
     yield 'parameters', f'{plan.parameters:,}'
     yield 'memory per device', _memory_text(memory)
     yield '  params, optimizer', f'{_size(memory.params)} + {_size(memory.optimizer)}'

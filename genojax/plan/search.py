@@ -79,7 +79,11 @@ def try_change(
 
 
 def changes(planned: experiment.Experiment, topology: topologies.Topology) -> Iterator[Overrides]:
-    """Changes that save memory: first recomputation, then sharded parameters, then fewer rows."""
+    """Changes that save memory, those that change least first.
+
+    Recomputation, then parameters sharded over more chips, then microbatches (all of these leave
+    the training as it is), then fewer rows.
+    """
     policies: list[Overrides] = [()]
     values = config.to_dict(planned)
     if 'remat' in values['model']:
@@ -95,6 +99,9 @@ def changes(planned: experiment.Experiment, topology: topologies.Topology) -> It
         batch = (*policies[0], ('mesh.data', -1), ('mesh.fsdp', shards))
         yield batch
     sizes = dict(batch_sizes(values['tasks'], 'tasks'))
+    for number in microbatches(planned, topology):
+        if number > planned.accumulate:
+            yield (*(batch or policies[0]), ('accumulate', number))
     for divisor in (2, 4, 8, 16):
         if all(size % divisor == 0 for size in sizes.values()):
             fewer = tuple((path, size // divisor) for path, size in sizes.items())
@@ -110,12 +117,36 @@ def batch_sizes(values: Mapping[str, Any], path: str) -> Iterator[tuple[str, int
             yield from batch_sizes(value, f'{path}.{name}')
 
 
+def microbatches(
+    planned: experiment.Experiment, topology: topologies.Topology, factor: int = 2
+) -> list[int]:
+    """Values of `accumulate` from the config's own on, each `factor` times the one before.
+
+    Those that divide the rows of every device, where a batch is divided over all the devices that
+    the mesh leaves; none beyond the config's own where the tasks or the model need whole batches.
+    """
+    ways = max(topology.chips // (planned.mesh.tensor * planned.mesh.sequence), 1)
+    sizes = [size for _, size in batch_sizes(config.to_dict(planned)['tasks'], 'tasks')]
+    numbers = [planned.accumulate]
+    while all(size % (ways * numbers[-1] * factor) == 0 for size in sizes):
+        numbers.append(numbers[-1] * factor)
+    try:
+        with_overrides(planned, (('accumulate', numbers[-1]),))
+    except errors.UsageError:
+        return numbers[:1]
+    return numbers
+
+
 def grid(
     planned: experiment.Experiment,
     topology: topologies.Topology,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[Candidate]:
-    """Plans of every remat policy with every number of parameter shards (powers of 4)."""
+    """Plans of every remat policy with every number of parameter shards (powers of 4).
+
+    Each with more and more microbatches (powers of 4), as long as that saves a twentieth of the
+    peak: a microbatch is no faster than its batch.
+    """
     fixed = planned.mesh.tensor * planned.mesh.sequence
     shards = [4**power for power in range(6) if 4**power * fixed <= topology.chips]
     policies: list[Overrides] = [()]
@@ -126,9 +157,22 @@ def grid(
     for policy in policies:
         for number in shards:
             overrides = (*policy, ('mesh.data', -1), ('mesh.fsdp', number))
-            candidate = try_change(planned, topology, overrides, say)
-            if candidate is not None:
-                result.append(candidate)
+            result += _more_microbatches(planned, topology, overrides, say)
+    return result
+
+
+def _more_microbatches(planned, topology, overrides: Overrides, say) -> list[Candidate]:
+    result: list[Candidate] = []
+    for number in microbatches(planned, topology, 4):
+        change = () if number == planned.accumulate else (('accumulate', number),)
+        candidate = try_change(planned, topology, (*overrides, *change), say)
+        if candidate is None:
+            break
+        result.append(candidate)
+        plans_before = [one.plan for one in result[:-1] if one.plan is not None]
+        if candidate.plan is not None and plans_before:
+            if candidate.plan.memory.peak > 0.95 * plans_before[-1].memory.peak:
+                break
     return result
 
 

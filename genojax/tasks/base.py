@@ -108,6 +108,9 @@ class Task(abc.ABC):
         metric_groups: metric name -> names of its values, for metrics with several values.
         selection_metric: validation metric whose lowest value selects the checkpoint.
         loss_name: what the loss is, for axes and captions.
+        loss_is_row_mean: whether the loss is the mean over independent rows, or parts of rows, that
+            `metrics['loss']` holds as (total, count), so that a step may read its batch in parts
+            (`Experiment.accumulate`).
         init_from: the run or converted model that the run starts from, '' for none; what it has
             read is compared with the task's data.
     """
@@ -115,6 +118,7 @@ class Task(abc.ABC):
     head: nn.Module | None = None
     selection_metric = 'loss'
     loss_name = 'loss'
+    loss_is_row_mean = False
     init_from = ''
 
     def __init__(self, name: str, config: TaskConfig, model: nn.Module, tokenizer: Tokenizer):
@@ -159,6 +163,17 @@ class Task(abc.ABC):
     def init_head(self, key: Array, features: Features) -> Any:
         """The head's parameters, boxed with their logical axes; None without a head."""
         return None
+
+    def draw(self, key: Array, batch: Batch) -> Batch:
+        """The batch with what the loss draws per row besides dropout, such as masks.
+
+        `loss` draws it for a batch that does not have it. A batch that is read in parts is drawn
+        whole first, so that what is drawn does not depend on the parts.
+
+        Args:
+            key: as for `loss`.
+        """
+        return batch
 
     @abc.abstractmethod
     def loss(self, params, extra, batch: Batch, key: Array, train: bool = True):

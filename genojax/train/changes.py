@@ -49,6 +49,7 @@ def describe(experiment: Experiment, changed: Mapping[str, tuple[Any, Any]]) -> 
             if config.on_resume(experiment, path) == 'rounding'
             else ''
         )
+        + (', and dropout drops other elements' if path == 'accumulate' else '')
         for path, (old, new) in changed.items()
     ]
 

@@ -44,13 +44,16 @@ def _train(run: runs.Run, state: runs.TrainState, stream: Iterator, last: int) -
     """Trains from `state` to step `last`; saved there, or where a stop is requested."""
     experiment, first = run.experiment, int(state.step)
     step, stream = steps.compile_first(run, state, stream)
+    key = run.key
     recorder, timer = log.Recorder(run, first), run.step_timer(first, last)
     bar = progress.bar(run.workdir.name, experiment.steps)
-    with contextlib.closing(recorder), _stop_requests() as stop, bar as display:
+    # Nothing moves to a device or back unless the code says so: not a batch, nor a scalar.
+    guard = jax.transfer_guard('disallow')
+    with contextlib.closing(recorder), _stop_requests() as stop, bar as display, guard:
         display.advance(first)
         for number in range(first + 1, last + 1):
             batches = next(stream)
-            state, states = step(state, run.shard_batches(batches), run.key)
+            state, states = step(state, run.shard_batches(batches), key)
             recorder.add(batches, states)
             recorder.estimate(timer, number, states)
             # Read once: a later signal waits for the next step.
@@ -63,9 +66,10 @@ def _train(run: runs.Run, state: runs.TrainState, stream: Iterator, last: int) -
                 recorder.write(number)
                 run.checkpoints.finalize()
             display.advance(1, recorder.note)
-            metric = recorder.write_validation(number, state) if validating else None
-            if saving:
-                run.save(state, metric)
+            with jax.transfer_guard('allow'):
+                metric = recorder.write_validation(number, state) if validating else None
+                if saving:
+                    run.save(state, metric)
             if stopping:
                 break
         run.checkpoints.wait()

@@ -107,6 +107,7 @@ def fixes(memory: RunMemory, experiment: Experiment) -> list[str]:
         lines += _smaller(by_path, batches)
         if by_path.get('model.remat') == 'none':
             lines.append('--config.model.remat=block')
+        lines += _more_microbatches(experiment)
         lines += _smaller(by_path, lengths)
     lines += _smaller(by_path, model) if len(lines) < 3 else []
     return [*lines, 'or more devices, sharded by --config.mesh.fsdp']
@@ -238,6 +239,16 @@ def _bytes_per_device(tree: Any) -> int:
         math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
         for leaf in jax.tree.leaves(tree)
     )
+
+
+def _more_microbatches(experiment: Experiment) -> list[str]:
+    """Twice as many microbatches, where the tasks and the model can be read in parts."""
+    number = 2 * experiment.accumulate
+    try:
+        dataclasses.replace(experiment, accumulate=number)
+    except ValueError:
+        return []
+    return [f'--config.accumulate={number}']
 
 
 def _smaller(by_path: Mapping[str, Any], paths: list[str]) -> list[str]:

@@ -385,7 +385,7 @@ def _open_tasks(experiment: Experiment, workdir: pathlib.Path, mesh: jax.shardin
         say(f'{name}: opening the data')
         datasets[name] = task.open(workdir, experiment.seed)
         tasks[name] = task.bind(datasets[name])
-        experiments.check_rows(tasks[name], mesh)
+        experiments.check_rows(tasks[name], mesh, experiment.accumulate)
     return tasks, datasets
 
 

@@ -11,7 +11,7 @@ import optax
 from genojax import experiment as experiments
 from genojax import metrics, optim, sharding
 from genojax.tasks.base import Task
-from genojax.train import resources, runs
+from genojax.train import accumulate, resources, runs
 from genojax.typing import Batch
 
 
@@ -35,11 +35,9 @@ def make_step(
 
     def step(state: experiments.TrainState, batches, key):
         key = jax.random.fold_in(key, state.step)
-
-        def loss(params):
-            return experiments.joint_loss(tasks, params, state.extra, batches, key)
-
-        (_, (extra, states)), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
+        extra, states, grads = accumulate.value_and_grad(
+            experiment, tasks, state, batches, key, shardings.params
+        )
         updates, opt_state = transform.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         norm = optax.tree.norm(grads)

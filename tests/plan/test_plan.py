@@ -46,6 +46,19 @@ def _leaves(tree):
     return jax.tree.leaves(tree)
 
 
+def test_microbatches_take_less_memory_for_as_many_flops():
+    whole, parts = (
+        plans.make_plan(
+            dataclasses.replace(_with_rows(64, data=1), accumulate=number),
+            topologies.parse('cpu:1'),
+        )
+        for number in (1, 8)
+    )
+    assert parts.hardware_flops == whole.hardware_flops == parts.model_flops
+    assert parts.memory.temporaries < whole.memory.temporaries / 2
+    assert 'microbatches           8 per step' in plans.as_text(parts)
+
+
 def test_times_are_of_the_slowest_resource(sharded):
     topology = topologies.parse('v5e:2x4')
     sent = [collectives.Collective('all-reduce', 8, 1, 400_000_000, 400_000_000, '')]
@@ -91,6 +104,30 @@ def test_changes_are_valid_configs_and_save_memory_first():
     for option in options:
         search.with_overrides(planned, option)
     assert any(path.endswith('batch_size') for path, _ in options[-1])
+    numbers = [dict(option)['accumulate'] for option in options if 'accumulate' in dict(option)]
+    assert numbers == [2, 4, 8]  # of 32 rows on 4 devices
+
+
+def test_the_search_tries_microbatches_as_long_as_they_save_memory(monkeypatch, sharded):
+    def make_plan(planned, topology):
+        peak = {1: 9.0, 4: 4.0, 16: 3.9}[planned.accumulate]
+        memory = dataclasses.replace(sharded.memory, peak=peak)
+        return dataclasses.replace(sharded, memory=memory, accumulate=planned.accumulate)
+
+    monkeypatch.setattr(plans, 'make_plan', make_plan)
+    planned = search.with_overrides(
+        experiment.from_config(flags.load('demo')),
+        (('tasks.masked_lm.data.mixture.batch_size', 256), ('model.remat', 'none')),
+    )
+    candidates = search.grid(planned, topologies.parse('cpu:1'))
+    tried = [dict(one.overrides).get('accumulate', 1) for one in candidates]
+    assert (
+        tried == [1, 4, 16] * (len(tried) // 3) and tried
+    )  # 64 would not be tried: 16 saved little
+    assert '--config.accumulate=4' in search.as_text(candidates)
+    # Batch norm reads the whole batch.
+    enformer = experiment.from_config(flags.load('enformer_small'))
+    assert search.microbatches(enformer, topologies.parse('cpu:1')) == [1]
 
 
 def test_the_front_holds_what_nothing_beats(sharded):
@@ -139,8 +176,8 @@ def test_a_batch_that_does_not_divide_is_refused():
         plans.make_plan(_with_rows(6), topologies.parse('cpu:4'))
 
 
-def _with_rows(rows):
-    planned = small(data=-1)
+def _with_rows(rows, data=-1):
+    planned = small(data=data)
     sizes = dict(search.batch_sizes(experiment.to_config(planned).to_dict()['tasks'], 'tasks'))
     return search.with_overrides(planned, tuple((path, rows) for path in sizes))
 

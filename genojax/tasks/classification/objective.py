@@ -48,6 +48,7 @@ class Classification(objective.RowTask):
     """
 
     loss_name = 'cross-entropy of the labels, nats per row'
+    loss_is_row_mean = True
 
     def __init__(self, name, config: ClassificationConfig, model, tokenizer):
         super().__init__(name, config, model, tokenizer, size=config.classes)

@@ -61,6 +61,7 @@ class Coverage(base.Task):
     """
 
     loss_name = 'Poisson loss per bin and track'
+    loss_is_row_mean = True
 
     def __init__(
         self,

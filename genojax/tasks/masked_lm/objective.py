@@ -25,7 +25,10 @@ class MaskedLmConfig(base.TaskConfig):
     """Masked language modelling on windows of genomes."""
 
     kind: Literal['masked_lm'] = 'masked_lm'
-    mask: masking.MaskConfig = masking.MaskConfig()
+    mask: masking.MaskConfig = masking.MaskConfig()  # of training
+    # Of validation and test, so that runs with other masks in training compare; None: as in
+    # training. Every hidden span is [MASK] there.
+    test_mask: masking.MaskConfig | None = None
     data: dataset.GenomesDataConfig = dataset.GenomesDataConfig()
 
     def build(self, name, model, tokenizer) -> 'MaskedLm':
@@ -42,6 +45,7 @@ class MaskedLm(base.Task):
 
     selection_metric = 'bits_per_base'
     loss_name = 'cross-entropy of the hidden tokens, nats per token'
+    loss_is_row_mean = True
 
     def __init__(self, name, config: MaskedLmConfig, model, tokenizer):
         super().__init__(name, config, model, tokenizer)
@@ -107,15 +111,18 @@ class MaskedLm(base.Task):
     ) -> tuple[masking.MaskedBatch, Batch]:
         """The masks of a batch, and the batch as the model reads it: hidden bases are unknown."""
         masked = self.masks.hide(key, batch, config)
-        return masked, {**batch, 'bases': masked.visible_BL, 'tokens': masked.tokens_BT}
+        return masked, _visible(batch, masked)
+
+    def draw(self, key: Array, batch: Batch) -> Batch:
+        """The batch with the masks of its rows, `masked`."""
+        mask_key, _ = jax.random.split(key)
+        return {**batch, 'masked': self.masks.hide(mask_key, batch, self.config.mask)}
 
     def loss(self, params, extra, batch: Batch, key: Array, train: bool = True):
         """Mean cross-entropy over target tokens, in nats, and its parts by species and region."""
-        mask_key, dropout_key = jax.random.split(key)
-        masked, visible = self.corrupt(mask_key, batch, self.config.mask)
-        features, extra = self.apply_model(
-            params, extra, visible, key=dropout_key if train else None
-        )
+        batch = batch if 'masked' in batch else self.draw(key, batch)
+        masked, dropout_key = batch['masked'], jax.random.split(key)[1] if train else None
+        features, extra = self.apply_model(params, extra, _visible(batch, masked), key=dropout_key)
         logits_BTV = self.masks.core(features.logits_BTV)
         truth_BT = self.masks.core(batch['tokens'])
         log_p_BT = jnp.take_along_axis(logits_BTV, truth_BT[..., None], axis=-1)[..., 0]
@@ -158,7 +165,8 @@ class MaskedLm(base.Task):
 
         Every hidden token is [MASK]: none is random or unchanged, as some are in training.
         """
-        masked, visible = self.corrupt(key, batch, masking.all_masked(self.config.mask))
+        mask = self.config.test_mask or self.config.mask
+        masked, visible = self.corrupt(key, batch, masking.all_masked(mask))
         features, _ = self.apply_model(params, extra, visible)
         hidden_BL = masked.action_BL != masking.MaskAction.VISIBLE
         bits_BL = self.masks.bits(features.logits_BTV, batch, masked)
@@ -195,3 +203,8 @@ class MaskedLm(base.Task):
         from genojax.tasks.masked_lm import section  # imports matplotlib
 
         return section.section(result, description, rows, renderer)
+
+
+def _visible(batch: Batch, masked: masking.MaskedBatch) -> Batch:
+    """A batch as the model reads it: hidden bases are unknown."""
+    return {**batch, 'bases': masked.visible_BL, 'tokens': masked.tokens_BT}

@@ -42,6 +42,7 @@ class Regression(objective.RowTask):
     """
 
     loss_name = 'squared error of standardised values'
+    loss_is_row_mean = True
 
     def __init__(self, name, config: RegressionConfig, model, tokenizer):
         super().__init__(name, config, model, tokenizer, size=config.values)

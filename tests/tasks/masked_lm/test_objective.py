@@ -1,5 +1,7 @@
 """The loss and its parts, the batch spec, and what does not fit a masked language model."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -123,3 +125,17 @@ def test_a_model_without_token_scores_is_refused():
     (line,) = task.misfits()
     assert "'pretrain' needs a model that scores every token" in line
     assert not test_masking.make(tokenizer).misfits()
+
+
+def test_runs_with_other_masks_in_training_are_scored_with_the_same_one():
+    tokenizer = kmer.KmerTokenizer(3)
+    plain, other = (test_masking.make(tokenizer, rate=rate) for rate in (0.1, 0.3))
+    batch = test_masking.make_batch(tokenizer)
+    params, extra = variables.init(plain, batch)
+    config = dataclasses.replace(other.config, test_mask=plain.config.mask)
+    other = objective.MaskedLm(other.name, config, other.model, tokenizer)
+    key = jax.random.key(1)
+    np.testing.assert_array_equal(
+        plain.jitted_score(params, extra, batch, key)[1],
+        other.jitted_score(params, extra, batch, key)[1],
+    )

@@ -1,0 +1,27 @@
+"""How should the draws be divided among species: equally, by their bases, or with some in front?
+
+genojax sweep experiments/ablations/species_weights/sweep.py:real --workdir=runs/species_weights
+"""
+
+from genojax.pipeline import sweep
+
+VARIANTS = ('real', 'pod')
+MIXTURE = 'tasks.masked_lm.data.mixture'
+SHARDS = 'tasks.masked_lm.data.shards'
+NAMED = {'human': 0.3, 'mouse': 0.2, 'zebrafish': 0.15, '*': 0.35}
+WEIGHTS = {
+    'equal': {f'{MIXTURE}.weights': {'*': 1.0}, f'{MIXTURE}.rest': 'equal'},
+    'by_bases': {f'{MIXTURE}.weights': {'*': 1.0}, f'{MIXTURE}.rest': 'bases'},
+    'named': {f'{MIXTURE}.weights': NAMED, f'{MIXTURE}.rest': 'equal'},
+}
+
+
+def get_sweep(variant: str = 'real') -> sweep.Sweep:
+    """`real`: 17 species, 16 kb to 1.2 Mb; `pod` names its shards on the command line."""
+    config, steps = ('dnabert:k6', {}) if variant == 'pod' else ('demo', {'steps': 300})
+    return sweep.Sweep(
+        arms={name: sweep.Arm(config, {**steps, **fields}) for name, fields in WEIGHTS.items()},
+        reference='by_bases',
+        metrics=('masked_lm/all/model', 'masked_lm/species/human/model'),
+        data=sweep.ingested(SHARDS, '$GENOJAX_DATA/embed_default') if variant == 'real' else None,
+    )
