@@ -37,9 +37,17 @@ class ResultRow(NamedTuple):
     record: Mapping[str, Any]
 
 
+def experiments_by_arm(runs: Sequence[spec.SweepRun]) -> dict[str, experiments.Experiment]:
+    """One experiment per arm, in the order of the arms: that of its first seed."""
+    first: dict[str, experiments.Experiment] = {}
+    for run in runs:
+        first.setdefault(run.arm, run.experiment)
+    return first
+
+
 def varying(runs: Sequence[spec.SweepRun]) -> list[str]:
     """The fields of the configs, apart from the seed, that are not the same in all arms."""
-    first, *others = {run.arm: run.experiment for run in reversed(runs)}.values()
+    first, *others = experiments_by_arm(runs).values()
     fields: dict[str, None] = {}
     for other in others:
         fields |= dict.fromkeys(config.changed(config.to_dict(first), config.to_dict(other)))
@@ -202,8 +210,3 @@ def _interval(values: Sequence[float]) -> str:
 
 def _decimal(value: float) -> str:
     return '' if math.isnan(value) else f'{value:.4f}'
-
-
-def experiments_by_arm(runs: Sequence[spec.SweepRun]) -> dict[str, experiments.Experiment]:
-    """One experiment per arm: that of its first seed."""
-    return {run.arm: run.experiment for run in reversed(runs)}
