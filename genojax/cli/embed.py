@@ -21,8 +21,9 @@ def run(argv: list[str]) -> None:
     arguments = _parse(argv)
 
     # Imported here, so that --help does not wait for jax.
-    from genojax.inference import embedding, requests
-    from genojax.predict import loading
+    with progress.stage('loading libraries'):
+        from genojax.inference import embedding, requests
+        from genojax.predict import loading
 
     model = loading.load(arguments.model, window=arguments.window, fallback=arguments.fallback)
     flags.say_left_out(model.metadata)

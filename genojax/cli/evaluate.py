@@ -3,6 +3,7 @@
 import pathlib
 import sys
 
+from genojax import progress
 from genojax.cli import flags
 
 
@@ -26,9 +27,10 @@ def run(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
 
     # Imported here, so that --help does not wait for jax.
-    from genojax import distributed, errors
-    from genojax.pipeline import evaluation
-    from genojax.train import runs
+    with progress.stage('loading libraries'):
+        from genojax import distributed, errors
+        from genojax.pipeline import evaluation
+        from genojax.train import runs
 
     distributed.start(distributed.find(processes=arguments.processes))
     experiment = runs.read_experiment(arguments.workdir)

@@ -28,7 +28,7 @@ import argparse
 import pathlib
 import typing
 
-from genojax import errors
+from genojax import errors, progress
 from genojax.cli import flags
 
 EPILOG = """
@@ -47,7 +47,8 @@ def run(argv: list[str]) -> None:
             flags.override(values, path, text)
 
     # Imported here, so that --help does not wait for jax.
-    from genojax.pipeline import finetune
+    with progress.stage('loading libraries'):
+        from genojax.pipeline import finetune
 
     kinds = typing.get_args(typing.get_type_hints(finetune.Finetuning)['kind'])
     if arguments.kind not in kinds:

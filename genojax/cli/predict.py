@@ -28,8 +28,9 @@ def run(argv: list[str]) -> None:
     arguments = _parse(argv)
 
     # Imported here, so that --help does not wait for jax.
-    from genojax.inference import prediction
-    from genojax.predict import loading, request, tables, tracks
+    with progress.stage('loading libraries'):
+        from genojax.inference import prediction
+        from genojax.predict import loading, request, tables, tracks
 
     tracks.check_path(arguments.out)
     model = loading.load(arguments.model, fallback=arguments.fallback)

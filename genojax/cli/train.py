@@ -3,6 +3,7 @@
 import contextlib
 import pathlib
 
+from genojax import progress
 from genojax.cli import flags
 
 
@@ -30,9 +31,10 @@ def run(argv: list[str]) -> None:
     arguments, configs = flags.parse_with_config(parser, argv)
 
     # Imported here, so that --help does not wait for jax.
-    from genojax import distributed, experiment
-    from genojax.pipeline import evaluation
-    from genojax.train import changes, log, loop, runs
+    with progress.stage('loading libraries'):
+        from genojax import distributed, experiment
+        from genojax.pipeline import evaluation
+        from genojax.train import changes, log, loop, runs
 
     distributed.start(distributed.find(processes=arguments.processes))
     described = experiment.from_config(configs['config'])

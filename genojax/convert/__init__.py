@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from genojax import errors
+from genojax import errors, tokenizers
 from genojax.convert import (
     bert,
     enformer,
@@ -160,10 +160,15 @@ def save(
         The files that were written; provenance.json is the last.
 
     Raises:
-        UsageError: no class computes this model, the format is unknown, or the directory is not
-        empty.
+        UsageError: no class computes this model or reads the ids of its tokenizer, the format is
+        unknown, or the directory is not empty.
     """
     computed_by = kind_of(model)
+    if not isinstance(model.tokenizer, tokenizers.TokenizerConfig):
+        raise errors.UsageError(
+            f'no published class reads the ids of the tokenizer {model.tokenizer.kind!r}, '
+            'so this model cannot be written in a published format'
+        )
     if kind not in (None, computed_by):
         _family(kind)
         raise errors.UsageError(

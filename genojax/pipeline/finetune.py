@@ -112,7 +112,7 @@ def preset(settings: Finetuning, say: Callable[[str], None] = print) -> dict[str
     model |= {name: 0.1 for name in ('dropout', 'attention_dropout') if name in model}
     peak = _PEAK * min(1.0, _PEAK_WIDTH / model['width']) if 'width' in model else _PEAK
     what = f'{table.classes} classes' if kind == 'classification' else ', '.join(table.names)
-    say(f'{settings.table}: {rows:,} rows, {kind} ({what}); {steps:,} steps of {batch} rows')
+    say(f'{settings.table}: {rows:,} rows, {kind} ({what}); preset {steps:,} steps of {batch} rows')
     values = {
         'model': model,
         'tokenizer': config.to_dict(source.tokenizer),

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 import genojax
-from genojax import checkpoint, dna, errors, models, tasks
+from genojax import checkpoint, convert, dna, errors, models, tasks
 from genojax import experiment as experiments
 from genojax.cli import doctor, main
 from genojax.models import bert
@@ -208,6 +208,11 @@ def test_it_is_not_written_as_a_published_model(installed, whole, tmp_path, monk
     assert stop.value.code == errors.UsageError.exit_code
     (line,) = capsys.readouterr().err.splitlines()
     assert "no published class computes this 'dilated' model" in line
+    network = bert.BertConfig(73, width=8, depth=1, heads=2, inner=8)
+    codons = genojax.load(whole).tokenizer_config
+    model = convert.ConvertedModel(network, {}, {}, codons, license='', provenance={})
+    with pytest.raises(errors.UsageError, match="reads the ids of the tokenizer 'codon'"):
+        convert.save(model, tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
 
 

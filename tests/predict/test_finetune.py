@@ -62,7 +62,7 @@ def test_the_preset_follows_from_rows_and_width_and_edits_come_last(trained, tmp
     assert experiment.steps == 380  # 15 epochs of 405 training rows in batches of 16
     assert experiment.optim.peak == 1e-3  # width 16
     assert experiment.init_from == str(trained.run.workdir)
-    assert lines == [f'{table}: 600 rows, classification (3 classes); 380 steps of 16 rows']
+    assert lines == [f'{table}: 600 rows, classification (3 classes); preset 380 steps of 16 rows']
     once = finetune.preset(settings(trained, table, epochs=1), lines.append)
     assert once['steps'] == finetune._MIN_STEPS
     edited = settings(trained, table, edit=lambda v: v['optim'].update(peak=0.5))

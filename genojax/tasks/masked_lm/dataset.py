@@ -83,6 +83,7 @@ class MaskedLmDatasets(base.TaskDatasets):
     """Species-weighted training windows, and windows of every species to validate and test on.
 
     Attributes:
+        folder: of the ingested genomes.
         corpus: the genomes; `species` their names in the order of a batch's numbers.
         train_windows, validation_windows, test_windows: species -> windows.
         split_report: how the windows were divided.
@@ -94,6 +95,7 @@ class MaskedLmDatasets(base.TaskDatasets):
     ):
         self.config, self.tokenizer = config, tokenizer
         folder = _shards(config.shards, workdir)
+        self.folder = folder.resolve()
         with progress.stage(f'opening {folder}'):
             self.corpus = loading.open_shards(folder)
         self.species = self.corpus.species
@@ -166,6 +168,7 @@ class MaskedLmDatasets(base.TaskDatasets):
                 for row in self.mixture.table(_TABLE_DRAWS)
             ],
             'split': self.split_report,
+            'genomes': {'folder': str(self.folder), 'fingerprint': self.corpus.fingerprint},
         }
 
     @property

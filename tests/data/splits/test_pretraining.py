@@ -1,8 +1,11 @@
 """What a model was trained on is read from the files of its run, and unknown where they are silent."""
 
 import json
+import pathlib
 
 from genojax.data.splits import pretraining
+from genojax.data.store import manifest
+from tests.data import genome_files
 
 
 def _run(folder, shards='', init_from='', digest=''):
@@ -27,6 +30,22 @@ def test_the_genomes_of_a_run_and_of_those_before_it(tmp_path):
     assert 'are not there' in pretraining.read(simulated).unknown
     (simulated / 'shards').mkdir()
     assert pretraining.read(simulated).shards == (simulated / 'shards',)
+
+
+def test_genomes_are_recognised_by_their_fingerprint_in_any_folder(shards, tmp_path, monkeypatch):
+    """A relative path in the config is relative to the folder in which the run was started."""
+    run = _run(tmp_path / 'run', 'shards')
+    genomes = {'folder': str(shards), 'fingerprint': manifest.load(shards)[1]}
+    (run / 'datasets.json').write_text(json.dumps({'lm': {'genomes': genomes}}))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'shards').mkdir()  # of something else
+    assert pretraining.read(run).shards == (shards,)
+    genomes['folder'] = str(tmp_path / 'moved')
+    (run / 'datasets.json').write_text(json.dumps({'lm': {'genomes': genomes}}))
+    assert 'are not there: shards' in pretraining.read(run).unknown
+    (tmp_path / 'shards').rmdir()
+    genome_files.copy_shards(shards, tmp_path / 'shards')
+    assert pretraining.read(run).shards == (pathlib.Path('shards'),)
 
 
 def test_what_is_unknown_is_said(tmp_path):
