@@ -46,7 +46,7 @@ def run(argv: list[str]) -> None:
     try:
         facts = simulate.write(directory, simulate.SimulationConfig(**settings))
     except ValueError as error:
-        raise errors.UsageError(str(error)) from error
+        raise errors.UsageError(str(error).replace('self.', '')) from error
     for name, species in facts['species'].items():
         print(
             f'{name:<16} {species["length"]:>12,} bp  GC {species["gc"]:.1%}'

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import platform
 import time
@@ -224,6 +225,8 @@ class Stages:
 
     def __init__(self, demo: Demo):
         self.folder = demo.directory
+        folders = (self.folder, *self.folder.parents)
+        self._new = [folder for folder in folders if not folder.exists()]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -268,10 +271,22 @@ class Stages:
             return
         self.say(name)
         started = time.monotonic()
-        yield True
+        try:
+            yield True
+        except errors.InputError:
+            self._remove_unused()
+            raise
         seconds = self.record['seconds']
         seconds[name] = round(seconds.get(name, 0) + time.monotonic() - started, 2)
         runs.write_json(self.folder / 'run.json', self.record)
+
+    def _remove_unused(self) -> None:
+        """Removes the folder of a demo that was refused before a stage was done."""
+        if os.listdir(self.folder) == ['run.json']:
+            (self.folder / 'run.json').unlink()
+        for folder in self._new:
+            with contextlib.suppress(OSError):  # something else is in it
+                folder.rmdir()
 
     def say(self, text: str) -> None:
         print(f'[{self.folder.name}] {text}', flush=True)

@@ -45,6 +45,7 @@ def evaluate_run(
     trained = run.trained(state)
     for name in run.tasks if names is None else names:
         task, datasets = run.tasks[name], run.datasets[name]
+        run.say(f'{name}: scoring the {split} split beside baselines')
         result = task.evaluate(trained, datasets, split, limit)
         result['step'] = int(state.step)
         if not distributed.is_writer():

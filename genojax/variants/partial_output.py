@@ -9,6 +9,7 @@ from genojax import config, errors, json_files
 from genojax.data.formats import input_file
 from genojax.data.formats.variant_files import bgzip, vcf
 
+JOURNAL = 'journal.json'  # in the folder of a partial output
 _FIELDS = {'identity': dict, 'done': dict}
 
 

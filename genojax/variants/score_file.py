@@ -8,11 +8,13 @@ kill continues there, and its output is the same byte for byte.
 import collections
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
 import os
 import pathlib
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -112,8 +114,10 @@ def run(scorer: VariantScorer, request: FileRequest) -> ScoreSummary:
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
         folder = _folder(request, stack)
+        if request.out != STREAM:
+            stack.push(functools.partial(_remove_unused, folder))
         identity = _identity(scorer, request)
-        journal = partial_output.Journal(folder / 'journal.json', identity)
+        journal = partial_output.Journal(folder / partial_output.JOURNAL, identity)
         if not journal.done:
             journal.save()  # from here on the folder belongs to this command
         reader = vcf.VcfReader(request.vcf)
@@ -139,6 +143,13 @@ def _folder(request: FileRequest, stack: contextlib.ExitStack) -> pathlib.Path:
     folder = pathlib.Path(f'{request.out}.partial')
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def _remove_unused(folder: pathlib.Path, kind, error, trace) -> None:
+    """Removes the partial output of a command that was refused before it wrote anything."""
+    refused = isinstance(error, errors.GenojaxError)
+    if refused and {path.name for path in folder.iterdir()} <= {partial_output.JOURNAL}:
+        shutil.rmtree(folder)
 
 
 def _identity(scorer: VariantScorer, request: FileRequest) -> dict:

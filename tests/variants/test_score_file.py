@@ -171,7 +171,8 @@ def sweep(score, texts, files, mutated):
         except errors.InputError as error:
             assert error.code in ('VC01', 'VC02', 'VC03')
             refused += 1
-            shutil.rmtree(next(pathlib.Path(score.folder).glob('*.partial')), ignore_errors=True)
+            for partial in pathlib.Path(score.folder).glob('*.partial'):
+                shutil.rmtree(partial)
     return refused
 
 
@@ -279,6 +280,12 @@ def test_header_names_source_and_version_and_used_keys_are_refused(score, genome
         score(result)
     twice = score(result, tag='B').decode('latin-1')
     assert 'GENOJAX=' in twice and ';B=' in twice
+
+
+def test_a_command_that_is_refused_before_it_writes_leaves_nothing(score, tmp_path):
+    with pytest.raises(errors.InputError, match='VC01'):
+        score('nothing')
+    assert [path.name for path in tmp_path.iterdir()] == ['in.vcf']
 
 
 def test_a_table_has_one_row_per_alternate(score, genome):

@@ -7,6 +7,7 @@ The bytes do not depend on the number of workers. Memory holds one contig and on
 at a time, whatever the size of the genome.
 """
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -65,6 +66,7 @@ def ingest(
         raise errors.UsageError(f'{workers=} must be at least 1')
     genomes = genome_table.read(genomes_dir)
     out = pathlib.Path(out_dir)
+    new = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -78,8 +80,25 @@ def ingest(
             return existing
         try:
             return _write(genomes, out, plan, workers)
+        except errors.InputError:
+            _remove(out, new)
+            raise
         except OSError as error:
             raise errors.UsageError(f'cannot write shards to {out}: {error}') from error
+
+
+def _remove(out: pathlib.Path, new: list[pathlib.Path]) -> None:
+    """Removes what genomes with a mistake have left.
+
+    Args:
+        new: the folders that were made for them, the deepest first.
+    """
+    shutil.rmtree(out / _WORK, ignore_errors=True)
+    if new:
+        (out / manifest.LOCK).unlink(missing_ok=True)
+    for folder in new:
+        with contextlib.suppress(OSError):  # something else is in it
+            folder.rmdir()
 
 
 def _up_to_date(out: pathlib.Path, plan: dict, replace: bool) -> Ingested | None:

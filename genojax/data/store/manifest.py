@@ -18,6 +18,7 @@ from genojax import errors, genome, json_files
 NAME = 'manifest.json'
 HASH = 'manifest.sha256'  # as sha256sum writes it
 GENES = 'genes.json'
+LOCK = '.lock'
 FORMAT = 'genojax shards'
 VERSION = 1
 _FIX = 'ingest the genomes again (genojax ingest --replace)'
@@ -75,7 +76,7 @@ def locked(directory: pathlib.Path, wait: bool = False) -> Iterator[None]:
         errors.UsageError: another process holds it, unless `wait`.
     """
     try:
-        file = open(directory / '.lock', 'a')
+        file = open(directory / LOCK, 'a')
     except OSError as error:
         raise errors.UsageError(f'cannot write to {directory}: {error.strerror}') from error
     with file:

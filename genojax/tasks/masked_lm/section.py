@@ -18,9 +18,9 @@ METRICS = {
 }
 _CURVES = (
     'Cross-entropy and accuracy are of masked tokens. Bits per base are of masked bases in the '
-    'validation windows that are scored while training; they are not the windows of the scores '
-    'above, so the two must not be compared. A guess costs 2 bits per base.'
+    'validation windows that are scored while training. A guess costs 2 bits per base.'
 )
+_OTHER_WINDOWS = ' They are not the windows of the scores above: the two must not be compared.'
 _REFERENCES = ' Dashed: Markov models on the same validation windows.'
 # Share of a test window's k-mers that training contains: below the first it is small, above the
 # second it is a warning.
@@ -63,7 +63,9 @@ def section(
         rows,
         METRICS,
         renderer,
-        _CURVES + (_REFERENCES if references else ''),
+        _CURVES
+        + (_OTHER_WINDOWS if result is not None else '')
+        + (_REFERENCES if references else ''),
         references={'bits_per_base': references},
     )
     if drawn is not None:
