@@ -49,6 +49,13 @@ nn                    A  channels of an input sequence
                       V  width of a value head
 simulate              C  coverage tracks
 tasks/classification  F  features of a sequence
+tasks/contrastive     E  width of the projection
+                      F  families
+                      I  rankings: a query and a species
+                      K  frequencies
+                      N  rows
+                      P  pairs of sequences
+                      Q  queries
 tasks/coverage        A  accessibility tracks
                       C  coverage tracks
                       F  features of a linear model

@@ -75,6 +75,9 @@ WITHOUT_JAX = (
     *(f'tasks/{task}/dataset' for task in ('masked_lm', 'classification', 'coverage')),
     'tasks/coverage/rows',
     'tasks/labelled/dataset',
+    *(f'tasks/contrastive/{part}' for part in ('genes/', 'dataset', 'pairs', 'augmentation')),
+    'tasks/contrastive/retrieval',
+    'tasks/contrastive/divergence',
 )
 
 

@@ -32,3 +32,8 @@ def random_bits(*parts: int | np.integer | np.ndarray) -> np.ndarray:
 def randint(size: int | np.ndarray, *parts: int | np.integer | np.ndarray) -> np.ndarray:
     """A random integer in 0 .. size-1 for every combination of `parts`, int64."""
     return (random_bits(*parts) % np.asarray(size).astype(np.uint64)).astype(np.int64)
+
+
+def uniform(*parts: int | np.integer | np.ndarray) -> np.ndarray:
+    """A random number in [0, 1) for every combination of `parts`, float64."""
+    return np.asarray((random_bits(*parts) >> np.uint64(11)) * 2.0**-53)

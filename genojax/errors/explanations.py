@@ -3,8 +3,8 @@
 from genojax.errors import genome_files
 
 # Code -> what it means and what to do. The letters name the family: SP splits, MX mixture weights,
-# LB labels, TK tracks, VC variants, EM embeddings, MO motifs, CV converted models, AR shards; those
-# of genome files are in `genome_files`.
+# LB labels, OR orthologous genes, TK tracks, VC variants, EM embeddings, MO motifs, CV converted
+# models, AR shards; those of genome files are in `genome_files`.
 EXPLANATIONS: dict[str, str] = {
     **genome_files.EXPLANATIONS,
     # Splits
@@ -96,6 +96,29 @@ EXPLANATIONS: dict[str, str] = {
         'All rows begin or end with the same bases, such as adapters or constant flanks. They say '
         'nothing about a label and make every row share sequence with every other; data.trim '
         'leaves them out.'
+    ),
+    # Orthologous genes
+    'OR01': (
+        'A row of a table of genes, or of an annotation, names a species, a contig or bases that '
+        'the genomes do not have. Start and end are 0-based and half-open, as in BED; strand is + '
+        'or -.'
+    ),
+    'OR02': (
+        'There is nothing to pair: no family has genes of two species, or the annotation has no '
+        'row of the kind that is cut. Genes of one family have the same name in the family column '
+        'for all species; annotated genes are paired by reciprocal best hits, or by their names '
+        "with data.match='names'."
+    ),
+    'OR03': (
+        'The families cannot be split: every part needs a family with genes of two species, and '
+        'the training part two of them, because other families are the negatives. Families that '
+        'share 30 bases stay in one part; where repeats connect most of them, '
+        "data.related_families='report' splits by family alone and reports what is shared."
+    ),
+    'OR04': (
+        'No training gene has a partner of a type that has a weight. Orthologues need genes of '
+        'other species that are not left out, splice forms a column transcript or annotation; '
+        'every gene can be paired with itself (data.pair_weights.self).'
     ),
     # Windows with coverage tracks
     'TK01': (

@@ -214,6 +214,33 @@ def estimates(
     return fig
 
 
+def intervals_by_level(
+    lines: Mapping[str, Sequence], levels: Sequence[str], axis_names: tuple[str, str]
+) -> figure.Figure:
+    """One line per series over ordered levels, each point with its interval; the first is bold.
+
+    Args:
+        lines: {series: [[value, low, high] or None, one per level]}.
+        levels: their names.
+        axis_names: of the levels and of the values.
+    """
+    fig = figure.Figure(figsize=(WIDTH, 4.2), layout='constrained')
+    axes = fig.subplots()
+    for number, (name, points) in enumerate(lines.items()):
+        offset = 0.06 * (number - (len(lines) - 1) / 2)
+        known = [(x + offset, *point) for x, point in enumerate(points) if point is not None]
+        x, value, low, high = np.array(known, float).reshape(-1, 4).T
+        style = {'color': COLOURS[number % len(COLOURS)], 'zorder': 4 if number == 0 else 2}
+        axes.vlines(x, low, high, linewidth=2.2, alpha=0.55, **style)
+        marker = _MARKERS[number % len(_MARKERS)]
+        width = 2.6 if number == 0 else 1.2
+        axes.plot(x, value, marker=marker, label=label(name), linewidth=width, **style)
+    axes.set_xticks(range(len(levels)), [label(name) for name in levels])
+    axes.set(xlabel=axis_names[0], ylabel=axis_names[1])
+    axes.legend(loc='center left', bbox_to_anchor=(1.0, 0.5))
+    return fig
+
+
 def _draw_reference(axes, name: str, value: float) -> None:
     axes.axvline(value, color=INK, linestyle=_DASHES, linewidth=1.4)
     axes.annotate(

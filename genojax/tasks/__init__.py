@@ -1,4 +1,4 @@
-"""Tasks: masked language modelling, classification, regression, coverage; one folder each.
+"""Tasks, one folder each: masked language modelling, contrastive, classification and others.
 
 To add one, write its folder and register its config class here, or in another package through the
 entry point group `genojax.tasks` (see `tasks.base`).
@@ -8,6 +8,10 @@ from genojax.data.datasets.mixture import MixtureConfig
 from genojax.tasks.base import TaskConfig
 from genojax.tasks.classification.dataset import LabelledDataConfig
 from genojax.tasks.classification.objective import ClassificationConfig
+from genojax.tasks.contrastive.augmentation import AugmentationConfig
+from genojax.tasks.contrastive.dataset import OrthologuesDataConfig
+from genojax.tasks.contrastive.objective import ContrastiveConfig
+from genojax.tasks.contrastive.pairs import PairWeights
 from genojax.tasks.coverage.dataset import CoverageDataConfig
 from genojax.tasks.coverage.objective import CoverageConfig
 from genojax.tasks.masked_lm.dataset import GenomesDataConfig
@@ -20,9 +24,12 @@ TaskConfig.register(MaskedLmConfig)
 TaskConfig.register(ClassificationConfig)
 TaskConfig.register(RegressionConfig)
 TaskConfig.register(CoverageConfig)
+TaskConfig.register(ContrastiveConfig)
 
 __all__ = [
+    'AugmentationConfig',
     'ClassificationConfig',
+    'ContrastiveConfig',
     'CoverageConfig',
     'CoverageDataConfig',
     'GenomesDataConfig',
@@ -30,6 +37,8 @@ __all__ = [
     'MaskConfig',
     'MaskedLmConfig',
     'MixtureConfig',
+    'OrthologuesDataConfig',
+    'PairWeights',
     'RegressionConfig',
     'TaskConfig',
     'ValueDataConfig',

@@ -33,3 +33,11 @@ def test_keys_broadcast_and_each_bit_is_even():
     assert bits.shape == (40, 250) and bits[3, 5] == counter_random.random_bits(7, 3, 5)
     ones = (bits[..., None] >> np.arange(64, dtype=np.uint64) & np.uint64(1)).mean((0, 1))
     assert np.abs(ones - 0.5).max() < 0.03  # six standard errors of 10,000 draws
+
+
+def test_uniform_numbers_fill_the_unit_interval_and_are_functions_of_their_key():
+    numbers = counter_random.uniform(3, np.arange(20_000))
+    assert numbers.min() >= 0 and numbers.max() < 1
+    assert np.abs(np.histogram(numbers, 10, (0, 1))[0] - 2_000).max() < 200
+    np.testing.assert_array_equal(counter_random.uniform(3, np.arange(50, 60)), numbers[50:60])
+    assert counter_random.uniform(4, 0) != numbers[0]

@@ -58,6 +58,16 @@ def test_estimates_are_drawn_where_they_are():
     assert [t.get_fontweight() for t in axes.get_yticklabels()] == ['normal', 'bold']
 
 
+def test_lines_over_levels_are_drawn_where_they_are_with_their_intervals():
+    lines = {'one': [[0.5, 0.4, 0.6], [0.7, 0.6, 0.9]], 'two': [None, [0.2, None, None]]}
+    (axes,) = _with_style(plots.intervals_by_level, lines, ['near', 'far'], ('x', 'y')).axes
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), [[-0.03, 0.5], [0.97, 0.7]])
+    np.testing.assert_allclose(axes.lines[1].get_xydata(), [[1.03, 0.2]])
+    ends = [segment[:, 1].tolist() for segment in axes.collections[0].get_segments()]
+    assert ends == [[0.4, 0.6], [0.6, 0.9]]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ['near', 'far']
+
+
 def test_values_that_are_not_finite_are_left_out_of_curves():
     rows = [{'kind': 'train', 'step': n, 'loss': v} for n, v in enumerate((1.0, NAN, 3.0, None))]
     assert curves.line(rows, 'loss') == ([0, 2], [1.0, 3.0])

@@ -11,6 +11,7 @@ from genojax import experiment as experiments
 from genojax.cli import flags
 from genojax.data.datasets import base
 from genojax.data.store import ingest
+from tests.tasks.contrastive import small_genes
 
 HOSTS = (1, 2, 4)
 STEPS = 3
@@ -78,11 +79,24 @@ def _regression(folder):
     return experiments.from_config(values)
 
 
+def _contrastive(folder):
+    values = flags.load('contrastive')
+    small_genes.write_table(folder / 'genes.tsv', 16)
+    for name, text in {
+        'path': str(folder / 'genes.tsv'), 'batch_size': '12', 'matched_negatives': '4',
+        'length': '80', 'test': '0.3', 'validation': '0.3',
+        'augment.reverse_complement': 'True',
+    }.items():  # fmt: skip
+        flags.override(values, f'tasks.contrastive.data.{name}', text)
+    return experiments.from_config(values)
+
+
 EXPERIMENTS = {
     'masked_lm': _masked_lm,
     'classification': _classification,
     'regression': _regression,
     'coverage': _coverage,
+    'contrastive': _contrastive,
 }
 
 

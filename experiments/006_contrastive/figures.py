@@ -1,0 +1,207 @@
+"""Retrieval of orthologues: mitochondrial genes, and five meanings of "no orthologues in training".
+
+python experiments/006_contrastive/figures.py --data=$GENOJAX_DATA --workdir=runs/contrastive
+
+Trains, evaluates, prints the tables and writes results.json. Seed s is trained on and tests fold s
+of the mitochondrial families (`genes.py`), so that three seeds test every family once. The same
+workdir resumes. `--part=mitochondria` or `--part=meanings` does one of the two.
+"""
+
+import argparse
+import json
+import pathlib
+import time
+
+import genes
+import meanings
+import numpy as np
+
+from genojax import experiment, metrics
+from genojax.cli import flags
+from genojax.data.store import ingest
+from genojax.tasks.contrastive import evaluate, retrieval
+from genojax.train import loop, runs
+
+HERE = pathlib.Path(__file__).parent
+TASK = 'contrastive'
+LEVELS = 4
+SEEDS = (0, 1, 2)
+DATA = f'tasks.{TASK}.data'
+# Six in ten pairs begin with a bacterial gene, most of which are paired with themselves.
+WEIGHTS = {'*': 0.4, **dict.fromkeys(genes.BACTERIA, 0.2)}
+COMMON = {
+    f'{DATA}.length': '256',
+    f'{DATA}.weights': repr(WEIGHTS),
+    f'{DATA}.pair_weights.orthologue': '1.0',
+    f'{DATA}.pair_weights.self': '0.3',
+    f'{DATA}.augment.substitutions': '0.3',
+    f'{DATA}.augment.synonymous': '1.0',
+    f'{DATA}.augment.genetic_code': '11',
+    f'{DATA}.augment.shift': '15',
+    'log_every': '20',
+}
+VARIANTS = {'convolutions': 'convolutions', 'encoder': 'alone', 'joint': 'joint'}
+
+
+def settings(variant: str, seed: int, steps: int, table: pathlib.Path, workdir: pathlib.Path):
+    """The config of a run."""
+    values = flags.load(f'contrastive:{VARIANTS[variant]}')
+    fields = COMMON | {
+        'steps': str(steps),
+        'validate_every': str(max(1, steps // 4)),
+        'save_every': str(steps),
+        'optim.warmup': str(steps // 10),
+        'seed': str(seed),
+        f'{DATA}.path': str(table),
+    }
+    if variant == 'convolutions':
+        fields |= {f'{DATA}.batch_size': '128', f'{DATA}.matched_negatives': '16'}
+    if variant == 'joint':
+        fields['tasks.masked_lm.data.shards'] = str(workdir / f'shards{seed}')
+        fields['tasks.masked_lm.data.homology'] = 'False'
+    for name, text in fields.items():
+        flags.override(values, name, text)
+    return experiment.from_config(values)
+
+
+def train(config, folder: pathlib.Path) -> tuple[runs.Run, float]:
+    """The finished run, and the CPU seconds of training."""
+    run = runs.open_run(config, folder)
+    started = time.process_time()
+    loop.train(run)
+    return run, round(time.process_time() - started, 1)
+
+
+def mitochondria(data: pathlib.Path, workdir: pathlib.Path, steps: dict[str, int]) -> dict:
+    """Every variant and baseline over the folds: items pooled, intervals over families."""
+    parts, cpu = {}, {}
+    for seed in SEEDS:
+        table = workdir / f'fold{seed}.tsv'
+        if not table.exists():
+            genes.write_table(data, table, seed)
+            genes.write_genomes(table, workdir / f'genomes{seed}')
+        for variant in VARIANTS:
+            if variant == 'joint':
+                ingest.ingest(workdir / f'genomes{seed}', workdir / f'shards{seed}')
+            config = settings(variant, seed, steps[variant], table, workdir)
+            run, seconds = train(config, workdir / f'{variant}{seed}')
+            cpu[f'{variant} {seed}'] = seconds
+            ranks, about = score(run, with_baselines=variant == 'convolutions')
+            for name, rank in ranks.items():
+                own = name.startswith(('model', 'untrained', 'lead'))
+                key = f'{variant}: {name}' if own else name
+                parts.setdefault(key, []).append((rank, about))
+            run.close()
+    return pooled(parts) | {'steps': steps, 'cpu_seconds': cpu}
+
+
+def score(run: runs.Run, with_baselines: bool):
+    """Ranks by model of the test items of a run, and of each item its family and level."""
+    task, datasets = run.tasks[TASK], run.datasets[TASK]
+    pool = evaluate.Pool(datasets, 'test', task.config.evaluated_species)
+    state = run.trained(run.restore_best())
+    networks = evaluate.network_similarities(task, state, datasets, pool)
+    lead = evaluate.choose_lead(pool, networks)
+    if with_baselines:
+        ranks, fitted = evaluate.rank_all(datasets, pool, networks)
+    else:
+        ranks, fitted = {name: pool.scored.rank(one) for name, one in networks.items()}, {}
+    levels, level_I = evaluate.item_levels(datasets, pool, LEVELS)
+    family_I = np.array(datasets.genes.families)[pool.family_N[pool.scored.items.query]]
+    about = {
+        'family': family_I,
+        'level': level_I,
+        'edges': levels.edges.tolist(),
+        'lead': lead,
+        'settings': {name: one.settings for name, one in fitted.items()},
+        'split': datasets.description['split'],
+    }
+    return ranks | {'lead': ranks[lead]}, about
+
+
+def pooled(parts: dict[str, list]) -> dict:
+    """Estimates over the items of all folds, by model, and differences of the first lead."""
+    first = next(iter(parts.values()))
+    family_I = np.concatenate([about['family'] for _, about in first])
+    level_I = np.concatenate([about['level'] for _, about in first])
+    estimates = evaluate.FamilyEstimates(family_I, level_I, LEVELS, 0)
+    ranks = {
+        name: retrieval.Ranks(
+            np.concatenate([rank.recall for rank, _ in folds]),
+            np.concatenate([rank.precision for rank, _ in folds]),
+        )
+        for name, folds in parts.items()
+    }
+    lead = ranks['convolutions: lead'].recall[:, 0]
+    per_family = {
+        name: {str(f): round(float(rank.recall[family_I == f, 0].mean()), 4) for f in set(family_I)}
+        for name, rank in ranks.items()
+        if name in ('convolutions: lead', 'kmer_spectrum', 'minhash', 'alignment')
+    }
+    return {
+        'edges': first[0][1]['edges'],
+        'items': len(family_I),
+        'families': len(set(family_I)),
+        'models': {name: estimates.of(evaluate.scores(rank)) for name, rank in ranks.items()},
+        'differences': {
+            name: estimates.mean(lead - rank.recall[:, 0])
+            for name, rank in ranks.items()
+            if name != 'convolutions: lead'
+        },
+        'by_seed': {
+            name: [round(float(rank.recall[:, 0].mean()), 4) for rank, _ in folds]
+            for name, folds in parts.items()
+        },
+        'by_family': per_family,
+        'lead': {name: [about['lead'] for _, about in folds] for name, folds in parts.items()
+                 if name.endswith('lead')},
+        'settings': [about['settings'] for _, about in first],
+        'splits': [about['split'] for _, about in first],
+    }  # fmt: skip
+
+
+def print_mitochondria(result: dict) -> None:
+    edges = result['edges']
+    heads = [f'{low:.3f} to {high:.3f}' for low, high in zip(edges, edges[1:], strict=False)]
+    print(f'| model | recall@1 | recall@10 | MAP | {" | ".join(heads)} | seeds |')
+    print('|---' * (5 + len(heads)) + '|')
+    ranked = sorted(
+        result['models'].items(), key=lambda item: -item[1]['overall']['recall_at_1'][0]
+    )
+    for name, row in ranked:
+        cells = [metrics.format_interval(row['overall'][score]) for score in evaluate.SCORES]
+        cells += [metrics.format_interval(one['recall_at_1']) for one in row['levels']]
+        seeds = ', '.join(f'{x:.3f}' for x in result['by_seed'][name])
+        print(f'| {name} | {" | ".join(cells)} | {seeds} |')
+    print(f'\n| convolutions: lead minus | overall | {" | ".join(heads)} |')
+    print('|---' * (2 + len(heads)) + '|')
+    for name, one in result['differences'].items():
+        cells = [metrics.format_interval(value) for value in (one['overall'], *one['levels'])]
+        print(f'| {name} | {" | ".join(cells)} |')
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--data', type=pathlib.Path, required=True)
+    parser.add_argument('--workdir', type=pathlib.Path, required=True)
+    parser.add_argument('--part', choices=('mitochondria', 'meanings'), default=None)
+    parser.add_argument('--convolution-steps', type=int, default=160)
+    parser.add_argument('--encoder-steps', type=int, default=100)
+    parser.add_argument('--meaning-steps', type=int, default=60)
+    parser.add_argument('--out', type=pathlib.Path, default=HERE)
+    options = parser.parse_args(arguments)
+    file = options.out / 'results.json'
+    results = json.loads(file.read_text()) if file.exists() else {}
+    if options.part in (None, 'mitochondria'):
+        encoder = options.encoder_steps
+        steps = {'convolutions': options.convolution_steps, 'encoder': encoder, 'joint': encoder}
+        results['mitochondria'] = mitochondria(options.data, options.workdir, steps)
+        print_mitochondria(results['mitochondria'])
+    if options.part in (None, 'meanings'):
+        results['meanings'] = meanings.measure(options.workdir, options.meaning_steps, SEEDS)
+        meanings.print_table(results['meanings'])
+    file.write_text(json.dumps(results, indent=1) + '\n')
+
+
+if __name__ == '__main__':
+    main()

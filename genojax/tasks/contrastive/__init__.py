@@ -1,0 +1,1 @@
+"""Contrastive learning on orthologous genes, scored by retrieval of orthologues."""

@@ -1,0 +1,1 @@
+"""Genes of several species: read from tables or annotation, paired, and split by family."""
