@@ -77,7 +77,7 @@ def mitochondria(data: pathlib.Path, workdir: pathlib.Path, steps: dict[str, int
     parts, cpu = {}, {}
     for seed in SEEDS:
         table = workdir / f'fold{seed}.tsv'
-        if not table.exists():
+        if not (workdir / f'genomes{seed}' / 'genomes.tsv').exists():
             genes.write_table(data, table, seed)
             genes.write_genomes(table, workdir / f'genomes{seed}')
         for variant in VARIANTS:
@@ -187,7 +187,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--part', choices=('mitochondria', 'meanings'), default=None)
     parser.add_argument('--convolution-steps', type=int, default=160)
     parser.add_argument('--encoder-steps', type=int, default=100)
-    parser.add_argument('--meaning-steps', type=int, default=60)
+    parser.add_argument('--meaning-steps', type=int, default=80)
     parser.add_argument('--out', type=pathlib.Path, default=HERE)
     options = parser.parse_args(arguments)
     file = options.out / 'results.json'

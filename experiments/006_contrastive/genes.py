@@ -120,5 +120,5 @@ def write_genomes(table: pathlib.Path, folder: pathlib.Path, max_species: int = 
         text = ''.join(f'>{i}_{name}\n{row[3]}\n' for i, row in enumerate(chosen))
         (folder / f'{name}.fa').write_text(text)
         split = 'test' if name == 'validation' else 'train'
-        lines.append(f'{name}\t{name}.fa\t\t\tno\tno\t{split}')
+        lines.append(f'{name}\t{name}.fa\t*\t\tno\tno\t{split}')
     (folder / 'genomes.tsv').write_text('\n'.join(lines) + '\n')

@@ -1,6 +1,7 @@
 """Five meanings of "no orthologues of the test rows in training", on a simulated clade.
 
-Rows are windows of genes at five relative places. The test rows are the middle windows of a quarter
+Rows are windows of genes at five places: both ends, the middle, and half a window before and after
+the middle. The test rows are the middle windows of a quarter
 of the genes in two species; they are the same for every meaning, and so are the rows among which
 they are sought: the middle windows of all genes in all species. Only the training rows differ, each
 meaning leaving out more than the one before it:
@@ -10,7 +11,6 @@ locus       and windows of the same gene and species that overlap one
 alignment   and windows of other species that overlap what is aligned to one
 family      and every other window of these genes in any species
 similarity  and windows of other genes that share 30 bases with a test row or are near copies of one
-
 """
 
 import pathlib
@@ -25,8 +25,8 @@ from genojax.tasks.contrastive.genes import table as gene_table
 from genojax.train import loop, runs
 
 MEANINGS = ('row', 'locus', 'alignment', 'family', 'similarity')
-PLACES, WINDOW = 5, 128
-MIDDLE = PLACES // 2
+WINDOW = 128
+MIDDLE = 2  # of five places: the ends, the middle, and half a window before and after it
 QUERIED = ('sim_alpha', 'sim_delta')  # species of the test rows, on both sides of the root
 TEST, VALIDATION = 0.25, 0.15  # shares of the genes
 # Four times the branches of the default tree: k-mers alone leave something to be learned.
@@ -46,8 +46,9 @@ def windows(folder: pathlib.Path) -> list[dict]:
     genes = gene_table.read(str(clade / 'orthologues.tsv'), str(clade))
     result = []
     for row, codes in enumerate(genes.sequences):
-        for place in range(PLACES):
-            start = round(place / (PLACES - 1) * (len(codes) - WINDOW))
+        middle = (len(codes) - WINDOW) // 2
+        starts = 0, middle - WINDOW // 2, middle, middle + WINDOW // 2, len(codes) - WINDOW
+        for place, start in enumerate(starts):
             result.append(
                 {
                     'gene': genes.families[genes.family_N[row]],

@@ -184,3 +184,8 @@ def test_a_model_without_the_pooled_vector_is_named(opened):
 def test_a_value_out_of_range_is_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         tasks.ContrastiveConfig(**options)
+
+
+def test_a_batch_is_never_read_in_parts(opened):
+    """Gradient accumulation would take rows out of each other's negatives."""
+    assert not opened[0].loss_is_row_mean
