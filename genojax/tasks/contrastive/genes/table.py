@@ -42,7 +42,7 @@ def read(
     header, rows, lines = delimited.read(file)
     if not rows:
         raise errors.InputError('LB03', 'the table has no rows', path=file)
-    column = _Columns(file, header, family_column)
+    column = _GeneColumns(file, header, family_column)
     if 'sequence' in column:
         sequences = [
             _encode(row[column['sequence']], file, line, rna)
@@ -73,7 +73,7 @@ def read(
     return gene_rows.build(result, str(file), split)
 
 
-class _Columns:
+class _GeneColumns:
     """The number of each column that is read, by its role."""
 
     def __init__(self, path: pathlib.Path, header: list[str], family: str):
@@ -136,7 +136,7 @@ def _split(cell: str, path: pathlib.Path, line: int) -> str:
     return _SPLITS[cell.lower()]
 
 
-def _cut(column: _Columns, rows, lines, genomes: str) -> list[np.ndarray]:
+def _cut(column: _GeneColumns, rows, lines, genomes: str) -> list[np.ndarray]:
     """Base codes of the intervals of a table."""
     if not genomes:
         raise errors.UsageError(
