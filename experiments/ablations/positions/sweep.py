@@ -17,9 +17,12 @@ POSITIONS = {
 
 def get_sweep(variant: str = 'simulated') -> sweep.Sweep:
     """`pod`: DNABERT at full size; its shards are named by --config.tasks.masked_lm.data.shards."""
-    config, steps = ('dnabert:k6', {}) if variant == 'pod' else ('demo', {'steps': 300})
+    config, steps = (
+        ('dnabert:k6', {}) if variant == 'pod' else ('demo', {'steps': 300, 'validate_every': 150})
+    )
     return sweep.Sweep(
         arms={name: sweep.Arm(config, {**steps, **fields}) for name, fields in POSITIONS.items()},
+        limit=2000,
         metrics=('masked_lm/all/model', 'masked_lm/without_training_kmer/model'),
         data={
             'simulated': sweep.simulated(SHARDS),

@@ -18,10 +18,13 @@ WEIGHTS = {
 
 def get_sweep(variant: str = 'real') -> sweep.Sweep:
     """`real`: 17 species, 16 kb to 1.2 Mb; `pod` names its shards on the command line."""
-    config, steps = ('dnabert:k6', {}) if variant == 'pod' else ('demo', {'steps': 300})
+    config, steps = (
+        ('dnabert:k6', {}) if variant == 'pod' else ('demo', {'steps': 300, 'validate_every': 150})
+    )
     return sweep.Sweep(
         arms={name: sweep.Arm(config, {**steps, **fields}) for name, fields in WEIGHTS.items()},
         reference='by_bases',
+        limit=2000,
         metrics=('masked_lm/all/model', 'masked_lm/species/human/model'),
         data=sweep.ingested(SHARDS, '$GENOJAX_DATA/embed_default') if variant == 'real' else None,
     )
