@@ -138,7 +138,8 @@ def all_rows(tree: Any) -> Any:
     """Global arrays as numpy arrays, whole in every process."""
     if jax.process_count() == 1:
         return jax.device_get(tree)
-    return multihost_utils.process_allgather(tree, tiled=True)
+    with jax.transfer_guard('allow'):  # an exchange on purpose, also in the training loop
+        return multihost_utils.process_allgather(tree, tiled=True)
 
 
 def agrees_to_stop(requested: bool) -> bool:
@@ -149,4 +150,5 @@ def agrees_to_stop(requested: bool) -> bool:
     """
     if jax.process_count() == 1:
         return requested
-    return bool(multihost_utils.process_allgather(np.array(requested)).any())
+    with jax.transfer_guard('allow'):
+        return bool(multihost_utils.process_allgather(np.array(requested)).any())

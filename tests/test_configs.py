@@ -1,6 +1,7 @@
 """Every named config can be read, survives JSON, and traces through one step without data."""
 
 import builtins
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -19,6 +20,8 @@ import pytest
 from genojax import config, errors, sharding, tasks
 from genojax import experiment as experiments
 from genojax.cli import flags
+from genojax.plan import flops
+from genojax.train import accumulate
 from genojax.train import step as steps
 from tests.tokenizers import files
 
@@ -170,6 +173,39 @@ def test_a_config_traces_through_one_step_and_opens_no_file(name, tmp_path, shar
     assert metrics['grad_norm'].total.dtype == jnp.float32
     for task_name in built:
         assert metrics[f'{task_name}/loss'].total.shape == ()
+
+
+@pytest.mark.parametrize('name', ['debug_cpu', 'enformer_small:dna'])
+def test_bfloat16_is_of_the_computation_and_float32_of_what_is_kept(name):
+    """Parameters, moments, gradients and metrics; products of two float32 arrays are few."""
+    values = flags.load(name)
+    flags.override(values, 'model.dtype', 'bfloat16')
+    experiment = _with_lengths(experiments.from_config(values))
+    built = experiments.build_tasks(experiment)
+    mesh = sharding.make_mesh(sharding.MeshConfig(), jax.devices()[:1])
+    state = experiments.abstract(experiment, mesh, built)
+    batches = {task_name: task.batch_spec() for task_name, task in built.items()}
+    jaxpr, results = jax.make_jaxpr(
+        functools.partial(accumulate.value_and_grad, experiment, built), return_shape=True
+    )(state, batches, jax.eval_shape(jax.random.key, 0))
+    for leaf in jax.tree.leaves((state, results)):
+        assert leaf.dtype in (jnp.float32, jnp.int32)
+    work = collections.Counter()
+    _count_products(jaxpr.jaxpr, work)
+    total = sum(work.values())
+    assert work['float32', 'float32'] < 0.01 * total
+    # The backward pass of attention has float32 weights on one side.
+    assert work['bfloat16', 'bfloat16'] > 0.7 * total
+
+
+def _count_products(jaxpr, work) -> None:
+    """Adds the FLOPs of products and convolutions by the dtypes of their two sides."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in ('dot_general', 'conv_general_dilated'):
+            sides = tuple(side.aval.dtype.name for side in equation.invars[:2])
+            work[sides] += flops._of_equation(equation)
+        for inner in flops._inner_jaxprs(equation.params):
+            _count_products(inner, work)
 
 
 def bpe_file(folder, model) -> str:

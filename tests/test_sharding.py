@@ -116,7 +116,11 @@ def single(setting):
 
 @pytest.mark.parametrize(
     ('shape', 'accumulate'),
-    [pytest.param((8, 1, 1), 1, marks=pytest.mark.slow), ((2, 2, 2), 1), ((2, 2, 2), 2)],
+    [
+        pytest.param((8, 1, 1), 1, marks=pytest.mark.slow),
+        ((2, 2, 2), 1),
+        pytest.param((2, 2, 2), 2, marks=pytest.mark.slow),
+    ],
     ids=['data8', 'data2 fsdp2 tensor2', 'data2 fsdp2 tensor2, two microbatches'],
 )
 def test_eight_devices_give_the_same_result_as_one(setting, single, shape, accumulate):

@@ -1,6 +1,8 @@
 """Installed versions."""
 
 import importlib.metadata
+import pathlib
+import subprocess
 
 from genojax import versions
 
@@ -11,3 +13,14 @@ def test_installed_versions_are_those_of_the_metadata(monkeypatch):
     assert installed['jax'] == importlib.metadata.version('jax')
     monkeypatch.setattr(versions, 'PACKAGES', ('numpy', 'no-such-package'))
     assert versions.installed()['no-such-package'] == 'absent'
+
+
+def test_the_commit_is_that_of_the_clone():
+    clone = pathlib.Path(versions.__file__).parent.parent
+    if not (clone / '.git').exists():
+        assert versions.commit() == ''
+        return
+    head = subprocess.run(
+        ['git', '-C', str(clone), 'rev-parse', 'HEAD'], capture_output=True, text=True, check=True
+    )
+    assert versions.commit().removesuffix('-dirty') == head.stdout.strip()

@@ -267,6 +267,7 @@ def test_the_interval_is_student_s():
     assert half == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_dry_run_measures_a_step(one_device):
     described = experiment.from_config(flags.load('debug_cpu'))
     measured = estimates.estimate(described)

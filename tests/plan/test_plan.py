@@ -46,6 +46,7 @@ def _leaves(tree):
     return jax.tree.leaves(tree)
 
 
+@pytest.mark.slow
 def test_microbatches_take_less_memory_for_as_many_flops():
     whole, parts = (
         plans.make_plan(
@@ -56,7 +57,6 @@ def test_microbatches_take_less_memory_for_as_many_flops():
     )
     assert parts.hardware_flops == whole.hardware_flops == parts.model_flops
     assert parts.memory.temporaries < whole.memory.temporaries / 2
-    assert 'microbatches           8 per step' in plans.as_text(parts)
 
 
 def test_times_are_of_the_slowest_resource(sharded):
@@ -69,10 +69,16 @@ def test_times_are_of_the_slowest_resource(sharded):
     assert times.bound == 'compute' and times.overlapped == times.compute
     assert times.serial == pytest.approx(times.compute + times.memory + times.network)
     planned = dataclasses.replace(
-        sharded, topology='v5e:2x4', chips=8, times=times, model_flops=4 * 197 * 10**12
+        sharded,
+        topology='v5e:2x4',
+        chips=8,
+        times=times,
+        model_flops=4 * 197 * 10**12,
+        accumulate=4,
     )
     assert planned.utilization == pytest.approx(0.5)
     text = plans.as_text(planned)
+    assert 'microbatches           4 per step' in text
     assert 'MFU, at most' in text and '50.0%; bound by compute' in text
 
 

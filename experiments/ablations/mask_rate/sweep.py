@@ -19,7 +19,7 @@ def get_sweep(variant: str = 'simulated') -> sweep.Sweep:
     return sweep.Sweep(
         arms={
             f'rate_{rate}': sweep.Arm(config, {**steps, **scored, f'{MASK}.rate': rate})
-            for rate in (0.05, 0.1, 0.2, 0.4)
+            for rate in (0.1, 0.2, 0.4)
         },
         reference='rate_0.1',
         limit=2000,

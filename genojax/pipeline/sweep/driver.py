@@ -54,7 +54,7 @@ def train_all(
     """
     for run in runs:
         folder.check(run)
-    failures = []
+    commit, failures = versions.commit(), []
     with _stop_requests() as child:
         for number, run in enumerate(runs, 1):
             name = f'[{number}/{len(runs)}] {run.name}'
@@ -68,6 +68,8 @@ def train_all(
                     continue
                 say(f'{name}: training; output in {folder.log(run)}')
                 record = _train(run, folder, limit, child, lock)
+                record['commit'] = commit
+                folder.write_record(run, record)
             say(f'{name}: {describe(record)}')
             if child.stop_requested or record['exit_code'] == errors.Preempted.exit_code:
                 raise errors.Preempted(f'in run {run.name}; the same command resumes')
@@ -117,7 +119,7 @@ def _stop_requests() -> Iterator[_Child]:
 
 
 def _train(run: spec.SweepRun, folder, limit: int | None, child: _Child, lock) -> dict:
-    """Trains and scores one run; returns its record, which is written."""
+    """Trains and scores one run; returns its record."""
     record = folder.record(run)
     json_files.write(folder.config(run), config.to_dict(run.experiment))
     record |= {'status': folders.STARTED, 'attempts': record['attempts'] + 1}
@@ -151,9 +153,7 @@ def _train(run: spec.SweepRun, folder, limit: int | None, child: _Child, lock) -
         'exit_code': code,
         'line': _last_line(path, start),
         'cpu_seconds': round(record['cpu_seconds'] + usage.ru_utime + usage.ru_stime, 1),
-        'commit': versions.commit(),
     }
-    folder.write_record(run, record)
     return record
 
 
