@@ -11,6 +11,8 @@ from genojax import experiment, metrics, sharding
 from genojax.cli import flags
 from genojax.train import loop, resources, runs
 
+MESH = sharding.make_mesh(sharding.MeshConfig(), jax.devices()[:1])
+
 
 @jax.jit
 def step(state, batches, key):
@@ -35,6 +37,7 @@ def saved_steps(tmp_path, monkeypatch, shard_batches) -> list[int]:
         stops=bool,
         validate=lambda state: {'loss': metrics.MetricState(1.0 + int(state.step), 1.0)},
     )
+    run.mesh = MESH
     run.checkpoints, run.say = mock.Mock(), mock.Mock()
     batch = {'task': {'tokens': np.ones((2, 3), np.int32), 'valid': np.ones(2)}}
     state = experiment.TrainState(jnp.zeros((), jnp.int32), {}, {}, {})
@@ -44,10 +47,8 @@ def saved_steps(tmp_path, monkeypatch, shard_batches) -> list[int]:
 
 
 def test_a_batch_must_be_put_on_the_devices(tmp_path, monkeypatch):
-    mesh = sharding.make_mesh(sharding.MeshConfig(), jax.devices()[:1])
-
     def placed(batches):
-        return {name: sharding.shard_batch(batch, mesh) for name, batch in batches.items()}
+        return {name: sharding.shard_batch(batch, MESH) for name, batch in batches.items()}
 
     assert saved_steps(tmp_path, monkeypatch, placed) == [1, 2]
     with pytest.raises(Exception, match='[Dd]isallowed host-to-device transfer'):
