@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import jax
 
-from genojax import errors, progress, sharding
+from genojax import errors, progress
 from genojax.train import log, runs
 from genojax.train import step as steps
 
@@ -44,9 +44,7 @@ def _train(run: runs.Run, state: runs.TrainState, stream: Iterator, last: int) -
     """Trains from `state` to step `last`; saved there, or where a stop is requested."""
     experiment, first = run.experiment, int(state.step)
     step, stream = steps.compile_first(run, state, stream)
-    # On all devices, of all processes.
-    everywhere = sharding.replicated(run.mesh)
-    key = jax.jit(lambda: jax.random.key(experiment.seed), out_shardings=everywhere)()
+    key = steps.placed_key(run)
     recorder, timer = log.Recorder(run, first), run.step_timer(first, last)
     bar = progress.bar(run.workdir.name, experiment.steps)
     # Nothing moves to a device or back unless the code says so: not a batch, nor a scalar.

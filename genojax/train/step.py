@@ -76,6 +76,11 @@ class CompiledStep:
         return self.compile(state, batches, key)(state, batches, key)
 
 
+def placed_key(run: runs.Run) -> jax.Array:
+    """The run's key on all devices, of all processes."""
+    return jax.jit(lambda: run.key, out_shardings=sharding.replicated(run.mesh))()
+
+
 def compile_first(run: runs.Run, state: experiments.TrainState, stream: Iterator):
     """The compiled step and all batches of a stream; refuses what does not fit in memory.
 

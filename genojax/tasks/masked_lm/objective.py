@@ -26,8 +26,7 @@ class MaskedLmConfig(base.TaskConfig):
 
     kind: Literal['masked_lm'] = 'masked_lm'
     mask: masking.MaskConfig = masking.MaskConfig()  # of training
-    # Of validation and test, so that runs with other masks in training compare; None: as in
-    # training. Every hidden span is [MASK] there.
+    # Of validation and test, so that runs with other masks compare; None: as in training.
     test_mask: masking.MaskConfig | None = None
     data: dataset.GenomesDataConfig = dataset.GenomesDataConfig()
 
@@ -165,8 +164,8 @@ class MaskedLm(base.Task):
 
         Every hidden token is [MASK]: none is random or unchanged, as some are in training.
         """
-        mask = self.config.test_mask or self.config.mask
-        masked, visible = self.corrupt(key, batch, masking.all_masked(mask))
+        mask = masking.all_masked(self.config.test_mask or self.config.mask)
+        masked, visible = self.corrupt(key, batch, mask)
         features, _ = self.apply_model(params, extra, visible)
         hidden_BL = masked.action_BL != masking.MaskAction.VISIBLE
         bits_BL = self.masks.bits(features.logits_BTV, batch, masked)
