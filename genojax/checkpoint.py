@@ -147,8 +147,7 @@ class Checkpoints:
             self._manager.wait_until_finished()
             for step in sorted(self._unfinished):
                 if jax.process_index() == 0:
-                    data = json_files.read(self.directory / str(step) / 'data' / 'metadata')
-                    record = {'loss': data['loss'], 'files': self._hashes(step)}
+                    record = {'loss': self.data(step)['loss'], 'files': self._hashes(step)}
                     json_files.write_hashed(self._integrity / f'{step}.json', record)
         except (OSError, ValueError, RuntimeError, errors.DamageError) as error:
             raise self._save_failed(error) from error
@@ -215,6 +214,10 @@ class Checkpoints:
                     item=parts, restore_args=as_numpy, partial_restore=True
                 ),
             )
+
+    def data(self, step: int) -> dict[str, Any]:
+        """The JSON values that were saved with a step; their hashes are not checked."""
+        return json_files.read(self.directory / str(step) / 'data' / 'metadata')
 
     def verify(self, step: int) -> None:
         """Compare the files of a step with their hashes.

@@ -2,7 +2,8 @@
 
 Where a field allows several config classes, the dictionary's `kind` selects one by name. The
 classes are those of the annotation, a union of dataclasses with a field `kind: Literal['name']`, or
-those of an open base class (`plugins.OpenBase`). Nothing else in a config names code.
+those of an open base class (`plugins.OpenBase`). A kind alone, as a string, stands for its class
+with the defaults. Nothing else in a config names code.
 """
 
 import dataclasses
@@ -202,6 +203,8 @@ def _open_base(base: type, value: Any, where: str, mistakes: list[str]) -> Any:
 
 
 def _by_kind(kinds: Mapping[str, type], value: Any, where: str, mistakes: list[str]) -> Any:
+    if isinstance(value, str):
+        value = {'kind': value}
     if not isinstance(value, Mapping):
         mistakes.append(f'  {where}: {_shown(value)} is not a dictionary of fields')
         return None

@@ -16,7 +16,9 @@ from flax.core import meta
 from genojax import config, errors, models, sharding, tokenizers
 from genojax import optim as optimizers
 from genojax.metrics import MetricState
+from genojax.optim import trainable
 from genojax.tasks import TaskConfig
+from genojax.tasks import frozen as frozen_models
 from genojax.tasks.base import Task
 from genojax.typing import Array, Batch
 
@@ -27,6 +29,7 @@ MeshConfig = sharding.MeshConfig
 # Tasks divide their key into a few: `split(key)[i]` equals `fold_in(key, i)` for small i. The keys
 # of other tasks are far from those numbers, so that no two tasks share dropout or masks.
 _TASK_STREAM = 2**30
+_ADAPTER_STREAM = 2**29  # of the key of the parameters; heads have the numbers from 0
 # Steps are int32, and a run has random streams of its own above the last one.
 MAX_STEPS = 2**31 - 3
 
@@ -106,15 +109,27 @@ class TrainState(struct.PyTreeNode):
 
     Attributes:
         step: number of steps done, int32 scalar.
-        params: {'model': the shared model's, 'heads': {task name: its head's}}.
+        params: those that train: {'model': the shared model's, 'heads': {task name: its head's}},
+            and adapters (`optim.trainable`).
         extra: the model's untrained collections, such as batch statistics.
         opt_state: of the optimizer.
+        frozen: parameters of the model that do not train; {} where all do.
     """
 
     step: Any
     params: Any
     extra: Any
     opt_state: Any
+    frozen: Any = dataclasses.field(default_factory=dict)
+
+    def saved(self) -> dict[str, Any]:
+        """What a checkpoint holds: all but the frozen parameters."""
+        return {
+            'step': self.step,
+            'params': self.params,
+            'extra': self.extra,
+            'opt_state': self.opt_state,
+        }
 
 
 def from_config(values: Mapping[str, Any] | ml_collections.ConfigDict) -> Experiment:
@@ -141,7 +156,9 @@ def to_config(experiment: Experiment) -> ml_collections.ConfigDict:
 
 def build_tasks(experiment: Experiment) -> dict[str, Task]:
     """The tasks by name, all on one model; none has opened its data."""
-    model = models.build(experiment.model)
+    model, train = models.build(experiment.model), experiment.optim.train
+    if train.freezes:
+        model = frozen_models.FrozenModel(model, dropout=train.kind != 'probe')
     tokenizer = tokenizers.make(experiment.tokenizer)
     tasks = {
         name: task_config.build(name, model, tokenizer)
@@ -174,7 +191,7 @@ def _whole_batch_reasons(experiment: Experiment, tasks: Mapping[str, Task]) -> l
         for name, task in tasks.items()
         if not task.loss_is_row_mean
     ]
-    if experiment.model.has_batch_statistics:
+    if experiment.model.has_batch_statistics and not experiment.optim.train.freezes:
         lines.append(
             f'model {experiment.model.kind!r}: {change} its batch statistics, which are over the '
             f'rows that are read together. {fix}'
@@ -201,9 +218,26 @@ def init_boxed(
         unboxed = meta.unbox({'model': model_params})
         features, _ = task.apply_model(unboxed, meta.unbox(variables), batches[name])
         heads[name] = task.init_head(jax.random.fold_in(key, number), features)
-    params = {'model': model_params, 'heads': heads}
+    return _divided(experiment, model_params, heads, variables, key)
+
+
+def _divided(experiment: Experiment, model, heads, extra, key: Array) -> TrainState:
+    """A fresh state of boxed parameters, divided into those that train and frozen ones.
+
+    Raises:
+        UsageError: nothing trains, or a pattern fits no parameter.
+    """
+    train = experiment.optim.train
+    params, frozen = trainable.split(train, model, jax.random.fold_in(key, _ADAPTER_STREAM))
+    if not params and not heads:
+        raise errors.UsageError(
+            f'optim.train.kind={train.kind!r} trains the heads of tasks, and no task of '
+            f'{list(experiment.tasks)} has one. Fix: --config.optim.train=lora, or name what '
+            f'trains: --config.optim.train.unfreeze=PATTERN, of {", ".join(model)}'
+        )
+    params |= {'heads': heads}
     transform = optimizers.make(experiment.optim, experiment.steps)
-    return TrainState(jnp.zeros((), jnp.int32), params, variables, transform.init(params))
+    return TrainState(jnp.zeros((), jnp.int32), params, extra, transform.init(params), frozen)
 
 
 def init_state(
@@ -230,6 +264,15 @@ def abstract(
     """
     mesh = sharding.make_mesh(experiment.mesh) if mesh is None else mesh
     tasks = build_tasks(experiment) if tasks is None else tasks
+    return with_shardings(abstract_boxed(experiment, tasks), mesh)
+
+
+def abstract_boxed(experiment: Experiment, tasks: Mapping[str, Task]) -> TrainState:
+    """The state as ShapeDtypeStructs, boxed with the logical axes of the parameters.
+
+    Raises:
+        UsageError: as `abstract`.
+    """
     specs = {name: task.batch_spec() for name, task in tasks.items()}
     try:
         boxed = jax.eval_shape(
@@ -239,19 +282,42 @@ def abstract(
         )
     except (ValueError, NotImplementedError) as error:
         raise errors.UsageError(f'the model does not fit its data: {error}') from error
-    unnamed = sharding.without_axes(boxed.params)
+    unnamed = [*sharding.without_axes(boxed.params), *sharding.without_axes(boxed.frozen)]
     if unnamed:
         raise errors.UsageError(
             'parameters without names for their axes, so no rule shards them: '
             f'{", ".join(unnamed)}. '
             'Fix: declare them with nn.blocks.param, or flax.linen.with_logical_partitioning'
         )
+    return boxed
+
+
+def with_shardings(boxed: TrainState, mesh: jax.sharding.Mesh) -> TrainState:
+    """A boxed state's arrays as ShapeDtypeStructs with shardings."""
     shardings = sharding.variable_shardings(boxed, mesh)
     return jax.tree.map(
         lambda leaf, where: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where),
         meta.unbox(boxed),
         shardings,
     )
+
+
+def trained_by(
+    experiment: Experiment, boxed: TrainState, train: trainable.TrainConfig
+) -> TrainState:
+    """The boxed state that the experiment would have with another `optim.train`.
+
+    Args:
+        boxed: of `abstract_boxed`.
+
+    Raises:
+        UsageError: nothing would train, or a pattern fits no parameter.
+    """
+    optim = dataclasses.replace(experiment.optim, train=train)
+    other = dataclasses.replace(experiment, optim=optim)
+    parts = (trainable.base(boxed.params, boxed.frozen), boxed.params['heads'], boxed.extra)
+    key = jax.eval_shape(jax.random.key, 0)
+    return jax.eval_shape(lambda parts, key: _divided(other, *parts, key), parts, key)
 
 
 def check_rows(task: Task, mesh: jax.sharding.Mesh, accumulate: int = 1) -> None:
@@ -296,4 +362,5 @@ def joint_loss(
 
 
 def count_parameters(state: TrainState) -> int:
-    return sum(leaf.size for leaf in jax.tree.leaves(state.params))
+    """Number of parameters, trained and frozen."""
+    return trainable.count((state.params, state.frozen))

@@ -32,6 +32,7 @@ RULES = {
     'layers': None,
     'positions': None,
     'classes': None,
+    'rank': None,
 }
 
 

@@ -47,6 +47,10 @@ nn                    A  channels of an input sequence
                       P  relative positions
                       S  spans of bases
                       V  width of a value head
+optim                 I  inputs of a linear map
+                      N  stacked linear maps
+                      O  outputs of a linear map
+                      R  rank of an adapter
 simulate              C  coverage tracks
 tasks/classification  F  features of a sequence
 tasks/contrastive     E  width of the projection

@@ -11,7 +11,8 @@ The settings follow from the rows of the table and the width of the model:
   rows per batch   8     16      16      32    32
   head's dropout 0.3    0.3     0.3     0.1   0.1
 
-  learning rate   1e-3 for models up to width 64, then 0.064 / width, with warm-up and cosine decay
+  learning rate   1e-3 for models up to width 64, then 0.064 / width, with warm-up and cosine decay;
+                  ten times that with --train=lora and --train=probe
   dropout         0.1 in the model
   head            rows of one length up to 200 bases: every position has weights; else the mean
   validation      8 times; the checkpoint with the lowest loss is evaluated and predicts
@@ -19,9 +20,13 @@ The settings follow from the rows of the table and the width of the model:
   split           the table's own, or 25 % test rows and 10 % of the others for validation; rows
                   that share sequence stay together
 
-They are kept in DIR/config.json. The same command resumes. DIR gets predictions.test.tsv (one row
-per test row), evaluation/labels.test.json and report.html; `genojax predict DIR` predicts for other
-sequences.
+--train=lora freezes the model and trains adapters of its attention (rank 8) and the head;
+--train=probe trains the head alone. DIR then holds only what was trained, and reads MODEL again:
+keep it, or add --config.optim.train.copy_base=True. `genojax convert DIR OUT` merges both.
+
+The settings are kept in DIR/config.json. The same command resumes. DIR gets predictions.test.tsv
+(one row per test row), evaluation/labels.test.json and report.html; `genojax predict DIR` predicts
+for other sequences.
 """
 
 import argparse
@@ -42,18 +47,20 @@ def run(argv: list[str]) -> None:
     arguments = _parse(rest)
 
     def edit(values):
-        for path, text in overrides['config'].items():
+        for path in overrides['config']:
             _parents(values, path)
-            flags.override(values, path, text)
+        flags.apply_overrides(values, overrides['config'])
 
     # Imported here, so that --help does not wait for jax.
     with progress.stage('loading libraries'):
         from genojax.pipeline import finetune
 
-    kinds = typing.get_args(typing.get_type_hints(finetune.Finetuning)['kind'])
-    if arguments.kind not in kinds:
-        known = ', '.join(kind for kind in kinds if kind)
-        raise errors.UsageError(f'--kind={arguments.kind} is not one of {known}')
+    hints = typing.get_type_hints(finetune.Finetuning)
+    for name, value in (('kind', arguments.kind), ('train', arguments.train)):
+        known = typing.get_args(hints[name])
+        if value not in known:
+            names = ', '.join(filter(None, known))
+            raise errors.UsageError(f'--{name}={value} is not one of {names}')
     finetune.run(
         finetune.Finetuning(
             model=arguments.model,
@@ -67,6 +74,7 @@ def run(argv: list[str]) -> None:
             rna=arguments.rna,
             genomes=arguments.genomes,
             epochs=arguments.epochs,
+            train=arguments.train,
             edit=edit,
         ),
         say=_say,
@@ -110,6 +118,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('--rna', action='store_true', help='read U as T')
     add('--genomes', default='', metavar='SHARDS', help='ingested genomes to compare rows with')
     add('--epochs', type=flags.positive, default=0, help='passes over the training rows')
+    add('--train', default='full', help='full, lora (adapters and head) or probe (head alone)')
     arguments = parser.parse_args(argv)
     if not pathlib.Path(arguments.table).exists():
         raise errors.UsageError(f'{arguments.table}: no such file or folder')

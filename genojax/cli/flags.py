@@ -24,6 +24,7 @@ from genojax import errors, json_files
 CONFIG_HELP = """
   --config.FIELD=VALUE   override any field, as in --config.model.width=256; None removes an entry
                          of weights or tasks (`genojax configs NAME` lists the fields)
+  --config.optim.train=lora  a kind of a part, with its defaults
   --config=NAME:VARIANT  a variant of a family of configs
 """
 
@@ -97,8 +98,7 @@ def parse_with_config(
     values = {}
     for prefix, name in (prefixes or {'config': arguments.config}).items():
         values[prefix] = load(name)
-        for path, text in overrides[prefix].items():
-            override(values[prefix], path, text, prefix)
+        apply_overrides(values[prefix], overrides[prefix], prefix)
     return arguments, values
 
 
@@ -306,10 +306,23 @@ def _load_json(path: pathlib.Path, name: str) -> dict[str, Any]:
     return values
 
 
+def apply_overrides(
+    values: dict[str, Any], overrides: Mapping[str, str], prefix: str = 'config'
+) -> None:
+    """Sets every field of `overrides` (path -> text); a part before the fields that are in it.
+
+    Raises:
+        UsageError: as `override`.
+    """
+    for path, text in sorted(overrides.items(), key=lambda item: item[0].count('.')):
+        override(values, path, text, prefix)
+
+
 def override(values: dict[str, Any], path: str, text: str, prefix: str = 'config') -> None:
     """Sets `values[a][b]` for a path 'a.b' to the Python literal in `text`, or to the text itself.
 
-    None removes an entry of a dictionary such as the weights, when the config is checked.
+    The name of a kind, for a part that may be of several, selects it with its defaults. None
+    removes an entry of a dictionary such as the weights, when the config is checked.
 
     Args:
         prefix: of the flag, for the error: `--prefix.a.b=text`.
@@ -334,7 +347,10 @@ def override(values: dict[str, Any], path: str, text: str, prefix: str = 'config
         near = difflib.get_close_matches(last, list(target), n=1)
         hint = f'; did you mean {near[0]!r}?' if near else ''
         raise errors.UsageError(f'--{prefix}.{path}=None: there is no {last!r} to remove{hint}')
-    target[last] = value if not isinstance(target.get(last), str) else text
+    old = target.get(last)
+    if isinstance(old, dict) and 'kind' in old and isinstance(value, str):
+        value = {'kind': value}
+    target[last] = text if isinstance(old, str) else value
 
 
 def _literal(text: str) -> Any:

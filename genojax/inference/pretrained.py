@@ -16,7 +16,10 @@ import jax
 import numpy as np
 
 from genojax import checkpoint, config, errors, json_files, models, plugins, tokenizers
+from genojax import optim as optimizers
 from genojax.convert import store
+from genojax.inference import adapters
+from genojax.optim import trainable
 
 # In the workdir of a run that starts from other weights: their source, licence and origin.
 LICENSE_FILE = 'init_from.json'
@@ -40,6 +43,8 @@ class PretrainedModel:
         heads: numpy parameters of the heads of a run's tasks, by task; empty for a converted model.
         path: where it was read from.
         row_tokens: tokens of the longest rows of this run's own tasks; 0 for a converted model.
+        train: what the run trained; the checkpoints of a run that froze its model lack that.
+        init_from: the model that the run started from; '' for none.
     """
 
     model: models.ModelConfig
@@ -51,6 +56,8 @@ class PretrainedModel:
     row_tokens: int = 0
     heads: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     path: pathlib.Path | None = None
+    train: trainable.TrainConfig = trainable.FullTraining()
+    init_from: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +67,7 @@ class _ModelFields:
     model: models.ModelConfig
     tokenizer: tokenizers.TokenizerConfigBase = tokenizers.TokenizerConfig()
     init_from: str = ''
+    optim: optimizers.OptimConfig = optimizers.OptimConfig()
 
 
 def is_run(path: str | os.PathLike) -> bool:
@@ -150,9 +158,8 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
         provenance |= _license_of_run(path, pathlib.Path(fields.init_from))
         before = provenance.get('origin', 'unknown')
         provenance['origin'] = f'trained by genojax ({path.resolve().name}) from: {before}'
-    return PretrainedModel(
-        fields.model, fields.tokenizer, {}, {}, provenance, path=path, **_lengths(path)
-    )
+    run = {'train': fields.optim.train, 'init_from': fields.init_from, **_lengths(path)}
+    return PretrainedModel(fields.model, fields.tokenizer, {}, {}, provenance, path=path, **run)
 
 
 def _lengths(workdir: pathlib.Path) -> dict[str, Any]:
@@ -227,47 +234,59 @@ def read(path: str | os.PathLike, fallback: bool = False) -> PretrainedModel:
     step = checkpoints.best()
     if step is None:
         raise errors.UsageError(f'{path} holds no finished checkpoint')
-    state = checkpoints.restore_raw(step)
+    state, data = checkpoints.restore_raw(step), checkpoints.data(step)
     checkpoints.close()
-    record = {'step': step}
+    params, record = state['params'], {'step': step}
     if checkpoints.damaged:
         record['left_out'] = {str(number): why for number, why in checkpoints.damaged.items()}
+    if described.train.freezes:
+        model, base = _on_its_base(described, params, data['base'], fallback)
+        record['base'] = base
+    else:
+        model = params['model']
     return dataclasses.replace(
         described,
-        params=state['params']['model'],
+        params=model,
         extra=state.get('extra', {}),
-        heads=state['params'].get('heads', {}),
+        heads=params.get('heads', {}),
         provenance={**described.provenance, **record},
     )
 
 
+def _on_its_base(run: PretrainedModel, params, sha256: str, fallback: bool):
+    """The parameters of the model under a run with trained ones merged into them, and its record.
+
+    Args:
+        params: of a checkpoint.
+        sha256: of the model under it.
+    """
+    base = adapters.FrozenBase(run.path, run.init_from, read)
+    model = base.read(sha256, fallback)
+    return trainable.merge_on_host(run.train, params, model.params), base.record
+
+
 def adopt(
-    source: pathlib.Path,
+    other: PretrainedModel,
     model: models.ModelConfig,
     tokenizer: tokenizers.TokenizerConfigBase,
     params: Any,
     extra: Any,
-    *,
-    fallback: bool = False,
 ) -> tuple[Any, Any]:
     """Another model's parameters and collections in place of ours.
 
     Args:
-        source: another run's workdir, or a converted model.
+        other: of `read`.
         model, tokenizer: our configs.
         params, extra: ours, on their devices; the result has their shardings and dtypes.
-        fallback: as of `read`.
 
     Raises:
-        UsageError: there is no model, it is another model, or a parameter is missing, left over or
-            of another shape.
+        UsageError: it is another model, or a parameter is missing, left over or of another shape.
     """
-    check_source(source, model, tokenizer)
-    other = read(source, fallback)
+    _check(other, model, tokenizer)
     new_extra = {
-        name: _in_place_of(source, other.extra.get(name, {}), tree) for name, tree in extra.items()
+        name: _in_place_of(other, other.extra.get(name, {}), tree) for name, tree in extra.items()
     }
-    return _in_place_of(source, other.params, params), new_extra
+    return _in_place_of(other, other.params, params), new_extra
 
 
 def check_source(
@@ -282,21 +301,26 @@ def check_source(
     Raises:
         UsageError: there is no model, or its parameters do not mean what ours do.
     """
-    other = describe(source)
+    _check(describe(source), model, tokenizer)
+
+
+def _check(
+    other: PretrainedModel, model: models.ModelConfig, tokenizer: tokenizers.TokenizerConfig
+) -> None:
     wrong = config.differences(tokenizers.identity(other.tokenizer), tokenizers.identity(tokenizer))
     before, after = other.model.parameter_meaning(), model.parameter_meaning()
     for name in before | after:
         if before.get(name) != after.get(name):
             wrong.append(f'model.{name}: {before.get(name)!r} -> {after.get(name)!r}')
     if wrong:
-        title = f'init_from={source} holds another model (its value -> this run):'
+        title = f'init_from={other.path} holds another model (its value -> this run):'
         raise errors.UsageError('\n  '.join([title, *wrong]))
 
 
-def _in_place_of(source: pathlib.Path, values, leaves):
+def _in_place_of(other: PretrainedModel, values, leaves):
     wrong = config.differences(_shapes(values), _shapes(leaves))
     if wrong:
-        title = f'init_from={source} holds another model (its shape -> this run):'
+        title = f'init_from={other.path} holds another model (its shape -> this run):'
         raise errors.UsageError('\n  '.join([title, *itertools.islice(wrong, 10)]))
     return jax.tree.map(
         lambda leaf, value: jax.device_put(np.asarray(value, leaf.dtype), leaf.sharding),

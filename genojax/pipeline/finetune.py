@@ -39,6 +39,8 @@ _VALIDATIONS = 8  # per run
 _MAX_CLASSES = 50  # whole numbers with more distinct values are values, not classes
 _ALIGNED_BASES = 200  # rows of one length up to this are taken as aligned, as promoters are
 _PEAK, _PEAK_WIDTH = 1e-3, 64  # learning rate for a model of this width; less for wider ones
+# What trains -> factor of the learning rate: few parameters that start at zero take larger steps.
+RATES = {'full': 1.0, 'lora': 10.0, 'probe': 10.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Finetuning:
         rna: read U as T.
         genomes: ingested genomes that the rows are compared with; '' for none.
         epochs: passes over the training rows; 0 for those of the preset.
+        train: all parameters, adapters and the head, or the head alone (`optim.trainable`).
         edit: changes the plain values of the config before they are checked.
     """
 
@@ -70,6 +73,7 @@ class Finetuning:
     rna: bool = False
     genomes: str = ''
     epochs: int = 0
+    train: Literal['full', 'lora', 'probe'] = 'full'
     edit: Callable[[dict[str, Any]], None] = lambda values: None
 
 
@@ -111,13 +115,18 @@ def preset(settings: Finetuning, say: Callable[[str], None] = print) -> dict[str
     model = config.to_dict(source.model)
     model |= {name: 0.1 for name in ('dropout', 'attention_dropout') if name in model}
     peak = _PEAK * min(1.0, _PEAK_WIDTH / model['width']) if 'width' in model else _PEAK
+    peak *= RATES[settings.train]
     what = f'{table.classes} classes' if kind == 'classification' else ', '.join(table.names)
     say(f'{settings.table}: {rows:,} rows, {kind} ({what}); preset {steps:,} steps of {batch} rows')
     values = {
         'model': model,
         'tokenizer': config.to_dict(source.tokenizer),
         'init_from': str(settings.model),
-        'optim': {'peak': float(f'{peak:.2g}'), 'warmup': max(1, steps // 16)},
+        'optim': {
+            'peak': float(f'{peak:.2g}'),
+            'warmup': max(1, steps // 16),
+            'train': {'kind': settings.train},
+        },
         'tasks': {TASK: _task(settings, kind, table, batch, dropout, source)},
         'steps': steps,
         'log_every': max(1, steps // 40),

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,6 +10,7 @@ import jax
 
 from genojax import config, errors, experiment, sharding, versions
 from genojax.plan import collectives, flops, hlo, topologies
+from genojax.train import modes, resources
 from genojax.train import step as steps
 
 _GIB = 2**30
@@ -79,7 +79,9 @@ class Plan:
     Attributes:
         topology, chips, devices, mesh: the hardware, and devices along each mesh axis.
         accumulate: microbatches of a step.
-        parameters: number of the whole model's.
+        parameters: number of the whole model's, with heads and adapters.
+        trained: number of those that train.
+        checkpoint: bytes of one.
         memory, times: see there; `times` is None where the chip's rates are unknown.
         model_flops: products and convolutions of one step without recomputation, all devices.
         hardware_flops: with it.
@@ -97,6 +99,8 @@ class Plan:
     mesh: dict[str, int]
     accumulate: int
     parameters: int
+    trained: int
+    checkpoint: int
     memory: Memory
     times: Times | None
     model_flops: int
@@ -142,13 +146,16 @@ def make_plan(planned: experiment.Experiment, topology: topologies.Topology) -> 
     program = hlo.parse(compiled.as_text())
     traffic, sent = program.memory_traffic(), collectives.of_program(program)
     hardware = flops.of_jaxpr(traced.jaxpr.jaxpr)
+    size = modes.size(state)
     return Plan(
         topology=topology.name,
         chips=topology.chips,
         devices=len(devices),
         mesh=dict(mesh.shape),
         accumulate=planned.accumulate,
-        parameters=sum(leaf.size for leaf in jax.tree.leaves(state.params)),
+        parameters=size.trained + size.frozen,
+        trained=size.trained,
+        checkpoint=size.checkpoint,
         memory=_memory(compiled, state, topology, len(devices)),
         times=step_times(topology, len(devices), hardware, traffic, sent),
         model_flops=_model_flops(planned, mesh),
@@ -202,20 +209,13 @@ def _memory(compiled, state, topology: topologies.Topology, devices: int) -> Mem
     arguments, temporaries = stats.argument_size_in_bytes, stats.temp_size_in_bytes
     code = stats.generated_code_size_in_bytes
     return Memory(
-        params=_device_bytes(state.params) / _GIB,
-        optimizer=_device_bytes(state.opt_state) / _GIB,
+        params=resources.bytes_per_device((state.params, state.frozen)) / _GIB,
+        optimizer=resources.bytes_per_device(state.opt_state) / _GIB,
         arguments=arguments / _GIB,
         temporaries=temporaries / _GIB,
         code=code / _GIB,
         peak=(stats.peak_memory_in_bytes + code) / _GIB,
         device=topology.chip.memory_gib * topology.chips / devices,
-    )
-
-
-def _device_bytes(tree) -> int:
-    return sum(
-        math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
-        for leaf in jax.tree.leaves(tree)
     )
 
 
@@ -271,6 +271,11 @@ def rows(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.accumulate > 1:
         yield 'microbatches', f'{plan.accumulate} per step'
     yield 'parameters', f'{plan.parameters:,}'
+    share = plan.trained / plan.parameters
+    yield (
+        '  trained',
+        f'{plan.trained:,} ({share:.2%}); a checkpoint has {_size(plan.checkpoint / _GIB)}',
+    )
     yield 'memory per device', _memory_text(memory)
     yield '  params, optimizer', f'{_size(memory.params)} + {_size(memory.optimizer)}'
     yield '  temporaries', f'{_size(memory.temporaries)} (activations, gradients, copies)'

@@ -304,7 +304,8 @@ def _model(runs: list[_RunContents], project: Project) -> list[page.Section]:
         try:
             blocks = project.diagram(run.files.path)
             counts = parameters if isinstance(parameters, dict) else {}
-            summaries[name] = sections.ModelSummary(blocks, counts)
+            trained = run.record.get('trained') if counts else None
+            summaries[name] = sections.ModelSummary(blocks, counts, trained)
         except (errors.GenojaxError, *_MISFITS) as error:
             if not boxes:
                 boxes.append(_foreign(f'{name}/config.json' if name else 'config.json', error))

@@ -30,11 +30,17 @@ class ModelSummary:
     Attributes:
         blocks: the network's parts, each with title, lines and repeat
             (`models.diagram.DiagramBlock`).
-        parameters: number of trained values by part, such as {'model': 5_300_000, 'heads': 130}.
+        parameters: number of values by part, such as {'model': 5_300_000, 'heads': 130}.
+        trained: how many of them were trained; None: all.
     """
 
     blocks: Sequence[Any]
     parameters: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    trained: int | None = None
+
+    @property
+    def count(self) -> int:
+        return sum(self.parameters.values())
 
 
 def generic(
@@ -103,11 +109,10 @@ def model(configs: Mapping[str, dict], summaries: Mapping[str, ModelSummary]) ->
         title = f'The whole config of {name}' if name else 'The whole config'
         body.append(html.folded(title, html.record(config, exact=True)))
     cards = ()
-    counts = [sum(s.parameters.values()) for s in summaries.values() if s.parameters]
-    if counts:
-        cards = (
-            page.Card('Parameters', _short(max(counts)), (f'{max(counts):,} trained values',)),
-        )
+    counted = [summary for summary in summaries.values() if summary.parameters]
+    if counted:
+        largest = max(counted, key=lambda summary: summary.count)
+        cards = (page.Card('Parameters', _short(largest.count), (_trained_text(largest),)),)
     return page.Section('model', 'Model', html.join(body), cards)
 
 
@@ -123,17 +128,28 @@ def _parameters(summaries: Mapping[str, ModelSummary]) -> html.Markup | None:
     counted = {name: s.parameters for name, s in summaries.items() if s.parameters}
     if not counted:
         return None
+    trained = {name: summaries[name].trained or summaries[name].count for name in counted}
+    partly = trained != {name: summaries[name].count for name in counted}
     parts = dict.fromkeys(p for counts in counted.values() for p, n in counts.items() if n)
     columns = [*(['run'] if any(counted) else []), *(html.label(part) for part in parts), 'all']
+    columns += ['trained'] if partly else []
     rows = [
         [
             *([name] if name else []),
             *(html.number(counts.get(part, 0)) for part in parts),
             html.number(sum(counts.values())),
+            *([html.number(trained[name])] if partly else []),
         ]
         for name, counts in counted.items()
     ]
-    return html.join([html.subheading('Trained parameters'), html.table(columns, rows)])
+    title = 'Parameters' if partly else 'Trained parameters'
+    return html.join([html.subheading(title), html.table(columns, rows)])
+
+
+def _trained_text(summary: ModelSummary) -> str:
+    if summary.trained in (None, summary.count):
+        return f'{summary.count:,} trained values'
+    return f'{summary.trained:,} of {summary.count:,} values trained'
 
 
 def _short(count: int) -> str:

@@ -26,8 +26,11 @@ from genojax import distributed, metrics, plugins, sharding
 from genojax.data.datasets import base as datasets_base
 from genojax.models import coordinates
 from genojax.models.features import Features
+from genojax.tasks import frozen
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Array, Batch, Float
+
+AnyModel = nn.Module | frozen.FrozenModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +44,7 @@ class TaskConfig(plugins.OpenBase):
         if not (np.isfinite(self.weight) and self.weight > 0):
             raise ValueError(f'{self.weight=} must be a positive number')
 
-    def build(self, name: str, model: nn.Module, tokenizer: Tokenizer) -> 'Task':
+    def build(self, name: str, model: AnyModel, tokenizer: Tokenizer) -> 'Task':
         """The task of this config under the name that the experiment gives it."""
         raise NotImplementedError
 
@@ -121,7 +124,7 @@ class Task(abc.ABC):
     loss_is_row_mean = False
     init_from = ''
 
-    def __init__(self, name: str, config: TaskConfig, model: nn.Module, tokenizer: Tokenizer):
+    def __init__(self, name: str, config: TaskConfig, model: AnyModel, tokenizer: Tokenizer):
         self.name, self.config, self.model, self.tokenizer = name, config, model, tokenizer
         self.metric_groups: dict[str, tuple[str, ...]] = {}
 

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 
 from genojax import experiment as experiments
 from genojax import metrics, sharding
+from genojax.optim import trainable
 from genojax.tasks.base import Task
 from genojax.typing import Array, Batch
 
@@ -47,6 +48,7 @@ def value_and_grad(
         return _by_parts(experiment, tasks, state, batches, key, placement)
 
     def loss(params):
+        params = trainable.compose(experiment.optim.train, params, state.frozen)
         return experiments.joint_loss(tasks, params, state.extra, batches, key)
 
     (_, (extra, states)), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
@@ -58,7 +60,7 @@ def _by_parts(experiment, tasks, state, batches, key, placement):
     joint, states, grads = jnp.zeros(()), {}, None
     for number, (name, task) in enumerate(tasks.items()):
         own = experiments.task_key(key, number)
-        parts, total = _of_task(task, state, batches[name], own, (experiment.accumulate, placement))
+        parts, total = _of_task(experiment, task, state, batches[name], (own, placement))
         count = jnp.maximum(parts['loss'].count, 1)
         joint += task.config.weight * (parts['loss'].total / count)
         scaled = jax.tree.map(lambda leaf, n=count, w=task.config.weight: leaf * (w / n), total)
@@ -68,11 +70,16 @@ def _by_parts(experiment, tasks, state, batches, key, placement):
     return state.extra, states, grads
 
 
-def _of_task(task: Task, state, batch: Batch, key: Array, plan: tuple[int, Any]):
-    """Metrics of a task's batch, and the gradient of its total loss (not of the mean)."""
-    count, placement = plan
+def _of_task(experiment, task: Task, state, batch: Batch, where: tuple[Array, Any]):
+    """Metrics of a task's batch, and the gradient of its total loss (not of the mean).
+
+    Args:
+        where: the task's key, and the placement of the gradient.
+    """
+    (key, placement), count = where, experiment.accumulate
 
     def total(params, rows, part_key):
+        params = trainable.compose(experiment.optim.train, params, state.frozen)
         _, (_, states) = task.loss(params, state.extra, rows, part_key)
         return states['loss'].total, states
 

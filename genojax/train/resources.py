@@ -22,7 +22,7 @@ class RunMemory:
     """Bytes on the device that needs most.
 
     Attributes:
-        parameters: with untrained collections such as batch statistics.
+        parameters: with untrained collections such as batch statistics, and frozen ones.
         optimizer: its state.
         activations: what the compiled step needs besides: activations, gradients, its batch; None
             before it is compiled.
@@ -61,8 +61,8 @@ def of_state(abstract: TrainState, mesh: jax.sharding.Mesh) -> RunMemory:
         abstract: ShapeDtypeStructs with shardings.
     """
     return RunMemory(
-        parameters=_bytes_per_device((abstract.params, abstract.extra)),
-        optimizer=_bytes_per_device(abstract.opt_state),
+        parameters=bytes_per_device((abstract.params, abstract.frozen, abstract.extra)),
+        optimizer=bytes_per_device(abstract.opt_state),
         activations=None,
         available=available(mesh),
     )
@@ -234,7 +234,8 @@ def duration(seconds: float) -> str:
     return f'{1000 * seconds:.3g} ms'
 
 
-def _bytes_per_device(tree: Any) -> int:
+def bytes_per_device(tree: Any) -> int:
+    """Bytes of ShapeDtypeStructs with shardings on one device."""
     return sum(
         math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
         for leaf in jax.tree.leaves(tree)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import numpy as np
 
 import genojax
 from genojax import (
@@ -28,14 +27,15 @@ from genojax import (
 from genojax import experiment as experiments
 from genojax.data.datasets.base import Shard, TaskDatasets
 from genojax.experiment import Experiment, TrainState
-from genojax.inference import pretrained
+from genojax.inference import adapters, pretrained
+from genojax.optim import trainable
 from genojax.tasks.base import Task, TrainedState
-from genojax.train import records, resources
+from genojax.train import initial, modes, records, resources
 from genojax.train import workdir as workdirs
 from genojax.typing import Batch
 
-# Streams of random bits that no training step uses: a step is at most 2^31 - 3.
-_INIT_STREAM, _EVALUATION_STREAM = 2**31 - 2, 2**31 - 1
+# A stream of random bits that no training step uses, as that of the start (`initial`).
+_EVALUATION_STREAM = 2**31 - 1
 
 
 # What a workdir holds, as other modules read and write it.
@@ -51,6 +51,8 @@ class Run:
         datasets: of every task.
         abstract: the state as ShapeDtypeStructs with shardings.
         memory: what the state needs and what there is.
+        mode_sizes: parameters and bytes of every way of training; empty without `init_from`.
+        base: the model under a run that trains only a part of it; None where all trains.
         changed: fields that differ from those that the run had, path -> (before, now).
         say: called with a line of text at the start of each stage.
     """
@@ -63,6 +65,8 @@ class Run:
     abstract: TrainState
     checkpoints: checkpoint.Checkpoints
     memory: resources.RunMemory
+    mode_sizes: dict[str, modes.ModeSize]
+    base: adapters.FrozenBase | None
     changed: dict[str, tuple[Any, Any]]
     say: Callable[[str], None]
 
@@ -81,13 +85,13 @@ class Run:
 
     @property
     def parameters(self) -> dict[str, int]:
-        """Number of parameters of the model's parts, and of each task's head."""
-        model, heads = self.abstract.params['model'], self.abstract.params['heads']
+        """Number of parameters of the model's parts, of adapters, and of each task's head."""
+        params = self.abstract.params
+        model = trainable.base(params, self.abstract.frozen)
         parts = {f'model.{name}': tree for name, tree in model.items()}
-        parts |= {f'head.{name}': tree for name, tree in heads.items()}
-        return {
-            name: sum(leaf.size for leaf in jax.tree.leaves(tree)) for name, tree in parts.items()
-        }
+        parts |= {name: tree for name, tree in params.items() if name == 'adapters'}
+        parts |= {f'head.{name}': tree for name, tree in params['heads'].items()}
+        return {name: trainable.count(tree) for name, tree in parts.items()}
 
     @property
     def metric_groups(self) -> dict[str, tuple[str, ...]]:
@@ -118,6 +122,8 @@ class Run:
             rows, width = task.batch_spec()['tokens'].shape
             lines.append(f'{name}: {rows} x {width} tokens per step')
             lines += self.datasets[name].summary
+        if self.mode_sizes:
+            lines.append(modes.as_text(self.experiment.optim.train.kind, self.mode_sizes))
         return '\n'.join(lines)
 
     def train_batches(self, start_step: int) -> Iterator[dict[str, Batch]]:
@@ -152,31 +158,7 @@ class Run:
             self.say(f'resuming from step {latest}')
             return self.restore(latest)
         self._refuse_lost_checkpoints()
-        self.say('initialising the parameters')
-        shardings = jax.tree.map(lambda leaf: leaf.sharding, self.abstract)
-        specs = {name: task.batch_spec() for name, task in self.tasks.items()}
-        batches = jax.tree.map(lambda spec: np.zeros(spec.shape, spec.dtype), specs)
-        init = jax.jit(
-            functools.partial(experiments.init_state, self.experiment, self.tasks),
-            out_shardings=shardings,
-        )
-        with jax.set_mesh(self.mesh):
-            state = init(jax.random.fold_in(self.key, _INIT_STREAM), batches)
-        if not self.experiment.init_from:
-            return state
-        source = pathlib.Path(self.experiment.init_from)
-        self.say(f'reading the parameters of {source}')
-        model, extra = pretrained.adopt(
-            source,
-            self.experiment.model,
-            self.experiment.tokenizer,
-            params=state.params['model'],
-            extra=state.extra,
-            fallback=self.checkpoints.fallback,
-        )
-        if distributed.is_writer():
-            pretrained.save_license(source, self.workdir)
-        return state.replace(params={**state.params, 'model': model}, extra=extra)
+        return initial.state(self)
 
     def restore(self, step: int) -> TrainState:
         """The state of a checkpoint.
@@ -184,7 +166,7 @@ class Run:
         Raises:
             DamageError: a file differs from what was written, or the data have changed since.
         """
-        state, record = self.checkpoints.restore(step, self.abstract)
+        saved, record = self.checkpoints.restore(step, self.abstract.saved())
         if record['fingerprint'] != self.fingerprint:
             changed = [
                 name
@@ -195,7 +177,9 @@ class Run:
                 f'{self.workdir}: the data behind this run have changed since step {step} '
                 f'(tasks: {", ".join(changed)}). Fix: restore the data, or use a new workdir'
             )
-        return state
+        if self.base is None:
+            return TrainState(**saved)
+        return TrainState(**saved, frozen=initial.frozen_parameters(self, record['base']))
 
     def restore_best(self) -> TrainState:
         """The state with the lowest selection metric on the validation split."""
@@ -213,12 +197,15 @@ class Run:
         if not self.directory.claimed:
             self.claim(self.memory)
         record = {'fingerprint': self.fingerprint}
-        self.checkpoints.save(int(state.step), state, record, loss)
+        if self.base is not None:
+            record['base'] = self.base.sha256
+        self.checkpoints.save(int(state.step), state.saved(), record, loss)
 
     def trained(self, state: TrainState) -> TrainedState:
         """A state as evaluation reads it."""
         key = jax.random.fold_in(self.key, _EVALUATION_STREAM)
-        return TrainedState(state.params, state.extra, self.mesh, key)
+        params = trainable.compose(self.experiment.optim.train, state.params, state.frozen)
+        return TrainedState(params, state.extra, self.mesh, key)
 
     def validate(self, state: TrainState) -> dict[str, metrics.MetricState]:
         """Validation metrics of every task, as 'TASK/METRIC'."""
@@ -275,9 +262,12 @@ class Run:
     def _record(self) -> dict[str, Any]:
         """Besides the config: sizes, packages and versions at the start, hashes of the data."""
         widths = {name: task.batch_spec()['tokens'].shape[1] for name, task in self.tasks.items()}
+        record = {} if self.base is None else {'base': self.base.record}
         return {
+            **record,
             'started': records.now(),
             'parameters': self.parameters,
+            'trained': trainable.count(self.abstract.params),
             'plugins': plugins.used(self.experiment),
             'versions': {'genojax': genojax.__version__, **versions.installed()},
             'device': ', '.join(sorted({d.device_kind for d in self.mesh.devices.flat})),
@@ -341,6 +331,7 @@ def _open(
         mesh = sharding.make_mesh(experiment.mesh, devices)
     except ValueError as error:
         raise errors.UsageError(str(error)) from error
+    base = initial.find_base(experiment, directory.path)
     if experiment.init_from and not directory.claimed:
         source = pathlib.Path(experiment.init_from)
         pretrained.check_source(source, experiment.model, experiment.tokenizer)
@@ -348,13 +339,16 @@ def _open(
         # The run keeps its own copy of a tokenizer's file.
         tokenizer = tokenizers.copy_file(experiment.tokenizer, directory.path)
         experiment = dataclasses.replace(experiment, tokenizer=tokenizer)
-        tasks, datasets = _open_tasks(experiment, directory.path, mesh, say)
+        tasks, datasets = _open_tasks(experiment, directory.path, mesh, base, say)
     say('tracing the model')
-    abstract = experiments.abstract(experiment, mesh, tasks)
+    boxed = experiments.abstract_boxed(experiment, tasks)
+    abstract = experiments.with_shardings(boxed, mesh)
     memory = resources.of_state(abstract, mesh)
+    shown = experiment.init_from and not directory.read_only
+    mode_sizes = modes.sizes(experiment, boxed, mesh) if shown else {}
     resources.check(memory, experiment)
     if not directory.read_only:
-        _check_disk(abstract, experiment, directory.path)
+        workdirs.check_room(directory.path, modes.size(abstract).checkpoint, experiment.keep)
     checkpoints = checkpoint.Checkpoints(
         directory.path / 'checkpoints',
         experiment.keep,
@@ -373,25 +367,27 @@ def _open(
         abstract=abstract,
         checkpoints=checkpoints,
         memory=memory,
+        mode_sizes=mode_sizes,
+        base=base,
         changed=changed,
         say=say,
     )
 
 
-def _open_tasks(experiment: Experiment, workdir: pathlib.Path, mesh: jax.sharding.Mesh, say):
+def _open_tasks(
+    experiment: Experiment,
+    workdir: pathlib.Path,
+    mesh: jax.sharding.Mesh,
+    base: adapters.FrozenBase | None,
+    say,
+):
     """The tasks bound to their data, and their datasets, by name."""
     tasks, datasets = {}, {}
     for name, task in experiments.build_tasks(experiment).items():
         say(f'{name}: opening the data')
+        if base is not None:
+            task.init_from = str(base.path)
         datasets[name] = task.open(workdir, experiment.seed)
         tasks[name] = task.bind(datasets[name])
         experiments.check_rows(tasks[name], mesh, experiment.accumulate)
     return tasks, datasets
-
-
-def _check_disk(abstract: TrainState, experiment: Experiment, workdir: pathlib.Path) -> None:
-    """Room for the checkpoints that will be kept, the best one, and one that is being written."""
-    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(abstract))
-    present = len([*(workdir / 'checkpoints' / 'integrity').glob('*.json')])
-    count = max(experiment.keep + 2 - present, 1)
-    workdirs.check_free(workdir, count * size, count)

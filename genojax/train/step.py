@@ -25,7 +25,7 @@ def make_step(
 
     The metrics are sums over the global batches, `MetricState` by name: 'TASK/METRIC', the joint
     'loss', and 'grad_norm' before clipping. The key of step n is `fold_in(key, n)`, so masks and
-    dropout are functions of (seed, step).
+    dropout are functions of (seed, step). Only `state.params` have gradients.
 
     Args:
         abstract: the state as ShapeDtypeStructs with shardings.
@@ -42,7 +42,8 @@ def make_step(
         params = optax.apply_updates(state.params, updates)
         norm = optax.tree.norm(grads)
         states['grad_norm'] = metrics.MetricState(norm, jnp.ones_like(norm))
-        return experiments.TrainState(state.step + 1, params, extra, opt_state), states
+        changed = {'params': params, 'extra': extra, 'opt_state': opt_state}
+        return state.replace(step=state.step + 1, **changed), states
 
     everywhere = sharding.replicated(mesh)
     return jax.jit(

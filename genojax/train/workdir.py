@@ -172,6 +172,24 @@ def open_workdir(path: str | os.PathLike, read_only: bool = False) -> Workdir:
     return workdir
 
 
+def check_room(path: pathlib.Path, size: int, keep: int) -> None:
+    """Refuses a disk without room for the checkpoints that will be kept, and two more.
+
+    Those are the best one, and one that is being written.
+
+    Args:
+        path: of the workdir.
+        size: bytes of a checkpoint.
+        keep: number of newest checkpoints kept.
+
+    Raises:
+        UsageError: less is free.
+    """
+    present = len([*(path / 'checkpoints' / 'integrity').glob('*.json')])
+    count = max(keep + 2 - present, 1)
+    check_free(path, count * size, count)
+
+
 def check_free(path: pathlib.Path, needed: int, checkpoints: int) -> None:
     """Refuses a disk without room for checkpoints.
 

@@ -246,7 +246,7 @@ def test_differences_without_another_shape_are_refused_before_anything_is_read(
 ):
     experiment = make_experiment(tmp_path, converted, **change)
     with pytest.raises(errors.UsageError, match=words):
-        pretrained.adopt(converted, experiment.model, experiment.tokenizer, {}, {})
+        pretrained.check_source(converted, experiment.model, experiment.tokenizer)
 
 
 def test_other_shapes_are_refused(converted, tmp_path):

@@ -32,19 +32,19 @@ def converted(tmp_path):
 
 def test_parameters_are_adopted_in_place_and_shapes_are_checked(converted):
     ours = fresh_params(seed=1)
-    params, extra = pretrained.adopt(converted, NETWORK, TOKENIZER, ours, {})
+    params, extra = pretrained.adopt(pretrained.read(converted), NETWORK, TOKENIZER, ours, {})
     for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(fresh_params()), strict=True):
         np.testing.assert_array_equal(a, b)
     assert extra == {}
     wider = bert.BertConfig(vocab=69, width=8, depth=1, heads=2, inner=16, max_tokens=32)
     with pytest.raises(errors.UsageError, match=r'mlp/up/kernel: \(1, 8, 8\) -> \(1, 8, 16\)'):
-        pretrained.adopt(converted, wider, TOKENIZER, fresh_params(wider), {})
+        pretrained.adopt(pretrained.read(converted), wider, TOKENIZER, fresh_params(wider), {})
 
 
 def test_another_tokenizer_is_refused_though_no_shape_differs(converted):
     other = tokenizers.TokenizerConfig('kmer', 4)
     with pytest.raises(errors.UsageError, match='k: 3 -> 4'):
-        pretrained.adopt(converted, NETWORK, other, fresh_params(), {})
+        pretrained.adopt(pretrained.read(converted), NETWORK, other, fresh_params(), {})
 
 
 def test_a_run_passes_on_the_licence_of_its_source_also_when_the_source_is_gone(

@@ -6,6 +6,8 @@ from typing import Literal
 import jax
 import optax
 
+from genojax.optim import lora, trainable
+
 _BETA1 = 0.9  # of every published genomic model
 
 
@@ -27,10 +29,12 @@ class OptimConfig:
     start: float = 0.0  # fraction of peak at the first step of the warm-up
     decay: Literal['cosine', 'linear', 'inverse_sqrt', 'none'] = 'cosine'  # after the warm-up
     floor: float = 0.0  # fraction of peak at the last step
-    weight_decay: float = 0.01  # of kernels and embeddings; biases and norms do not decay
+    weight_decay: float = 0.01  # of kernels, embeddings and adapters; not of biases and norms
     beta2: float = 0.98  # decay of the second moment; that of the first is 0.9
     epsilon: float = 1e-6  # of Adam, added to the root of the second moment
     clip: float = 1.0  # maximum global norm of the gradient
+    # What trains: all parameters, heads on a frozen model, or adapters of its linear maps.
+    train: trainable.TrainConfig = trainable.FullTraining()
 
     def __post_init__(self):
         for name in ('peak', 'epsilon', 'clip'):
@@ -71,7 +75,7 @@ def make(config: OptimConfig, steps: int) -> optax.GradientTransformation:
     def is_decayed(params):
         def is_matrix(path, _):
             names = [key.key for key in path if isinstance(key, jax.tree_util.DictKey)]
-            return names[-1] in ('kernel', 'embedding')
+            return names[-1] in ('kernel', 'embedding', lora.A, lora.B)
 
         return jax.tree_util.tree_map_with_path(is_matrix, params)
 
