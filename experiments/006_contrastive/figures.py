@@ -76,27 +76,44 @@ def mitochondria(data: pathlib.Path, workdir: pathlib.Path, steps: dict[str, int
     """Every variant and baseline over the folds: items pooled, intervals over families."""
     parts, cpu = {}, {}
     for seed in SEEDS:
-        table = workdir / f'fold{seed}.tsv'
-        if not (workdir / f'genomes{seed}' / 'genomes.tsv').exists():
-            genes.write_table(data, table, seed)
-            genes.write_genomes(table, workdir / f'genomes{seed}')
+        prepare(data, workdir, seed)
         for variant in VARIANTS:
-            if variant == 'joint':
-                ingest.ingest(workdir / f'genomes{seed}', workdir / f'shards{seed}')
-            config = settings(variant, seed, steps[variant], table, workdir)
-            run, seconds = train(config, workdir / f'{variant}{seed}')
-            cpu[f'{variant} {seed}'] = seconds
-            ranks, about = score(run, with_baselines=variant == 'convolutions')
-            for name, rank in ranks.items():
+            arrays, about = one_run(workdir, variant, seed, steps[variant])
+            cpu[f'{variant} {seed}'] = about['cpu_seconds']
+            for name in about['models']:
                 own = name.startswith(('model', 'untrained', 'lead'))
                 key = f'{variant}: {name}' if own else name
-                parts.setdefault(key, []).append((rank, about))
-            run.close()
+                rank = retrieval.Ranks(arrays[f'{name}.recall'], arrays[f'{name}.precision'])
+                parts.setdefault(key, []).append((rank, arrays, about))
     return pooled(parts) | {'steps': steps, 'cpu_seconds': cpu}
 
 
+def prepare(data: pathlib.Path, workdir: pathlib.Path, seed: int) -> None:
+    """The table of a fold, and the genomes that the joint run reads, as shards."""
+    table, genomes = workdir / f'fold{seed}.tsv', workdir / f'genomes{seed}'
+    if not (genomes / 'genomes.tsv').exists():
+        genes.write_table(data, table, seed)
+        genes.write_genomes(table, genomes)
+    ingest.ingest(genomes, workdir / f'shards{seed}')
+
+
+def one_run(workdir: pathlib.Path, variant: str, seed: int, steps: int):
+    """Scores of the test items of a run, read back if they are there: arrays, and facts as JSON."""
+    arrays_file = workdir / f'{variant}{seed}.npz'
+    about_file = workdir / f'{variant}{seed}.json'
+    if not about_file.exists():
+        config = settings(variant, seed, steps, workdir / f'fold{seed}.tsv', workdir)
+        run, seconds = train(config, workdir / f'{variant}{seed}')
+        arrays, about = score(run, with_baselines=variant == 'convolutions')
+        run.close()
+        np.savez(arrays_file, **arrays)
+        about_file.write_text(json.dumps(about | {'cpu_seconds': seconds}))
+    with np.load(arrays_file) as arrays:
+        return dict(arrays), json.loads(about_file.read_text())
+
+
 def score(run: runs.Run, with_baselines: bool):
-    """Ranks by model of the test items of a run, and of each item its family and level."""
+    """Ranks by model of the test items of a run, with each item's family and level; and facts."""
     task, datasets = run.tasks[TASK], run.datasets[TASK]
     pool = evaluate.Pool(datasets, 'test', task.config.evaluated_species)
     state = run.trained(run.restore_best())
@@ -106,29 +123,32 @@ def score(run: runs.Run, with_baselines: bool):
         ranks, fitted = evaluate.rank_all(datasets, pool, networks)
     else:
         ranks, fitted = {name: pool.scored.rank(one) for name, one in networks.items()}, {}
+    ranks = ranks | {'lead': ranks[lead]}
     levels, level_I = evaluate.item_levels(datasets, pool, LEVELS)
     family_I = np.array(datasets.genes.families)[pool.family_N[pool.scored.items.query]]
+    arrays = {'family': family_I, 'level': level_I}
+    for name, rank in ranks.items():
+        arrays |= {f'{name}.recall': rank.recall, f'{name}.precision': rank.precision}
     about = {
-        'family': family_I,
-        'level': level_I,
+        'models': list(ranks),
         'edges': levels.edges.tolist(),
         'lead': lead,
         'settings': {name: one.settings for name, one in fitted.items()},
         'split': datasets.description['split'],
     }
-    return ranks | {'lead': ranks[lead]}, about
+    return arrays, about
 
 
 def pooled(parts: dict[str, list]) -> dict:
     """Estimates over the items of all folds, by model, and differences of the first lead."""
     first = next(iter(parts.values()))
-    family_I = np.concatenate([about['family'] for _, about in first])
-    level_I = np.concatenate([about['level'] for _, about in first])
+    family_I = np.concatenate([arrays['family'] for _, arrays, _ in first])
+    level_I = np.concatenate([arrays['level'] for _, arrays, _ in first])
     estimates = evaluate.FamilyEstimates(family_I, level_I, LEVELS, 0)
     ranks = {
         name: retrieval.Ranks(
-            np.concatenate([rank.recall for rank, _ in folds]),
-            np.concatenate([rank.precision for rank, _ in folds]),
+            np.concatenate([rank.recall for rank, _, _ in folds]),
+            np.concatenate([rank.precision for rank, _, _ in folds]),
         )
         for name, folds in parts.items()
     }
@@ -139,7 +159,7 @@ def pooled(parts: dict[str, list]) -> dict:
         if name in ('convolutions: lead', 'kmer_spectrum', 'minhash', 'alignment')
     }
     return {
-        'edges': first[0][1]['edges'],
+        'edges': first[0][2]['edges'],
         'items': len(family_I),
         'families': len(set(family_I)),
         'models': {name: estimates.of(evaluate.scores(rank)) for name, rank in ranks.items()},
@@ -149,14 +169,14 @@ def pooled(parts: dict[str, list]) -> dict:
             if name != 'convolutions: lead'
         },
         'by_seed': {
-            name: [round(float(rank.recall[:, 0].mean()), 4) for rank, _ in folds]
+            name: [round(float(rank.recall[:, 0].mean()), 4) for rank, _, _ in folds]
             for name, folds in parts.items()
         },
         'by_family': per_family,
-        'lead': {name: [about['lead'] for _, about in folds] for name, folds in parts.items()
+        'lead': {name: [about['lead'] for _, _, about in folds] for name, folds in parts.items()
                  if name.endswith('lead')},
-        'settings': [about['settings'] for _, about in first],
-        'splits': [about['split'] for _, about in first],
+        'settings': [about['settings'] for _, _, about in first],
+        'splits': [about['split'] for _, _, about in first],
     }  # fmt: skip
 
 
@@ -185,6 +205,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--data', type=pathlib.Path, required=True)
     parser.add_argument('--workdir', type=pathlib.Path, required=True)
     parser.add_argument('--part', choices=('mitochondria', 'meanings'), default=None)
+    parser.add_argument('--only', help='train and score this run, as in joint2, and stop')
     parser.add_argument('--convolution-steps', type=int, default=160)
     parser.add_argument('--encoder-steps', type=int, default=100)
     parser.add_argument('--meaning-steps', type=int, default=80)
@@ -192,9 +213,14 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     file = options.out / 'results.json'
     results = json.loads(file.read_text()) if file.exists() else {}
+    encoder = options.encoder_steps
+    steps = {'convolutions': options.convolution_steps, 'encoder': encoder, 'joint': encoder}
+    if options.only:
+        variant, seed = options.only[:-1], int(options.only[-1])
+        prepare(options.data, options.workdir, seed)
+        one_run(options.workdir, variant, seed, steps[variant])
+        return
     if options.part in (None, 'mitochondria'):
-        encoder = options.encoder_steps
-        steps = {'convolutions': options.convolution_steps, 'encoder': encoder, 'joint': encoder}
         results['mitochondria'] = mitochondria(options.data, options.workdir, steps)
         print_mitochondria(results['mitochondria'])
     if options.part in (None, 'meanings'):

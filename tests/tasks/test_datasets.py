@@ -83,7 +83,7 @@ def _contrastive(folder):
     values = flags.load('contrastive')
     small_genes.write_table(folder / 'genes.tsv', 16)
     for name, text in {
-        'path': str(folder / 'genes.tsv'), 'batch_size': '12', 'matched_negatives': '4',
+        'path': str(folder / 'genes.tsv'), 'batch_size': '16', 'matched_negatives': '4',
         'length': '80', 'test': '0.3', 'validation': '0.3',
         'augment.reverse_complement': 'True',
     }.items():  # fmt: skip

@@ -30,8 +30,8 @@ class OrthologuesDataConfig:
     # A TSV or CSV with columns family, species and sequence, or contig, start, end and strand (see
     # `genes.table`); '': the annotated genes of `genomes`.
     path: str = ''
-    # A folder with a genomes.tsv; 'simulated', without a path: a simulated
-    # clade in the workdir, with its table.
+    # A folder with a genomes.tsv; 'simulated', without a path: a simulated clade in the workdir,
+    # with its table.
     genomes: str = ''
     family_column: str = ''  # '': the column called family, orthogroup, group or gene
     rna: bool = False  # read U as T

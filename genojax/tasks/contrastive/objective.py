@@ -42,7 +42,7 @@ class ContrastiveConfig(base.TaskConfig):
     # vectors; 'first': the first token's ([CLS]); 'bins': the means of `bins` equal parts of the
     # row, in their order, for rows that are alike from end to end, as orthologous genes are.
     pool: Literal['mean', 'first', 'bins'] = 'mean'
-    bins: int = 12
+    bins: int = 12  # parts of a row, where they are pooled
     hidden: int = 256  # width of the layer between the model's vector and the projection; 0: none
     projection: int = 128  # width of the projection, in which rows are compared
     temperature: float = 0.1  # at the start; it is learned between 0.01 and 1

@@ -23,15 +23,11 @@ _NEAREST = 8  # genes of other families that a matched negative is drawn from
 
 @dataclasses.dataclass(frozen=True)
 class PairWeights:
-    """Shares of the pair types, in any unit; of a gene without one type the others have its share.
+    """Shares of the pair types, in any unit; where a gene lacks one, the others have its share."""
 
-    'orthologue': a gene of the same family and another species. 'splice': another transcript of the
-    gene. 'self': the gene again, both rows cropped and changed by `AugmentationConfig`.
-    """
-
-    orthologue: float = 1.0
-    splice: float = 0.5
-    self: float = 0.0
+    orthologue: float = 1.0  # with a gene of the same family and another species
+    splice: float = 0.5  # with another transcript of the gene
+    self: float = 0.0  # with itself: both rows cropped and changed by `augment`
 
     def __post_init__(self):
         weights = dataclasses.astuple(self)
