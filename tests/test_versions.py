@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import pathlib
+import re
 import subprocess
 
 from genojax import versions
@@ -24,3 +25,11 @@ def test_the_commit_is_that_of_the_clone():
         ['git', '-C', str(clone), 'rev-parse', 'HEAD'], capture_output=True, text=True, check=True
     )
     assert versions.commit().removesuffix('-dirty') == head.stdout.strip()
+
+
+def test_extras_of_jax_that_the_setup_names_exist():
+    """`pip install -e .[cuda]` installs nothing for a GPU if jax has no extra of that name."""
+    setup = pathlib.Path(__file__).parent.parent / 'setup.py'
+    named = re.findall(r"'jax\[(\w+)\]'", setup.read_text())
+    assert {'tpu', 'cuda12'} <= set(named)
+    assert set(named) <= set(importlib.metadata.metadata('jax').get_all('Provides-Extra'))
