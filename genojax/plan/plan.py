@@ -29,7 +29,8 @@ class Memory:
         arguments: all that a step is given: state and batch.
         temporaries: activations, gradients and copies at their peak.
         code: of the program.
-        peak: at the moment of most use, by the compiler's assignment of buffers, and code.
+        peak: at the moment of most use, by the compiler's assignment of buffers, and code; on other
+            platforms than TPUs at least arguments, outputs and temporaries together.
         device: what the device has; 0 where unknown.
     """
 
@@ -208,13 +209,17 @@ def _memory(compiled, state, topology: topologies.Topology, devices: int) -> Mem
     stats = compiled.memory_analysis()
     arguments, temporaries = stats.argument_size_in_bytes, stats.temp_size_in_bytes
     code = stats.generated_code_size_in_bytes
+    peak = stats.peak_memory_in_bytes
+    if not topology.is_tpu:  # the other compilers leave the temporaries out of their peak
+        outputs = stats.output_size_in_bytes - stats.alias_size_in_bytes
+        peak = max(peak, arguments + outputs + temporaries)
     return Memory(
         params=resources.bytes_per_device((state.params, state.frozen)) / _GIB,
         optimizer=resources.bytes_per_device(state.opt_state) / _GIB,
         arguments=arguments / _GIB,
         temporaries=temporaries / _GIB,
         code=code / _GIB,
-        peak=(stats.peak_memory_in_bytes + code) / _GIB,
+        peak=(peak + code) / _GIB,
         device=topology.chip.memory_gib * topology.chips / devices,
     )
 

@@ -26,7 +26,7 @@ def test_the_state_is_sharded_and_the_peak_holds_it(sharded):
     whole = sum(leaf.size * leaf.dtype.itemsize for leaf in _leaves(state.params)) / 2**30
     assert whole / 8 <= sharded.memory.params <= whole / 4  # biases and the vocabulary are whole
     assert sharded.memory.optimizer == pytest.approx(2 * sharded.memory.params, rel=0.01)
-    assert sharded.memory.arguments < sharded.memory.peak
+    assert sharded.memory.arguments + sharded.memory.temporaries <= sharded.memory.peak
     assert sharded.parameters == experiment.count_parameters(state)
     assert sharded.model_flops == sharded.hardware_flops > 0  # nothing is recomputed
     assert {row.kind for row in sharded.collectives} & {'all-reduce', 'all-gather'}

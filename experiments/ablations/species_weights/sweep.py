@@ -25,6 +25,10 @@ def get_sweep(variant: str = 'real') -> sweep.Sweep:
         arms={name: sweep.Arm(config, {**steps, **fields}) for name, fields in WEIGHTS.items()},
         reference='by_bases',
         limit=2000,
-        metrics=('masked_lm/all/model', 'masked_lm/species/human/model'),
+        metrics=(
+            'masked_lm/all/model',
+            'masked_lm/species/human/model',
+            'masked_lm/species/worm/model',
+        ),
         data=sweep.ingested(SHARDS, '$GENOJAX_DATA/embed_default') if variant == 'real' else None,
     )
