@@ -86,7 +86,7 @@ def read_hashed(
     written = values.pop(HASH_FIELD, None)
     if written is None and (required or _renamed_hash(values, None)):
         raise errors.DamageError(f'{path} has no field {HASH_FIELD!r}. Fix: {fix}')
-    if written is not None and written != _digest_or_none(values):
+    if written is not None and written != digest(values, finite=False):
         raise errors.DamageError(
             f'{path} was changed after it was written: its values do not have the hash that it '
             f'records. Fix: {fix}'
@@ -112,25 +112,34 @@ def replace(path: pathlib.Path, text: str) -> None:
         raise
 
 
-def write_hashed(path: str | os.PathLike, values: Mapping[str, Any]) -> None:
+def write_hashed(
+    path: str | os.PathLike, values: Mapping[str, Any], *, finite: bool = True
+) -> None:
     """Writes an object with the hash of its values, which `read_hashed` compares.
 
+    Args:
+        finite: refuse NaN and infinity, which other programs may not read; else they are written as
+            Python does, for results in which undefined is a value.
+
     Raises:
-        ValueError: a value is NaN or infinite, or the object has a field `sha256` of its own.
+        ValueError: a value is not finite, or the object has a field `sha256` of its own.
     """
     if HASH_FIELD in values:
         raise ValueError(f'{path}: the field {HASH_FIELD!r} is that of the hash')
-    write(path, {**values, HASH_FIELD: digest(values)})
+    write(path, {**values, HASH_FIELD: digest(values, finite=finite)})
 
 
-def digest(values: Mapping[str, Any]) -> str:
+def digest(values: Mapping[str, Any], *, finite: bool = True) -> str:
     """SHA-256 of an object's values: of their JSON text without spaces, keys in order.
 
+    Args:
+        finite: refuse NaN and infinity; else they count as the words that Python writes.
+
     Raises:
-        ValueError: a value is NaN or infinite.
+        ValueError: a value is not finite.
     """
     plain = json.loads(json.dumps(values))  # keys are text, and tuples are lists, as when read
-    text = json.dumps(plain, sort_keys=True, separators=(',', ':'), allow_nan=False)
+    text = json.dumps(plain, sort_keys=True, separators=(',', ':'), allow_nan=not finite)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -176,7 +185,7 @@ def check_row(values: dict[str, Any], where: str, fix: str = 'restore the file')
     written = values.pop(HASH_FIELD, None)
     if written is None and _renamed_hash(values, _ROW_DIGITS):
         raise errors.DamageError(f'{where} has no field {HASH_FIELD!r}. Fix: {fix}')
-    if written is not None and written != (_digest_or_none(values) or '')[:_ROW_DIGITS]:
+    if written is not None and written != digest(values, finite=False)[:_ROW_DIGITS]:
         raise errors.DamageError(f'{where} does not have the hash that it records. Fix: {fix}')
 
 
@@ -186,7 +195,7 @@ def _renamed_hash(values: Mapping[str, Any], digits: int | None) -> bool:
     written = values.get(last)
     if not isinstance(written, str) or len(written) != (digits or 64):
         return False
-    return written == (_digest_or_none({name: values[name] for name in others}) or '')[:digits]
+    return written == digest({name: values[name] for name in others}, finite=False)[:digits]
 
 
 def _is_cut_short(line: bytes) -> bool:
@@ -232,10 +241,3 @@ def _check_fields(values: dict[str, Any], fields: Fields) -> None:
 def _type_name(value: Any) -> str:
     names = {dict: 'an object', list: 'a list', str: 'text', bool: 'a boolean', type(None): 'null'}
     return names.get(type(value), 'a number')
-
-
-def _digest_or_none(values: Mapping[str, Any]) -> str | None:
-    try:
-        return digest(values)
-    except ValueError:  # NaN or infinity, which `write_hashed` does not write
-        return None

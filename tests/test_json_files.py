@@ -62,6 +62,22 @@ def test_what_json_cannot_hold_is_not_written(tmp_path):
         json_files.read_hashed(tmp_path / 'a.json')
 
 
+def test_results_that_are_undefined_have_a_hash_too(tmp_path):
+    path = tmp_path / 'a.json'
+    values = {'a': float('nan'), 'b': [1.5, float('-inf')]}
+    json_files.write_hashed(path, values, finite=False)
+    assert str(json_files.read_hashed(path)) == str(values)
+    text = path.read_text()
+    for other in (
+        text.replace('NaN', '0.5'),
+        text.replace('-Inf', 'Inf'),
+        text.replace('1.5', 'NaN'),
+    ):
+        path.write_text(other)
+        with pytest.raises(errors.DamageError, match='changed after it was written'):
+            json_files.read_hashed(path)
+
+
 @pytest.mark.parametrize(
     ('data', 'words'),
     [

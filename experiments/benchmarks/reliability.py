@@ -5,12 +5,14 @@ python experiments/benchmarks/reliability.py --only=flips,mutants
 python experiments/benchmarks/reliability.py --only=kills --kills=4 --steps=24 --joint
 
   kills    a run killed by SIGKILL and SIGTERM in turn, at random times, and started again, beside
-           one that never stopped: logged losses and tensors of the last state that differ
+           one that never stopped: logged rows, batches and tensors of the
+           last state that differ (--joint, --processes=2, --field=NAME=VALUE)
+  repeats  one command of 200 steps, with dropout, in two fresh processes: what differs, as above
   saves    SIGKILL at random times while checkpoints of 40 MB are written: restored steps that are
            not what was saved
   flips    single bits of every file of a workdir: readings that differ from the whole run's
-  mutants  mutated FASTA, GFF3, GTF, BED, VCF and label files: crashes, readings that differ from a
-           slow parser's, files that take more than a second
+  mutants  mutated FASTA, GFF3, GTF, BED, bedGraph, VCF and label files: crashes, readings that
+           differ from a slow parser's, files that take more than a second
 
 Each sweep adds a line to results/reliability.jsonl with date, commit and machine. The numbers to
 see are 0 differences, 0 silent, 0 crashes; the script exits with 1 otherwise.
@@ -22,7 +24,6 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -33,132 +34,38 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(pathlib.Path(__file__).parent)]
 
+import kills  # noqa: E402
 import measure  # noqa: E402
 
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+from genojax import checkpoint, errors  # noqa: E402
+
 RESULTS = pathlib.Path(__file__).parent / 'results' / 'reliability.jsonl'
-TENSORS = """
-import json, sys, hashlib, pathlib
-import jax, numpy as np
-from genojax import checkpoint
-for folder in sys.argv[1:]:
-    store = checkpoint.Checkpoints(pathlib.Path(folder) / 'checkpoints', read_only=True)
-    tree = store.restore_raw(store.latest(), ('step', 'params', 'extra', 'opt_state'))
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    hashes = {str(p): hashlib.sha256(np.asarray(x).tobytes()).hexdigest() for p, x in leaves}
-    print(json.dumps(hashes))
-    store.close()
-"""
 SAVES = """
 import itertools, pathlib, sys
 import numpy as np
 from genojax import checkpoint
 store = checkpoint.Checkpoints(pathlib.Path(sys.argv[1]), keep=2)
-for step in itertools.count((store.latest() or 0) + 1):
+for step in itertools.count((store.latest() + 1):
     store.save(step, {f'a{n}': np.full(1_000_000, step + n, np.float32) for n in range(10)}, {})
     print(step, flush=True)
 """
-CHECK_SAVES = """
-import pathlib, sys
-import numpy as np
-from genojax import checkpoint
-store = checkpoint.Checkpoints(pathlib.Path(sys.argv[1]), read_only=True)
-step = store.latest()
-tree = store.restore_raw(step, [f'a{n}' for n in range(10)]) if step else {}
-whole = all((tree[f'a{n}'] == step + n).all() for n in range(10)) if step else True
-print(step, whole)
-"""
 
 
-def _train_command(folder: pathlib.Path, data: pathlib.Path, options) -> list[str]:
-    config, warmup = 'debug_cpu', min(5, options.steps // 4)
-    masked = '--config.tasks.masked_lm.data'
-    fields = [
-        f'{masked}.shards={data / "shards"}',
-        f'{masked}.validation_windows=16',
-        f"{masked}.mixture.weights={{'*': 1.0}}",
-    ]
-    if options.joint:
-        path = data / 'genomes' / 'promoters' / 'promoters.tsv'
-        config, fields = 'demo_joint', [*fields, f'--config.tasks.promoters.data.path={path}']
-    command = [sys.executable, '-m', 'genojax', 'train', f'--config={config}', *fields]
-    command += [f'--config.{name}={options.steps}' for name in ('steps', 'validate_every')]
-    command += [f'--config.optim.warmup={warmup}']
-    return [*command, '--config.log_every=1', '--config.save_every=4', f'--workdir={folder}']
-
-
-def _losses(folder: pathlib.Path) -> dict[int, str]:
-    rows = map(json.loads, (folder / 'metrics.jsonl').read_text().splitlines())
-    return {row['step']: float(row['loss']).hex() for row in rows if row['kind'] == 'train'}
-
-
-def kills(options, work: pathlib.Path) -> dict:
-    """Random kills of a run until it is complete, repeated until there were enough."""
-    from genojax import simulate
-    from genojax.data.store import ingest
-
-    small = simulate.SimulationConfig(species=2, length=60_000, genes=12, task_rows=200)
-    simulate.write(work / 'genomes', small)
-    ingest.ingest(work / 'genomes', work / 'shards')
-    subprocess.run(_train_command(work / 'whole', work, options), check=True, env=_one_device())
-    rng, done, different, compared, tensors = np.random.default_rng(0), 0, [], 0, 0
-    trial = 0
-    while done < options.kills:
-        folder, trial, killed = work / f'trial{trial}', trial + 1, 0
-        while True:
-            process = subprocess.Popen(
-                _train_command(folder, work, options),
-                env=_one_device(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            number = (signal.SIGKILL, signal.SIGTERM)[done % 2]
-            if done < options.kills and killed < max(options.kills // 5, 1):
-                if _reaches_a_new_step(process, folder, rng):
-                    process.send_signal(number)
-                    done, killed = done + 1, killed + 1
-            _, errors = process.communicate()
-            if process.returncode == 0:
-                break
-            if process.returncode not in (-signal.SIGKILL, 75):
-                raise SystemExit(f'exit {process.returncode}: {errors[-2000:]}')
-        one, two = _losses(work / 'whole'), _losses(folder)
-        compared += len(one)
-        different += [step for step in one.keys() | two.keys() if one.get(step) != two.get(step)]
-        lines = subprocess.run(
-            [sys.executable, '-c', TENSORS, str(work / 'whole'), str(folder)],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.splitlines()
-        first, second = map(json.loads, lines)
-        tensors += len(first)
-        different += [name for name in first if first[name] != second.get(name)]
-    found = {'kills': done, 'trials': trial, 'rows': compared, 'tensors': tensors}
-    return {**found, 'steps': options.steps, 'joint': options.joint, 'wrong': different}
-
-
-def _reaches_a_new_step(process, folder: pathlib.Path, rng) -> bool:
-    """Waits until the process logs a step, then up to half a second; False if it has ended."""
-    log = folder / 'metrics.jsonl'
-    before = log.stat().st_size if log.exists() else 0
-    while process.poll() is None and (not log.exists() or log.stat().st_size == before):
-        time.sleep(0.01)
-    time.sleep(float(rng.uniform(0, 0.5)))
-    return process.poll() is None
-
-
-def _one_device() -> dict[str, str]:
+def _environment() -> dict[str, str]:
     return {**os.environ, 'JAX_PLATFORMS': 'cpu', 'PYTHONPATH': str(ROOT)}
 
 
 def saves(options, work: pathlib.Path) -> dict:
     """SIGKILL while checkpoints are written, one after the other."""
-    rng, wrong, steps = np.random.default_rng(1), [], []
+    rng, wrong, steps, before = np.random.default_rng(1), [], [], 1
+    store = checkpoint.Checkpoints(work / 'saves')
+    store.save(1, {f'a{n}': np.full(1_000_000, 1 + n, np.float32) for n in range(10)}, {})
+    store.close()
     for number in range(options.saves):
         process = subprocess.Popen(
             [sys.executable, '-c', SAVES, str(work / 'saves')],
-            env=_one_device(),
+            env=_environment(),
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -166,17 +73,26 @@ def saves(options, work: pathlib.Path) -> dict:
         time.sleep(float(rng.uniform(0, 1)))
         process.kill()
         process.wait()
-        checked = subprocess.run(
-            [sys.executable, '-c', CHECK_SAVES, str(work / 'saves')],
-            env=_one_device(),
-            capture_output=True,
-            text=True,
-        )
-        step, whole = (checked.stdout.split() or ['none', checked.stderr[-300:]])[:2]
-        steps.append(step)
-        if whole != 'True':
-            wrong.append([number, step, whole])
+        try:
+            latest = _whole_steps(work / 'saves')
+        except (errors.GenojaxError, AssertionError) as error:
+            wrong.append([number, repr(error)[:300]])
+            continue
+        if not latest or latest < before:
+            wrong.append([number, f'step {latest} after step {before}'])
+        steps.append(latest)
+        before = latest or 0
     return {'kills': options.saves, 'steps': steps, 'wrong': wrong}
+
+
+def _whole_steps(folder: pathlib.Path) -> int | None:
+    """The newest complete step, after a look at the tensors of every complete one."""
+    store = checkpoint.Checkpoints(folder, read_only=True)
+    for step in store.steps():
+        tree = store.restore_raw(step, [f'a{n}' for n in range(10)])
+        assert all((tree[f'a{n}'] == step + n).all() for n in range(10)), step
+    store.close()
+    return store.latest()
 
 
 def flips(options, work: pathlib.Path) -> dict:
@@ -219,7 +135,13 @@ def mutants(options, work: pathlib.Path) -> dict:
     return {'files': each * len(kinds), 'refused': refused, 'wrong': wrong}
 
 
-SWEEPS = {'kills': kills, 'saves': saves, 'flips': flips, 'mutants': mutants}
+SWEEPS = {
+    'kills': kills.compare,
+    'repeats': kills.repeat,
+    'saves': saves,
+    'flips': flips,
+    'mutants': mutants,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -228,6 +150,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--kills', type=int, default=40)
     parser.add_argument('--steps', type=int, default=120)
     parser.add_argument('--joint', action='store_true', help='kill a run of two tasks')
+    parser.add_argument('--processes', type=int, default=1, help='kill a run of several processes')
+    parser.add_argument(
+        '--field', action='append', default=[], metavar='NAME=VALUE', help='of the config'
+    )
+    parser.add_argument('--repeated', type=int, default=200, help='steps of repeats')
     parser.add_argument('--saves', type=int, default=30)
     parser.add_argument('--flips', type=int, default=500)
     parser.add_argument('--mutants', type=int, default=10_000)

@@ -35,6 +35,7 @@ def run(argv: list[str]) -> None:
         check_ref=arguments.check_ref,
         pll_masks=arguments.pll_masks,
         both_strands=not arguments.forward_only,
+        vep_alleles=arguments.vep_alleles,
     )
     request = score_file.FileRequest(
         vcf=arguments.vcf,
@@ -83,7 +84,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         choices=('e', 'w', 'x', 's'),
         default='w',
         help='REF that differs from the FASTA file, as in bcftools norm: w: state ref_mismatch, no '
-        'score (default); e: stop; x: leave the record out; s: set REF',
+        'score, and stop if they are more than 10 %% of the records (default); e: stop; x: leave '
+        'the record out; s: set REF',
     )
     add(
         '--neutral',
@@ -105,6 +107,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         'them); -1: one at a time',
     )
     add('--forward-only', action='store_true', help='do not average over the two strands')
+    add('--vep-alleles', action='store_true', help="read '-' as an empty allele, as VEP writes it")
     flags.add_fallback(parser)
     arguments = parser.parse_args(argv)
     _check_out(arguments.out)
@@ -114,7 +117,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         raise errors.UsageError('--calibration=FILE goes with --neutral=N or --common=VCF')
     if arguments.common == '-':
         raise errors.UsageError('--common=-: common variants are read from a file, not from a pipe')
-    if not arguments.fasta.is_file():
+    if not arguments.fasta.exists():  # what is there, but no file, its reader refuses
         raise errors.UsageError(f'--fasta={arguments.fasta}: no such file')
     return arguments
 

@@ -53,7 +53,7 @@ def word_order(source: files.PublishedSource, words: Sequence[str]) -> WordOrder
 
     Raises:
         InputError: CV06, a file has another word (the first one is named), a word twice, or the
-            two files differ.
+            two files differ; FA20, as `paths`.
         DamageError: a file is not text, or no tokenizer.json.
     """
     known = {path: ids(path) for path in paths(source.folder)}
@@ -81,8 +81,18 @@ def word_order(source: files.PublishedSource, words: Sequence[str]) -> WordOrder
 
 
 def paths(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The files of a folder that list a vocabulary."""
-    return [folder / name for name in (TEXT_NAME, JSON_NAME) if (folder / name).is_file()]
+    """The files of a folder that list a vocabulary.
+
+    Raises:
+        InputError: FA20, one of them is no regular file.
+    """
+    there = [folder / name for name in (TEXT_NAME, JSON_NAME) if (folder / name).exists()]
+    for path in there:
+        if not path.is_file():
+            kind = 'a directory' if path.is_dir() else 'not a regular file'
+            fix = 'copy it from where the weights are published'
+            raise errors.InputError('FA20', f'this is {kind}', path=path, fix=fix)
+    return there
 
 
 def ids(path: pathlib.Path) -> dict[str, int]:

@@ -169,7 +169,10 @@ EXPLANATIONS: dict[str, str] = {
         'score could be added: the file is truncated, or its columns are separated by spaces. Or a '
         'carriage return stands inside the line, so that it holds several records.'
     ),
-    'VC04': 'A line of the VCF is longer than 256 MiB, so it is not a text file with line ends.',
+    'VC04': (
+        'A line or the header of the VCF is longer than 64 MiB, or a million lines hold no record, '
+        'so it is not a VCF with line ends.'
+    ),
     'VC05': (
         'REF differs from the FASTA file, and --check-ref=e stops there. The VCF and the FASTA '
         'file are of different assemblies, or the record is on the other strand. --check-ref=w '
@@ -178,6 +181,11 @@ EXPLANATIONS: dict[str, str] = {
     'VC06': (
         'No variant of the VCF of common variants can be scored, so there are no quantiles. It is '
         'usually of another assembly, or names contigs in another way (chr1, 1).'
+    ),
+    'VC07': (
+        'REF differs from the FASTA file in more than a tenth of the records, so most likely the '
+        'VCF is of another assembly, and its scores would be of other places. --check-ref=x leaves '
+        'such records out and goes on.'
     ),
     # Embeddings
     'EM01': (

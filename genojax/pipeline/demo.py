@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import genojax
-from genojax import config, errors, metrics, simulate, tokenizers, versions
+from genojax import config, errors, json_files, metrics, simulate, tokenizers, versions
 from genojax import experiment as experiments
 from genojax.data.datasets import base as datasets
 from genojax.data.genomes import loading
@@ -220,6 +220,9 @@ def _fine_tune(stages: 'Stages', demo: Demo, table: str) -> None:
         stages.say(f'promoters, known ceiling: {ceiling}')
 
 
+_RECORD = {'settings': dict, 'seconds': dict}  # what a demo's run.json has
+
+
 class Stages:
     """Times the stages, prints what happens, and writes `run.json`."""
 
@@ -240,7 +243,10 @@ class Stages:
             'finetune': config.to_dict(demo.finetune),
         }
         path = self.folder / 'run.json'
-        self.record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        fix = 'restore the file, or use another --workdir'
+        self.record: dict[str, Any] = {}
+        if path.exists():
+            self.record = json_files.read_hashed(path, fix, required=False, fields=_RECORD)
         before = self.record.get('settings')
         if before is not None and before != settings:
             changes = config.differences(before, settings)

@@ -6,6 +6,7 @@ import pathlib
 import time
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from genojax import distributed, errors, json_files, metrics
@@ -121,6 +122,7 @@ class Recorder:
         self._started = time.monotonic()
 
     def add(self, batches, states) -> None:
+        self._batches = batches
         self._states.append(states)
         for batch in batches.values():
             self._tokens += batch['tokens'].size
@@ -133,13 +135,13 @@ class Recorder:
             self.run.say(line)
             self.run.note(seconds_per_step=timer.seconds_per_step)
 
-    def write(self, step: int) -> None:
+    def write(self, step: int, state: TrainState) -> None:
         merged = merge(jax.device_get(self._states))
         values = flatten(merged, self.run.metric_groups)
         seconds = time.monotonic() - self._started
         values['tokens_per_s'] = self._tokens * jax.process_count() / seconds
         values['bases_per_s'] = self._bases * jax.process_count() / seconds
-        self._check_finite(step, values['loss'], values['grad_norm'])
+        self._check_finite(step, state, values['loss'], values['grad_norm'])
         self.log.write('train', step, values)
         self.note = f'loss {values["loss"]:.4f}'
         self._restart_interval()
@@ -150,10 +152,10 @@ class Recorder:
         self.log.write('validation', step, values)
         self._started = time.monotonic()  # validation is not training time
         metric = values[self.run.selection_metric]
-        self._check_finite(step, metric)
+        self._check_finite(step, state, metric)
         return metric
 
-    def _check_finite(self, step: int, *values: float) -> None:
+    def _check_finite(self, step: int, state: TrainState, *values: float) -> None:
         if np.isfinite(values).all():
             return
         latest = self.run.checkpoints.latest()
@@ -162,8 +164,27 @@ class Recorder:
         )
         raise errors.DamageError(
             f'{self.run.workdir}: loss or gradient not finite at step {step}: '
-            f'{", ".join(map(str, values))}; {saved}. Fix: a lower optim.peak or optim.clip'
+            f'{", ".join(map(str, values))}; {self._cause(state)}{saved}. Fix: a lower optim.peak '
+            'or optim.clip'
         )
+
+    def _cause(self, state: TrainState) -> str:
+        """The first parameter that is not finite, and the species of the last batch."""
+        leaves = jax.tree_util.tree_leaves_with_path(state.params)
+        wrong = [path for path, leaf in leaves if not bool(jnp.isfinite(leaf).all())]
+        parts = [
+            f'the first of {len(wrong):,} parameters that are not finite is '
+            f'{jax.tree_util.keystr(wrong[0], simple=True, separator="/")}'
+            if wrong
+            else 'all parameters are finite'
+        ]
+        for name, batch in self._batches.items():
+            species = getattr(self.run.datasets[name], 'species', None)
+            if species is not None and 'species' in batch:
+                counts = np.bincount(np.asarray(batch['species']), minlength=len(species))
+                shares = [f'{who} {n}' for who, n in zip(species, counts, strict=True) if n]
+                parts.append(f'the rows of {name} were of {", ".join(shares[:5])}')
+        return '; '.join(parts) + '; '
 
     def close(self) -> None:
         self.log.close()

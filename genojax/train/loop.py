@@ -63,7 +63,7 @@ def _train(run: runs.Run, state: runs.TrainState, stream: Iterator, last: int) -
             saving = validating or finishing or number % experiment.save_every == 0
             if saving or number % experiment.log_every == 0:
                 # Raises, before anything is saved, if the loss is not finite.
-                recorder.write(number)
+                recorder.write(number, state)
                 run.checkpoints.finalize()
             display.advance(1, recorder.note)
             with jax.transfer_guard('allow'):

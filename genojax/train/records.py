@@ -33,11 +33,8 @@ def stored(experiment: Experiment) -> dict[str, Any]:
 
 
 def write_json(path: pathlib.Path, values: Mapping[str, Any]) -> None:
-    """Writes an object with its hash; without one if a value is not finite, which no hash takes."""
-    try:
-        json_files.write_hashed(path, values)
-    except ValueError:
-        json_files.write(path, values)
+    """Writes an object with its hash; results may be NaN, where they are undefined."""
+    json_files.write_hashed(path, values, finite=False)
 
 
 def changed_fields(

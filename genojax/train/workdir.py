@@ -151,8 +151,13 @@ class Workdir:
             json_files.read_hashed(self.path / CONFIG, required=False)
             self.record()
             return
-        for name in ('metrics.jsonl', 'checkpoints'):
-            if (self.path / name).exists():
+        # A start that was killed leaves an empty folder of checkpoints.
+        steps = [*self.path.glob('checkpoints/[0-9]*'), *self.path.glob('checkpoints/integrity/*')]
+        for name, there in (
+            ('metrics.jsonl', (self.path / 'metrics.jsonl').exists()),
+            ('checkpoints', bool(steps)),
+        ):
+            if there:
                 raise errors.DamageError(
                     f'{self.path} holds {name} of a run, but no {CONFIG}. '
                     f'Fix: restore {CONFIG}, or use a new --workdir'

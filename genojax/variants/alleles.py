@@ -73,14 +73,22 @@ class Edit:
         return VariantKind.DELETION if not self.alternate else VariantKind.DELINS
 
 
-def text_states(reference: str, alternates: tuple[str, ...]) -> list[AlleleState]:
+def text_states(
+    reference: str, alternates: tuple[str, ...], *, vep_alleles: bool = False
+) -> list[AlleleState]:
     """The state of each ALT as far as the text of the record tells; `SCORED` where nothing speaks
-    against it."""
+    against it.
+
+    Args:
+        vep_alleles: '-' is an empty allele.
+    """
     upper = reference.upper()
     seen: set[str] = set()
     states = []
     for alternate in alternates:
         state = _text_state(upper, alternate)
+        if vep_alleles and state == AlleleState.MALFORMED and '-' in (upper, alternate):
+            state = _vep_state(upper, alternate)
         if state == AlleleState.SCORED and alternate.upper() in seen:
             state = AlleleState.DUPLICATE
         seen.add(alternate.upper())
@@ -101,6 +109,14 @@ def _text_state(reference: str, alternate: str) -> AlleleState:
     if not _ACGT.issuperset(letters + reference):
         return AlleleState.NON_ACGT
     return AlleleState.SAME_AS_REF if letters == reference else AlleleState.SCORED
+
+
+def _vep_state(reference: str, alternate: str) -> AlleleState:
+    if reference == alternate:
+        return AlleleState.SAME_AS_REF
+    # The base stands for the one that VCF would have written before both alleles.
+    texts = ['A' + text.replace('-', '') for text in (reference, alternate)]
+    return _text_state(*texts)
 
 
 def trimmed(position: int, reference: str, alternate: str) -> Edit:

@@ -1,5 +1,7 @@
 """An output file that survives a kill: what is written is durable, and a journal says how far."""
 
+import contextlib
+import hashlib
 import os
 import pathlib
 import shutil
@@ -18,7 +20,8 @@ class Journal:
 
     Attributes:
         identity: all that the output depends on; another one is refused.
-        done: lines, bytes, sha256 of the input so far, counts; empty at the start.
+        done: lines, bytes, sha256 of the input and of the output so far, counts; empty at the
+            start.
 
     Raises:
         UsageError: the folder holds the partial output of another command.
@@ -46,15 +49,39 @@ class Journal:
 class PartialFile:
     """The output file while it is written: OUT.partial/records, or standard output for '-'.
 
+    Args:
+        done: of the journal.
+
     Attributes:
         size: bytes that are written and durable.
+
+    Raises:
+        DamageError: the bytes that an earlier call wrote are not there any more.
     """
 
-    def __init__(self, out: str, folder: pathlib.Path, size: int):
+    def __init__(self, out: str, folder: pathlib.Path, done: dict):
         self.out, self.folder = out, folder
         self.compressed = out.endswith(('.gz', '.bgz'))
         self.partial = folder / 'records'
-        self.size = size
+        self.size, self._sha256 = done.get('bytes', 0), hashlib.sha256()
+        if self.size:
+            self._check(done['output'])
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes that are written."""
+        return self._sha256.hexdigest()
+
+    def _check(self, expected: str) -> None:
+        left = self.size
+        with contextlib.suppress(FileNotFoundError), open(self.partial, 'rb') as file:
+            while left and (block := file.read(min(left, 1 << 20))):
+                self._sha256.update(block)
+                left -= len(block)
+        if left or self.sha256 != expected:
+            raise errors.DamageError(
+                f'{self.partial} was changed after it was written. Fix: rm -r {self.folder}'
+            )
 
     def __enter__(self) -> 'PartialFile':
         if self.out == vcf.STANDARD_STREAM:
@@ -74,6 +101,7 @@ class PartialFile:
         data = bgzip.blocks(data) if self.compressed else data
         self.file.write(data)
         self.size += len(data)
+        self._sha256.update(data)
         self.file.flush()
         if self.out != vcf.STANDARD_STREAM:
             os.fsync(self.file.fileno())

@@ -12,6 +12,10 @@ from genojax.variants.alleles import AlleleState
 from genojax.variants.scorer import PlannedAllele, VariantScorer
 
 _IUPAC = frozenset(dna.IUPAC)
+# A file with more records whose REF differs is of another assembly; of fewer records one is left
+# to chance. Half of the first thousand end the work early: bases differ at 3 of 4 other places.
+_MAX_MISMATCHES = 0.1
+_FEWEST, _EARLY = 100, 1000
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
@@ -37,12 +41,32 @@ class RecordPlanner:
         missing_contigs: records by contig that the FASTA file does not have.
         references_set: records whose REF was replaced (--check-ref=s).
         swapped: records of --check-ref=s in which an ALT is the reference.
+        compared, mismatched: records whose REF was compared with the FASTA file, and differs.
+        alternates_match: those of them of which an ALT is what the FASTA file has.
+        dashes: records with an allele '-', which VCF does not have.
+        first_mismatch, first_dash: where the first of each is.
     """
 
     def __init__(self, scorer: VariantScorer, contigs: Mapping, path: str | os.PathLike):
         self.scorer, self.contigs, self.path = scorer, contigs, path
         self.missing_contigs: collections.Counter[str] = collections.Counter()
         self.references_set = self.swapped = 0
+        self.compared = self.mismatched = self.alternates_match = self.dashes = 0
+        self.first_mismatch = self.first_dash = ''
+
+    _COUNTS = (
+        *('references_set', 'swapped', 'compared', 'mismatched', 'alternates_match', 'dashes'),
+        *('first_mismatch', 'first_dash'),
+    )
+
+    def counts(self) -> dict[str, int | str]:
+        """What was counted, for `restore`."""
+        return {name: getattr(self, name) for name in self._COUNTS}
+
+    def restore(self, counts: Mapping[str, int | str]) -> None:
+        """Continues from the counts of an earlier call."""
+        for name in self._COUNTS:
+            setattr(self, name, counts[name])
 
     def plan(self, record: vcf.VcfRecord) -> PlannedRecord:
         """The states of one record's alleles, and the windows of those that can be scored.
@@ -53,9 +77,16 @@ class RecordPlanner:
         if not record.fields:
             return PlannedRecord(record, [])
         letters, position = record.reference.upper(), record.position
-        if position is None or not letters or not _IUPAC.issuperset(letters):
+        if '-' in (letters, *record.alternates):
+            self.dashes += 1
+            self.first_dash = self.first_dash or f'line {record.line}'
+        if self.scorer.config.vep_alleles and letters == '-':
+            letters = ''
+        elif not letters:
             return _all(record, AlleleState.MALFORMED)
-        states = alleles.text_states(letters, record.alternates)
+        if position is None or not _IUPAC.issuperset(letters):
+            return _all(record, AlleleState.MALFORMED)
+        states = self._states(letters, record)
         contig = self.contigs.get(record.contig)
         if contig is None:
             self.missing_contigs[record.contig] += 1
@@ -64,7 +95,9 @@ class RecordPlanner:
         if start < 0 or start + len(letters) > len(contig):
             return _all(record, AlleleState.CONTIG_EDGE, states)
         true = dna.decode(contig[start : start + len(letters)])
+        self.compared += 1
         if _differ(true, letters):
+            self._count_mismatch(record, letters, true)
             return self._mismatch(record, letters, true)
         return self._scored(record, letters, states)
 
@@ -73,14 +106,15 @@ class RecordPlanner:
         planned = []
         for state, alternate in zip(states, record.alternates, strict=True):
             if state == AlleleState.SCORED:
-                planned.append(self.scorer.plan(contig, start, letters, alternate.upper()))
+                text = alternate.upper().replace('-', '')
+                planned.append(self.scorer.plan(contig, start, letters, text))
             else:
                 planned.append(PlannedAllele(state))
         return PlannedRecord(record, planned, new_reference)
 
     def _mismatch(self, record: vcf.VcfRecord, letters: str, true: str) -> PlannedRecord:
         mode = self.scorer.config.check_ref
-        states = alleles.text_states(letters, record.alternates)
+        states = self._states(letters, record)
         if mode == 'e':
             shown = [text if len(text) <= 20 else f'{text[:20]}...' for text in (letters, true)]
             raise errors.InputError(
@@ -98,10 +132,42 @@ class RecordPlanner:
         if mode == 's' and 'N' not in true:
             if true not in (alternate.upper() for alternate in record.alternates):
                 self.references_set += 1
-                states = alleles.text_states(true, record.alternates)
+                states = self._states(true, record)
                 return self._scored(record, true, states, new_reference=true)
             self.swapped += 1
         return _all(record, AlleleState.REF_MISMATCH, states)
+
+    def _states(self, letters: str, record: vcf.VcfRecord) -> list[AlleleState]:
+        vep = self.scorer.config.vep_alleles
+        return alleles.text_states(letters or '-', record.alternates, vep_alleles=vep)
+
+    def _count_mismatch(self, record: vcf.VcfRecord, letters: str, true: str) -> None:
+        self.mismatched += 1
+        self.alternates_match += true in (alternate.upper() for alternate in record.alternates)
+        if not self.first_mismatch:
+            self.first_mismatch = (
+                f'line {record.line}, {record.contig}:{record.position}, REF {letters[:20]}, FASTA '
+                f'{true[:20]}'
+            )
+
+    def check_assembly(self, at_end: bool) -> None:
+        """Refuses a VCF of another assembly, unless its records are to be left out or set.
+
+        Raises:
+            InputError: VC07, REF differs in more than a tenth of at least 100 records.
+        """
+        limit, fewest = (_MAX_MISMATCHES, _FEWEST) if at_end else (0.5, _EARLY)
+        if self.scorer.config.check_ref != 'w' or self.compared < fewest:
+            return
+        if self.mismatched > limit * self.compared:
+            raise errors.InputError(
+                'VC07',
+                f'REF of {self.mismatched:,} of {self.compared:,} records differs from the FASTA '
+                f'file (first: {self.first_mismatch}): likely another assembly',
+                path=self.path,
+                fix='use the FASTA file of the assembly of the VCF, or --check-ref=x, which leaves '
+                'such records out',
+            )
 
     def notes(self) -> list[str]:
         """What a user should know of the file, one line each."""
@@ -118,6 +184,19 @@ class RecordPlanner:
         if len(self.missing_contigs) > 5:
             others = len(self.missing_contigs) - 5
             lines.append(f'and on {others:,} other contigs that the FASTA file does not have')
+        if self.mismatched and self.scorer.config.check_ref != 's':
+            swapped = ''
+            if self.alternates_match:
+                swapped = f'; an ALT of {self.alternates_match:,} is: alleles swapped?'
+            lines.append(
+                f'REF of {self.mismatched:,} of {self.compared:,} records is not what the FASTA '
+                f'file has there (first: {self.first_mismatch}){swapped}'
+            )
+        if self.dashes and not self.scorer.config.vep_alleles:
+            lines.append(
+                f"{self.dashes:,} records have an allele '-' (first: {self.first_dash}), which VCF "
+                'does not have. Fix: --vep-alleles, or write both alleles with the base before'
+            )
         if self.references_set:
             count = self.references_set
             lines.append(f'REF of {count:,} records set to the bases of the FASTA file')

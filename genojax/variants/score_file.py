@@ -128,8 +128,8 @@ def run(scorer: VariantScorer, request: FileRequest) -> ScoreSummary:
         text = _text(scorer, request, columns, contigs)
         if not request.table:
             _refuse_used_keys(text.keys, header, request)
-        size = journal.done.get('bytes', 0)
-        sink = stack.enter_context(partial_output.PartialFile(request.out, folder, size))
+        sink = partial_output.PartialFile(request.out, folder, journal.done)
+        stack.enter_context(sink)
         streams = _Streams(reader, contigs, text, sink, journal)
         summary = _score(scorer, calibrated, streams, request)
         sink.finish()
@@ -181,7 +181,7 @@ def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> Score
     if streams.journal.done:
         _skip(lines, digest, streams.journal.done, summary, request)
         planner.missing_contigs.update(streams.journal.done['missing'])
-        planner.references_set, planner.swapped = streams.journal.done['references']
+        planner.restore(streams.journal.done['counts'])
     else:
         streams.sink.write(streams.text.header(streams.reader.header))
     line = streams.journal.done.get('lines', 0)
@@ -189,6 +189,7 @@ def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> Score
     with progress.bar('records scored') as display:
         for chunk in calibrate.chunks(lines):
             planned = [planner.plan(record) for record in chunk]
+            planner.check_assembly(at_end=False)
             data = _lines(scorer, calibrated, planned, streams.text, summary)
             for record in chunk:
                 digest.update(record.text + record.end)
@@ -199,15 +200,17 @@ def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> Score
                     lines=line,
                     bytes=streams.sink.size,
                     sha256=digest.hexdigest(),
+                    output=streams.sink.sha256,
                     states=dict(summary.states),
                     records=summary.records,
                     left_out=summary.left_out,
                     missing=dict(planner.missing_contigs),
-                    references=[planner.references_set, planner.swapped],
+                    counts=planner.counts(),
                 )
             alleles_done += sum(len(record.alleles) for record in planned)
             rate = alleles_done / max(time.monotonic() - started, 1e-9)
             display.advance(len(chunk), f'{rate:,.1f} variants/s')
+    planner.check_assembly(at_end=True)
     summary.notes += planner.notes()
     return summary
 

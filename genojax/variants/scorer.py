@@ -44,11 +44,14 @@ class ScoreConfig:
         window: bases that the model reads around a variant; 0: 512, or as many as it reads or was
             trained on.
         check_ref: where REF differs from the FASTA file, as in `bcftools norm`. 'w': the allele has
-            the state ref_mismatch and no score; 'e': stop; 'x': leave the record out; 's': set REF
+            the state ref_mismatch and no score, and more than a tenth of 100 or more records stop
+            the work; 'e': stop; 'x': leave the record out; 's': set REF
             to the bases of the FASTA file, in the output too.
         pll_masks: for PLL, hide every n-th base (token, where they do not overlap) together; 0: so
             many that 15 % are hidden, as in pretraining; -1: one at a time.
         both_strands: average over the two strands.
+        vep_alleles: read '-' as an empty allele, as Ensembl's VEP writes them: a deletion of REF,
+            or an insertion before POS. VCF has no such alleles, so without it they are malformed.
     """
 
     scores: tuple[str, ...] = ()
@@ -56,6 +59,7 @@ class ScoreConfig:
     check_ref: Literal['e', 'w', 'x', 's'] = 'w'
     pll_masks: int = 0
     both_strands: bool = True
+    vep_alleles: bool = False
 
     def __post_init__(self):
         unknown = [name for name in self.scores if name not in COLUMNS]

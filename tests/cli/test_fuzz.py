@@ -1,5 +1,6 @@
 """No command line and no config value leads to a traceback: exit codes 0, 2, 3, 4 and 75 only."""
 
+import collections
 import random
 import re
 
@@ -8,6 +9,7 @@ import pytest
 from genojax import config, config_fields, errors
 from genojax import experiment as experiments
 from genojax.cli import flags, main
+from tests.cli import test_text_inputs
 
 VALUES = [
     '0', '-1', '1', '3', '7', '1e3', '1.5', '-1e9', 'nan', 'inf', '-inf', '1e400', '9' * 400, '9' * 5000,
@@ -101,6 +103,70 @@ def test_command_lines_end_with_a_code(capsys, tmp_path, monkeypatch):
             code = stop.code or 0
         assert code in CODES, arguments
         assert 'Traceback' not in capsys.readouterr().err
+
+
+# Commands that stop when the flags have been read: nothing that they name is there.
+BASES = {
+    'check': 'check nothing',
+    'configs': 'configs nothing',
+    'convert': 'convert nothing out',
+    'demo': 'demo --genomes=nothing --workdir=demo',
+    'doctor': 'doctor x',
+    'embed': 'embed nothing --fasta=nothing.fa --out=x.npz',
+    'evaluate': 'evaluate nothing',
+    'explain': 'explain nothing',
+    'finetune': 'finetune nothing nothing.tsv --workdir=run',
+    'ingest': 'ingest nothing --out=shards',
+    'plan': 'plan --config=debug_cpu --topology=nothing',
+    'predict': 'predict nothing --fasta=nothing.fa --out=x.tsv',
+    'report': 'report nothing',
+    'score': 'score nothing --vcf=nothing.vcf --fasta=nothing.fa --out=x.vcf',
+    'simulate': 'simulate full',
+    'train': 'train --config=debug_cpu --workdir=full/file',
+}
+
+
+def flag_sweep(count, seed, capsys, folder, monkeypatch):
+    """Every verb with random values of its own flags."""
+    (folder / 'full').mkdir()
+    (folder / 'full' / 'file').write_text('')
+    monkeypatch.chdir(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        flags_of = {
+            verb: [a.option_strings[-1] for a in parser._actions if a.option_strings]
+            for verb, parser in test_text_inputs.parsers(patch)
+        }
+    rng = random.Random(seed)
+    codes = collections.Counter()
+    for number in range(count):
+        verb = sorted(flags_of)[number % len(flags_of)]
+        base = BASES.get(verb, f'{verb} nothing --fasta=nothing.fa --out=x')
+        chosen = rng.sample(flags_of[verb], rng.randint(0, min(3, len(flags_of[verb]))))
+        given = [f'{flag}={rng.choice(VALUES)}' for flag in chosen if flag not in ('-h', '--help')]
+        arguments = [*base.split(), *given]
+        try:
+            main.main(arguments)
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        except Exception as error:
+            raise AssertionError(arguments) from error
+        assert code in CODES, arguments
+        error = capsys.readouterr().err
+        assert error.count('\n') <= 1 and len(error) < 20_000 or code == 0, arguments
+        codes[code] += 1
+    return codes
+
+
+def test_flags_of_every_verb_end_with_a_code(capsys, tmp_path, monkeypatch):
+    codes = flag_sweep(80, 4, capsys, tmp_path, monkeypatch)
+    assert codes[2] > 40
+
+
+@pytest.mark.slow
+def test_two_thousand_command_lines_end_with_a_code(capsys, tmp_path, monkeypatch):
+    codes = flag_sweep(2_000, 5, capsys, tmp_path, monkeypatch)
+    assert codes[2] > 1_000
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Bad inputs and their answers: code, file, line, record, position and exit code, by the command line.
 
 The numbers are those of the list of bad inputs that this project promises to answer. Rows about
-variants, signals and contacts are beside their readers.
+variants (58 to 70) are in tests/variants/test_bad_variants.py. No verb reads signals (71) or
+contacts (72) from bigWig and cooler files: such a file is named and refused.
 """
 
 import gzip
@@ -24,6 +25,7 @@ from genojax.data.formats import (
 )
 from genojax.data.formats.track_files import targets_table
 from tests.data.formats import test_fasta
+from tests.variants import test_bad_variants
 
 HEADER = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\n'
 TABLE = HEADER + 'x\ta.fa\t*\ta.gff3\tno\tno\n'
@@ -128,6 +130,11 @@ BAD = {
         'GX-GF03: a.gff3:2: ',
         '',
     ),
+    (71, 'bigWig'): ({'a.bw': b'\x26\xfc\x8f\x88' + bytes(60)}, 'GX-FA23: a.bw: ', 'a bigWig file'),
+    (71, 'bigWig as BED'): ({'a.bed': b'\x26\xfc\x8f\x88rest'}, 'GX-FA23: a.bed: ', 'a bigWig file'),
+    (71, 'bedGraph'): ({'a.bdg': 'c\t0\t5\t0.5\nc\t5\t9\t1.5\n'}, 'GX-GF06: a.bdg: ', 'this is bedGraph'),
+    (71, 'bedGraph of counts'): ({'a.bedGraph': 'c\t0\t5\t5\nc\t5\t9\t1\n'}, 'GX-GF06: a.bedGraph: ', 'this is bedGraph'),
+    (72, 'cooler'): ({'a.mcool': b'\x89HDF\r\n\x1a\n' + bytes(90)}, 'GX-FA23: a.mcool: ', 'an HDF5 file'),
     (69, 'VCF as BED'): ({'a.bed': '1\t100\t700\tA\tG\t9\tPASS\tx\n'}, 'GX-GF06: a.bed: ', 'VCF'),
 }  # fmt: skip
 
@@ -178,6 +185,7 @@ ELSEWHERE = {
     38: 'test_one_line_of_100_mb_takes_two_bytes_per_base',
     40: 'formats/test_fasta: test_a_file_that_changes_is_refused',
     42: 'splits/test_blocks: SP01 and SP02',
+    66: 'variants/test_bad_variants: test_spellings_of_one_indel_have_one_score, and score 0',
 }
 
 
@@ -213,8 +221,9 @@ def test_an_unusual_input_is_read_and_what_is_unusual_is_printed(tmp_path, capsy
 
 
 def test_every_number_has_a_row():
-    covered = {number for number, _ in (*BAD, *ACCEPTED)} | set(ELSEWHERE)
-    assert set(range(1, 58)) - covered == set()
+    rows = (*BAD, *ACCEPTED, *test_bad_variants.STATES, *test_bad_variants.REFUSED)
+    covered = {number for number, _ in rows} | set(ELSEWHERE)
+    assert set(range(1, 73)) - covered == set()
 
 
 def _gzi(data: bytes) -> bytes:

@@ -24,6 +24,7 @@ from genojax.report import run_files
 from genojax.train import changes, log, loop, records, runs
 
 STEPS = 6
+SECRET = 'not-for-any-record'
 
 
 def overrides(shards):
@@ -56,7 +57,10 @@ def finish(experiment, folder, **options):
 def whole(shards, tmp_path_factory):
     """A run that was never interrupted: its last state and its workdir."""
     folder = tmp_path_factory.mktemp('whole') / 'run'
-    return finish(make_experiment(shards), folder), folder
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ('HF_TOKEN', 'WANDB_API_KEY', 'AWS_SECRET_ACCESS_KEY'):
+            patch.setenv(name, SECRET)
+        return finish(make_experiment(shards), folder), folder
 
 
 def assert_same(one, two):
@@ -69,6 +73,29 @@ def assert_same(one, two):
 
 def losses(folder):
     return {row['step']: row['loss'] for row in log.read(folder) if row['kind'] == 'train'}
+
+
+def test_no_file_of_a_run_holds_a_secret_of_the_environment(whole):
+    files = [path for path in whole[1].rglob('*') if path.is_file()]
+    assert len(files) > 10
+    assert not [path for path in files if SECRET.encode() in path.read_bytes()]
+
+
+# Of debug_cpu on the simulated clade, by jax 0.10.2 on an x86-64 CPU.
+GOLDEN = []
+
+
+def test_the_losses_are_those_of_earlier_versions(whole):
+    np.testing.assert_allclose(
+        [losses(whole[1])[n + 1] for n in range(STEPS)], GOLDEN[:STEPS], rtol=1e-5
+    )
+
+
+@pytest.mark.slow
+def test_twenty_losses_are_those_of_earlier_versions(shards, tmp_path):
+    twenty = {'steps': '20', 'optim.decay': 'none', 'validate_every': '20', 'save_every': '20'}
+    finish(make_experiment(shards, **twenty), tmp_path / 'run')
+    np.testing.assert_allclose(list(losses(tmp_path / 'run').values()), GOLDEN, rtol=1e-5)
 
 
 def test_three_steps_a_stop_and_three_more_equal_six(shards, whole, tmp_path):
@@ -303,7 +330,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(s
         shards, **{'optim.peak': '1e30', 'optim.warmup': '0', 'optim.clip': '1e30'}
     )
     run = runs.open_run(bad, tmp_path / 'run', jax.devices()[:1])
-    with pytest.raises(errors.DamageError, match='loss .* at step'):
+    words = r'loss .* at step \d.*; the first of \d+ parameters .* is model/.*; the rows of masked_lm were of \w+ \d'
+    with pytest.raises(errors.DamageError, match=words):
         loop.train(run)
     run.close()
 

@@ -50,6 +50,15 @@ def test_a_start_that_fails_leaves_what_was_there(tmp_path):
     assert os.listdir(tmp_path / 'own') == ['notes.txt']
 
 
+def test_what_a_start_that_was_killed_left_is_no_run(tmp_path):
+    (tmp_path / 'run' / 'checkpoints' / 'integrity').mkdir(parents=True)
+    (tmp_path / 'run' / 'datasets.json').write_text('{')
+    workdirs.open_workdir(tmp_path / 'run').close()
+    (tmp_path / 'run' / 'checkpoints' / '3').mkdir()
+    with pytest.raises(errors.DamageError, match='holds checkpoints of a run, but no config.json'):
+        workdirs.open_workdir(tmp_path / 'run')
+
+
 def test_a_workdir_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     (tmp_path / 'file').write_text('')
     with pytest.raises(errors.UsageError, match='is not a directory'):

@@ -249,6 +249,40 @@ def test_a_killed_run_continues_to_the_same_bytes(score, genome, tmp_path, out, 
         (tmp_path / out).unlink()
 
 
+def flip_partial_output(score, genome, tmp_path, flips):
+    """Continues an interrupted run as often, each time with one bit of its files flipped."""
+    content = generated(np.random.default_rng(7), genome[1], count=24)
+    whole = score(content, out='whole.vcf')
+    with pytest.raises(KeyboardInterrupt):
+        score(content, stop_at=3)
+    partial = tmp_path / 'out.vcf.partial'
+    kept = shutil.copytree(partial, tmp_path / 'kept')
+    files, rng, caught = sorted(path.name for path in kept.iterdir()), np.random.default_rng(0), 0
+    for n in range(flips):
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(kept, partial)
+        path = partial / files[n % len(files)]
+        data = bytearray(path.read_bytes())
+        bit = int(rng.integers(8 * len(data)))
+        data[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(data)
+        try:
+            assert score(content) == whole, (path.name, bit)
+        except (errors.DamageError, errors.UsageError):
+            caught += 1
+    return len(files), caught
+
+
+def test_no_flipped_bit_of_a_partial_output_is_silent(score, genome, tmp_path):
+    files, caught = flip_partial_output(score, genome, tmp_path, 16)
+    assert files == 4 and caught >= 10
+
+
+@pytest.mark.slow
+def test_no_flipped_bit_of_hundreds_in_a_partial_output_is_silent(score, genome, tmp_path):
+    assert flip_partial_output(score, genome, tmp_path, 500)[1] > 300
+
+
 def test_a_partial_output_of_another_command_or_input_is_refused(score, genome):
     content = generated(np.random.default_rng(7), genome[1])
     with pytest.raises(KeyboardInterrupt):

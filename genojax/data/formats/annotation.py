@@ -5,10 +5,11 @@ Coordinates are shifted in `annotation_rows` and nowhere else. What features mea
 in `data.store.regions`.
 """
 
+import collections
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from genojax.data.formats import annotation_rows, content, input_file
 
@@ -86,18 +87,23 @@ class _AnnotationReader:
 
     def read(self) -> Annotation:
         file = input_file.InputFile(self.path)
-        ended = False
+        ended, contig, rows = False, None, []
         for number, line in file.lines(first=self._check_content):
             if ended:  # the sequence section; it is read for the hash and the gzip checks only
                 continue
-            if line.startswith('##'):
-                ended = line.startswith('##FASTA')
-                self._directive(number, line)
-            elif line.startswith('>'):  # GFF3 allows the sequence section without its directive
-                ended = True
-            elif line.strip() and not line.startswith(_IGNORED):
-                for feature in self._row(number, line):
-                    self.features.setdefault(feature.interval.contig, []).append(feature)
+            # The first characters of _IGNORED, '' of an empty line, '#', '>', white space.
+            if line[:1] in 'tb' or not line[:1].isalnum():
+                # GFF3 allows the sequence section without its directive.
+                ended = line.startswith(('##FASTA', '>'))
+                if line.startswith('##'):
+                    self._directive(number, line)
+                if ended or not line.strip() or line.startswith(_IGNORED):
+                    continue
+            for feature in self._row(number, line):
+                if feature.interval.contig != contig:
+                    contig = feature.interval.contig
+                    rows = self.features.setdefault(contig, [])
+                rows.append(feature)
         if not self.features:
             raise self.rows.error('GF06', None, 'no features', 'check that this is the right file')
         if self.format == 'gff':
@@ -115,7 +121,14 @@ class _AnnotationReader:
     def _check_content(self, first: bytes) -> None:
         """Name a format that is not an annotation."""
         name = content.sniff(first)
-        if name in ('', 'GFF3 or GTF', 'BED', 'bedGraph'):
+        if name == 'bedGraph' or name == 'BED' and content.is_bedgraph_name(self.path):
+            raise self.rows.error(
+                'GF06',
+                None,
+                'this is bedGraph, a value per interval, which no verb reads',
+                'if the intervals alone are meant: grep -v ^track FILE | cut -f1-3 > FILE.bed',
+            )
+        if name in ('', 'GFF3 or GTF', 'BED'):
             return
         if name == 'bare sequence':
             name = 'a sequence without a header'
@@ -130,18 +143,17 @@ class _AnnotationReader:
             if start == 1:  # a region that starts later declares a piece, not a length
                 self.lengths[words[1]] = end
 
-    def _row(self, number: int, line: str) -> Iterator[Feature]:
+    def _row(self, number: int, line: str) -> Iterable[Feature]:
         columns = line.split('\t')
         if not self.format:
             self.format = self._detect(number, line, columns)
         if self.format == 'gff':
-            yield self.rows.gff(number, columns)
-            return
+            return (self.rows.gff(number, columns),)
         if len(columns) >= 8 and content.is_vcf(columns):
             raise self.rows.error(
                 'GF06', number, 'this is a row of a VCF, not BED', 'name a BED, GFF3 or GTF file'
             )
-        yield from self.rows.bed(number, columns)
+        return self.rows.bed(number, columns)
 
     def _detect(self, number: int, line: str, columns: list[str]) -> str:
         """'gff' or 'bed' by the columns that hold numbers."""
@@ -210,8 +222,10 @@ class _AnnotationReader:
         Rows of one id at several places of a contig become features of their own.
         """
         contig_of: dict[str, str] = {}
+        parents: set[str] = set()
         for contig, rows in self.features.items():
             for row in rows:
+                parents.update(row.parents)
                 if not row.id:
                     continue
                 other = contig_of.setdefault(row.id, contig)
@@ -226,12 +240,8 @@ class _AnnotationReader:
                 f'{len(separated):,} ids of transcripts or genes occur at several places '
                 f'({", ".join(separated[:3])} ..): each place is a feature of its own'
             )
-        if self.format != 'gff3':
-            return
-        missing = {p for rows in self.features.values() for row in rows for p in row.parents}
-        missing -= contig_of.keys()
-        missing -= {row.id for rows in self.features.values() for row in rows}
-        if missing:
+        missing = parents - contig_of.keys()
+        if missing and self.format == 'gff3':
             shown = ', '.join(sorted(missing)[:3])
             self.notes.append(f'{len(missing):,} parents are not in the file ({shown} ..)')
 
@@ -245,10 +255,14 @@ def _separate_places(rows: list[Feature]) -> set[str]:
     Returns:
         The ids that were used for several places.
     """
+    ids = [row.id for row in rows if row.id]
+    repeated = {name for name, count in collections.Counter(ids).items() if count > 1}
+    if not repeated:
+        return set()
     parents = {parent for row in rows for parent in row.parents}
     by_id: dict[str, list[Feature]] = {}
     for row in rows:
-        if row.id and (row.id in parents or row.kind in TRANSCRIPT_ROWS):
+        if row.id in repeated and (row.id in parents or row.kind in TRANSCRIPT_ROWS):
             by_id.setdefault(row.id, []).append(row)
     places = {name: _places(same) for name, same in by_id.items() if len(same) > 1}
     places = {name: listed for name, listed in places.items() if len(listed) > 1}

@@ -21,6 +21,13 @@ _GTF_ATTRIBUTE = re.compile(r'\s*([^\s;"]+)\s+(?:"([^"]*)"|([^\s;]+))\s*;?')
 _GFF3_START = re.compile(r'\s*[^\s=;"]+\s*=')
 _GTF_START = re.compile(r'\s*[^\s=;"]+\s+\S')
 _GTF_KEYS = ('gene_id', 'transcript_id', 'gene_name', 'gene')
+# The attributes of a GFF3 row that are read.
+_GFF3_ATTRIBUTE = re.compile(
+    rf'(?:^|;)\s*(ID|Parent|{"|".join(sorted({*_GENE_KEYS, *_GENE_ROW_KEYS} - {"ID"}))})\s*=([^;]*)'
+)
+_GFF_STRANDS = ('+', '-', '.', '?')
+_LOWER_CASE = 'gff3 in lower case'
+_REMEMBERED = 4096  # attributes: those of one gene's rows are often equal
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class RowParser:
         self.dialects: dict[str, int] = {}
         self.first_unknown: tuple[int, str] | None = None
         self.lower_case = 0
+        self._known: dict[tuple[str, str], tuple[str, str, tuple[str, ...], str]] = {}
 
     def error(self, code: str, line: int | None, problem: str, fix: str) -> errors.InputError:
         """The error about a line of the file."""
@@ -100,57 +108,24 @@ class RowParser:
             )
         if start > end:
             raise self.error('GF02', number, f'start {start} > end {end}', 'swap them')
-        if strand not in ('+', '-', '.', '?'):
+        if strand not in _GFF_STRANDS:
             raise self.error('GF02', number, f'strand {strand!r}', 'write +, -, . or ?')
         interval = genome.Interval(
             sys.intern(contig), start - 1, end, '.' if strand == '?' else strand
         )
-        kind = sys.intern(kind)
-        dialect, own, parents, gene = self._attributes(number, kind, text)
+        known = self._known.get((kind, text))
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[kind, text] = _attributes(kind, text)
+        dialect, own, parents, gene = known
+        if dialect == _LOWER_CASE:
+            self.lower_case += 1
+            dialect = 'gff3'
         self.dialects[dialect] = self.dialects.get(dialect, 0) + 1
         if dialect == 'unknown' and self.first_unknown is None:
             self.first_unknown = (number, text[:60])
-        return Feature(kind, interval, own, parents, gene=gene, line=number)
-
-    def _attributes(
-        self, number: int, kind: str, text: str
-    ) -> tuple[str, str, tuple[str, ...], str]:
-        """Dialect, own id, ids of the parents and gene name of a row."""
-        text = text.strip()
-        if text in ('', '.'):
-            return 'none', '', (), ''
-        if _GFF3_START.match(text):
-            return self._gff3(kind, text)
-        if _GTF_START.match(text):
-            return _gtf(kind, text)
-        name = text.rstrip(';').strip('"')
-        if not name or ';' in name:
-            return 'unknown', '', (), ''
-        # GFF1, and gene and transcript rows of AUGUSTUS and BRAKER: the name alone.
-        if kind in GENE_ROWS:
-            return 'bare', name, (), name
-        if kind in TRANSCRIPT_ROWS:
-            return 'bare', name, (), ''
-        return 'bare', '', (name,), ''
-
-    def _gff3(self, kind: str, text: str) -> tuple[str, str, tuple[str, ...], str]:
-        attributes = {}
-        for pair in text.split(';'):
-            key, equals, value = pair.partition('=')
-            if equals:
-                attributes[key.strip()] = value.strip().strip('"')
-        if 'ID' not in attributes and 'Parent' not in attributes:
-            capital = {key.capitalize(): value for key, value in attributes.items()}
-            if 'Id' in capital or 'Parent' in capital:
-                self.lower_case += 1
-                attributes['ID'] = capital.get('Id', '')
-                attributes['Parent'] = capital.get('Parent', '')
-        keys = _GENE_ROW_KEYS if kind in GENE_ROWS else _GENE_KEYS
-        gene = next((attributes[key] for key in keys if attributes.get(key)), '')
-        # A comma separates parents; one inside an id is written %2C, so the split comes first.
-        listed = (part.strip() for part in attributes.get('Parent', '').split(','))
-        parents = tuple(unquote(part) for part in listed if part)
-        return 'gff3', unquote(attributes.get('ID', '')), parents, unquote(gene)
+        return Feature(sys.intern(kind), interval, own, parents, gene=gene, line=number)
 
     def bed(self, number: int, columns: list[str]) -> Iterator[Feature]:
         """The feature of a BED row, or the transcript and parts of a BED12 row.
@@ -206,6 +181,48 @@ class RowParser:
             if start < end:
                 part = dataclasses.replace(interval, start=start, end=end)
                 yield Feature('CDS', part, '', (own,), gene=name, line=number)
+
+
+def _attributes(kind: str, text: str) -> tuple[str, str, tuple[str, ...], str]:
+    """Dialect, own id, ids of the parents and gene name of a row."""
+    text = text.strip()
+    if text in ('', '.'):
+        return 'none', '', (), ''
+    if _GFF3_START.match(text):
+        return _gff3(kind, text)
+    if _GTF_START.match(text):
+        return _gtf(kind, text)
+    name = text.rstrip(';').strip('"')
+    if not name or ';' in name:
+        return 'unknown', '', (), ''
+    # GFF1, and gene and transcript rows of AUGUSTUS and BRAKER: the name alone.
+    if kind in GENE_ROWS:
+        return 'bare', name, (), name
+    if kind in TRANSCRIPT_ROWS:
+        return 'bare', name, (), ''
+    return 'bare', '', (name,), ''
+
+
+def _gff3(kind: str, text: str) -> tuple[str, str, tuple[str, ...], str]:
+    attributes, dialect = dict(_GFF3_ATTRIBUTE.findall(text)), 'gff3'
+    if 'ID' not in attributes and 'Parent' not in attributes:
+        pairs = [pair.partition('=') for pair in text.split(';')]
+        capital = {key.strip().capitalize(): value for key, equals, value in pairs if equals}
+        if 'Id' in capital or 'Parent' in capital:
+            dialect = _LOWER_CASE
+            attributes['ID'] = capital.get('Id', '')
+            attributes['Parent'] = capital.get('Parent', '')
+    keys = _GENE_ROW_KEYS if kind in GENE_ROWS else _GENE_KEYS
+    named = (_value(attributes[key]) for key in keys if key in attributes)
+    gene = next((name for name in named if name), '')
+    # A comma separates parents; one inside an id is written %2C, so the split comes first.
+    listed = (part.strip() for part in _value(attributes.get('Parent', '')).split(','))
+    parents = tuple(unquote(part) for part in listed if part)
+    return dialect, unquote(_value(attributes.get('ID', ''))), parents, unquote(gene)
+
+
+def _value(text: str) -> str:
+    return text.strip().strip('"')
 
 
 def _gtf(kind: str, text: str) -> tuple[str, str, tuple[str, ...], str]:

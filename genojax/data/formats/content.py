@@ -7,14 +7,16 @@ _ALLELE = re.compile(r'[ACGTN]+', re.IGNORECASE)
 _SAM_HEADER = re.compile(r'@(HD\tVN:|SQ\t(SN|LN):|RG\tID:|PG\tID:|CO\t)')
 _CIGAR = re.compile(r'\*|([0-9]+[MIDNSHPX=])+')
 _FIRST_LINES = 200
+_VALUE = re.compile(r'[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|nan', re.IGNORECASE)
+_BEDGRAPH_NAME = re.compile(r'.*\.(bedgraph|bdg|bg)(\.b?gz)?', re.IGNORECASE | re.DOTALL)
 
 
 def sniff(first: bytes) -> str:
     """The format of a file whose decompressed text begins with `first`; '' if it is not known.
 
     Returns:
-        'FASTA', 'FASTQ', 'GFF3 or GTF', 'BED', 'VCF', 'SAM', 'bare sequence' or another format's
-        name.
+        'FASTA', 'FASTQ', 'GFF3 or GTF', 'BED', 'bedGraph', 'VCF', 'SAM', 'bare sequence' or another
+        format's name.
     """
     if first.startswith((b'EMBL', b'ID   ')):
         return 'EMBL'
@@ -49,12 +51,33 @@ def _of_line(line: str, following: list[str]) -> str:
     if len(columns) >= 8 and columns[3].isdigit() and columns[4].isdigit():
         return 'GFF3 or GTF'
     if len(columns) >= 3 and columns[1].isdigit() and columns[2].isdigit():
-        return 'BED'
+        return 'bedGraph' if _has_values([line, *following]) else 'BED'
     if _DNA_LINE.fullmatch(line.strip()) and all(
         not text.strip() or _DNA_LINE.fullmatch(text.strip()) for text in following[:20]
     ):
         return 'bare sequence'
     return ''
+
+
+def is_bedgraph_name(path: str) -> bool:
+    """Whether a file is called bedGraph: with whole numbers it looks like BED."""
+    return bool(_BEDGRAPH_NAME.fullmatch(path))
+
+
+def _has_values(lines: list[str]) -> bool:
+    """Whether rows of intervals are bedGraph: four columns, of which the last is a number.
+
+    Some of the numbers must have a fraction, an exponent or a sign: names of BED may be digits.
+    The last line may be cut.
+    """
+    rows = [line.split('\t') for line in lines if line.strip() and not line.startswith('#')]
+    rows = rows[:-1] if len(rows) > 1 else rows
+    values = [row[3].strip() for row in rows if len(row) == 4]
+    return (
+        len(values) == len(rows)
+        and all(map(_VALUE.fullmatch, values))
+        and not all(map(str.isdigit, values))
+    )
 
 
 def is_vcf(columns: list[str]) -> bool:

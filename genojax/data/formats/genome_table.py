@@ -263,7 +263,7 @@ def _file(path: pathlib.Path, number: int, cell: str, column: str) -> pathlib.Pa
     if not cell:
         raise _error('GT10', path, number, f'the {column} cell is empty', 'name a file')
     file = path.parent / cell
-    if not file.is_file():
+    if not file.exists():  # what is there, but no file, its reader refuses
         files = sorted(item.name for item in path.parent.iterdir())
         similar = difflib.get_close_matches(cell, files, 1)
         fix = f'did you mean {similar[0]!r}?' if similar else 'paths are relative to the table'

@@ -12,7 +12,7 @@ import numpy as np
 
 from genojax import genome
 from genojax.data.formats import annotation, genome_table, sequence_record
-from genojax.data.store import regions
+from genojax.data.store import agreement, regions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,14 +121,11 @@ def label(
 
 def _shifts(codes: np.ndarray, features, introns) -> dict[str, tuple[int, int, int, int]]:
     """`ContigSummary.shifts` of a contig."""
-    counts = {}
-    for name, agreement, parts in (
-        ('introns', regions.splice_agreement, introns),
-        ('starts', regions.start_codon_agreement, features),
-    ):
-        agree = [agreement(codes, parts, shift) for shift in (-1, 0, 1)]
-        counts[name] = (*(number for number, _ in agree), agree[1][1])
-    return counts
+    moved = {
+        'introns': agreement.splice_agreements(codes, introns, (-1, 0, 1)),
+        'starts': agreement.start_codon_agreements(codes, features, (-1, 0, 1)),
+    }
+    return {name: (*(number for number, _ in agree), agree[1][1]) for name, agree in moved.items()}
 
 
 def _promoters(features, annotated_kinds: genome.Region) -> str | None:

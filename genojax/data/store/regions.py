@@ -6,11 +6,13 @@ file's own rows or, on a contig without any, a span of `PROMOTER_SPAN` around ea
 that span is a convention, not a measurement.
 """
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
-from genojax import dna, errors, genome
+from genojax import errors, genome
 from genojax.data.formats import annotation
 from genojax.data.store import contig_names
 
@@ -25,7 +27,8 @@ _CODING = ('CDS', 'start_codon', 'stop_codon')
 _PARTS = frozenset(kind.lower() for kind in (*_EXONS, *_CODING)) - frozenset(_SPLICED)
 # A shorter gap between coding parts is a frameshift: the shortest known introns have 15 bases.
 _SHORTEST_INTRON = 15
-_START_CODONS = frozenset({'ATG', 'GTG', 'TTG', 'CTG', 'ATA', 'ATC', 'ATT'})
+# The order of intervals of one contig; a key is faster than comparisons.
+_POSITION = operator.attrgetter('start', 'end', 'strand')
 _REPEATS = (
     'repeat', 'repeat_region', 'repeat_element', 'transposable_element', 'transposon',
     'retrotransposon', 'mobile_genetic_element', 'long_terminal_repeat', 'LTR_retrotransposon',
@@ -33,6 +36,7 @@ _REPEATS = (
     'direct_repeat', 'dispersed_repeat', 'tandem_repeat', 'microsatellite', 'minisatellite',
     'satellite_DNA', 'low_complexity_region',
 )  # fmt: skip
+_UINT8 = np.arange(256, dtype=np.uint8)  # as an operand faster than an int
 _Region = genome.Region
 # A coding base is in an exon, also in files that have CDS rows only.
 BITS_OF_KIND: dict[str, int] = (
@@ -70,10 +74,11 @@ def region_bits(
         errors.InputError: BD03, a feature that ends beyond the contig.
     """
     features = [feature for feature in features if feature.interval.contig == contig]
-    bits = np.zeros(length, np.uint8)
+    bits, bit_of = np.zeros(length, np.uint8), _by_kind(features, BITS_OF_KIND)
     for feature in features:
-        _check_inside(feature, length, circular, path)
-        bit = BITS_OF_KIND.get(feature.kind.lower())
+        if feature.interval.end > length:
+            _check_inside(feature, length, circular, path)
+        bit = bit_of[feature.kind]
         if bit is not None:
             _mark(bits, feature.interval.start, feature.interval.end, bit)
     for intron in introns(features, contig) if spliced is None else spliced:
@@ -90,11 +95,17 @@ def region_bits(
 def _mark(bits: np.ndarray, start: int, end: int, bit: int) -> None:
     """Set bits from start to end, wrapping what is beyond either end of the array."""
     length = len(bits)
-    bits[max(start, 0) : end] |= bit
+    inside = bits[max(start, 0) : end]
+    np.bitwise_or(inside, _UINT8[bit], out=inside)
     if start < 0:
         bits[max(start + length, 0) :] |= bit
     if end > length:
         bits[: end - length] |= bit
+
+
+def _by_kind(features: Iterable[annotation.Feature], table: Mapping[str, Any]) -> dict[str, Any]:
+    """What a table with lower-case keys says of the kinds of some features, None for others."""
+    return {kind: table.get(kind.lower()) for kind in {feature.kind for feature in features}}
 
 
 def _check_inside(
@@ -123,18 +134,14 @@ def introns(features: Iterable[annotation.Feature], contig: str) -> list[genome.
     (trans-splicing) gaps are not introns.
     """
     features = [feature for feature in features if feature.interval.contig == contig]
-    result = {row.interval for row in features if row.kind.lower() == 'intron'}
+    own = _by_kind(features, {'intron': True})
+    result = {row.interval for row in features if own[row.kind]}
     exons, others = _parts_of_transcripts(features)
     for parts in exons.values():
         result.update(_gaps(parts, 1))
     for parts in others.values():
         result.update(_gaps(parts, _SHORTEST_INTRON))
-    return sorted(result, key=_position)
-
-
-def _position(interval: genome.Interval) -> tuple[int, int, str]:
-    """The order of intervals of one contig; a key is faster than comparisons."""
-    return interval.start, interval.end, interval.strand
+    return sorted(result, key=_POSITION)
 
 
 def _parts_of_transcripts(
@@ -144,18 +151,24 @@ def _parts_of_transcripts(
     exons: dict[str, list[genome.Interval]] = {}
     others: dict[str, list[genome.Interval]] = {}
     partners: dict[str, set[str]] = {}  # a CDS may be part of a transcript and of a protein
+    place = dict.fromkeys(_SPLICED, exons) | dict.fromkeys(_PARTS, others)
+    place = _by_kind(features, place)
     for feature in features:
-        kind = feature.kind.lower()
-        by_parent = exons if kind in _SPLICED else others if kind in _PARTS else None
-        if by_parent is not None:
-            for parent in feature.parents:
-                by_parent.setdefault(parent, []).append(feature.interval)
+        by_parent = place[feature.kind]
+        if by_parent is None:
+            continue
+        for parent in feature.parents:
+            by_parent.setdefault(parent, []).append(feature.interval)
+            if len(feature.parents) > 1:
                 partners.setdefault(parent, set()).update(feature.parents)
+    if not others:
+        return exons, others
     ids = {row.id: row.kind for row in features if row.id}
     others = {
         parent: parts
         for parent, parts in others.items()
-        if not any(partner in exons for partner in partners[parent])
+        if parent not in exons
+        and exons.keys().isdisjoint(partners.get(parent, ()))
         and ids.get(parent, 'transcript') in _TRANSCRIPTS
         and not parent.startswith('unassigned_transcript')  # NCBI's GTF of bacteria
     }
@@ -166,7 +179,7 @@ def _gaps(parts: list[genome.Interval], shortest: int) -> list[genome.Interval]:
     """The gaps of at least `shortest` bases between intervals, [] if they are on two strands."""
     if len({part.strand for part in parts}) > 1:
         return []
-    parts, gaps = sorted(parts, key=_position), []
+    parts, gaps = sorted(parts, key=_POSITION), []
     end = parts[0].end
     for part in parts[1:]:
         if part.start - end >= shortest:
@@ -177,7 +190,7 @@ def _gaps(parts: list[genome.Interval], shortest: int) -> list[genome.Interval]:
 
 def has_promoter_rows(features: Iterable[annotation.Feature]) -> bool:
     """Whether promoters are annotated; if not, those of `promoters` are inferred."""
-    return any(BITS_OF_KIND.get(row.kind.lower()) == _Region.PROMOTER for row in features)
+    return int(_Region.PROMOTER) in _by_kind(features, BITS_OF_KIND).values()
 
 
 def promoters(
@@ -236,61 +249,6 @@ def genes(features: Iterable[annotation.Feature], contig: str) -> list[tuple[str
             joined.pop()
         joined.append((name, genome.Interval(contig, start, end, strand)))
     return sorted((gene for gene in joined if gene[0]), key=lambda gene: (gene[1], gene[0]))
-
-
-def splice_agreement(
-    codes: np.ndarray, intervals: Iterable[genome.Interval], shift: int = 0
-) -> tuple[int, int]:
-    """How many introns read GT..AG or GC..AG on their strand, and how many were compared.
-
-    Args:
-        codes: base codes of the contig.
-        intervals: its introns.
-        shift: bases by which they are moved first; an annotation that is off by one agrees only
-            when shifted.
-    """
-    agree = total = 0
-    for interval in intervals:
-        start, end = interval.start + shift, interval.end + shift
-        if interval.strand == '.' or len(interval) < 4 or start < 0 or end > len(codes):
-            continue
-        intron = codes[start:end]
-        if interval.strand == '-':
-            intron = dna.reverse_complement(intron)
-        agree += dna.decode(intron[:2]) in ('GT', 'GC') and dna.decode(intron[-2:]) == 'AG'
-        total += 1
-    return agree, total
-
-
-def start_codon_agreement(
-    codes: np.ndarray, features: Iterable[annotation.Feature], shift: int = 0
-) -> tuple[int, int]:
-    """How many CDS of one row begin with a start codon of any genetic code, and of how many.
-
-    One codon in nine does so by chance. It shows an annotation that is off by one where there are
-    no introns.
-
-    Args:
-        codes: base codes of the contig.
-        features: its features.
-        shift: bases by which they are moved first.
-    """
-    rows = [row for row in features if row.kind == 'CDS' and row.interval.strand != '.']
-    number: dict[tuple, int] = {}
-    for row in rows:
-        number[row.id, row.parents] = number.get((row.id, row.parents), 0) + 1
-    agree = total = 0
-    for row in rows:
-        start, end = row.interval.start + shift, row.interval.end + shift
-        single = number[row.id, row.parents] == 1 and len(row.interval) % 3 == 0
-        if not single or start < 0 or end > len(codes):
-            continue
-        codon = codes[start : start + 3]
-        if row.interval.strand == '-':
-            codon = dna.reverse_complement(codes[end - 3 : end])
-        agree += dna.decode(codon) in _START_CODONS
-        total += 1
-    return agree, total
 
 
 def kinds_of(annotated: annotation.Annotation) -> genome.Region:

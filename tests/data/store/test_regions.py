@@ -5,7 +5,7 @@ import pytest
 
 from genojax import dna, errors, genome
 from genojax.data.formats import annotation, fasta
-from genojax.data.store import regions
+from genojax.data.store import agreement, regions
 from tests.data import annotation_files
 
 EXON, CDS, INTRON, PROMOTER, ENHANCER, REPEAT = genome.REGIONS
@@ -151,9 +151,9 @@ def test_real_introns_read_gt_ag_on_their_strand(real_data, stem):
     for record in fasta.read(real_data / f'{stem}.fa.gz'):
         places = regions.introns(result.on(record.name), record.name)
         reverse += sum(place.strand == '-' for place in places)
-        a, t = regions.splice_agreement(record.codes, places)
+        a, t = agreement.splice_agreement(record.codes, places)
         agree, total = agree + a, total + t
-        shifted += sum(regions.splice_agreement(record.codes, places, s)[0] for s in (-1, 1))
+        shifted += sum(agreement.splice_agreement(record.codes, places, s)[0] for s in (-1, 1))
         named += len(regions.genes(result.on(record.name), record.name))
     assert total > 150 and reverse > 50
     assert agree / total > 0.98, f'{agree} of {total}'

@@ -19,7 +19,10 @@ from genojax.data.formats import input_file
 
 COLUMNS = ('#CHROM', 'POS', 'ID', 'REF', 'ALT', 'QUAL', 'FILTER', 'INFO')
 STANDARD_STREAM = '-'
-_MAX_LINE = 1 << 28  # bytes
+_MAX_LINE = 1 << 26  # bytes; a million samples with depths have fewer
+_COLUMN_FIX = f'write a line {" ".join(COLUMNS)}, with TABs, before the records'
+_MAX_HEADER = 1 << 26  # bytes
+_MAX_EMPTY = 1_000_000  # lines after the header that hold no record
 _NO_LIMIT = 1 << 62  # genotypes of many samples compress more than 100:1, and lines are streamed
 
 
@@ -108,33 +111,45 @@ class VcfReader:
         """All lines up to the one that begins with #CHROM.
 
         Raises:
-            InputError: VC01 for a file that is not VCF, VC02 for one without a #CHROM line, FA..
-                for one that cannot be read.
+            InputError: VC01 for a file that is not VCF, VC02 for one without a #CHROM line, VC04
+                for a header of 64 MiB, FA.. for one that cannot be read.
         """
+        size = 0
         for number, line in self._lines:
             if number == 1:
                 line = self._first(line)
             self.header.append(line)
+            size += len(line)
+            if size > _MAX_HEADER:
+                raise self._error('VC04', number, f'a header of more than {_MAX_HEADER:,} bytes')
             if line.startswith(b'#CHROM'):
                 self._check_columns(number, line)
                 return self.header
             if not line.startswith(b'##'):
-                raise self._error('VC02', number, 'a record before the line #CHROM')
+                raise self._error(
+                    'VC02', number, 'a record before the line #CHROM', fix=_COLUMN_FIX
+                )
         if not self.header:
             raise self._error('VC01', None, 'the file is empty', fix='get the whole file')
-        raise self._error('VC02', None, 'no line #CHROM')
+        raise self._error('VC02', None, 'no line #CHROM', fix=_COLUMN_FIX)
 
     def __iter__(self) -> Iterator[VcfRecord]:
         """The lines after the header, in order; none is left out.
 
         Raises:
             InputError: VC03 for a record without eight columns or with a carriage return inside,
-                VC04 for a line of 256 MiB.
+                VC04 for a line of 64 MiB, or a million lines
+                without a record.
         """
+        empty = 0
         for number, line in self._lines:
             text = line.rstrip(b'\r\n')
             end = line[len(text) :]
             if not text.strip() or text.startswith(b'#'):
+                empty += 1
+                if empty > _MAX_EMPTY:
+                    problem = f'more than {_MAX_EMPTY:,} lines without a record'
+                    raise self._error('VC04', number, problem, fix='get the file again')
                 yield VcfRecord(number, text, end)
                 continue
             if b'\r' in text:  # a record after it would be taken for INFO
@@ -179,7 +194,7 @@ class VcfReader:
         names = tuple(line.decode('latin-1').rstrip('\r\n').split('\t')[: len(COLUMNS)])
         if names != COLUMNS:
             problem = f'the columns are {" ".join(names)}'
-            raise self._error('VC02', number, problem, fix=f'write {" ".join(COLUMNS)}, with TABs')
+            raise self._error('VC02', number, problem, fix=_COLUMN_FIX)
 
     def _error(self, code: str, line: int | None, problem: str, fix: str = '') -> errors.InputError:
         return errors.InputError(code, problem, path=self.path, line=line, fix=fix)

@@ -1,0 +1,216 @@
+"""No text input of any verb takes a gzip bomb, a pipe, a directory or a device for a file.
+
+The flags are those of the verbs' own parsers: a new flag fails here until it is listed, with a
+command if it names a text input.
+"""
+
+import gzip
+import importlib
+import os
+import pathlib
+import resource
+import time
+
+import pytest
+
+from genojax.cli import flags, interpret, main
+from genojax.inference import pretrained
+from genojax.predict import loading
+from tests.interpret import conftest
+
+FASTA = '>c\n' + 'ACGTTGCA' * 5 + '\n'
+VCF = (
+    '##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nc\t1\t.\tA\tC\t.\t.\t.\n'
+)
+TABLE = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\n'
+INTERPRETERS = [f'interpret {verb}' for verb in interpret.VERBS]
+OF_SEQUENCES = ['embed', 'predict', *INTERPRETERS]
+LABELS = '--config.tasks.promoters.data.path=BAD'
+BLANK = '--config.tasks.masked_lm.data'
+
+# (verb, flag) -> a command in which BAD is the file.
+COMMANDS = {
+    ('check', 'paths'): 'check BAD',
+    ('ingest', 'genomes'): 'ingest BAD --out=shards',
+    ('demo', '--genomes'): 'demo --genomes=BAD --workdir=demo',
+    ('demo', '--promoters'): 'demo --promoters=BAD --workdir=demo',
+    ('predict', '--table'): 'predict MODEL --table=BAD --out=x.tsv',
+    ('finetune', 'table'): 'finetune MODEL BAD --workdir=run',
+    ('train', '--config'): f'train --config=demo_promoters {LABELS} --workdir=run',
+    ('score', '--vcf'): 'score MODEL --vcf=BAD --fasta=a.fa --out=x.vcf --window=20',
+    ('score', '--fasta'): 'score MODEL --vcf=a.vcf --fasta=BAD --out=x.vcf --window=20',
+    ('score', '--common'): 'score MODEL --vcf=a.vcf --fasta=a.fa --out=x.vcf --common=BAD --window=20',
+    ('interpret attention', '--annotation'): 'interpret attention MODEL --fasta=a.fa --annotation=BAD --out=x',
+    ('interpret motifs', '--match'): 'interpret motifs MODEL --fasta=a.fa --match=BAD --out=x --output=y',
+    ('check', 'fasta of a genome table'): 'check table_of_fasta',
+    ('check', 'annotation of a genome table'): 'check table_of_annotation',
+    ('ingest', 'annotation of a genome table'): 'ingest table_of_annotation --out=shards',
+}  # fmt: skip
+for _verb in OF_SEQUENCES:
+    _out = '--output=y' if _verb.endswith(('attribution', 'mutagenesis', 'motifs')) else ''
+    COMMANDS[_verb, '--fasta'] = f'{_verb} MODEL --fasta=BAD --out=x.npz {_out}'
+    COMMANDS[_verb, '--bed'] = f'{_verb} MODEL --fasta=a.fa --bed=BAD --out=x.npz {_out}'
+
+# Flags that name no text input: folders, weights, outputs, numbers and words.
+FOLDERS = {'model', 'workdir', '--workdir', 'directory', 'source', '--base', '--control', 'SHARDS'}
+OUTPUTS = {'out', '--out', '--json', '--calibration'}
+CONFIGS = {('plan', '--config'), ('configs', 'name')}  # files of Python or JSON: exit code 2
+WORDS = {
+    *('--help', '--all', '--draft-table', '--rna', '--names', '--workers', '--replace', '--code'),
+    *('--promoter-span', '--fallback', '--processes', '--task', '--split', '--limit', '--search'),
+    *('--no-advice', '--topology', '--kind', '--format', '--license', '--origin', '--pool', 'code'),
+    *('--window', '--stride', '--sequence-column', '--tracks', '--label-column', '--value-columns'),
+    *('--split-column', '--epochs', '--genomes', '--tsv', '--score', '--check-ref', '--neutral'),
+    *('--tag', '--pll-masks', '--forward-only', '--vep-alleles', '--figures', '--model-window'),
+    *('--output', '--scale', '--bins', '--backgrounds', '--steps', '--seed', '--layers', '--heads'),
+    *('--q-value', '--core', '--min-seqlets', '--similarity', '--likelihood', '--mask', '--pairs'),
+    *(
+        '--positions',
+        '--min-distance',
+        '--species',
+        '--length',
+        '--genes',
+        '--tree',
+        '--repeat-fraction',
+    ),
+    *('--task-rows', '--no-hold-out', '--raw'),
+}
+
+
+class _Captured(Exception):
+    pass
+
+
+def parsers(monkeypatch):
+    """(verb, its parser) of every verb, as the verb itself makes it."""
+
+    def capture(parser, args=None, namespace=None):
+        raise _Captured(parser)
+
+    monkeypatch.setattr(flags.Parser, 'parse_args', capture)
+    for verb in [verb for verb in main.VERBS if verb != 'interpret'] + INTERPRETERS:
+        module = importlib.import_module(f'genojax.cli.{verb.replace(" ", ".")}')
+        try:
+            module.run([])
+        except _Captured as captured:
+            yield verb, captured.args[0]
+        else:
+            raise AssertionError(f'{verb} has no parser')
+
+
+def test_every_flag_is_listed_here(monkeypatch):
+    known = COMMANDS.keys() | CONFIGS
+    unknown, seen = [], set()
+    for verb, parser in parsers(monkeypatch):
+        for action in parser._actions:
+            name = action.option_strings[-1] if action.option_strings else action.dest
+            seen.add((verb, name))
+            if (verb, name) not in known and name not in FOLDERS | OUTPUTS | WORDS:
+                unknown.append((verb, name))
+    assert not unknown, 'say in this file whether these name text inputs'
+    assert {key for key in known if ' of ' not in key[1]} <= seen
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Good files, and a model wherever one is opened."""
+    model = conftest.bert_of('kmer', 3)
+    model.__dict__['heads'] = {'toy': conftest.head_of(model)}  # as its cached property would
+    monkeypatch.setattr(loading, 'load', lambda path, **options: model)
+    monkeypatch.setattr(pretrained, 'describe', lambda path: None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'a.fa').write_text(FASTA)
+    (tmp_path / 'a.vcf').write_text(VCF)
+    for name, row in {
+        'fasta': 'x\tBAD\t*\t\tno\tno',
+        'annotation': 'x\ta.fa\t*\tBAD\tno\tno',
+    }.items():
+        inner = tmp_path / f'table_of_{name}'
+        inner.mkdir()
+        (inner / 'a.fa').write_text(FASTA)
+        (inner / 'genomes.tsv').write_text(f'{TABLE}{row}\n')
+    yield tmp_path
+    model.__dict__.pop('heads')
+
+
+def _bomb(path):
+    """2 GiB in 2 MB: members of a gzip file may follow each other."""
+    start = {'vcf': VCF, 'fasta': '>c\n'}.get(path.stem, '')
+    members = gzip.compress(start.encode()) + gzip.compress(b'A' * (50 << 20), 1) * 40
+    path.write_bytes(members)
+
+
+KINDS = {
+    'bomb': _bomb,
+    'pipe': os.mkfifo,
+    'directory': pathlib.Path.mkdir,
+    'device': lambda path: path.symlink_to('/dev/zero'),
+}
+# A named pipe is how `score` reads a VCF from another program.
+READ = {(('score', '--vcf'), 'pipe'), (('score', '--common'), 'pipe')}
+
+
+def refused(folder, command: str, kind: str, capsys) -> tuple[int, str, float, int]:
+    """Exit code, error, seconds and added KiB of a command with a bad file."""
+    where = folder / (command.split()[1] if 'table_of' in command else '.')
+    bad = where / 'BAD'
+    if not bad.exists():
+        KINDS[kind](bad)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started, code = time.process_time(), 0
+    try:
+        main.main(command.split())
+    except SystemExit as stop:
+        code = stop.code
+    seconds = time.process_time() - started
+    added = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
+    return code, capsys.readouterr().err, seconds, added
+
+
+def check(folder, key, kind, capsys):
+    code, error, seconds, added = refused(folder, COMMANDS[key], kind, capsys)
+    assert code == 3, error
+    assert error.startswith('genojax: error GX-') and error.count('\n') == 1
+    assert 'BAD' in error and seconds < 5 and added < 300_000
+
+
+@pytest.mark.parametrize('key', COMMANDS, ids=' '.join)
+def test_a_bad_file_is_one_line_and_exit_code_3(folder, capsys, key):
+    """One kind of file each; all of them in the slow test."""
+    kind = list(KINDS)[sorted(COMMANDS).index(key) % len(KINDS)]
+    if (key, kind) in READ:
+        kind = 'directory'
+    check(folder, key, kind, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('key', COMMANDS, ids=' '.join)
+def test_every_bad_file_is_one_line_and_exit_code_3(folder, capsys, key, kind):
+    if (key, kind) in READ:
+        pytest.skip('a pipe is read')
+    check(folder, key, kind, capsys)
+
+
+@pytest.mark.parametrize('kind', ['pipe', 'directory', 'device'])
+@pytest.mark.parametrize('verb', ['train --workdir=run', 'plan --topology=cpu:1'])
+@pytest.mark.parametrize('suffix', ['.py', '.json'])
+def test_a_config_that_is_no_file_is_one_line_and_exit_code_2(folder, capsys, verb, kind, suffix):
+    KINDS[kind](folder / f'BAD{suffix}')
+    with pytest.raises(SystemExit) as stop:
+        main.main([*verb.split(), f'--config=BAD{suffix}'])
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and f'BAD{suffix}' in error and error.count('\n') == 1
+
+
+@pytest.mark.parametrize('kind', ['pipe', 'directory', 'device'])
+@pytest.mark.parametrize('name', ['vocab.txt', 'tokenizer.json'])
+def test_a_vocabulary_that_is_no_file_is_not_left_out(folder, kind, name):
+    from genojax import errors
+    from genojax.convert import vocabulary
+
+    KINDS[kind](folder / name)
+    with pytest.raises(errors.InputError, match='GX-FA20') as caught:
+        for path in vocabulary.paths(folder):
+            vocabulary.ids(path)
+    assert caught.value.exit_code == 3
