@@ -138,7 +138,7 @@ def compare(options, work: pathlib.Path) -> dict:
     SIGTERM in turn, and once before its first step. Of several processes one gets the signal.
 
     Args:
-        options: kills, steps, joint, processes, field (as of the command line).
+        options: kills, minutes, steps, joint, processes, field (as of the command line).
         work: an empty folder.
     """
     _write_data(work)
@@ -147,7 +147,8 @@ def compare(options, work: pathlib.Path) -> dict:
     _end(_start(whole, work, options), whole, killed=False)
     rng, done, early, trial = np.random.default_rng(0), 0, 0, 0
     counts, wrong = {'rows': 0, 'batches': 0, 'tensors': 0}, []
-    while done < options.kills:
+    until = time.monotonic() + 60 * options.minutes
+    while done < options.kills and time.monotonic() < until:
         folder, trial, killed = work / f'trial{trial}', trial + 1, 0
         early += _kill_before_the_first_step(folder, work, options, rng)
         while True:

@@ -148,6 +148,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--only', default=','.join(SWEEPS), help='sweeps, comma-separated')
     parser.add_argument('--kills', type=int, default=40)
+    parser.add_argument(
+        '--minutes', type=float, default=600, help='no trial of kills begins later than this'
+    )
     parser.add_argument('--steps', type=int, default=120)
     parser.add_argument('--joint', action='store_true', help='kill a run of two tasks')
     parser.add_argument('--processes', type=int, default=1, help='kill a run of several processes')
