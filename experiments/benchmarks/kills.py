@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT)]
 # Rates are times, not results.
 _TIMES = frozenset({'tokens_per_s', 'bases_per_s', 'sha256'})
 _PARTS = ('step', 'params', 'extra', 'opt_state')
-_PATIENCE = 300  # seconds for a process to end by itself
+_PATIENCE = 1200  # seconds for a process to end by itself
 
 
 def record(path: str, arguments: list[str]) -> None:
