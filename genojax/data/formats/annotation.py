@@ -6,10 +6,12 @@ in `data.store.regions`.
 """
 
 import collections
+import contextlib
 import dataclasses
 import functools
+import gc
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from genojax.data.formats import annotation_rows, content, input_file
 
@@ -66,6 +68,21 @@ class Annotation:
         return self.features.get(contig, [])
 
 
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """Within the block, Python does not look for cycles among objects: features have none.
+
+    It would look at all of them again and again, which takes as long as the reading.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def read(path: str | os.PathLike) -> Annotation:
     """Read a whole annotation file, plain, gzip or bgzip.
 
@@ -73,7 +90,8 @@ def read(path: str | os.PathLike) -> Annotation:
         errors.InputError: GF.. for GFF3 and GTF rows, BD.. for BED rows, FA.. for the file as a
             file.
     """
-    return _AnnotationReader(path).read()
+    with without_collector():
+        return _AnnotationReader(path).read()
 
 
 class _AnnotationReader:

@@ -25,6 +25,7 @@ _GTF_KEYS = ('gene_id', 'transcript_id', 'gene_name', 'gene')
 _GFF3_ATTRIBUTE = re.compile(
     rf'(?:^|;)\s*(ID|Parent|{"|".join(sorted({*_GENE_KEYS, *_GENE_ROW_KEYS} - {"ID"}))})\s*=([^;]*)'
 )
+_DIGITS = re.compile(r'[0-9]{1,18}').fullmatch  # of all valid coordinates
 _GFF_STRANDS = ('+', '-', '.', '?')
 _LOWER_CASE = 'gff3 in lower case'
 _REMEMBERED = 4096  # attributes: those of one gene's rows are often equal
@@ -101,7 +102,8 @@ class RowParser:
             problem = f'{len(columns)} TAB-separated columns in place of 9'
             raise self.error('GF04', number, problem, 'restore the row')
         contig, _, kind, first, last, _, strand, _, text = columns
-        start, end = self.integer(number, first, 'GF05'), self.integer(number, last, 'GF05')
+        start = int(first) if _DIGITS(first) else self.integer(number, first, 'GF05')
+        end = int(last) if _DIGITS(last) else self.integer(number, last, 'GF05')
         if start < 1:
             raise self.error(
                 'GF01', number, f'start {start}', 'GFF and GTF count from 1; is the file 0-based?'
@@ -212,12 +214,12 @@ def _gff3(kind: str, text: str) -> tuple[str, str, tuple[str, ...], str]:
             dialect = _LOWER_CASE
             attributes['ID'] = capital.get('Id', '')
             attributes['Parent'] = capital.get('Parent', '')
-    keys = _GENE_ROW_KEYS if kind in GENE_ROWS else _GENE_KEYS
-    named = (_value(attributes[key]) for key in keys if key in attributes)
-    gene = next((name for name in named if name), '')
+    gene = ''
+    for key in _GENE_ROW_KEYS if kind in GENE_ROWS else _GENE_KEYS:
+        gene = gene or _value(attributes.get(key, ''))
     # A comma separates parents; one inside an id is written %2C, so the split comes first.
-    listed = (part.strip() for part in _value(attributes.get('Parent', '')).split(','))
-    parents = tuple(unquote(part) for part in listed if part)
+    listed = [part.strip() for part in _value(attributes.get('Parent', '')).split(',')]
+    parents = tuple([unquote(part) for part in listed if part])
     return dialect, unquote(_value(attributes.get('ID', ''))), parents, unquote(gene)
 
 

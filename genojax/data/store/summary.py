@@ -91,7 +91,11 @@ def summarize(directory: str | os.PathLike, rna: bool = False) -> GenomesSummary
     Raises:
         errors.InputError: the first mistake.
     """
-    genomes = genome_table.read(directory)
+    with annotation.without_collector():
+        return _summarize(genome_table.read(directory), rna)
+
+
+def _summarize(genomes: genome_table.GenomeTable, rna: bool) -> GenomesSummary:
     summaries: dict[tuple[int, str], contig_summary.ContigSummary] = {}
     names_of: dict[pathlib.Path, tuple[str, ...]] = {}
     notes: list[str] = []
