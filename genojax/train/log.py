@@ -6,7 +6,6 @@ import pathlib
 import time
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from genojax import distributed, errors, json_files, metrics
@@ -108,6 +107,11 @@ def flatten(
     return values
 
 
+def _is_finite(leaf: jax.Array) -> bool:
+    """Whether the parts of an array that are here hold neither NaN nor infinity."""
+    return all(np.isfinite(jax.device_get(part.data)).all() for part in leaf.addressable_shards)
+
+
 class Recorder:
     """Collects the metrics of steps and writes them when a log row is due."""
 
@@ -171,7 +175,7 @@ class Recorder:
     def _cause(self, state: TrainState) -> str:
         """The first parameter that is not finite, and the species of the last batch."""
         leaves = jax.tree_util.tree_leaves_with_path(state.params)
-        wrong = [path for path, leaf in leaves if not bool(jnp.isfinite(leaf).all())]
+        wrong = [path for path, leaf in leaves if not _is_finite(leaf)]
         parts = [
             f'the first of {len(wrong):,} parameters that are not finite is '
             f'{jax.tree_util.keystr(wrong[0], simple=True, separator="/")}'

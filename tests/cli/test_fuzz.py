@@ -122,6 +122,7 @@ BASES = {
     'report': 'report nothing',
     'score': 'score nothing --vcf=nothing.vcf --fasta=nothing.fa --out=x.vcf',
     'simulate': 'simulate full',
+    'sweep': 'sweep nothing.py --workdir=run',
     'train': 'train --config=debug_cpu --workdir=full/file',
 }
 

@@ -26,7 +26,6 @@ TABLE = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\n'
 INTERPRETERS = [f'interpret {verb}' for verb in interpret.VERBS]
 OF_SEQUENCES = ['embed', 'predict', *INTERPRETERS]
 LABELS = '--config.tasks.promoters.data.path=BAD'
-BLANK = '--config.tasks.masked_lm.data'
 
 # (verb, flag) -> a command in which BAD is the file.
 COMMANDS = {
@@ -48,13 +47,18 @@ COMMANDS = {
 }  # fmt: skip
 for _verb in OF_SEQUENCES:
     _out = '--output=y' if _verb.endswith(('attribution', 'mutagenesis', 'motifs')) else ''
-    COMMANDS[_verb, '--fasta'] = f'{_verb} MODEL --fasta=BAD --out=x.npz {_out}'
-    COMMANDS[_verb, '--bed'] = f'{_verb} MODEL --fasta=a.fa --bed=BAD --out=x.npz {_out}'
+    _out += ' --out=x.tsv' if _verb == 'predict' else ' --out=x.npz'
+    COMMANDS[_verb, '--fasta'] = f'{_verb} MODEL --fasta=BAD {_out}'
+    COMMANDS[_verb, '--bed'] = f'{_verb} MODEL --fasta=a.fa --bed=BAD {_out}'
 
 # Flags that name no text input: folders, weights, outputs, numbers and words.
 FOLDERS = {'model', 'workdir', '--workdir', 'directory', 'source', '--base', '--control', 'SHARDS'}
 OUTPUTS = {'out', '--out', '--json', '--calibration'}
-CONFIGS = {('plan', '--config'), ('configs', 'name')}  # files of Python or JSON: exit code 2
+CONFIGS = {
+    ('plan', '--config'),
+    ('configs', 'name'),
+    ('sweep', 'file'),
+}  # files of Python or JSON: exit code 2
 WORDS = {
     *('--help', '--all', '--draft-table', '--rna', '--names', '--workers', '--replace', '--code'),
     *('--promoter-span', '--fallback', '--processes', '--task', '--split', '--limit', '--search'),
@@ -73,7 +77,7 @@ WORDS = {
         '--tree',
         '--repeat-fraction',
     ),
-    *('--task-rows', '--no-hold-out', '--raw'),
+    *('--task-rows', '--no-hold-out', '--raw', '--evaluate', '--shard', '--list', '--dry-run'),
 }
 
 

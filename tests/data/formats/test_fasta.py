@@ -211,10 +211,10 @@ def test_an_expanding_file_is_refused_fast_and_small(tmp_path):
         for _ in range(100):
             file.write(b'A' * (1 << 20))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(errors.InputError, match='GX-FA18'):
         _read(path)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB
     assert len(_read(path, max_uncompressed=1 << 30)[0][0].codes) == 100 << 20
 
