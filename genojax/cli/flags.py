@@ -262,7 +262,10 @@ def load(name: str) -> dict[str, Any]:
     if path.suffix == '.json':
         return _load_json(path, name)
     values = call(path, variant)
-    return values if isinstance(values, dict) else values.to_dict()
+    try:
+        return values if isinstance(values, dict) else values.to_dict()
+    except AttributeError as error:  # it is neither a dictionary nor a ConfigDict
+        raise _failed(path, error, '--config=') from error
 
 
 def call(

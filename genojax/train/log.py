@@ -183,8 +183,9 @@ class Recorder:
             else 'all parameters are finite'
         ]
         for name, batch in self._batches.items():
-            species = getattr(self.run.datasets[name], 'species', None)
-            if species is not None and 'species' in batch:
+            groups = self.run.tasks[name].metric_groups.items()
+            species = next((names for key, names in groups if key.endswith('/species')), ())
+            if species and 'species' in batch:
                 counts = np.bincount(np.asarray(batch['species']), minlength=len(species))
                 shares = [f'{who} {n}' for who, n in zip(species, counts, strict=True) if n]
                 parts.append(f'the rows of {name} were of {", ".join(shares[:5])}')

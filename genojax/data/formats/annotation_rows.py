@@ -22,9 +22,9 @@ _GFF3_START = re.compile(r'\s*[^\s=;"]+\s*=')
 _GTF_START = re.compile(r'\s*[^\s=;"]+\s+\S')
 _GTF_KEYS = ('gene_id', 'transcript_id', 'gene_name', 'gene')
 # The attributes of a GFF3 row that are read.
-_GFF3_ATTRIBUTE = re.compile(
-    rf'(?:^|;)\s*(ID|Parent|{"|".join(sorted({*_GENE_KEYS, *_GENE_ROW_KEYS} - {"ID"}))})\s*=([^;]*)'
-)
+_GFF3_KEYS = sorted({'Parent', *_GENE_KEYS, *_GENE_ROW_KEYS})
+_GFF3_ATTRIBUTE = re.compile(rf'(?:^|;)\s*({"|".join(_GFF3_KEYS)})\s*=([^;]*)')
+_GFF3_STARTS = tuple((key, f';{key}=') for key in _GFF3_KEYS)
 _DIGITS = re.compile(r'[0-9]{1,18}').fullmatch  # of all valid coordinates
 _GFF_STRANDS = ('+', '-', '.', '?')
 _LOWER_CASE = 'gff3 in lower case'
@@ -190,7 +190,7 @@ def _attributes(kind: str, text: str) -> tuple[str, str, tuple[str, ...], str]:
     text = text.strip()
     if text in ('', '.'):
         return 'none', '', (), ''
-    if _GFF3_START.match(text):
+    if text.startswith(('ID=', 'Parent=')) or _GFF3_START.match(text):
         return _gff3(kind, text)
     if _GTF_START.match(text):
         return _gtf(kind, text)
@@ -205,22 +205,40 @@ def _attributes(kind: str, text: str) -> tuple[str, str, tuple[str, ...], str]:
     return 'bare', '', (name,), ''
 
 
+def _gff3_attributes(text: str) -> dict[str, str]:
+    """The attributes of a GFF3 row that are read; of one that is there twice the last."""
+    if '; ' in text or ' =' in text or not (text.isascii() and text.isprintable()):
+        return dict(_GFF3_ATTRIBUTE.findall(text))
+    text = f';{text};'
+    found = {}
+    for key, start in _GFF3_STARTS:  # several times as fast
+        at = text.rfind(start)
+        if at >= 0:
+            at += len(start)
+            found[key] = text[at : text.index(';', at)]
+    return found
+
+
 def _gff3(kind: str, text: str) -> tuple[str, str, tuple[str, ...], str]:
-    attributes, dialect = dict(_GFF3_ATTRIBUTE.findall(text)), 'gff3'
-    if 'ID' not in attributes and 'Parent' not in attributes:
+    attributes, dialect = _gff3_attributes(text), 'gff3'
+    own, parent = attributes.pop('ID', None), attributes.pop('Parent', None)
+    if own is None and parent is None:
         pairs = [pair.partition('=') for pair in text.split(';')]
         capital = {key.strip().capitalize(): value for key, equals, value in pairs if equals}
         if 'Id' in capital or 'Parent' in capital:
             dialect = _LOWER_CASE
-            attributes['ID'] = capital.get('Id', '')
-            attributes['Parent'] = capital.get('Parent', '')
+            own, parent = capital.get('Id'), capital.get('Parent')
+    own = _value(own) if own else ''
     gene = ''
-    for key in _GENE_ROW_KEYS if kind in GENE_ROWS else _GENE_KEYS:
-        gene = gene or _value(attributes.get(key, ''))
+    if kind in GENE_ROWS:
+        attributes['ID'] = own
+    if attributes:
+        for key in _GENE_ROW_KEYS if kind in GENE_ROWS else _GENE_KEYS:
+            gene = gene or _value(attributes.get(key, ''))
     # A comma separates parents; one inside an id is written %2C, so the split comes first.
-    listed = [part.strip() for part in _value(attributes.get('Parent', '')).split(',')]
-    parents = tuple([unquote(part) for part in listed if part])
-    return dialect, unquote(_value(attributes.get('ID', ''))), parents, unquote(gene)
+    listed = _value(parent).split(',') if parent else ()
+    parents = tuple([unquote(name) for part in listed if (name := part.strip())])
+    return dialect, unquote(own), parents, unquote(gene)
 
 
 def _value(text: str) -> str:

@@ -76,11 +76,14 @@ def region_bits(
     features = [feature for feature in features if feature.interval.contig == contig]
     bits, bit_of = np.zeros(length, np.uint8), _by_kind(features, BITS_OF_KIND)
     for feature in features:
-        if feature.interval.end > length:
+        interval, bit = feature.interval, bit_of[feature.kind]
+        if interval.end > length:
             _check_inside(feature, length, circular, path)
-        bit = bit_of[feature.kind]
-        if bit is not None:
-            _mark(bits, feature.interval.start, feature.interval.end, bit)
+            if bit is not None:
+                _mark(bits, interval.start, interval.end, bit)
+        elif bit is not None:
+            inside = bits[interval.start : interval.end]
+            np.bitwise_or(inside, _UINT8[bit], inside)
     for intron in introns(features, contig) if spliced is None else spliced:
         _mark(bits, intron.start, intron.end, int(_Region.INTRON))
     for start, end in promoters(features, contig, promoter_span):
