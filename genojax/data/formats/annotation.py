@@ -117,7 +117,10 @@ class _AnnotationReader:
                     self._directive(number, line)
                 if ended or not line.strip() or line.startswith(_IGNORED):
                     continue
-            for feature in self._row(number, line):
+            gff = self.format == 'gff'  # then without a call that finds out
+            for feature in (
+                (self.rows.gff(number, line.split('\t')),) if gff else self._row(number, line)
+            ):
                 if feature.interval.contig != contig:
                     contig = feature.interval.contig
                     rows = self.features.setdefault(contig, [])
@@ -230,7 +233,7 @@ class _AnnotationReader:
         for contig in [name for name in self.features if '%' in name]:
             name = annotation_rows.unquote(contig)
             self.features.setdefault(name, []).extend(
-                dataclasses.replace(row, interval=dataclasses.replace(row.interval, contig=name))
+                row._replace(interval=dataclasses.replace(row.interval, contig=name))
                 for row in self.features.pop(contig)
             )
 
@@ -295,7 +298,7 @@ def _separate_places(rows: list[Feature]) -> set[str]:
             for parent in row.parents
         )
         if own != row.id or parts_of != row.parents:
-            rows[number] = dataclasses.replace(row, id=own, parents=parts_of)
+            rows[number] = row._replace(id=own, parents=parts_of)
     return set(places)
 
 

@@ -9,6 +9,7 @@ import re
 import sys
 import urllib.parse
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from genojax import errors, genome
 
@@ -31,8 +32,7 @@ _LOWER_CASE = 'gff3 in lower case'
 _REMEMBERED = 4096  # attributes: those of one gene's rows are often equal
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(NamedTuple):
     """One row of an annotation (a BED12 row gives a transcript and its parts).
 
     Attributes:
