@@ -46,7 +46,7 @@ import itertools, pathlib, sys
 import numpy as np
 from genojax import checkpoint
 store = checkpoint.Checkpoints(pathlib.Path(sys.argv[1]), keep=2)
-for step in itertools.count((store.latest() + 1):
+for step in itertools.count(store.latest() + 1):
     store.save(step, {f'a{n}': np.full(1_000_000, step + n, np.float32) for n in range(10)}, {})
     print(step, flush=True)
 """
@@ -69,7 +69,8 @@ def saves(options, work: pathlib.Path) -> dict:
             stdout=subprocess.PIPE,
             text=True,
         )
-        process.stdout.readline()
+        if not process.stdout.readline():
+            raise SystemExit(f'the writer ended with {process.wait()}')
         time.sleep(float(rng.uniform(0, 1)))
         process.kill()
         process.wait()
