@@ -144,8 +144,8 @@ def flag_sweep(count, seed, capsys, folder, monkeypatch):
         base = BASES.get(verb, f'{verb} nothing --fasta=nothing.fa --out=x')
         known = [flag for flag in flags_of[verb] if flag not in base]  # the base must stop
         chosen = rng.sample(known, rng.randint(0, min(3, len(known))))
-        given = [f'{flag}={rng.choice(VALUES)}' for flag in chosen if flag not in ('-h', '--help')]
-        arguments = [*base.split(), *given]
+        values = [f'{flag}={rng.choice(VALUES)}' for flag in chosen if flag not in ('-h', '--help')]
+        arguments = [*base.split(), *values]
         try:
             main.main(arguments)
             code = 0

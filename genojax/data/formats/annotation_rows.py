@@ -210,13 +210,13 @@ def _gff3_attributes(text: str) -> dict[str, str]:
     if '; ' in text or ' =' in text or not (text.isascii() and text.isprintable()):
         return dict(_GFF3_ATTRIBUTE.findall(text))
     text = f';{text};'
-    found = {}
+    values = {}
     for key, start in _GFF3_STARTS:  # several times as fast
         at = text.rfind(start)
         if at >= 0:
             at += len(start)
-            found[key] = text[at : text.index(';', at)]
-    return found
+            values[key] = text[at : text.index(';', at)]
+    return values
 
 
 def _gff3(kind: str, text: str) -> tuple[str, str, tuple[str, ...], str]:
