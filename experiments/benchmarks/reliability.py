@@ -59,6 +59,7 @@ def _environment() -> dict[str, str]:
 def saves(options, work: pathlib.Path) -> dict:
     """SIGKILL while checkpoints are written, one after the other."""
     rng, wrong, steps, before = np.random.default_rng(1), [], [], 1
+    half_removed = 0
     store = checkpoint.Checkpoints(work / 'saves')
     store.save(1, {f'a{n}': np.full(1_000_000, 1 + n, np.float32) for n in range(10)}, {})
     store.close()
@@ -75,7 +76,8 @@ def saves(options, work: pathlib.Path) -> dict:
         process.kill()
         process.wait()
         try:
-            latest = _whole_steps(work / 'saves')
+            latest, removed = _newest_step(work / 'saves')
+            half_removed += removed
         except (errors.GenojaxError, AssertionError) as error:
             wrong.append([number, repr(error)[:300]])
             continue
@@ -83,17 +85,29 @@ def saves(options, work: pathlib.Path) -> dict:
             wrong.append([number, f'step {latest} after step {before}'])
         steps.append(latest)
         before = latest or 0
-    return {'kills': options.saves, 'steps': steps, 'wrong': wrong}
+    found = {'kills': options.saves, 'half_removed': half_removed, 'steps': steps}
+    return {**found, 'wrong': wrong}
 
 
-def _whole_steps(folder: pathlib.Path) -> int | None:
-    """The newest complete step, after a look at the tensors of every complete one."""
+def _newest_step(folder: pathlib.Path) -> tuple[int | None, int]:
+    """The newest complete step, after a look at its tensors, and how many older ones lack files.
+
+    These were being removed, as newer ones are complete; no verb reads them.
+    """
     store = checkpoint.Checkpoints(folder, read_only=True)
-    for step in store.steps():
-        tree = store.restore_raw(step, [f'a{n}' for n in range(10)])
-        assert all((tree[f'a{n}'] == step + n).all() for n in range(10)), step
+    *older, latest = store.steps() or [None]
+    if latest is not None:
+        tree = store.restore_raw(latest, [f'a{n}' for n in range(10)])
+        assert all((tree[f'a{n}'] == latest + n).all() for n in range(10)), latest
+    removed = 0
+    for step in older:
+        try:
+            store.verify(step)
+        except errors.DamageError as error:
+            assert 'is missing' in str(error), error
+            removed += 1
     store.close()
-    return store.latest()
+    return latest, removed
 
 
 def flips(options, work: pathlib.Path) -> dict:
