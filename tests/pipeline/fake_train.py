@@ -1,7 +1,8 @@
 """Stands in for `genojax train --evaluate` in tests of sweeps: writes scores, trains nothing.
 
 The config's learning rate says what happens: below 1 the scores are written; 1: fails with code 3;
-2: kills itself the first time; 3: waits the first time for SIGTERM, and ends with 75.
+2: kills itself the first time; 3: waits the first time for SIGTERM, and ends with 75; 4: is killed
+by it, as while it starts.
 """
 
 import json
@@ -24,9 +25,10 @@ def main() -> int:
         return 3
     if peak == 2 and not again:
         os.kill(os.getpid(), signal.SIGKILL)
-    if peak == 3 and not again:
+    if peak in (3, 4) and not again:
         stopped = []
-        signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
+        if peak == 3:
+            signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
         (folder.parent / 'waiting').touch()
         while not stopped:
             time.sleep(0.01)

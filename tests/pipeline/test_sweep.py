@@ -149,8 +149,9 @@ def test_a_killed_run_is_recorded_and_resumed(tmp_path, capsys):
     assert (record['attempts'], record['status']) == (2, 'done')
 
 
-def test_a_signal_stops_the_run_and_the_same_command_resumes(tmp_path, capsys):
-    file, workdir = write(tmp_path, peak=3), tmp_path / 'work'
+@pytest.mark.parametrize(('peak', 'code'), [(3, 75), (4, -15)])
+def test_a_signal_stops_the_run_and_the_same_command_resumes(peak, code, tmp_path, capsys):
+    file, workdir = write(tmp_path, peak=peak), tmp_path / 'work'
 
     def stop():
         while not (workdir / 'runs' / 'waiting').exists():
@@ -161,7 +162,9 @@ def test_a_signal_stops_the_run_and_the_same_command_resumes(tmp_path, capsys):
     thread.start()
     assert call(file, workdir) == 75
     thread.join()
-    assert 'stopped in run other_seed0; the same command resumes' in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert f'other_seed0: stopped, exit code {code}' in shown
+    assert 'stopped in run other_seed0; the same command resumes' in shown
     assert {row['run'] for row in rows(workdir)} == {'base_seed0'}
     (workdir / 'runs' / 'other_seed1').mkdir()  # started before
     assert call(file, workdir) == 0

@@ -57,6 +57,8 @@ def train_all(
     commit, failures = versions.commit(), []
     with _stop_requests() as child:
         for number, run in enumerate(runs, 1):
+            if child.stop_requested:
+                raise errors.Preempted(f'before run {run.name}; the same command resumes')
             name = f'[{number}/{len(runs)}] {run.name}'
             with folder.lock(f'runs/{run.name}', wait=False) as lock:
                 if lock is None:
@@ -148,6 +150,8 @@ def _train(run: spec.SweepRun, folder, limit: int | None, child: _Child, lock) -
         code = child.process.returncode = os.waitstatus_to_exitcode(status)
         child.process = None
     outcomes = {0: folders.DONE, errors.Preempted.exit_code: folders.STOPPED}
+    if child.stop_requested:  # before it could save anything
+        outcomes[-signal.SIGTERM] = folders.STOPPED
     record |= {
         'status': outcomes.get(code, folders.FAILED),
         'exit_code': code,
