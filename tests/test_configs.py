@@ -115,6 +115,10 @@ def sharding_plans():
         PLANS.write_text(f'[\n{lines}\n]\n'.replace('], "', '],\n  "'))
 
 
+def test_every_named_config_has_a_sharding_plan(sharding_plans):
+    assert set(sharding_plans) == set(NAMES)
+
+
 def grouped(plans) -> list[dict]:
     """Configs with one plan together, and the parameters with the same axes."""
     configs, groups = {}, []
