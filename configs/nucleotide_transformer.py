@@ -22,6 +22,7 @@ import ml_collections
 
 from genojax import experiment, tasks
 from genojax.models import bert
+from genojax.nn import blocks
 
 VARIANTS = ('v2_50m', 'v2_100m', 'v2_250m', 'v2_500m', 'v1_500m', 'v1_2500m')
 
@@ -52,7 +53,7 @@ def get_config(variant: str = 'v2_50m') -> ml_collections.ConfigDict:
         epsilon=1e-5,
         pad_id=1,
         block='pre_norm',
-        token_dropout=bert.TokenDropout(mask_id=2) if version == 'v1' else None,
+        token_dropout=blocks.TokenDropout(mask_id=2) if version == 'v1' else None,
         embed_norm=False,
         final_norm=True,
         head='untied',

@@ -8,6 +8,7 @@ keep their published size on any mesh.
 
 import dataclasses
 import math
+from typing import Any
 
 import jax
 import numpy as np
@@ -173,3 +174,12 @@ def platform() -> str:
 def replicated(mesh: Mesh) -> NamedSharding:
     """Sharding of an array that is copied to every device."""
     return NamedSharding(mesh, PartitionSpec())
+
+
+def placed_like(tree: Any, arrays: Any) -> Any:
+    """Arrays on the devices of `arrays`, a tree of the same structure; those in it stay."""
+    return jax.tree.map(
+        lambda value, array: value if value is array else jax.device_put(value, array.sharding),
+        tree,
+        arrays,
+    )

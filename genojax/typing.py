@@ -42,7 +42,9 @@ models                A  accessibility tracks
                       R  chunks of all rows
                       S  steps of the scan over chunks
 nn                    A  channels of an input sequence
+                      E  n-gram experts
                       F  width of a hidden layer, convolution output or positional basis
+                      J  orders: bases of a context
                       M  positions after pooling
                       P  relative positions
                       S  spans of bases
@@ -71,7 +73,7 @@ tasks/coverage        A  accessibility tracks
 tasks/labelled        F  features of a sequence
                       G  groups of similar sequences
 tasks/regression      F  features of a linear model
-tasks/masked_lm       C  contexts: the bases before a base
+tasks/masked_lm       C  contexts: the bases beside a base
                       G  folds of a cross-validation
 tokenizers            R  runs of known bases
 variants              A  alleles of a variant

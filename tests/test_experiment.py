@@ -10,6 +10,7 @@ from genojax import experiment as experiments
 from genojax.cli import flags
 from genojax.inference import pretrained
 from genojax.models import basset, bert, enformer, hierarchical, recurrent
+from genojax.nn import blocks
 from genojax.tokenizers import TokenizerConfig
 from genojax.train import runs
 
@@ -28,7 +29,7 @@ def _changed(name: str, **changes) -> experiments.Experiment:
         (hierarchical.HierarchicalConfig(vocab=4105, pad_id=1), SIX_MERS, 'model.back=1, but 0'),
         (hierarchical.HierarchicalConfig(vocab=10, front=0), NUCLEOTIDE, 'model.front=0, but 1'),
         (
-            bert.BertConfig(vocab=4105, pad_id=1, token_dropout=bert.TokenDropout(mask_id=4)),
+            bert.BertConfig(vocab=4105, pad_id=1, token_dropout=blocks.TokenDropout(mask_id=4)),
             SIX_MERS,
             'token_dropout.mask_id=4, but 2',
         ),

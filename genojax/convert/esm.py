@@ -9,6 +9,7 @@ from typing import Any
 
 from genojax.convert import encoder, rules
 from genojax.models import bert
+from genojax.nn import blocks
 
 PAD, MASK = 1, 2  # ids in both vocabularies
 # The head for contact prediction, and constants that follow from the width.
@@ -48,7 +49,7 @@ def parts(kind: str, token_dropout: bool, rate: float = 0.15 * 0.8) -> dict[str,
         'final_norm': True,
         'positions': 'rotary' if gated else 'counted',
         'feed_forward': 'swiglu' if gated else 'gelu',
-        'token_dropout': bert.TokenDropout(MASK, rate) if token_dropout else None,
+        'token_dropout': blocks.TokenDropout(MASK, rate) if token_dropout else None,
     }
 
 

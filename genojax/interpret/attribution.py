@@ -70,8 +70,13 @@ def integrated_gradients(
         advance: called with the number of gradients that are computed.
 
     Raises:
-        UsageError: the model has no first layer that is known here.
+        UsageError: the model has no first layer that is known here, or reads counts beside it.
     """
+    if model.config.counted_contexts:
+        raise errors.UsageError(
+            'the model reads n-gram counts beside its first layer, so gradients do not explain it. '
+            'Fix: genojax interpret mutagenesis'
+        )
     points = _quadrature(steps)
     rows = _rows(head, sequences, backgrounds, points, seed)
     sums = [_Sum(codes_L, head.read_row(codes_L), backgrounds) for codes_L in sequences]

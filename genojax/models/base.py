@@ -7,6 +7,7 @@ from flax import linen as nn
 
 from genojax import plugins
 from genojax.models import diagram, input_spec
+from genojax.nn import ngram_config
 
 
 class ModelConfigBase(plugins.OpenBase, abc.ABC):
@@ -61,6 +62,15 @@ class ModelConfigBase(plugins.OpenBase, abc.ABC):
     def has_batch_statistics(self) -> bool:
         """Whether training reads means over the rows of a batch (batch norm)."""
         return False
+
+    @property
+    def counted_contexts(self) -> ngram_config.NgramConfig | None:
+        """The contexts whose counts in the training data the model reads (its collection 'ngrams').
+
+        Such a model takes the keyword arguments `species_B` and `own_tokens_BT`; an output is not a
+        function of the first layer alone, so that attributions by gradients do not add up.
+        """
+        return None
 
     @property
     def attention_maps(self) -> tuple[int, int]:

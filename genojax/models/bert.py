@@ -33,6 +33,7 @@ axis), V vocab (rounded up to `vocab_multiple`); kernels are [in, out]:
 | final_norm | final_norm/{scale,bias} | [D] |
 | not head='none' | head/{kernel,bias}, head_norm/{scale,bias}, head_bias | [D, D], [D]; [D]; [V] |
 | head='untied' | decoder/kernel | [D, V] |
+| ngrams | ngrams/{side,both,features/kernel}, ngram_weights/experts | see nn/ngram_experts.py |
 
 attention_norm precedes attention in pre_norm and follows it in post_norm; likewise mlp_norm. The
 activation is applied to gate: the first half of DNABERT-2's `gated_layers` and of NT v2's
@@ -51,22 +52,8 @@ from flax import linen as nn
 
 from genojax.attention import patterns
 from genojax.models import base, diagram, features, input_spec
-from genojax.nn import blocks, positions, remat, self_attention
+from genojax.nn import blocks, ngram_experts, positions, remat, self_attention
 from genojax.typing import Array, Bool, Float, Int
-
-
-@dataclasses.dataclass(frozen=True)
-class TokenDropout:
-    """ESM's token dropout: [MASK] has the zero vector (Rives et al., PNAS 2021, and its code).
-
-    The other vectors are scaled by (1 - rate) / (1 - share of [MASK] among the row's real tokens),
-    so that their sum is as large as in pretraining for any share of masked tokens. Real means not
-    [PAD], as in InstaDeep's code. The `transformers` library counts padding too, so its logits of a
-    row with [MASK] depend on the amount of padding.
-    """
-
-    mask_id: int
-    rate: float = 0.15 * 0.8  # share of tokens that are [MASK] in pretraining
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +91,7 @@ class BertConfig(base.ModelConfigBase):
     )
     block: Literal['post_norm', 'pre_norm'] = 'post_norm'
     feed_forward: blocks.FeedForwardKind = 'gelu'  # 'gelu_tanh' applies to the head's GELU too
-    token_dropout: TokenDropout | None = None
+    token_dropout: blocks.TokenDropout | None = None
     embed_norm: bool = True  # a norm of the input of the first block
     final_norm: bool = (
         False  # a norm of the output of the last block; 'pre_norm' has none of its own
@@ -118,6 +105,8 @@ class BertConfig(base.ModelConfigBase):
     # code does, or to devices x block where a mesh axis shards the sequence. Outputs have the row's
     # length.
     length_multiple: int = 1
+    # Counts of bases beside a hidden one, as features and as residual logits; see ngram_experts.
+    ngrams: ngram_experts.NgramConfig | None = None
 
     def __post_init__(self):
         sizes = (
@@ -136,6 +125,8 @@ class BertConfig(base.ModelConfigBase):
         for name in ('dropout', 'attention_dropout'):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be in [0, 1)')
+        if self.ngrams and not (self.vocab == ngram_experts.VOCAB and self.has_lm_head):
+            raise ValueError(ngram_experts.NEEDS)
 
     def build(self) -> 'Bert':
         return Bert(self)
@@ -158,11 +149,17 @@ class BertConfig(base.ModelConfigBase):
         return self.head != 'none'
 
     @property
+    def counted_contexts(self) -> ngram_experts.NgramConfig | None:
+        return self.ngrams
+
+    @property
     def attention_maps(self) -> tuple[int, int]:
         return self.depth, self.heads
 
     def parameter_meaning(self) -> dict[str, Any]:
+        counted = {'ngrams': self.ngrams} if self.ngrams else {}
         return {
+            **counted,
             'kind': self.kind,
             'positions': self.positions,
             'coordinate': self.coordinate,
@@ -176,6 +173,7 @@ class BertConfig(base.ModelConfigBase):
     def diagram(self) -> list[diagram.DiagramBlock]:
         table = f'{diagram.shape(self.vocab, self.width)} table'
         norm = ('layer norm',) if self.embed_norm else ()
+        counted = (f'{self.ngrams.experts} n-gram experts',) if self.ngrams else ()
         block = (
             self.block.replace('_', '-'),
             f'{self.attention.summary} attention',
@@ -186,7 +184,9 @@ class BertConfig(base.ModelConfigBase):
         final = ('layer norm',) if self.final_norm else ()
         last = ('Language-model head', head) if self.has_lm_head else ('Output', ('token vectors',))
         return [
-            diagram.DiagramBlock('Embedding', (table, f'{self.positions} positions', *norm)),
+            diagram.DiagramBlock(
+                'Embedding', (table, f'{self.positions} positions', *norm, *counted)
+            ),
             diagram.DiagramBlock('Transformer block', block, self.depth),
             diagram.DiagramBlock(last[0], (*final, *last[1])),
         ]
@@ -239,11 +239,14 @@ class Bert(nn.Module):
         tokens_BT: Int[Array, 'B T'],
         train: bool = False,
         coordinate_BT: Float[Array, 'B T'] | None = None,
+        species_B: Int[Array, 'B'] | None = None,
+        own_tokens_BT: Int[Array, 'B T'] | None = None,
     ) -> features.Features:
         """Args:
             tokens_BT: ids, special tokens included; at most `max_tokens` where positions are not
             relative.
             coordinate_BT: position of each token for relative positions; its number by default.
+            species_B, own_tokens_BT: of `ngram_experts.NgramExperts`; the row before it was masked.
 
         Raises:
             ValueError: a row is longer than the position table, or the CpG coordinate is missing.
@@ -258,6 +261,10 @@ class Bert(nn.Module):
             coordinate_BT = jnp.pad(coordinate_BT, padding)
         words = blocks.embed(_padded(c), c.width, ('vocab', 'embed'), 'words')
         x_BTD = self._embed(words, tokens_BT, length)
+        if c.ngrams:
+            experts = ngram_experts.NgramExperts(c.ngrams, c.width, name='ngrams')
+            vector_BTD, experts = experts(tokens_BT, species_B, own_tokens_BT, train)
+            x_BTD += vector_BTD.astype(c.dtype)
         x_BTD = nn.Dropout(c.dropout, deterministic=not train)(x_BTD)
         self.sow('intermediates', 'embedded', x_BTD)
 
@@ -269,6 +276,9 @@ class Bert(nn.Module):
         real_BT1 = segments_BT[:, :length, None].astype(x_BTD.dtype)
         pooled_BD = (x_BTD * real_BT1).sum(1) / jnp.maximum(real_BT1.sum(1), 1)
         logits_BTV = self._lm_head(x_BTD, words) if c.has_lm_head else None
+        if c.ngrams:
+            weights = ngram_experts.NgramLogits(c.ngrams, _padded(c), name='ngram_weights')
+            logits_BTV += weights(x_BTD, experts[:, :length])
         return features.Features(x_BTD, pooled_BD, x_BTD[:, 0], logits_BTV)
 
     def _embed(self, words: nn.Embed, tokens_BT, length: int) -> Float[Array, 'B T D']:
@@ -280,7 +290,7 @@ class Bert(nn.Module):
         c = self.config
         x_BTD, real_BT = words(tokens_BT), tokens_BT != c.pad_id
         if c.token_dropout:
-            x_BTD = drop_masked(c.token_dropout, x_BTD, tokens_BT, real_BT)
+            x_BTD = blocks.drop_masked(c.token_dropout, x_BTD, tokens_BT, real_BT)
         if not c.relative:
             padding = tokens_BT.shape[1] - length
             x_BTD += jnp.pad(self._positions(real_BT[:, :length]), ((0, 0), (0, padding), (0, 0)))
@@ -343,17 +353,3 @@ class Bert(nn.Module):
 def _padded(c: BertConfig) -> int:
     """Rows of the word table."""
     return -(-c.vocab // c.vocab_multiple) * c.vocab_multiple
-
-
-def drop_masked(
-    config: TokenDropout,
-    x_BTD: Float[Array, 'B T D'],
-    tokens_BT: Int[Array, 'B T'],
-    real_BT: Bool[Array, 'B T'],
-) -> Float[Array, 'B T D']:
-    """Word vectors under `TokenDropout`; all zeros for a row of [MASK] only."""
-    masked_BT = tokens_BT == config.mask_id
-    count_B = jnp.maximum(real_BT.sum(1), 1).astype(jnp.float32)
-    visible_B = count_B - masked_BT.sum(1)
-    scale_B = (1 - config.rate) * count_B / jnp.maximum(visible_B, 1)
-    return jnp.where(masked_BT[..., None], 0.0, x_BTD * scale_B[:, None, None])

@@ -3,10 +3,13 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
+from genojax import dna
 from genojax.tokenizers import nucleotide
 from genojax.typing import Array, Float, Int
 
-FIRST = nucleotide.NucleotideTokenizer().first_kmer  # the id of A; C, G and T follow
+_TOKENIZER = nucleotide.NucleotideTokenizer()
+FIRST = _TOKENIZER.first_kmer  # the id of A; C, G and T follow
+VOCAB = _TOKENIZER.vocab_size
 
 
 def one_hot(
@@ -28,6 +31,12 @@ def one_hot(
             f'bases are ids [B, L] or channels [B, L, 4], not {bases.dtype} {list(bases.shape)}'
         )
     return (bases[:, :, None] == FIRST + jnp.arange(4)[None, None]).astype(dtype)
+
+
+def codes(tokens_BL: Int[Array, 'B L']) -> Int[Array, 'B L']:
+    """Base codes of `NucleotideTokenizer`'s ids; 4 for N and special tokens."""
+    code_BL = tokens_BL - FIRST
+    return jnp.where((code_BL >= 0) & (code_BL < dna.UNKNOWN), code_BL, dna.UNKNOWN)
 
 
 class OneHot(nn.Module):

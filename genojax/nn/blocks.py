@@ -10,6 +10,7 @@ package does not set them; shardings come from `sharding.RULES`.
 the last bit of about a third of the outputs (4.8e-7 of 6.5) and so the losses of every model here.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -17,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from genojax.typing import Array, Float
+from genojax.typing import Array, Bool, Float, Int
 
 # BERT's (Devlin et al. 2019, section A.2 and its released code).
 INIT = nn.initializers.normal(0.02)
@@ -165,3 +166,31 @@ def feed_forward(kind: FeedForwardKind, inner: int, dtype: str, name: str) -> nn
             return GatedFeedForward(inner, 'silu', False, dtype, name=name)
         case _:
             raise ValueError(f'feed_forward={kind!r} is not one of {FeedForwardKind.__args__}')
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenDropout:
+    """ESM's token dropout: [MASK] has the zero vector (Rives et al., PNAS 2021, and its code).
+
+    The other vectors are scaled by (1 - rate) / (1 - share of [MASK] among the row's real tokens),
+    so that their sum is as large as in pretraining for any share of masked tokens. Real means not
+    [PAD], as in InstaDeep's code. The `transformers` library counts padding too, so its logits of a
+    row with [MASK] depend on the amount of padding.
+    """
+
+    mask_id: int
+    rate: float = 0.15 * 0.8  # share of tokens that are [MASK] in pretraining
+
+
+def drop_masked(
+    config: TokenDropout,
+    x_BTD: Float[Array, 'B T D'],
+    tokens_BT: Int[Array, 'B T'],
+    real_BT: Bool[Array, 'B T'],
+) -> Float[Array, 'B T D']:
+    """Word vectors under `TokenDropout`; all zeros for a row of [MASK] only."""
+    masked_BT = tokens_BT == config.mask_id
+    count_B = jnp.maximum(real_BT.sum(1), 1).astype(jnp.float32)
+    visible_B = count_B - masked_BT.sum(1)
+    scale_B = (1 - config.rate) * count_B / jnp.maximum(visible_B, 1)
+    return jnp.where(masked_BT[..., None], 0.0, x_BTD * scale_B[:, None, None])

@@ -178,6 +178,18 @@ class Task(abc.ABC):
         """
         return batch
 
+    def initial_extra(self, extra: Any, datasets: datasets_base.TaskDatasets) -> Any:
+        """The model's untrained collections before the first step, as the task's data set them.
+
+        Args:
+            extra: the collections as arrays or ShapeDtypeStructs; what the task does not set is
+                returned as it is.
+
+        Raises:
+            UsageError: the model does not fit the data.
+        """
+        return extra
+
     @abc.abstractmethod
     def loss(self, params, extra, batch: Batch, key: Array, train: bool = True):
         """Mean loss of a batch, and `(extra, metrics)`: updated collections and `MetricState`s.

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from genojax import distributed, errors
+from genojax import distributed, errors, sharding
 from genojax import experiment as experiments
 from genojax.experiment import Experiment, TrainState
 from genojax.inference import adapters, pretrained
@@ -24,7 +24,7 @@ def state(run) -> TrainState:
         run: `runs.Run`.
 
     Raises:
-        UsageError: `init_from` is no model, or another one.
+        UsageError: `init_from` is no model, or another one; the model does not fit the data.
         DamageError: it is damaged.
     """
     run.say('initialising the parameters')
@@ -37,7 +37,23 @@ def state(run) -> TrainState:
     )
     with jax.set_mesh(run.mesh):
         fresh = init(jax.random.fold_in(run.key, _INIT_STREAM), batches)
-    return _adopt(run, fresh) if run.experiment.init_from else fresh
+    if run.experiment.init_from:
+        fresh = _adopt(run, fresh)
+    return fresh.replace(extra=_extra_of_data(run, fresh.extra))
+
+
+def _extra_of_data(run, extra):
+    """The untrained collections as the tasks' data set them."""
+    for name, task in run.tasks.items():
+        filled = task.initial_extra(extra, run.datasets[name])
+        if filled is not extra and run.base is not None:
+            raise errors.UsageError(
+                f'task {name!r} counts its own data for the model, which '
+                f'optim.train.kind={run.experiment.optim.train.kind!r} freezes. '
+                'Fix: --config.optim.train=full'
+            )
+        extra = sharding.placed_like(filled, extra)
+    return extra
 
 
 def _adopt(run, fresh: TrainState) -> TrainState:

@@ -10,7 +10,7 @@ from flax.core import meta
 
 from genojax import models, sharding
 from genojax.models import bert
-from genojax.nn import self_attention
+from genojax.nn import blocks, self_attention
 
 SIZES = {
     'vocab': 30, 'width': 24, 'depth': 2, 'heads': 3, 'inner': 20, 'max_tokens': 64,
@@ -22,7 +22,7 @@ FAMILIES = {
     'dnabert2': {'positions': 'alibi', 'feed_forward': 'geglu', 'pad_id': 3},
     'nt_v1': {
         **ESM, 'positions': 'counted', 'pad_id': 1, 'head': 'untied', 'token_dropout':
-    bert.TokenDropout(2), },
+    blocks.TokenDropout(2), },
     'nt_v2': {
         **ESM, 'positions': 'rotary', 'pad_id': 1, 'head': 'untied', 'feed_forward': 'swiglu',
     },
@@ -110,15 +110,15 @@ def test_counted_positions_start_with_the_first_real_token():
 
 
 def test_token_dropout_is_the_formula():
-    part = bert.TokenDropout(MASK)
+    part = blocks.TokenDropout(MASK)
     words = jnp.ones((2, 6, 1))
     tokens = jnp.asarray([[7, MASK, 8, 9, 5, 1], [7, 7, 7, 7, 7, 7]])
-    result = np.asarray(bert.drop_masked(part, words, tokens, tokens != 1))[..., 0]
+    result = np.asarray(blocks.drop_masked(part, words, tokens, tokens != 1))[..., 0]
     # One of five real tokens is masked in the first row, none in the second; 12 % were in
     # pretraining.
     assert result[0] == pytest.approx([1.1, 0, 1.1, 1.1, 1.1, 1.1])
     assert result[1] == pytest.approx([0.88] * 6)
-    everything = bert.drop_masked(part, words[:1], jnp.full((1, 6), MASK), jnp.ones((1, 6), bool))
+    everything = blocks.drop_masked(part, words[:1], jnp.full((1, 6), MASK), jnp.ones((1, 6), bool))
     assert np.array_equal(everything, np.zeros((1, 6, 1)))
 
 

@@ -17,7 +17,7 @@ from genojax.models import (
     input_spec,
     recurrent,
 )
-from genojax.nn import self_attention
+from genojax.nn import blocks, self_attention
 from genojax.tokenizers import kmer, nonoverlapping, nucleotide
 
 SMALL_BERT = bert.BertConfig(69, width=8, depth=1, heads=2, inner=8, max_tokens=40)
@@ -139,7 +139,7 @@ def test_a_tokenizer_that_does_not_fit_is_named():
     assert config.input_spec().mismatches(side_by_side) == [
         'model.pad_id=0, but 1 by the tokenizer', 'model.back=1, but 0 by the tokenizer',
     ]  # fmt: skip
-    dropout = bert.TokenDropout(mask_id=side_by_side.special.mask + 1)
+    dropout = blocks.TokenDropout(mask_id=side_by_side.special.mask + 1)
     config = bert.BertConfig(side_by_side.vocab_size, pad_id=1, token_dropout=dropout)
     assert 'token_dropout.mask_id' in config.input_spec().mismatches(side_by_side)[0]
 

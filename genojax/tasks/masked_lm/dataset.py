@@ -17,18 +17,21 @@ from typing import Literal
 
 import numpy as np
 
-from genojax import errors, progress, simulate
+from genojax import dna, errors, progress, simulate
 from genojax.data.datasets import base, window_batches
 from genojax.data.datasets import mixture as mixtures
 from genojax.data.formats import labelled_table, table_columns
 from genojax.data.genomes import loading, windows
 from genojax.data.splits import labelled_rows, split_cache
 from genojax.data.store import ingest
+from genojax.nn import ngram_config
+from genojax.tasks.masked_lm import ngram_counts
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Batch
 
 SIMULATED = 'simulated'
 _MAX_SPECIES_SHOWN = 30
+_COUNTED_BASES = 4_000_000  # counted at a time
 _TABLE_DRAWS = 10_000  # draws that the description counts per species
 
 
@@ -139,6 +142,34 @@ class MaskedLmDatasets(base.TaskDatasets):
         marked = np.array([contig.split == 'test' for contig in self.corpus[name].contigs])
         return np.flatnonzero(~marked[part.contig])
 
+    def counts(self, config: ngram_config.NgramConfig) -> dict[str, dict]:
+        """The collection of a model that reads counts of the training windows.
+
+        Raises:
+            UsageError: the number of species differs from the config's.
+        """
+        if config.species not in (0, len(self.species)):
+            raise errors.UsageError(
+                f'model.ngrams.species={config.species}, but the data have {len(self.species)} '
+                f'species. Fix: --config.model.ngrams.species={len(self.species)} (0: all are '
+                'counted together)'
+            )
+        with progress.stage('counting n-grams of the training windows'):
+            tables = ngram_counts.tables(self._counted_windows(), config)
+        return {ngram_config.COLLECTION: {'ngrams': tables}}
+
+    def _counted_windows(self) -> Iterator[tuple[int, np.ndarray]]:
+        """The number of a species and some of its training windows, uint8 [B, L], in turn."""
+        length = self.config.mixture.length
+        for name in self.mixture.shares:
+            part, rows = self.train_windows[name], max(1, _COUNTED_BASES // length)
+            for first in range(0, len(part), rows):
+                some = part.take(np.arange(first, min(first + rows, len(part))))
+                codes_BL = self.corpus[name].read(some.contig, some.start, length)[0]
+                past_BL = np.arange(length) >= some.valid[:, None]
+                number = self.species.index(name)
+                yield number, np.where(past_BL, np.uint8(dna.UNKNOWN), codes_BL)
+
     def shares_kmer(self, split: str, limit: int | None = None) -> np.ndarray:
         """For each window in the order of a split's batches, `AuditedWindows.shares_kmer`, int8."""
         parts = self.test_windows if split == 'test' else self.validation_windows
@@ -220,6 +251,16 @@ class MaskedLmDatasets(base.TaskDatasets):
             tokenizer=self.tokenizer,
             shard=shard,
         )
+
+
+def count_misfits(config: ngram_config.NgramConfig | None, data: GenomesDataConfig) -> list[str]:
+    """Why training windows cannot be counted for a model that reads counts, one line each."""
+    if config is None or not (data.mixture.shift or data.stride not in (0, data.mixture.length)):
+        return []
+    return [
+        'a model with ngrams leaves the bases of a row out of its counts: a training base must '
+        'lie in one window. Fix: data.mixture.shift=0, data.stride=0'
+    ]
 
 
 def _label_rows(config: LabelRowsConfig) -> tuple[list[np.ndarray], dict]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from genojax import dna, metrics
 from genojax.data.genomes import windows
+from genojax.tasks import base
 from genojax.tasks.masked_lm import baselines
 
 BASELINES = baselines.BASELINES
@@ -168,6 +169,22 @@ def _fit(datasets, names: list[str], max_bases: int) -> baselines.Baselines:
         past_BL = np.arange(length) >= train.valid[:, None]
         codes.append(np.where(past_BL, np.uint8(dna.UNKNOWN), codes_BL))
     return baselines.fit_all(np.concatenate(codes))
+
+
+def validate(task, state, datasets, shard) -> dict[str, metrics.MetricState]:
+    """Bits per base of the validation windows, over all and by species."""
+    merged: dict[str, metrics.MetricState] = {}
+    batches = datasets.validation(shard)
+    for batch, (bits_BL, hidden_BL) in state.scores(task.jitted_score, batches):
+        weight_B = batch['weight'].astype(np.float64)
+        bits_B, count_B = bits_BL.sum(1) * weight_B, hidden_BL.sum(1) * weight_B
+        member_BS = np.eye(len(task.species))[batch['species']]
+        states = {
+            'bits_per_base': metrics.MetricState(bits_B.sum(), count_B.sum()),
+            'bits_per_base/species': metrics.MetricState(bits_B @ member_BS, count_B @ member_BS),
+        }
+        base.merge_into(merged, states)
+    return merged
 
 
 def as_text(result: dict) -> str:

@@ -12,9 +12,8 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from genojax import genome, metrics
+from genojax import metrics
 from genojax.tasks import base
 from genojax.tasks.masked_lm import dataset, evaluate, masking, masks
 from genojax.typing import Array, Batch, Float
@@ -55,7 +54,7 @@ class MaskedLm(base.Task):
         self.species = species
         self.metric_groups = {
             'loss/species': species,
-            'loss/region': (*genome.REGION_NAMES, 'none'),
+            'loss/region': masks.LOSS_REGIONS,
             'bits_per_base/species': species,
         }
 
@@ -79,7 +78,8 @@ class MaskedLm(base.Task):
                 f'task {self.name!r}: data.mixture.length={length} is shorter than a token of '
                 f'{token} bases'
             )
-        return lines
+        counted = self.model_config.counted_contexts
+        return lines + dataset.count_misfits(counted, self.config.data)
 
     def batch_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
         mixture = self.config.data.mixture
@@ -102,8 +102,17 @@ class MaskedLm(base.Task):
         bound._name_groups(datasets.species)
         return bound
 
+    def initial_extra(self, extra, datasets):
+        counted = self.model_config.counted_contexts
+        if counted is None:
+            return extra
+        return {**extra, **datasets.counts(counted)}
+
     def model_inputs(self, batch: Batch) -> dict[str, Array]:
-        return base.coordinate_inputs(self, batch)
+        inputs = base.coordinate_inputs(self, batch)
+        if self.model_config.counted_contexts:
+            inputs |= {'species_B': batch['species'], 'own_tokens_BT': batch.get('own_tokens')}
+        return inputs
 
     def corrupt(
         self, key: Array, batch: Batch, config: masking.MaskConfig
@@ -121,7 +130,8 @@ class MaskedLm(base.Task):
         """Mean cross-entropy over target tokens, in nats, and its parts by species and region."""
         batch = batch if 'masked' in batch else self.draw(key, batch)
         masked, dropout_key = batch['masked'], jax.random.split(key)[1] if train else None
-        features, extra = self.apply_model(params, extra, _visible(batch, masked), key=dropout_key)
+        visible = _visible(batch, masked) | ({'own_tokens': batch['tokens']} if train else {})
+        features, extra = self.apply_model(params, extra, visible, key=dropout_key)
         logits_BTV = self.masks.core(features.logits_BTV)
         truth_BT = self.masks.core(batch['tokens'])
         log_p_BT = jnp.take_along_axis(logits_BTV, truth_BT[..., None], axis=-1)[..., 0]
@@ -134,30 +144,12 @@ class MaskedLm(base.Task):
         states = {
             'loss': metrics.MetricState(total, count),
             'accuracy': metrics.MetricState((correct_BT * weight_BT).sum(), count),
-            **self._by_group(nats_BT, weight_BT, batch),
+            **masks.loss_parts(
+                nats_BT, weight_BT, batch['species'], self.masks.regions(batch), len(self.species)
+            ),
             **base.left_out_metric(batch),
         }
         return total / jnp.maximum(count, 1), (extra, states)
-
-    def _by_group(self, nats_BT, weight_BT, batch) -> dict[str, metrics.MetricState]:
-        member_BS = jax.nn.one_hot(batch['species'], len(self.species))
-        # A token belongs to the regions of its middle base.
-        region_BT = self.masks.regions(batch)
-        bits = jnp.array([int(region) for region in genome.REGIONS])
-        inside_BTR = (region_BT[..., None] & bits[None, None]) != 0
-        none_BT1 = ~inside_BTR.any(-1, keepdims=True)
-        inside_BTR = jnp.concatenate([inside_BTR, none_BT1], -1).astype(jnp.float32)
-        loss_BT = nats_BT * weight_BT
-        return {
-            'loss/species': metrics.MetricState(
-                jnp.einsum('BT,BS->S', loss_BT, member_BS),
-                jnp.einsum('BT,BS->S', weight_BT, member_BS),
-            ),
-            'loss/region': metrics.MetricState(
-                jnp.einsum('BT,BTR->R', loss_BT, inside_BTR),
-                jnp.einsum('BT,BTR->R', weight_BT, inside_BTR),
-            ),
-        }
 
     def score(self, params, extra, batch: Batch, key: Array) -> tuple[Float[Array, 'B L'], Array]:
         """Code length of every hidden base in bits, and which bases were hidden, both [B, L].
@@ -176,21 +168,7 @@ class MaskedLm(base.Task):
         return jax.jit(self.score)
 
     def validate(self, state, datasets, shard) -> dict[str, metrics.MetricState]:
-        """Bits per base of the validation windows, over all and by species."""
-        merged: dict[str, metrics.MetricState] = {}
-        batches = datasets.validation(shard)
-        for batch, (bits_BL, hidden_BL) in state.scores(self.jitted_score, batches):
-            weight_B = batch['weight'].astype(np.float64)
-            bits_B, count_B = bits_BL.sum(1) * weight_B, hidden_BL.sum(1) * weight_B
-            member_BS = np.eye(len(self.species))[batch['species']]
-            states = {
-                'bits_per_base': metrics.MetricState(bits_B.sum(), count_B.sum()),
-                'bits_per_base/species': metrics.MetricState(
-                    bits_B @ member_BS, count_B @ member_BS
-                ),
-            }
-            base.merge_into(merged, states)
-        return merged
+        return evaluate.validate(self, state, datasets, shard)
 
     def evaluate(self, state, datasets, split='test', limit=None) -> dict:
         return evaluate.evaluate(self, state, datasets, split, limit)
