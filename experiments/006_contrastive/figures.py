@@ -73,11 +73,11 @@ def train(config, folder: pathlib.Path) -> tuple[runs.Run, float]:
 
 
 def mitochondria(data: pathlib.Path, workdir: pathlib.Path, steps: dict[str, int]) -> dict:
-    """Every variant and baseline over the folds: items pooled, intervals over families."""
+    """Variants of `steps` and baselines over the folds: items pooled, intervals over families."""
     parts, cpu = {}, {}
     for seed in SEEDS:
         prepare(data, workdir, seed)
-        for variant in VARIANTS:
+        for variant in steps:
             arrays, about = one_run(workdir, variant, seed, steps[variant])
             cpu[f'{variant} {seed}'] = about['cpu_seconds']
             for name in about['models']:
@@ -156,7 +156,7 @@ def pooled(parts: dict[str, list]) -> dict:
     per_family = {
         name: {str(f): round(float(rank.recall[family_I == f, 0].mean()), 4) for f in set(family_I)}
         for name, rank in ranks.items()
-        if name in ('convolutions: lead', 'kmer_spectrum', 'minhash', 'alignment')
+        if name in ('convolutions: lead', 'kmer_spectrum', 'minhash', 'alignment', 'length')
     }
     return {
         'edges': first[0][2]['edges'],
@@ -205,9 +205,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--data', type=pathlib.Path, required=True)
     parser.add_argument('--workdir', type=pathlib.Path, required=True)
     parser.add_argument('--part', choices=('mitochondria', 'meanings'), default=None)
+    parser.add_argument('--variants', nargs='+', choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument('--only', help='train and score this run, as in joint2, and stop')
     parser.add_argument('--convolution-steps', type=int, default=160)
-    parser.add_argument('--encoder-steps', type=int, default=100)
+    parser.add_argument('--encoder-steps', type=int, default=40)
     parser.add_argument('--meaning-steps', type=int, default=80)
     parser.add_argument('--out', type=pathlib.Path, default=HERE)
     options = parser.parse_args(arguments)
@@ -221,6 +222,7 @@ def main(arguments: list[str] | None = None) -> None:
         one_run(options.workdir, variant, seed, steps[variant])
         return
     if options.part in (None, 'mitochondria'):
+        steps = {variant: steps[variant] for variant in options.variants}
         results['mitochondria'] = mitochondria(options.data, options.workdir, steps)
         print_mitochondria(results['mitochondria'])
     if options.part in (None, 'meanings'):

@@ -9,9 +9,9 @@ from genojax.tasks.contrastive.genes import families
 HEADING = 'Retrieval of orthologues'
 MODEL_NAMES = {
     'model': 'model',
-    'model_unprojected': 'model, before the projection',
-    'untrained': 'untrained network',
-    'untrained_unprojected': 'untrained network, before the projection',
+    'model_unprojected': 'model, unprojected',
+    'untrained': 'untrained',
+    'untrained_unprojected': 'untrained, unprojected',
     'kmer_spectrum': 'k-mer spectrum',
     'binned_spectrum': 'k-mer spectra of equal parts',
     'minhash': 'MinHash sketch',
