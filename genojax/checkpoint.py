@@ -258,7 +258,8 @@ class Checkpoints:
 
     def _record(self, step: int) -> dict[str, Any]:
         path = self._integrity / f'{step}.json'
-        fix = 'restore the file, or use the newest whole step: --fallback'
+        others = any(other != step for other in self.steps())
+        fix = 'restore the file' + (', or use the newest whole step: --fallback' if others else '')
         return json_files.read_hashed(path, fix, required=False, fields=_FIELDS)
 
     def _check_integrity_folder(self) -> None:
@@ -268,7 +269,8 @@ class Checkpoints:
         if steps:
             raise errors.DamageError(
                 f'{self._integrity} is missing, so the steps {", ".join(sorted(steps, key=int))} '
-                'cannot be checked. Fix: restore the folder, or use a new workdir'
+                'cannot be checked. Fix: restore the folder, or train in a new '
+                f'--workdir={errors.new_name(self.directory.parent)}'
             )
 
     def _set_damaged_aside(self) -> None:

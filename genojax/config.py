@@ -13,7 +13,7 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from genojax import errors, plugins
@@ -74,6 +74,19 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = '') 
         f'{where}: {before!r} -> {after!r}'
         for where, (before, after) in changed(old, new, path).items()
     ]
+
+
+def leaves(value: Any, path: str = '') -> Iterator[tuple[str, Any]]:
+    """The path and value of every leaf of a config."""
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif _is_instance(value):
+        items = [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    else:
+        yield path, value
+        return
+    for name, item in items:
+        yield from leaves(item, f'{path}.{name}' if path else str(name))
 
 
 def on_resume(config: Any, path: str) -> str:

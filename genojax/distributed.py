@@ -62,7 +62,8 @@ def _explicit(source: str, address: str, index: str, count: str) -> Processes:
     host, _, port = address.rpartition(':')
     if not (host and port.isdigit() and index.isdigit() and count.isdigit()):
         raise errors.UsageError(
-            f'{source} is not understood. Fix: --processes=INDEX/COUNT@HOST:PORT, auto or one'
+            f'{source} is not understood. Fix: --processes=auto, --processes=one or '
+            '--processes=INDEX/COUNT@HOST:PORT'
         )
     if int(index) >= int(count):
         raise errors.UsageError(f'{source}: the index must be in 0 .. {int(count) - 1}')

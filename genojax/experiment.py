@@ -185,7 +185,7 @@ def _whole_batch_reasons(experiment: Experiment, tasks: Mapping[str, Task]) -> l
     if experiment.accumulate == 1:
         return []
     change = f'accumulate={experiment.accumulate} would change'
-    fix = 'Fix: accumulate=1, and remat or more devices to save memory'
+    fix = 'Fix: --config.accumulate=1, and remat or more devices to save memory'
     lines = [
         f'task {name!r}: {change} its loss, which is no mean over independent rows. {fix}'
         for name, task in tasks.items()
@@ -328,16 +328,20 @@ def check_rows(task: Task, mesh: jax.sharding.Mesh, accumulate: int = 1) -> None
     """
     rows = task.batch_spec()['tokens'].shape[0]
     ways = mesh.shape['data'] * mesh.shape['fsdp']
-    if rows % ways == 0 and rows // ways % accumulate:
-        raise errors.UsageError(
-            f'task {task.name!r}: a batch of {rows} rows, {rows // ways} per device, does not '
-            f'divide into {accumulate} microbatches. Fix: change its batch_size, or accumulate'
-        )
+    if rows % (ways * accumulate) == 0:
+        return
+    whole = -(-rows // (ways * accumulate)) * ways * accumulate
+    paths = [path for path, _ in config.leaves(task.config) if path.endswith('batch_size')]
+    fix = ', '.join(f'--config.tasks.{task.name}.{path}={whole}' for path in paths)
     if rows % ways:
         raise errors.UsageError(
             f'task {task.name!r}: a batch of {rows} rows does not divide over {ways} devices '
-            '(mesh data x fsdp). Fix: change its batch_size, or mesh.data and mesh.fsdp'
+            f'(mesh data x fsdp). Fix: {fix}, or change mesh.data and mesh.fsdp'
         )
+    raise errors.UsageError(
+        f'task {task.name!r}: a batch of {rows} rows, {rows // ways} per device, does not '
+        f'divide into {accumulate} microbatches. Fix: {fix}, or change accumulate'
+    )
 
 
 def task_key(key: Array, number: int) -> Array:

@@ -71,7 +71,11 @@ def make_mesh(config: MeshConfig, devices: list | None = None) -> Mesh:
         shape[0] = len(devices) // math.prod(shape[1:])
     if math.prod(shape) != len(devices):
         sizes = ' x '.join(f'{axis} {size}' for axis, size in zip(AXES, shape, strict=True))
-        raise ValueError(f'the mesh {sizes} does not use {len(devices)} devices')
+        fix = '--config.mesh.data=-1'
+        if len(devices) % math.prod(shape[1:]):
+            others = zip(AXES[1:], shape[1:], strict=True)
+            fix += ''.join(f' --config.mesh.{axis}=1' for axis, size in others if size > 1)
+        raise ValueError(f'the mesh {sizes} does not use {len(devices)} devices. Fix: {fix}')
     return Mesh(np.array(devices).reshape(shape), AXES, axis_types=(AxisType.Auto,) * len(AXES))
 
 

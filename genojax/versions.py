@@ -1,9 +1,11 @@
-"""Installed versions of the packages that results depend on."""
+"""Installed versions of the packages that results depend on, and how to install what is missing."""
 
 import contextlib
 import importlib.metadata
 import pathlib
+import shlex
 import subprocess
+import sys
 
 PACKAGES = (
     'jax',
@@ -20,6 +22,19 @@ PACKAGES = (
 def installed() -> dict[str, str]:
     """Version per package of `PACKAGES`; 'absent' where it is not installed."""
     return {name: _version(name) for name in PACKAGES}
+
+
+def install_line(extra: str) -> str:
+    """The command that installs an extra, '' for the package itself, from the clone that runs.
+
+    genojax is not on a package index, so its name alone would not install it.
+    """
+    root = pathlib.Path(__file__).resolve().parent.parent
+    suffix = f'[{extra}]' if extra else ''
+    python = shlex.quote(sys.executable)
+    if (root / 'setup.py').exists():
+        return f'{python} -m pip install -e {shlex.quote(f"{root}{suffix}")}'
+    return f"{python} -m pip install '.{suffix}' (in a clone of the project)"
 
 
 def _version(package: str) -> str:

@@ -54,7 +54,7 @@ def one_device():
     """`jax.devices()` is one of the eight: a program for eight takes several times to compile."""
     one = jax.devices()[:1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jax, 'devices', lambda: one)
+        patch.setattr(jax, 'devices', lambda *backend: one)
         yield
 
 

@@ -1,83 +1,263 @@
-"""The main job on a small clade: every stage leaves its result, and a second run repeats nothing."""
+"""The README's blocks and the examples of every verb's help run, in one folder, as printed.
 
-import dataclasses
+`make demo` there is the main job: every stage leaves its result, and a second run repeats nothing.
+Only sizes differ from what is printed: `SMALL` adds options to a command, the simulated clade has
+two species, and the main job on a user's genomes takes the trained runs of `make demo`.
+"""
+
+import contextlib
+import functools
+import gzip
 import json
+import pathlib
+import re
+import shlex
+import shutil
 
 import jax
+import numpy as np
 import pytest
 
 from genojax import errors, simulate
-from genojax import experiment as experiments
-from genojax.cli import flags, main
+from genojax.cli import main
 from genojax.pipeline import demo
+from tests import commands
+from tests.convert import published
 
 pytestmark = pytest.mark.usefixtures('one_device', 'two_point_grids')
 
 RESULTS = ('pretrain/evaluation/masked_lm.test.json', 'evaluation/promoters.test.json')
+NETWORK = ('model.width=16', 'model.inner=32', 'model.depth=1', 'steps=4', 'optim.warmup=1')
+TRAINING = (*NETWORK, 'log_every=2', 'validate_every=4')
+WINDOWS = 'tasks.masked_lm.data.validation_windows=64'
+# Options that make a command small: the first entry whose words it has.
+SMALL = {
+    'demo': [
+        *(f'--pretrain.{field}' for field in (*TRAINING, WINDOWS)),
+        *(f'--finetune.{field}' for field in TRAINING),
+    ],
+    'train --config=demo ': [f'--config.{field}' for field in (*TRAINING, WINDOWS)],
+    'train': [f'--config.{field}' for field in TRAINING],
+    'finetune': ['--config.steps=8', '--config.optim.warmup=1', '--config.validate_every=4'],
+    'evaluate runs/pretrain': ['--limit=16'],
+    'interpret mutagenesis': ['--figures=1', '--positions=3-6'],
+    'interpret attribution': ['--figures=1', '--backgrounds=2', '--steps=2'],
+    'interpret motifs': ['--figures=1', '--backgrounds=1', '--steps=2', '--min-seqlets=2'],
+    'interpret dependency': ['--figures=1', '--mask=4', '--window=10'],
+    'interpret attention': ['--figures=1'],
+    'simulate': ['--species=2', '--length=80000', '--genes=16', '--task-rows=40'],
+    'plan --config=debug_cpu': ['--config.model.depth=1', '--config.model.width=8'],
+}
+# Not run, and why.
+NOT_RUN = {
+    'make test': 'these tests',
+    'genojax plan --config=nucleotransformer:small --topology=v5e:4x4 --out=plan.html': (
+        "needs the TPU compiler; tests/plan checks TPU topologies' arguments"
+    ),
+}
+# `make demo GENOMES=...` runs as the example of `genojax demo`, with names of this folder.
+SAME = {
+    'make demo GENOMES=path/to/genomes PROMOTERS=path/to/promoters RUN=runs/real': (
+        'genojax demo --genomes=genomes/ --promoters=promoters.tsv --workdir=runs/real'
+    ),
+    'make demo': 'genojax demo',
+}
+DEMO = ('genojax demo',)
+README = commands.of_readme('genojax')
+EXAMPLES = [line for text in commands.helps().values() for line in commands.examples(text)]
+ORDER = [*README, *(line for line in EXAMPLES if line not in (*README, *DEMO, *NOT_RUN))]
+
+
+def small(command: str) -> list[str]:
+    """The words of a command, without `genojax` and with the options that make it small."""
+    command = command.removeprefix('genojax ')
+    more = next(
+        (options for words, options in SMALL.items() if f'{command} '.startswith(words)), []
+    )
+    return [*shlex.split(command), *more]
 
 
 @pytest.fixture(scope='module')
-def clade(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('clade') / 'genomes'
-    simulate.write(
-        folder, simulate.SimulationConfig(species=2, length=80_000, genes=16, task_rows=400)
+def folder(one_device, two_point_grids, tmp_path_factory):
+    """The folder in which all commands run: `make demo` has run, and the inputs are there."""
+    folder = tmp_path_factory.mktemp('readme')
+    tiny = functools.partial(
+        simulate.SimulationConfig, species=2, length=80_000, genes=16, task_rows=400
     )
-    return folder
+    with contextlib.chdir(folder):
+        with pytest.MonkeyPatch.context() as sizes:
+            sizes.setattr(simulate, 'SimulationConfig', tiny)
+            main.main(small('genojax demo'))
+        write_inputs(folder)
+        yield folder
 
 
-def demo_settings(clade, directory, **changes):
-    configs = {'pretrain': flags.load('demo'), 'finetune': flags.load('demo_promoters')}
-    for values in configs.values():
-        flags.override(values, 'model.width', '16')
-        flags.override(values, 'model.inner', '32')
-        flags.override(values, 'model.depth', '1')
-        flags.override(values, 'steps', '4')
-        flags.override(values, 'optim.warmup', '1')
-        flags.override(values, 'log_every', '2')
-        flags.override(values, 'validate_every', '4')
-    flags.override(configs['pretrain'], 'tasks.masked_lm.data.validation_windows', '64')
-    settings = demo.Demo(
-        directory=directory,
-        pretrain=experiments.from_config(configs['pretrain']),
-        finetune=experiments.from_config(configs['finetune']),
-        genomes=str(clade),
-        promoters=str(clade / 'promoters'),
-        command='genojax demo --as-in-the-test',
+def write_inputs(folder: pathlib.Path) -> None:
+    """What a user has: genomes, a table, sequences, intervals, variants and published weights."""
+    (folder / 'genomes').symlink_to(folder / 'runs' / 'demo' / 'genomes')
+    names = {'0': 'other', '1': 'promoter'}
+    header, *rows = next((folder / 'genomes' / 'promoters').glob('*.tsv')).read_text().splitlines()
+    at = header.split('\t').index('label')
+    cells = [row.split('\t') for row in rows]
+    cells = [[*row[:at], names[row[at]], *row[at + 1 :]] for row in cells]
+    (folder / 'promoters.tsv').write_text('\n'.join([header, *map('\t'.join, cells)]) + '\n')
+    sequences = [row[header.split('\t').index('sequence')] for row in cells]
+    promoters = ''.join(f'>p{i}\n{sequence}\n' for i, sequence in enumerate(sequences[:12]))
+    (folder / 'promoters.fa').write_text(promoters)
+    (folder / 'my.fa').write_text(f'>a of mine\n{sequences[0]}\n>b\n{sequences[1][:20]}\n')
+    (folder / 'my.bed').write_text('a\t0\t20\tfirst\t0\t+\nb\t3\t17\n')
+    genome = next((folder / 'genomes').glob('*.fa*'))
+    text = gzip.open(genome, 'rt').read() if genome.suffix == '.gz' else genome.read_text()
+    (folder / 'genome.fa').write_text(text)
+    write_variants(folder, text)
+    published.write('dnabert', folder / 'DNA_bert_6')
+
+
+def write_variants(folder: pathlib.Path, fasta: str) -> None:
+    """Two substitutions, a deletion and an insertion of the first contig, compressed."""
+    name, _, rest = fasta.partition('\n')
+    letters = ''.join(rest.partition('>')[0].split()).upper()
+    lines = ['##fileformat=VCFv4.2', '#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO']
+    for position in (1001, 1101, 1201):
+        reference = letters[position - 1]
+        alternates = {1001: 'ACGT'.replace(reference, '')[0], 1101: f'{reference}AC', 1201: 'N'}
+        lines.append(
+            f'{name[1:].split()[0]}\t{position}\t.\t{reference}\t{alternates[position]}\t.\t.\t.'
+        )
+    with gzip.open(folder / 'my.vcf.gz', 'wt') as file:
+        file.write('\n'.join(lines) + '\n')
+
+
+@contextlib.contextmanager
+def reused_training(folder: pathlib.Path, command: str):
+    """A second main job takes the runs and scores of the first, which had the same genomes."""
+    with pytest.MonkeyPatch.context() as patch:
+        if command.startswith('genojax demo '):
+            patch.setattr(demo, '_pretrain', lambda stages, job: reuse(folder, job, 'pretrain'))
+            patch.setattr(
+                demo,
+                '_fine_tune',
+                lambda stages, job, table: reuse(folder, job, 'finetune', 'scratch', 'evaluation'),
+            )
+        yield
+
+
+def reuse(folder: pathlib.Path, job: demo.Demo, *names: str) -> None:
+    assert (job.genomes, job.promoters) == ('genomes/', 'promoters.tsv')
+    for name in names:
+        shutil.copytree(folder / 'runs' / 'demo' / name, job.directory / name)
+
+
+@pytest.mark.parametrize('command', ORDER)
+def test_a_command_that_is_printed_runs(command, folder, capsys):
+    """In the order of the README, then the examples of the help that it does not have."""
+    try:
+        with reused_training(folder, command):
+            main.main(small(command))
+    except SystemExit as stop:
+        assert not stop.code, capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert printed.out or printed.err
+    if command.startswith('genojax evaluate'):
+        assert ('kmer_svm' if 'promoters' in command else 'order 5') in printed.out
+    for option, path in re.findall(r'--(out|workdir)[= ](\S+)', command):
+        path = folder / path
+        names = ('config.json', 'run.json') if option == 'workdir' else ('',)
+        assert any((path / name).exists() for name in names)
+        assert path.is_dir() or path.stat().st_size > 20
+
+
+def test_every_block_and_example_is_run_or_named():
+    lines = [
+        line
+        for language, text in commands.blocks(commands.README)
+        for line in commands.lines(text)
+        if not language
+    ]
+    for line in (*lines, *EXAMPLES):
+        assert SAME.get(line, line) in {*ORDER, *DEMO, *NOT_RUN}, line
+    assert {language for language, _ in commands.blocks(commands.README)} == {'', 'python'}
+
+
+def test_the_python_of_the_readme_runs(folder):
+    (block,) = (text for language, text in commands.blocks(commands.README) if language == 'python')
+    names = {}
+    exec(block, names)
+    assert names['vectors'].shape == (2, 16) and names['vectors'].dtype == np.float32
+    assert names['bits'].total_N.shape == (1,) and names['bits'].total_N[0] < 0
+    assert len(names['bits'].per_base[0]) == 64
+
+
+def test_fine_tuning_leaves_scores_test_predictions_and_a_report(folder):
+    workdir = folder / 'runs' / 'promoters'
+    result = json.loads((workdir / 'evaluation' / 'labels.test.json').read_text())
+    header, *rows = (workdir / 'predictions.test.tsv').read_text().splitlines()
+    columns = header.split('\t')
+    assert columns[:2] == ['line', 'label'] and columns[-2:] == ['p_other', 'p_promoter']
+    assert len(rows) == result['n_test'] > 50
+    cells = [row.split('\t') for row in rows]
+    truth = np.array([row[1] == 'promoter' for row in cells])
+    score = np.array([float(row[-1]) for row in cells])
+    auroc = (score[truth][:, None] > score[~truth][None]).mean()
+    assert auroc == pytest.approx(result['models']['model']['auroc'][0], abs=1e-6)
+    assert (workdir / 'report.html').is_file()
+
+
+def test_fine_tuning_repeats_nothing_and_train_takes_its_config(folder, capsys):
+    workdir = pathlib.Path('runs/promoters')
+    kept = ('config.json', 'evaluation/labels.test.json', 'metrics.jsonl', 'predictions.test.tsv')
+    before = {name: (workdir / name).read_bytes() for name in kept}
+    main.main(small(next(command for command in README if ' finetune ' in command)))
+    printed = capsys.readouterr().out
+    assert {name: (workdir / name).read_bytes() for name in kept} == before
+    command = f'genojax train --config={workdir}/config.json --workdir={workdir}'
+    assert command in printed and 'evaluating' not in printed
+    main.main(['train', f'--config={workdir}/config.json', '--workdir=copy'])
+    texts = [(path / 'metrics.jsonl').read_text() for path in (workdir, pathlib.Path('copy'))]
+    first, second = (
+        [json.loads(row)['labels/loss'] for row in text.splitlines()] for text in texts
     )
-    return dataclasses.replace(settings, **changes)
+    assert first == second
 
 
-@pytest.fixture(scope='module')
-def finished(clade, one_device, two_point_grids, tmp_path_factory):
-    directory = tmp_path_factory.mktemp('run') / 'demo'
-    path = demo.run(demo_settings(clade, directory))
-    return directory, path
+def test_a_fine_tuned_run_predicts_for_a_new_record(folder, capsys):
+    main.main(['predict', 'runs/promoters', '--fasta=my.fa', '--out=-'])
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split('\t') == ['name', 'predicted_class', 'p_other', 'p_promoter']
+    assert [row.split('\t')[0] for row in rows] == ['a', 'b']
+    for row in rows:
+        _, chosen, *probabilities = row.split('\t')
+        assert sum(map(float, probabilities)) == pytest.approx(1, abs=1e-6)
+        assert chosen == ('other', 'promoter')[float(probabilities[1]) > 0.5]
 
 
-def test_every_stage_leaves_its_result(finished):
-    directory, path = finished
+def test_every_stage_leaves_its_result(folder):
     for name in (
         'run.json', 'check.json', 'shards/manifest.json', 'pretrain/config.json',
         'pretrain/datasets.json', 'pretrain/metrics.jsonl', 'finetune/metrics.jsonl',
-        'scratch/metrics.jsonl', *RESULTS,
+        'scratch/metrics.jsonl', *RESULTS, 'report.html',
     ):  # fmt: skip
-        assert (directory / name).is_file(), name
-    assert path == directory / 'report.html'
+        assert (folder / 'runs' / 'demo' / name).is_file(), name
 
 
-def test_the_report_is_whole_and_small(finished):
-    directory, path = finished
+def test_the_report_is_whole_and_small(folder):
+    path = folder / 'runs' / 'demo' / 'report.html'
     text = path.read_text()
     assert path.stat().st_size <= 3_000_000
     assert 'class="damage"' not in text and 'not in this run' not in text
-    for words in ('sim_alpha', 'genojax demo --as-in-the-test', 'known ceiling', 'order-5'):
+    for words in (
+        'sim_alpha',
+        'genojax demo --pretrain.model.width=16',
+        'known ceiling',
+        'order-5',
+    ):
         assert words in text
     assert text.count('<img') >= 6
     assert 'http-equiv="Content-Security-Policy"' in text
 
 
-def test_the_results_agree_with_each_other(finished):
-    directory, _ = finished
+def test_the_results_agree_with_each_other(folder):
+    directory = folder / 'runs' / 'demo'
     bits = json.loads((directory / RESULTS[0]).read_text())
     value, low, high = bits['all']['model']
     assert low <= value <= high
@@ -97,34 +277,26 @@ def test_the_results_agree_with_each_other(finished):
     assert settings['versions']['jax'] == jax.__version__
 
 
-def test_a_second_run_repeats_nothing(clade, finished, capsys):
-    directory, path = finished
+def test_a_second_run_repeats_nothing(folder, capsys):
+    directory = folder / 'runs' / 'demo'
     before = {name: name.stat().st_mtime_ns for name in directory.rglob('checkpoints/*/*')}
     names = (*RESULTS, 'pretrain/datasets.json', 'check.json')
     results = {name: (directory / name).read_bytes() for name in names}
-    demo.run(demo_settings(clade, directory))
+    main.main(small('genojax demo'))
     printed = capsys.readouterr().out
     assert 'continues with what is here' in printed
     assert 'up to date' in printed
     assert {name: name.stat().st_mtime_ns for name in directory.rglob('checkpoints/*/*')} == before
     assert {name: (directory / name).read_bytes() for name in names} == results
-    assert path.is_file()
+    assert (directory / 'report.html').is_file()
 
 
-def test_other_settings_in_the_same_directory_are_refused(clade, finished):
-    other = demo_settings(clade, finished[0])
-    other = dataclasses.replace(other, pretrain=dataclasses.replace(other.pretrain, seed=1))
-    with pytest.raises(errors.UsageError, match='pretrain.seed: 0 -> 1'):
-        demo.run(other)
-
-
-@pytest.mark.parametrize(
-    ('part', 'baseline', 'options'),
-    [('pretrain', 'order 5', ['--limit', '16']), ('finetune', 'kmer_svm', [])],
-)
-def test_evaluate_scores_a_workdir(part, baseline, options, finished, capsys):
-    main.main(['evaluate', str(finished[0] / part), *options])
-    assert baseline in capsys.readouterr().out
+def test_other_settings_in_the_same_directory_are_refused(folder, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main.main([*small('genojax demo'), '--pretrain.seed=1'])
+    error = capsys.readouterr().err
+    assert stop.value.code == errors.UsageError.exit_code
+    assert 'pretrain.seed: 0 -> 1' in error and 'Fix: --workdir=runs/demo_2' in error
 
 
 def test_weights_of_the_named_species_apply_only_where_all_three_are_there():

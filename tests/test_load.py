@@ -1,8 +1,6 @@
-"""`genojax.load` opens runs of every task and converted models, and the README's Python runs."""
+"""`genojax.load` opens runs of every task and converted models."""
 
 import json
-import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +19,6 @@ from genojax.train import runs
 from tests.convert import published
 from tests.convert import test_enformer as published_enformer
 
-README = (pathlib.Path(__file__).parent.parent / 'README.md').read_text()
 SEQUENCES = ['ACGTTGCA' * 3, 'TTGACATATAATGCGTACGATCA']
 
 
@@ -45,16 +42,6 @@ def pretrained(tmp_path_factory):
     ingest.ingest(folder / 'genomes', folder / 'shards')
     overrides = {'tasks.masked_lm.data.shards': str(folder / 'shards')}
     return open_and_save('debug_cpu', overrides, folder / 'run')
-
-
-def test_the_python_of_the_readme_runs(pretrained):
-    (block,) = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
-    assert "'runs/demo/pretrain'" in block
-    names = {}
-    exec(block.replace("'runs/demo/pretrain'", repr(str(pretrained))), names)
-    assert names['vectors'].shape == (2, 16) and names['vectors'].dtype == np.float32
-    assert names['bits'].total_N.shape == (1,) and names['bits'].total_N[0] < 0
-    assert len(names['bits'].per_base[0]) == 64
 
 
 def test_a_classification_run_loads_without_its_head(tmp_path):

@@ -1,29 +1,26 @@
-"""README and CONTRIBUTING agree with the package: commands, links, configs, the rows of the table."""
+"""README and CONTRIBUTING agree with the package: commands, links, configs, the rows of the table.
 
-import pathlib
+The blocks and examples are run in `tests/test_end_to_end.py`, the fixes in `tests/cli/test_fixes.py`.
+"""
+
+import dataclasses
+import functools
 import re
+import shlex
 
 import pytest
 
-import genojax
+from genojax import errors
 from genojax import experiment as experiments
-from genojax.cli import flags, main
+from genojax.cli import flags, interpret, main
+from genojax.tasks.labelled import dataset as labelled
+from genojax.tasks.masked_lm import dataset as masked
+from tests import commands
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = commands.ROOT
 PAGES = [ROOT / 'README.md', ROOT / '.github' / 'CONTRIBUTING.md']
 README, CONTRIBUTING = (path.read_text() for path in PAGES)
-# (language, text) of every fenced block.
-BLOCKS = [
-    block
-    for page in (README, CONTRIBUTING)
-    for block in re.findall(r'^```(\w*)\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)
-]
-COMMANDS = [
-    line.split('#')[0].strip()
-    for language, text in BLOCKS
-    if not language
-    for line in text.splitlines()
-]
+OTHER_PAGES = sorted(ROOT.glob('experiments/*/README.md'))
 # Every row of the specification, so that none is forgotten.
 ROWS = [
     *(f'A{n}' for n in range(1, 6)),
@@ -35,42 +32,71 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize('command', [c for c in COMMANDS if c.startswith('genojax ')])
-def test_a_command_uses_a_verb_and_flags_that_exist(command, capsys):
-    _, verb, *arguments = command.split()
-    assert verb in main.VERBS
-    with pytest.raises(SystemExit) as stop:
-        main.main([verb, '--help'])
-    assert stop.value.code == 0
-    usage = capsys.readouterr().out
-    rest, overrides = flags.split_overrides(arguments, ['config'])
+@functools.cache
+def helps():
+    return commands.helps()
+
+
+def printed_commands():
+    """Commands of the other pages, each of whose lines may continue on the next."""
+    for page in OTHER_PAGES:
+        text = page.read_text().replace('\\\n', ' ')
+        for line in re.findall(r'^ +(genojax [a-z].*)$', text, re.MULTILINE):
+            yield pytest.param(' '.join(line.split()), id=f'{page.parent.name}: {line[:40]}')
+
+
+@pytest.mark.parametrize('command', list(printed_commands()))
+def test_a_command_of_another_page_uses_verbs_flags_and_fields_that_exist(command):
+    command = command.replace('$seed', '0').replace('$variant', 'dna')
+    _, verb, *arguments = shlex.split(command)
+    rest, overrides = flags.split_overrides(arguments, ['config', 'pretrain', 'finetune'])
+    known = commands.options(helps()[verb])
     for argument in rest:
         name, _, value = argument.partition('=')
-        if name.startswith('--'):
-            assert name in usage, argument
+        assert not name.startswith('--') or name in known, argument
         if name == '--config':
             values = flags.load(value)
             for path, text in overrides['config'].items():
-                flags.override(values, path, text.strip("'"))
+                flags.override(values, path, text)
             experiments.from_config(values)  # refuses a field that does not exist
 
 
 def test_there_are_commands_to_check():
-    assert len([c for c in COMMANDS if c.startswith('genojax ')]) > 8
+    assert len(commands.of_readme('genojax')) > 8
+    assert len(list(printed_commands())) > 5
 
 
-def test_names_in_python_blocks_exist():
-    python = [text for language, text in BLOCKS if language == 'python']
-    assert python
-    for text in python:
-        compile(text, 'README.md', 'exec')
-        for name in re.findall(r'\bgenojax\.(\w+)', text):
-            assert hasattr(genojax, name), name
+@pytest.mark.parametrize('code', errors.EXPLANATIONS)
+def test_an_explanation_names_verbs_flags_and_fields_that_exist(code):
+    text = errors.EXPLANATIONS[code]
+    every = set().union(*map(commands.options, helps().values()))
+    for verb in re.findall(r'\bgenojax ([a-z]+)', text):
+        assert verb in main.VERBS
+    assert commands.options(text) <= every
+    for line in re.findall(r'\bgenojax [a-z]+[^`.,;]*', text):
+        verb = line.split()[1]
+        assert commands.options(line) <= commands.options(helps()[verb]), line
+    fields = {
+        field.name
+        for config in (labelled.LabelledRowsConfig, masked.GenomesDataConfig)
+        for field in dataclasses.fields(config)
+    }
+    fields |= {'label_column', 'value_columns'}
+    assert set(re.findall(r'\bdata\.([a-z_]+)', text)) <= fields
+
+
+def test_every_verb_has_an_example():
+    verbs = set(main.VERBS) | {f'interpret {verb}' for verb in interpret.VERBS}
+    assert verbs == set(helps())
+    for words, text in helps().items():
+        assert any(line.startswith(f'genojax {words}') for line in commands.examples(text)), words
 
 
 def test_the_two_commands_are_targets_of_the_makefile():
     targets = re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
-    used = [command.split()[1] for command in COMMANDS if command.startswith('make ')]
+    blocks = [*commands.blocks(README), *commands.blocks(CONTRIBUTING)]
+    every = [line for language, text in blocks if not language for line in commands.lines(text)]
+    used = [command.split()[1] for command in every if command.startswith('make ')]
     assert used[:2] == ['demo', 'test']
     assert set(used) <= set(targets)
 
@@ -89,7 +115,7 @@ def test_modules_and_tests_that_are_named_exist(path):
 
 
 def test_no_number_is_still_to_be_filled_in():
-    for path in (*PAGES, *ROOT.glob('experiments/*/README.md')):
+    for path in (*PAGES, *OTHER_PAGES):
         assert not re.search(
             r'\b(RESULTS|FIGURES|SEEDS|ANSWER|TODO|TBD|PLACEHOLDER)\b', path.read_text()
         ), path

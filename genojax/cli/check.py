@@ -1,4 +1,9 @@
-"""Check a directory of genomes, or single files, and print what they hold."""
+"""Check a directory of genomes, or single files, and print what they hold.
+
+Examples:
+  genojax check genomes/
+  genojax check my.fa my.bed
+"""
 
 import argparse
 import json

@@ -1,7 +1,11 @@
 """List the named configs, or every field of one: value, default and meaning.
 
-genojax configs                 names, variants, what they are and the hardware
-genojax configs NAME[:VARIANT]  the fields, as --config.FIELD=VALUE overrides them
+Without a name: names, variants, what they are and the hardware. With one: the fields, as
+--config.FIELD=VALUE overrides them.
+
+Examples:
+  genojax configs
+  genojax configs demo
 """
 
 import ast

@@ -5,6 +5,10 @@ config.json, or a TensorFlow checkpoint: OUT becomes a directory for `train --co
 `embed` and the other verbs. If SOURCE is a run's workdir or such a directory, OUT becomes config,
 weights and tokenizer files under the original names. Pickles are refused, and code that comes with
 weights is never executed.
+
+Examples:
+  genojax convert DNA_bert_6/ converted/dnabert6
+  genojax convert runs/pretrain for_transformers/
 """
 
 import argparse

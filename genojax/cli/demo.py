@@ -1,6 +1,10 @@
 """Run the main job, genomes to a report, on a simulated clade or on your own genomes.
 
 A second run continues where the last one stopped.
+
+Examples:
+  genojax demo
+  genojax demo --genomes=genomes/ --promoters=promoters.tsv --workdir=runs/real
 """
 
 import pathlib
@@ -37,11 +41,14 @@ def run(argv: list[str]) -> None:
     from genojax import experiment
     from genojax.pipeline import demo
 
+    experiments = {}
+    for prefix, values in configs.items():
+        with errors.renaming({'--config.': f'--{prefix}.'}):
+            experiments[prefix] = experiment.from_config(values)
     demo.run(
         demo.Demo(
             directory=arguments.workdir,
-            pretrain=experiment.from_config(configs['pretrain']),
-            finetune=experiment.from_config(configs['finetune']),
+            **experiments,
             genomes=arguments.genomes,
             promoters=arguments.promoters,
             command=shlex.join(['genojax', 'demo', *argv]),

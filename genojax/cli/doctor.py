@@ -2,6 +2,9 @@
 
 Prints versions, devices, memory, disk and optional parts (extras). Lines that begin with `fix:` can
 be pasted into a shell.
+
+Examples:
+  genojax doctor
 """
 
 import contextlib
@@ -11,13 +14,12 @@ import os
 import pathlib
 import platform
 import re
-import shlex
 import shutil
 import sys
 import tempfile
 
 import genojax
-from genojax import plugins
+from genojax import plugins, versions
 from genojax.cli import flags
 
 # What an extra adds; extras that setup.py names and this does not are listed without a word.
@@ -55,10 +57,10 @@ def findings() -> tuple[list[tuple[str, str]], list[str]]:
     rows.append(('python', f'{platform.python_version()} ({sys.executable})'))
     if not _PYTHONS[0] <= sys.version_info[:2] <= _PYTHONS[1]:
         rows[-1] = ('python', rows[-1][1] + ': not one of 3.11 to 3.13, which are tested')
-    versions = {name: _version(name) for name in sorted({*core, 'jaxlib'})}
-    rows += [(name, version or 'ABSENT') for name, version in versions.items()]
-    if not all(versions.values()):
-        fixes.append(install_line(''))
+    installed = {name: _version(name) for name in sorted({*core, 'jaxlib'})}
+    rows += [(name, version or 'ABSENT') for name, version in installed.items()]
+    if not all(installed.values()):
+        fixes.append(versions.install_line(''))
     devices, platforms = _devices()
     rows.append(('devices', devices))
     rows += _machine()
@@ -72,26 +74,15 @@ def findings() -> tuple[list[tuple[str, str]], list[str]]:
     for extra, names in extras.items():
         missing = [name for name in names if _version(_SHOWN_BY.get(name, name)) is None]
         what = EXTRAS.get(extra, '')
-        state = f'lacks {", ".join(missing)}: {install_line(extra)}' if missing else 'installed'
+        line = versions.install_line(extra)
+        state = f'lacks {", ".join(missing)}: {line}' if missing else 'installed'
         rows.append((f'extra {extra}', f'{what}: {state}' if what else state))
     rows += _plugins()
     if _has_device_file('nvidia[0-9]*') and 'gpu' not in platforms:
-        fixes.append(f'{install_line("cuda")}   # a GPU is here that jax does not use')
+        fixes.append(f'{versions.install_line("cuda")}   # a GPU is here that jax does not use')
     if _has_device_file('accel[0-9]*') and 'tpu' not in platforms:
-        fixes.append(f'{install_line("tpu")}   # a TPU is here that jax does not use')
+        fixes.append(f'{versions.install_line("tpu")}   # a TPU is here that jax does not use')
     return rows, fixes
-
-
-def install_line(extra: str) -> str:
-    """The command that installs an extra, '' for the package itself, from the clone that runs.
-
-    genojax is not on a package index, so its name alone would not install it.
-    """
-    suffix = f'[{extra}]' if extra else ''
-    python = shlex.quote(sys.executable)
-    if (_ROOT / 'setup.py').exists():
-        return f'{python} -m pip install -e {shlex.quote(f"{_ROOT}{suffix}")}'
-    return f"{python} -m pip install '.{suffix}' (in a clone of the project)"
 
 
 def _requirements() -> tuple[list[str], dict[str, list[str]]]:

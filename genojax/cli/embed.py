@@ -5,6 +5,10 @@ per row of the BED file (0-based, half-open; minus-strand intervals are reverse-
 the order of the file. Shorter rows are padded and masked, which changes nothing. A row that is
 longer than the model reads is an error; with --window it becomes several rows with their
 coordinates.
+
+Examples:
+  genojax embed runs/pretrain --fasta=my.fa --out=vectors.npz
+  genojax embed runs/pretrain --fasta=my.fa --bed=my.bed --window=100 --out=windows.tsv
 """
 
 import argparse
@@ -33,9 +37,9 @@ def run(argv: list[str]) -> None:
     beyond = embedding.check(model, regions, arguments.bed or arguments.fasta)
     if beyond:
         print(
-            f'warning: {beyond:,} of {len(regions):,} rows have more than the '
+            f'warning: {len(beyond):,} of {len(regions):,} rows have more than the '
             f'{model.reader.trained_tokens:,} tokens of the rows that the model was trained on: '
-            'their vectors extrapolate. --window=N cuts them',
+            f'their vectors extrapolate. Fix: --window={min(beyond)} cuts them',
             file=sys.stderr,
         )
     with progress.bar('embed', len(regions)) as display:

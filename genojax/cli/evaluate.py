@@ -1,4 +1,8 @@
-"""Score a trained run on data it was not trained on, beside baselines."""
+"""Score a trained run on data it was not trained on, beside baselines.
+
+Examples:
+  genojax evaluate runs/pretrain
+"""
 
 import pathlib
 import sys
@@ -37,7 +41,8 @@ def run(argv: list[str]) -> None:
     names = [arguments.task] if arguments.task else list(experiment.tasks)
     if names[0] not in experiment.tasks:
         raise errors.UsageError(
-            f'{arguments.workdir} has no task {names[0]!r}; it has {", ".join(experiment.tasks)}'
+            f'{arguments.workdir} has no task {names[0]!r}; it has {", ".join(experiment.tasks)}. '
+            f'Fix: --task={next(iter(experiment.tasks))}'
         )
     evaluation.check_limit(names, arguments.limit)
     opened = runs.open_run(

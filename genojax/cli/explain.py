@@ -1,4 +1,8 @@
-"""Explain an error code, such as GX-FA07."""
+"""Explain an error code; without one, list them all.
+
+Examples:
+  genojax explain GX-FA07
+"""
 
 import difflib
 

@@ -27,6 +27,9 @@ keep it, or add --config.optim.train.copy_base=True. `genojax convert DIR OUT` m
 The settings are kept in DIR/config.json. The same command resumes. DIR gets predictions.test.tsv
 (one row per test row), evaluation/labels.test.json and report.html; `genojax predict DIR` predicts
 for other sequences.
+
+Examples:
+  genojax finetune runs/pretrain promoters.tsv --workdir=runs/promoters
 """
 
 import argparse

@@ -141,12 +141,23 @@ def fasta_options(arguments: argparse.Namespace) -> dict[str, bool]:
     return {'rna': arguments.rna, 'full_names': arguments.names == 'full'}
 
 
-def split_overrides(
-    argv: list[str], prefixes: list[str]
-) -> tuple[list[str], dict[str, dict[str, str]]]:
+class Overrides(dict[str, str]):
+    """Path of a field -> the last text for it on the command line.
+
+    Attributes:
+        taken_back: paths whose None follows a value on the same command line, so that it is no
+            mistake if the config has nothing to remove.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.taken_back: set[str] = set()
+
+
+def split_overrides(argv: list[str], prefixes: list[str]) -> tuple[list[str], dict[str, Overrides]]:
     """The other arguments, and for each prefix its `--prefix.path=text` or `--prefix.path text`."""
     pattern = re.compile(rf'--({"|".join(prefixes)})\.([^=\s]+)(?:=(.*))?', re.DOTALL)
-    rest, overrides = [], {prefix: {} for prefix in prefixes}
+    rest, overrides = [], {prefix: Overrides() for prefix in prefixes}
     arguments = iter(argv)
     for argument in arguments:
         match = pattern.fullmatch(argument)
@@ -156,6 +167,8 @@ def split_overrides(
         text = next(arguments, None) if match[3] is None else match[3]
         if text is None:
             raise errors.UsageError(f'{argument} has no value')
+        if text == 'None' and match[2] in overrides[match[1]]:
+            overrides[match[1]].taken_back.add(match[2])
         overrides[match[1]][match[2]] = text
     return rest, overrides
 
@@ -317,7 +330,10 @@ def apply_overrides(
     Raises:
         UsageError: as `override`.
     """
+    taken_back = overrides.taken_back if isinstance(overrides, Overrides) else ()
     for path, text in sorted(overrides.items(), key=lambda item: item[0].count('.')):
+        if path in taken_back:
+            override(values, path, '0', prefix)  # so that there is one
         override(values, path, text, prefix)
 
 

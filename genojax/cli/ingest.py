@@ -1,4 +1,8 @@
-"""Check the genomes of a table and write them as shards."""
+"""Check the genomes of a table and write them as shards.
+
+Examples:
+  genojax ingest genomes/ --out=shards/
+"""
 
 from genojax import errors
 from genojax.cli import flags

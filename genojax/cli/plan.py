@@ -1,7 +1,12 @@
 """Compile a config's training step for named hardware: memory, FLOPs, communication, step time.
 
-Nothing is executed and no data are opened. TPUs need their compiler (pip install -e '.[tpu]'), not
-a TPU. A config that does not fit ends with exit code 2 and the nearest change that does.
+Nothing is executed and no data are opened. TPUs need their compiler (`genojax doctor` prints
+the line that installs it), not a TPU. A config that does not fit ends with exit code 2 and the
+nearest change that does.
+
+Examples:
+  genojax plan --config=debug_cpu --topology=cpu:8
+  genojax plan --config=nucleotransformer:small --topology=v5e:4x4 --out=plan.html
 """
 
 import json

@@ -14,10 +14,15 @@ coordinates.
 A model of coverage tracks (a run, or weights read by `genojax convert`) predicts every bin of every
 record or BED interval: --out=FILE.bw writes one bigWig per track, .npz arrays, .tsv or .parquet a
 row per bin. Tracks lie along the forward strand.
+
+Examples:
+  genojax predict runs/promoters --fasta=my.fa --out=predictions.tsv
+  genojax predict runs/promoters --table=promoters.tsv --out=predictions.parquet
 """
 
 import argparse
 import pathlib
+import shlex
 import sys
 
 from genojax import errors, progress
@@ -76,7 +81,8 @@ def _predict_tracks(model, arguments: argparse.Namespace) -> None:
     if wrong:
         raise errors.UsageError(
             f'{model.path} predicts coverage along a genome: --{wrong[0]} does not go with that. '
-            'Fix: --fasta=FILE, with --bed=FILE for intervals of it'
+            f'Fix: leave --{wrong[0]} out, and name sequences by --fasta=FILE (--bed=FILE for '
+            'intervals of it)'
         )
     names = tracks.choose(model, arguments.tracks)
     fasta, bed = arguments.fasta, arguments.bed
@@ -99,10 +105,12 @@ def _refuse_track_flags(arguments: argparse.Namespace) -> None:
     """Raises UsageError for what only tracks have."""
     suffix = pathlib.Path(arguments.out).suffix.lower()
     if arguments.tracks or suffix in ('.bw', '.bigwig', '.npz'):
-        flag = '--tracks' if arguments.tracks else f'--out=..{suffix}'
+        flag, fix = '--tracks', 'leave --tracks out'
+        if not arguments.tracks:
+            stem = pathlib.Path(arguments.out).with_suffix('')
+            flag, fix = f'--out=..{suffix}', f'{shlex.quote(f"--out={stem}.tsv")} (or .parquet)'
         raise errors.UsageError(
-            f'{flag} is for coverage tracks, and {arguments.model} has none to predict. '
-            'Fix: --out=FILE.tsv or FILE.parquet'
+            f'{flag} is for coverage tracks, and {arguments.model} has none to predict. Fix: {fix}'
         )
 
 
@@ -155,7 +163,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     if bool(arguments.fasta) == bool(arguments.table):
         raise errors.UsageError('name sequences. Fix: --fasta=FILE, or --table=FILE')
     if arguments.bed and arguments.table:
-        raise errors.UsageError('--bed names intervals of a FASTA file. Fix: --fasta=GENOME')
+        fix = 'leave --table out, and name the genome by --fasta=GENOME'
+        raise errors.UsageError(f'--bed names intervals of a FASTA file. Fix: {fix}')
     if arguments.stride and not arguments.window:
         raise errors.UsageError('--stride=N goes with --window=N')
     if arguments.stride > arguments.window:

@@ -1,4 +1,8 @@
-"""Write report.html for a run, or for a directory of runs such as that of `genojax demo`."""
+"""Write report.html for a run, or for a directory of runs such as that of `genojax demo`.
+
+Examples:
+  genojax report runs/promoters
+"""
 
 from genojax.cli import flags
 

@@ -9,6 +9,10 @@ GENOJAX_DISTANCE (embeddings), GENOJAX_TRACKS and GENOJAX_TRACKS_L2 (coverage mo
 are averaged.
 
 An interrupted command continues where it stopped when it is given again, with the same output.
+
+Examples:
+  genojax score runs/pretrain --vcf=my.vcf.gz --fasta=genome.fa --out=scored.vcf.gz
+  genojax score runs/pretrain --vcf=my.vcf.gz --fasta=genome.fa --tsv --out=scores.tsv
 """
 
 import argparse

@@ -1,4 +1,8 @@
-"""Write a simulated clade, with a promoter table whose ceiling is known."""
+"""Write a simulated clade, with a promoter table whose ceiling is known.
+
+Examples:
+  genojax simulate clade/ --species=3
+"""
 
 import dataclasses
 import pathlib

@@ -1,4 +1,8 @@
-"""Train a model, or resume: the same command on the same workdir continues where it stopped."""
+"""Train a model, or resume: the same command on the same workdir continues where it stopped.
+
+Examples:
+  genojax train --config=demo --config.tasks.masked_lm.data.shards=shards/ --workdir=runs/pretrain
+"""
 
 import contextlib
 import pathlib

@@ -53,7 +53,7 @@ def _recognise(source: files.PublishedSource) -> str:
         'CV02',
         f'not a known architecture (config: {values or "none"}; tensors: {tensors} ...)',
         path=source.path,
-        fix=f'if it is one of {", ".join(kinds())}, add --kind=NAME',
+        fix=f'--kind=NAME, if it is one of {", ".join(kinds())}',
     )
 
 
@@ -172,13 +172,17 @@ def save(
     if kind not in (None, computed_by):
         _family(kind)
         raise errors.UsageError(
-            f'--kind={kind}: the class of {kind} computes another model; this one is {computed_by}'
+            f'--kind={kind}: the class of {kind} computes another model; this one is '
+            f'{computed_by}. Fix: --kind={computed_by}'
         )
     kind, family = computed_by, _family(computed_by)
     formats = family.KINDS[kind].formats
     format = format or formats[0]
     if format not in formats:
-        raise errors.UsageError(f'--format={format}: {kind} is written as {" or ".join(formats)}')
+        raise errors.UsageError(
+            f'--format={format}: {kind} is written as {" or ".join(formats)}. '
+            f'Fix: --format={formats[0]}'
+        )
     directory = files.new_directory(pathlib.Path(directory))
     paths = family.save(model, kind, format, directory)
     for name, tensors in (others or {}).items():

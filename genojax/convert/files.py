@@ -16,7 +16,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from genojax import errors, json_files
+from genojax import errors, json_files, versions
 from genojax.convert.tf import tf_bundle
 
 PICKLE_SUFFIXES = ('.joblib', '.pkl', '.pickle', '.npy')  # .npy: object arrays are pickles
@@ -220,7 +220,7 @@ def _open_torch(path: pathlib.Path) -> Readers:
         import torch
     except ImportError as error:
         raise errors.UsageError(
-            f'{path} can be read only with torch. Fix: pip install "genojax[convert]", '
+            f'{path} can be read only with torch. Fix: {versions.install_line("convert")}, '
             'or get the weights as safetensors'
         ) from error
     import pickle
@@ -266,7 +266,8 @@ def new_directory(path: pathlib.Path) -> pathlib.Path:
     """
     path = pathlib.Path(path)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise errors.UsageError(f'{path} is not empty. Fix: name a new directory')
+        fix = f'name a new directory, such as {errors.new_name(path)}'
+        raise errors.UsageError(f'{path} is not empty. Fix: {fix}')
     path.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -293,8 +294,8 @@ def write_tensors(path: pathlib.Path, tensors: Mapping[str, np.ndarray]) -> None
             import torch
         except ImportError as error:
             raise errors.UsageError(
-                f'{path} can be written only with torch. Fix: pip install "genojax[convert]", '
-                'or --format=safetensors'
+                f'{path} can be written only with torch. Fix: --format=safetensors, or '
+                f'{versions.install_line("convert")}'
             ) from error
         torch.save({name: torch.from_numpy(value) for name, value in tensors.items()}, partial)
     partial.replace(path)

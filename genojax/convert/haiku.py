@@ -87,7 +87,7 @@ def to_source(c: bert.BertConfig, kind: str) -> dict[str, Any]:
     if c.epsilon != 1e-5 or c.head != 'untied' or c.embed_norm:
         raise errors.UsageError(
             f"--format=npz: the authors' JAX code has norms of epsilon 1e-5, not {c.epsilon}, "
-            'an untied head and no norm before the blocks. Fix: use --format=safetensors'
+            'an untied head and no norm before the blocks. Fix: --format=safetensors'
         )
     v2 = kind == 'nt_v2'
     return {

@@ -1,16 +1,28 @@
 """Errors that reach the user as one line (where, what is wrong, how to fix it), with exit codes."""
 
+import contextlib
+import itertools
 import os
+import shlex
+from collections.abc import Iterator, Mapping
 
 from genojax.errors import explanations
 
 EXPLANATIONS = explanations.EXPLANATIONS
+_FIX = 'Fix: '
 
 
 class GenojaxError(Exception):
     """Base class of every error shown to the user as one line; never raised itself."""
 
     exit_code = 1
+
+    def renamed(self, names: Mapping[str, str]) -> 'GenojaxError':
+        """The same error whose fix has other names; this one where it has none of them."""
+        text = str(self)
+        problem, sign, fix = text.partition(_FIX)
+        changed = problem + sign + _replaced(fix, names)
+        return self if changed == text else type(self)(changed)
 
 
 class UsageError(GenojaxError):
@@ -83,6 +95,10 @@ class InputError(GenojaxError):
         text = f'GX-{code}: {where}{problem}.' + (f' Fix: {fix}' if fix else '')
         super().__init__(' '.join(text.split()))
 
+    def renamed(self, names: Mapping[str, str]) -> 'GenojaxError':
+        fix = _replaced(self.fix, names)
+        return self if fix == self.fix else self.with_fix(fix)
+
     def with_fix(self, fix: str) -> 'InputError':
         """The same error with another fix."""
         return InputError(
@@ -94,3 +110,36 @@ class InputError(GenojaxError):
             position=self.position,
             fix=fix,
         )
+
+
+def _replaced(text: str, names: Mapping[str, str]) -> str:
+    for old, new in names.items():
+        text = text.replace(old, new)
+    return text
+
+
+@contextlib.contextmanager
+def renaming(names: Mapping[str, str]) -> Iterator[None]:
+    """Within the block, the fixes of errors name other options: those of a verb or of a task.
+
+    Args:
+        names: text of a fix -> text in its place, as in {'tasks.TASK.': 'tasks.promoters.'}.
+    """
+    try:
+        yield
+    except GenojaxError as error:
+        renamed = error.renamed(names)
+        if renamed is error:
+            raise
+        raise renamed from error.__cause__
+
+
+def new_name(path: str | os.PathLike) -> str:
+    """A path at which nothing is, quoted for a shell: this one, or PATH_2, PATH_3, ..."""
+    path = os.fspath(path)
+    stem, suffix = os.path.splitext(path)
+    if suffix in ('.gz', '.bgz'):
+        stem, inner = os.path.splitext(stem)
+        suffix = inner + suffix
+    names = itertools.chain([path], (f'{stem}_{number}{suffix}' for number in itertools.count(2)))
+    return shlex.quote(next(name for name in names if not os.path.exists(name)))

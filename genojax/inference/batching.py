@@ -76,17 +76,23 @@ class RowReader:
             limits.append(self.trained_tokens)
         return min((limit for limit in limits if limit is not None), default=None)
 
-    def beyond_training(self, codes_L: np.ndarray) -> bool:
-        """Whether a sequence has more tokens than the rows that the model was trained on.
+    def beyond_training(self, codes_L: np.ndarray) -> int:
+        """Bases that fit the rows of the training, of a sequence with more tokens than they have.
 
         Models whose positions have no parameters compute it all the same; their values there
-        extrapolate. False where the length of the training is unknown.
+        extrapolate. 0 where it has no more, or the length of the training is unknown.
         """
         limit = self.trained_tokens
         special = self.tokenizer.num_special
         if self.window or limit is None or len(codes_L) + special <= limit:
-            return False
-        return len(self.row(codes_L).ids_T) > limit
+            return 0
+        row = self.row(codes_L)
+        return self.readable(row, limit) if len(row.ids_T) > limit else 0
+
+    def readable(self, row: TokenRow, limit: int) -> int:
+        """Bases at the start of a row that `limit` tokens hold, special ones included."""
+        ends = np.sort(row.spans_T2[row.spans_T2[:, 0] >= 0, 1])
+        return int(ends[limit - self.tokenizer.num_special - 1])
 
     def row(self, codes_L: np.ndarray) -> TokenRow:
         """The tokens of one sequence of base codes."""
@@ -148,14 +154,13 @@ class RowReader:
                 'EM02', f'{what}: {size} bases, fewer than a token has', fix='leave it out', **where
             )
         if limit is not None and len(row.ids_T) > limit:
-            ends = np.sort(row.spans_T2[row.spans_T2[:, 0] >= 0, 1])
             reason = (
                 f'{what} has {size:,} bases: that is {len(row.ids_T):,} tokens, and the model '
                 f'reads {limit:,}'
             )
             if limit != self.spec.max_tokens:
                 reason += ', the longest rows it was trained on: later positions are untrained'
-            _refuse_long(reason, int(ends[limit - special - 1]), where)
+            _refuse_long(reason, self.readable(row, limit), where)
 
 
 def _refuse_long(problem: str, readable: int, where: dict) -> None:

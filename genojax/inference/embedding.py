@@ -12,11 +12,11 @@ from genojax.inference import requests
 from genojax.inference.model import Model
 
 
-def check(model: Model, regions: requests.Regions, path: str | os.PathLike) -> int:
+def check(model: Model, regions: requests.Regions, path: str | os.PathLike) -> list[int]:
     """Whether the model can read every region, before anything is computed.
 
     Returns:
-        The number of regions that have more tokens than the rows of the training.
+        For every region that has more tokens than the rows of the training, the bases that fit.
 
     Args:
         path: the file of the regions, for the error.
@@ -24,10 +24,11 @@ def check(model: Model, regions: requests.Regions, path: str | os.PathLike) -> i
     Raises:
         InputError: EM01 for a region that is too long, EM02 for one shorter than a token.
     """
-    beyond = 0
+    beyond = []
     for number, row in enumerate(regions.rows):
         codes_L = regions.codes(number)
-        beyond += model.reader.beyond_training(codes_L)
+        if bases := model.reader.beyond_training(codes_L):
+            beyond.append(bases)
         model.reader.check(
             codes_L,
             requests.text(row.interval),

@@ -219,11 +219,11 @@ class Model:
             self.reader.check(codes[-1], f'sequence {number}')
         if not codes:
             raise errors.UsageError('sequences is empty: there is nothing to compute')
-        beyond = sum(map(self.reader.beyond_training, codes))
-        if beyond:
+        if beyond := [bases for bases in map(self.reader.beyond_training, codes) if bases]:
             warnings.warn(
-                f'{beyond:,} sequences have more than the {self.reader.trained_tokens:,} tokens of '
-                'the rows that the model was trained on: values for them extrapolate',
+                f'{len(beyond):,} sequences have more than the {self.reader.trained_tokens:,} '
+                'tokens of the rows that the model was trained on: values for them extrapolate. '
+                f'Fix: cut them into sequences of at most {min(beyond):,} bases',
                 stacklevel=3,
             )
         return codes
@@ -381,9 +381,10 @@ def _window(spec, window: int) -> int:
     try:
         spec.bins(window)
     except ValueError as error:
+        nearest = max(-(-window // spec.bin), 2 * spec.crop + 1) * spec.bin
         raise errors.UsageError(
             f'--window={window or "N"} must be what this model was trained on, a multiple of '
-            f'{spec.bin} bases with some left beside {spec.crop} bins at each end'
+            f'{spec.bin} bases beyond {spec.crop} bins at each end. Fix: --window={nearest} or more'
         ) from error
     return window
 

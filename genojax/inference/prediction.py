@@ -8,6 +8,7 @@ so that one program computes all of them and a row does not depend on the rows b
 import dataclasses
 import functools
 import itertools
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -90,7 +91,8 @@ def select(model: 'Model', task: str | None = None) -> TaskHead:
         tracks = ' (it predicts coverage: Model.tracks)' if model.config.track_heads else ''
         raise errors.UsageError(
             f'{model.path} has no task that predicts for a sequence{tracks}. '
-            f'Fix: genojax finetune {model.path} TABLE --workdir=DIR, and predict with DIR'
+            f'Fix: genojax finetune {shlex.quote(str(model.path))} TABLE '
+            f'--workdir={errors.new_name(model.path)}, and predict with that'
         )
     if task is None and len(names) > 1:
         raise errors.UsageError(
@@ -99,7 +101,7 @@ def select(model: 'Model', task: str | None = None) -> TaskHead:
     if task is not None and task not in names:
         raise errors.UsageError(
             f'{model.path} has no task {task!r} that predicts for a sequence; '
-            f'it has {", ".join(names)}'
+            f'it has {", ".join(names)}. Fix: --task={names[0]}'
         )
     return model.heads[names[0] if task is None else task]
 

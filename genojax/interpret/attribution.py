@@ -28,6 +28,7 @@ from genojax.nn import bases
 from genojax.typing import Array, Batch, Float
 
 Advance = Callable[[int], None]
+OTHER_VERB = 'genojax interpret mutagenesis'  # explains what has no gradient
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -256,6 +257,6 @@ def _first_layer(
     if len(seen) != 1:
         raise errors.UsageError(
             'attributions need a model whose first layer is one-hot bases or a table of token '
-            'vectors; this one has neither. Fix: genojax interpret mutagenesis'
+            f'vectors; this one has neither. Fix: {OTHER_VERB}'
         )
     return seen[0], value_B1[:, 0]

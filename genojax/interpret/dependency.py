@@ -63,7 +63,7 @@ def dependency_map(
     if len(codes_L) > MAX_BASES:
         raise errors.UsageError(
             f'{len(codes_L):,} bases: a dependency map has at most {MAX_BASES:,}. '
-            'Fix: name shorter intervals (--bed)'
+            f'Fix: --window={MAX_BASES} cuts them, or name shorter intervals (--bed)'
         )
     reader = base_probabilities.BaseReader(model)
     odds_LALC = _log_odds(reader, model, codes_L, groups, advance)

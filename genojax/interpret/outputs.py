@@ -7,6 +7,7 @@ class is explained by its log-odds unless the probability is requested.
 
 import dataclasses
 import functools
+import shlex
 from typing import Literal
 
 import jax.numpy as jnp
@@ -69,11 +70,12 @@ def _column(head: prediction.TaskHead, output: str | None) -> int:
         shown = ', '.join(head.names[:8])
         raise errors.UsageError(
             f'task {head.name!r} predicts {len(head.names)} numbers: {shown}. '
-            f'Fix: --output={head.names[0]}'
+            f'Fix: --output={shlex.quote(head.names[0])}'
         )
     if output not in head.names:
         raise errors.UsageError(
-            f'task {head.name!r} has no output {output!r}; it has {", ".join(head.names[:20])}'
+            f'task {head.name!r} has no output {output!r}; it has {", ".join(head.names[:20])}. '
+            f'Fix: --output={shlex.quote(head.names[0])}'
         )
     return head.names.index(output)
 
@@ -95,7 +97,8 @@ def _track(model: Model, output: str | None, bins: slice) -> prediction.TaskHead
     chosen = range(count)[bins]
     if not len(chosen):
         raise errors.UsageError(
-            f'--bins={bins.start}-{bins.stop}: a window has bins 0 to {count - 1}'
+            f'--bins={bins.start}-{bins.stop}: a window has bins 0 to {count - 1}. '
+            f'Fix: --bins=0-{count}'
         )
 
     def batch(rows: list[np.ndarray]) -> Batch:
@@ -136,7 +139,8 @@ def _track_number(model: Model, output: str | None) -> tuple[str, int]:
     organism, _, number = (output or '').rpartition(':')
     if organism not in heads or not number.isdigit() or int(number) >= heads[organism]:
         problem = 'several tracks' if output is None else f'no track {output!r}'
-        raise errors.UsageError(f'the model has {problem}. Fix: --output= one of {known}')
+        fix = f'--output={next(iter(heads))}:0, of {known}'
+        raise errors.UsageError(f'the model has {problem}. Fix: {fix}')
     return organism, int(number)
 
 

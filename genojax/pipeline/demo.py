@@ -20,6 +20,7 @@ import genojax
 from genojax import config, errors, json_files, metrics, simulate, tokenizers, versions
 from genojax import experiment as experiments
 from genojax.data.datasets import base as datasets
+from genojax.data.formats import sequence_record
 from genojax.data.genomes import loading
 from genojax.data.store import ingest, summary
 from genojax.pipeline import run_report
@@ -69,16 +70,19 @@ def run(demo: Demo) -> pathlib.Path:
     genomes = pathlib.Path(demo.genomes) if demo.genomes else _simulate(stages, folder)
     with stages('check', 'check.json') as due:
         if due:
-            figures = summary.summarize(genomes)
+            with errors.renaming(sequence_record.REPLACE_U):
+                figures = summary.summarize(genomes)
             print(figures.text())
             runs.write_json(folder / 'check.json', figures.to_json())
     with stages('ingest'):
         shards = ingest.ingest(genomes, folder / 'shards', workers=2)
         stages.say(f'shards {shards.status}')
-    _pretrain(stages, demo)
+    with errors.renaming({'--config.': '--pretrain.'}):
+        _pretrain(stages, demo)
     table = _label_table(demo)
     if table:
-        _fine_tune(stages, demo, table)
+        with errors.renaming({'--config.': '--finetune.'}):
+            _fine_tune(stages, demo, table)
     else:
         stages.say('no promoter table: name one with --promoters=FILE_OR_FOLDER to fine-tune on it')
     with stages('report'):
@@ -251,7 +255,8 @@ class Stages:
         if before is not None and before != settings:
             changes = config.differences(before, settings)
             title = f'{self.folder} holds a demo with other settings (its value -> yours):'
-            raise errors.UsageError('\n  '.join([title, *changes, 'Fix: another --workdir']))
+            fix = f'Fix: --workdir={errors.new_name(self.folder)}'
+            raise errors.UsageError('\n  '.join([title, *changes, fix]))
         if before is not None:
             self.say('continues with what is here')
         text = json.dumps(settings, sort_keys=True)

@@ -19,7 +19,7 @@ def check_limit(names: Iterable[str], limit: int | None) -> None:
     names = list(names)
     if limit and len(names) > 1:
         raise errors.UsageError(
-            f'--limit goes with one task. Fix: add --task=NAME, of {", ".join(names)}'
+            f'--limit goes with one task. Fix: --task={names[0]} (or {", ".join(names[1:])})'
         )
 
 

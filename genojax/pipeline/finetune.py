@@ -185,10 +185,9 @@ def _own_flags(fix: str) -> str:
         flag = f'--{field.replace("_", "-")}='
         fix = fix.replace(f'--config.tasks.TASK.data.{field}=', flag)
     for field, flag in (
-        (r"'?--config\.tasks\.TASK\.data\.value_columns=\['(.*?)'\]'?", r'--label-column=\1'),
-        (r'data\.label_column=COLUMN', '--label-column=COLUMN'),
-        (r'a task of kind regression \(--config=regression\)', '--kind=regression'),
-        (r'data\.rna=True reads', '--rna reads'),
+        (r"'--config\.tasks\.TASK\.data\.value_columns=\[\"(.*?)\"\]'", r"'--label-column=\1'"),
+        (r'a task of kind regression \(genojax train .*?\)', '--kind=regression'),
+        (r'--config\.tasks\.TASK\.data\.rna=True', '--rna'),
     ):
         fix = re.sub(field, flag, fix)
     return fix.replace('tasks.TASK.', f'tasks.{TASK}.')

@@ -136,7 +136,7 @@ def make_plan(planned: experiment.Experiment, topology: topologies.Topology) -> 
     try:
         mesh = sharding.make_mesh(planned.mesh, devices)
     except ValueError as error:
-        raise errors.UsageError(f'{error}. Fix: --config.mesh.data=-1') from error
+        raise errors.UsageError(str(error)) from error
     step, arguments = _step(planned, mesh)
     state, batches, _ = arguments
     began = time.monotonic()

@@ -13,7 +13,7 @@ import re
 import jax
 from jax.experimental import topologies
 
-from genojax import errors
+from genojax import errors, versions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,5 +154,5 @@ def prepare_compiler() -> None:
         import libtpu  # noqa: F401
     except ImportError as error:
         raise errors.UsageError(
-            "a TPU topology needs the TPU compiler. Fix: pip install -e '.[tpu]'"
+            f'a TPU topology needs the TPU compiler. Fix: {versions.install_line("tpu")}'
         ) from error

@@ -2,12 +2,13 @@
 
 import dataclasses
 import os
+import shlex
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from genojax import dna, errors, genome
-from genojax.data.formats import delimited
+from genojax.data.formats import delimited, table_columns
 from genojax.inference import requests
 
 
@@ -93,13 +94,14 @@ def read_table(
     header, rows, lines = delimited.read(path)
     chosen = [i for i, name in enumerate(header) if name.lower() == sequence_column.lower()]
     if len(chosen) != 1:
+        likely = table_columns.dna_columns(header, rows)
         raise errors.InputError(
             'LB01',
             f'{"no" if not chosen else "more than one"} column is called {sequence_column!r}; the '
             f'first line names {", ".join(map(repr, header)) or "nothing"}',
             path=path,
             line=1,
-            fix='--sequence-column=NAME',
+            fix=shlex.quote(f'--sequence-column={(*likely, "NAME")[0]}'),
         )
     contigs, regions = {}, []
     for number, (line, cells) in enumerate(zip(lines, rows, strict=True)):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from genojax import errors
+from genojax import errors, versions
 from genojax.inference import prediction
 from genojax.predict import request as requests
 
@@ -135,6 +135,6 @@ def _pyarrow(out):
         import pyarrow
     except ImportError as error:
         raise errors.UsageError(
-            f'{out}: Parquet needs pyarrow. Fix: pip install pyarrow, or name a .tsv'
+            f'{out}: Parquet needs pyarrow. Fix: {versions.install_line("")}, or name a .tsv'
         ) from error
     return pyarrow

@@ -195,7 +195,7 @@ def _write_bigwig(path: pathlib.Path, predictions: TrackPredictions, metadata) -
     contigs = {name: number for number, name in enumerate(predictions.sizes)}
     bins = predictions.bins
     order = sorted(range(len(bins)), key=lambda i: (contigs[bins[i].contig], bins[i].start))
-    bigwig.check_disjoint(bins[i] for i in order)
+    bigwig.check_disjoint((bins[i] for i in order), path)
     files = []
     for number, name in enumerate(predictions.names):
         file = path

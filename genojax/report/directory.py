@@ -340,8 +340,11 @@ def _reproduction(
         for run in runs
         if 'run.json' in run.damage and run.files.path != top.path
     ]
+    path = str(top.path)
     return _attempt(
-        lambda: sections.reproduction(record, configs, manifest) if record or configs else None,
+        lambda: (
+            sections.reproduction(record, configs, manifest, path) if record or configs else None
+        ),
         'run.json',
         boxes,
         _empty('reproduce', 'Reproduction'),

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -257,13 +258,16 @@ def _contig_names(compared: list[dict]) -> list[html.Markup]:
     ]
 
 
-def reproduction(record: dict, configs: Mapping[str, dict], manifest: dict) -> page.Section:
+def reproduction(
+    record: dict, configs: Mapping[str, dict], manifest: dict, path: str
+) -> page.Section:
     """Command, seeds, versions, times and hashes: what somebody else needs for the same numbers.
 
     Args:
         record: run.json, or {}.
         configs: the experiment config of each run by its name.
         manifest: of the shards, or {}.
+        path: the directory, for the command.
     """
     shown_above = ('title', 'source', 'runs', 'parameters')
     record = {k: v for k, v in record.items() if k not in shown_above}
@@ -273,7 +277,8 @@ def reproduction(record: dict, configs: Mapping[str, dict], manifest: dict) -> p
     if isinstance(command, list):
         command = ' '.join(map(str, command))
     if not command and '' in configs:
-        command = 'genojax train --config=RUN/config.json --workdir=NEW_DIRECTORY'
+        words = ['genojax', 'train', f'--config={path}/config.json', f'--workdir={path}_again']
+        command = shlex.join(words)
     body = [html.command(str(command)) if command else None]
     hashes = [[name or 'config.json', *_seed_and_hash(c)] for name, c in configs.items()]
     if hashes:

@@ -5,6 +5,7 @@ steps may change where the learning rate of a step does not depend on it.
 """
 
 import pathlib
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,7 @@ def check(
     if refused:
         title = f'{workdir} holds a run of another config (its value -> yours):'
         lines = [f'{path}: {old!r} -> {new!r}' for path, (old, new) in refused.items()]
-        fix = 'Fix: use another --workdir, or the same config'
+        fix = f'Fix: --workdir={errors.new_name(workdir)}, or the same config'
         raise errors.UsageError('\n  '.join([title, *lines, fix]))
 
 
@@ -62,11 +63,14 @@ def _check_steps(before: Experiment, after: Experiment, workdir: pathlib.Path, d
     change = f'{workdir}: steps: {before.steps} -> {after.steps}'
     if optim.depends_on_steps(before.optim):
         rest = max(after.steps - done, 1)
+        warmup = min(after.optim.warmup, rest // 10)
         raise errors.UsageError(
             f'{change}: with optim.decay={before.optim.decay!r} the learning rate of every step '
             'depends on the number of steps, so this would be another run. Fix: train on from its '
-            f'weights in a new one, --config.init_from={workdir} --config.steps={rest} '
-            f'--workdir={workdir}_continued (optim.decay inverse_sqrt or none can be extended)'
+            f'weights in a new one, {shlex.quote(f"--config.init_from={workdir}")} '
+            f'--config.steps={rest} --config.optim.warmup={warmup} '
+            f'--workdir={errors.new_name(workdir)} (optim.decay inverse_sqrt or none can be '
+            'extended)'
         )
     if after.steps < done:
         raise errors.UsageError(

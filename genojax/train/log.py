@@ -3,6 +3,7 @@
 import functools
 import math
 import pathlib
+import shlex
 import time
 
 import jax
@@ -60,7 +61,8 @@ def read(workdir: pathlib.Path) -> list[dict]:
     path = pathlib.Path(workdir) / 'metrics.jsonl'
     if not path.exists():
         return []
-    fix = f'restore the file, or remove it: the checkpoints do not need it (mv {path} {path}.old)'
+    file = shlex.quote(str(path))
+    fix = f'restore the file, or remove it: the checkpoints do not need it (mv {file} {file}.old)'
     rows, _ = json_files.read_rows(path, fix)
     for number, row in enumerate(rows, 1):
         if not isinstance(row.get('kind'), str) or not isinstance(row.get('step'), int):
@@ -168,8 +170,10 @@ class Recorder:
         )
         raise errors.DamageError(
             f'{self.run.workdir}: loss or gradient not finite at step {step}: '
-            f'{", ".join(map(str, values))}; {self._cause(state)}{saved}. Fix: a lower optim.peak '
-            'or optim.clip'
+            f'{", ".join(map(str, values))}; {self._cause(state)}{saved}. Fix: a lower rate in a new '
+            'workdir, as in '
+            f'--config.optim.peak={self.run.experiment.optim.peak / 10:g} '
+            f'--workdir={errors.new_name(self.run.workdir)}, or a lower optim.clip'
         )
 
     def _cause(self, state: TrainState) -> str:

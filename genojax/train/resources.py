@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from genojax import errors
+from genojax import config, errors
 from genojax.experiment import Experiment, TrainState
 
 _CGROUP = pathlib.Path('/sys/fs/cgroup')
@@ -97,14 +97,17 @@ def check(memory: RunMemory, experiment: Experiment) -> None:
 
 def fixes(memory: RunMemory, experiment: Experiment) -> list[str]:
     """Flags that reduce the memory of a run, those that help most first."""
-    by_path = dict(_leaves(experiment, ''))
+    by_path = dict(config.leaves(experiment))
     batches = [path for path in by_path if path.endswith('.batch_size')]
     lengths = [path for path in by_path if path.endswith(('mixture.length', 'data.length'))]
     model = [p for p in by_path if p in ('model.width', 'model.depth', 'model.inner')]
     state = memory.parameters + memory.optimizer
     lines = []
     if memory.activations is not None and memory.activations > state:
-        lines += _smaller(by_path, batches)
+        room = 0.5  # of what activations take now; they grow with the rows of a batch
+        if memory.available is not None:
+            room = min(room, max(memory.available - state, 0) / memory.activations)
+        lines += _smaller(by_path, batches, room)
         if by_path.get('model.remat') == 'none':
             lines.append('--config.model.remat=block')
         lines += _more_microbatches(experiment)
@@ -252,18 +255,11 @@ def _more_microbatches(experiment: Experiment) -> list[str]:
     return [f'--config.accumulate={number}']
 
 
-def _smaller(by_path: Mapping[str, Any], paths: list[str]) -> list[str]:
-    return [f'a smaller --config.{path} (now {by_path[path]})' for path in paths]
-
-
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The path and value of every leaf of a config."""
-    if isinstance(value, Mapping):
-        items = value.items()
-    elif dataclasses.is_dataclass(value):
-        items = [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
-    else:
-        yield path, value
-        return
-    for name, item in items:
-        yield from _leaves(item, f'{path}.{name}' if path else str(name))
+def _smaller(by_path: Mapping[str, Any], paths: list[str], share: float = 0.5) -> list[str]:
+    """Flags that reduce fields to a share of their values, where that is a smaller number."""
+    sizes = {path: max(int(by_path[path] * share), 1) for path in paths}
+    return [
+        f'--config.{path}={size} (now {by_path[path]})'
+        for path, size in sizes.items()
+        if size < by_path[path]
+    ]

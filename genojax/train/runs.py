@@ -175,7 +175,8 @@ class Run:
             ]
             raise errors.DamageError(
                 f'{self.workdir}: the data behind this run have changed since step {step} '
-                f'(tasks: {", ".join(changed)}). Fix: restore the data, or use a new workdir'
+                f'(tasks: {", ".join(changed)}). Fix: restore the data, or train anew with '
+                f'--workdir={errors.new_name(self.workdir)}'
             )
         if self.base is None:
             return TrainState(**saved)
@@ -256,7 +257,7 @@ class Run:
         if first is not None:
             raise errors.DamageError(
                 f'{self.workdir}: step {first} was saved, and no complete checkpoint is left. '
-                'Fix: restore checkpoints/, or use a new --workdir'
+                f'Fix: restore checkpoints/, or --workdir={errors.new_name(self.workdir)}'
             )
 
     def _record(self) -> dict[str, Any]:
@@ -387,7 +388,8 @@ def _open_tasks(
         say(f'{name}: opening the data')
         if base is not None:
             task.init_from = str(base.path)
-        datasets[name] = task.open(workdir, experiment.seed)
+        with errors.renaming({'tasks.TASK.': f'tasks.{name}.'}):
+            datasets[name] = task.open(workdir, experiment.seed)
         tasks[name] = task.bind(datasets[name])
         experiments.check_rows(tasks[name], mesh, experiment.accumulate)
     return tasks, datasets

@@ -76,7 +76,8 @@ class Workdir:
         """
         path = self.path / RECORD
         if not path.is_file():
-            raise errors.DamageError(f'{path} is missing. Fix: restore it, or use a new workdir')
+            fix = f'restore it, or --workdir={errors.new_name(self.path)}'
+            raise errors.DamageError(f'{path} is missing. Fix: {fix}')
         return json_files.read_hashed(path, required=False)
 
     def write_record(self, record: dict[str, Any]) -> None:
@@ -131,7 +132,7 @@ class Workdir:
         file.close()
         return (
             f'{self.path} is in use: {owner} is training in it. '
-            'Fix: wait for it or stop it, or use another --workdir'
+            f'Fix: wait for it or stop it, or --workdir={errors.new_name(self.path)}'
         )
 
     def _probe(self) -> None:
@@ -160,7 +161,7 @@ class Workdir:
             if there:
                 raise errors.DamageError(
                     f'{self.path} holds {name} of a run, but no {CONFIG}. '
-                    f'Fix: restore {CONFIG}, or use a new --workdir'
+                    f'Fix: restore {CONFIG}, or --workdir={errors.new_name(self.path)}'
                 )
 
 
@@ -209,8 +210,8 @@ def check_free(path: pathlib.Path, needed: int, checkpoints: int) -> None:
     if free < needed:
         raise errors.UsageError(
             f'{path}: {checkpoints} checkpoints need {needed / 1e9:,.2f} GB of disk, '
-            f'{free / 1e9:,.2f} GB are free. Fix: free some, use --config.keep=1, or another '
-            '--workdir'
+            f'{free / 1e9:,.2f} GB are free. Fix: free some, --config.keep=1, or a --workdir=DIR '
+            'on another disk'
         )
 
 

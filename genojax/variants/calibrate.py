@@ -54,7 +54,8 @@ def open_or_compute(scorer: VariantScorer, contigs, request, folder: pathlib.Pat
         if not wrong:
             return stored
         title = f'--calibration={path} is of another command (its value -> this one):'
-        raise errors.UsageError('\n  '.join([title, *wrong[:10], 'Fix: name another file']))
+        fix = f'Fix: --calibration={errors.new_name(path)}'
+        raise errors.UsageError('\n  '.join([title, *wrong[:10], fix]))
     table = None
     if request.neutral:
         with progress.bar('neutral sites') as display:
@@ -87,7 +88,7 @@ def _common_scores(scorer, contigs, path: str, neutral: calibration.Calibration)
             'VC06',
             f'none of its variants can be scored; {notes}',
             path=path,
-            fix='use a VCF of the same assembly as --fasta',
+            fix='use a VCF of the same assembly as the FASTA file',
         )
     return {name: calibration.sorted_scores(values) for name, values in collected.items() if values}
 

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shlex
 import zipfile
 from collections.abc import Iterator, Mapping
 
@@ -66,8 +67,8 @@ def neutral_table(
     if not sites:
         raise errors.UsageError(
             'the FASTA file has no contig with repeats in lower case: neutral sites are not known. '
-            'Fix: use the soft-masked assembly (UCSC: hg38.fa; Ensembl: dna_sm), or leave out '
-            '--neutral'
+            'Fix: use the soft-masked assembly (UCSC: hg38.fa; Ensembl: dna_sm), or leave '
+            '--neutral out'
         )
     total_CV, count_CV = np.zeros((4**K, 4)), np.zeros((4**K, 4), np.int64)
     for start in range(0, len(sites), 256):
@@ -288,8 +289,8 @@ def load(path: str | os.PathLike) -> Calibration:
         return Calibration(NeutralTable(**neutral) if neutral else None, common, identity)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise errors.DamageError(
-            f'{path} is not a calibration of `genojax score`: {error}. Fix: remove it, and it is '
-            'computed again'
+            f'{path} is not a calibration of `genojax score`: {error}. '
+            f'Fix: rm {shlex.quote(str(path))}, and it is computed again'
         ) from error
 
 

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import shlex
 import shutil
 import sys
 
@@ -30,15 +31,15 @@ class Journal:
     def __init__(self, path: pathlib.Path, identity: dict):
         self.path, self.identity, self.done = path, identity, {}
         if path.exists():
-            saved = json_files.read_hashed(path, f'rm -r {path.parent}', fields=_FIELDS)
+            remove = f'rm -r {shlex.quote(str(path.parent))}'
+            saved = json_files.read_hashed(path, remove, fields=_FIELDS)
             wrong = config.differences(saved['identity'], identity)
             if wrong and not saved['done']:  # nothing of it was written yet
                 shutil.rmtree(path.parent)
                 path.parent.mkdir()
             elif wrong:
                 title = f'{path.parent} is the partial output of another command (it -> this one):'
-                fix = f'Fix: rm -r {path.parent}'
-                raise errors.UsageError('\n  '.join([title, *wrong[:10], fix]))
+                raise errors.UsageError('\n  '.join([title, *wrong[:10], f'Fix: {remove}']))
             self.done = saved['done']
 
     def save(self, **done) -> None:

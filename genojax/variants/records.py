@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import os
+import shlex
 from collections.abc import Mapping
 
 from genojax import dna, errors
@@ -124,8 +125,8 @@ class RecordPlanner:
                 line=record.line,
                 record=record.contig,
                 position=record.position,
-                fix='use the assembly of the VCF, or --check-ref=w (no score), x (leave the record '
-                'out) or s (set REF)',
+                fix='use the assembly of the VCF, or --check-ref=w (no score), --check-ref=x '
+                '(leave the record out) or --check-ref=s (set REF)',
             )
         if mode == 'x':
             return dataclasses.replace(_all(record, AlleleState.REF_MISMATCH), left_out=True)
@@ -174,12 +175,9 @@ class RecordPlanner:
         lines = []
         for contig, count in self.missing_contigs.most_common(5):
             other = reference.similar_name(contig, self.contigs)
-            hint = '.'
+            hint = ''
             if other:
-                hint = (
-                    f', which calls it {other!r}. Fix: echo "{contig} {other}" > names.txt; '
-                    'bcftools annotate --rename-chrs names.txt'
-                )
+                hint = f', which calls it {other!r}'
             lines.append(f'{count:,} records on {contig!r}: no such contig in the FASTA file{hint}')
         if len(self.missing_contigs) > 5:
             others = len(self.missing_contigs) - 5
@@ -197,15 +195,31 @@ class RecordPlanner:
                 f"{self.dashes:,} records have an allele '-' (first: {self.first_dash}), which VCF "
                 'does not have. Fix: --vep-alleles, or write both alleles with the base before'
             )
+        if any(reference.similar_name(name, self.contigs) for name in self.missing_contigs):
+            lines.append(f'names of contigs. Fix: {self._renaming()}')
         if self.references_set:
             count = self.references_set
             lines.append(f'REF of {count:,} records set to the bases of the FASTA file')
         if self.swapped:
             lines.append(
                 f'{self.swapped:,} records have the reference as an ALT and are unchanged: '
-                'bcftools norm --check-ref=s swaps alleles and genotypes'
+                f'bcftools norm --check-ref=s --fasta-ref={shlex.quote(str(self.contigs.source))} '
+                f'{shlex.quote(str(self.path))} swaps alleles and genotypes'
             )
         return lines
+
+    def _renaming(self) -> str:
+        """The commands that write the VCF with the FASTA file's names of contigs."""
+        similar = {
+            name: reference.similar_name(name, self.contigs) for name in self.missing_contigs
+        }
+        pairs = shlex.join(f'{name} {other}' for name, other in similar.items() if other)
+        old, new = shlex.quote(str(self.path)), errors.new_name(self.path)
+        table = f'{new}.names'
+        return (
+            f"printf '%s\\n' {pairs} > {table} && bcftools annotate --rename-chrs {table} {old} "
+            f'-o {new}, and name {new}'
+        )
 
 
 def _differ(true: str, letters: str) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from genojax import genome
+from genojax import errors, genome
+from genojax.data.formats import sequence_record
 from genojax.data.store import fasta_cache
 
 
@@ -68,7 +69,8 @@ def read(path: str | os.PathLike, folder: pathlib.Path) -> ReferenceGenome:
         InputError: FA.. for the FASTA file.
     """
     path, flat = pathlib.Path(path), folder / 'genome.bases'
-    cache = fasta_cache.load(flat) or fasta_cache.write(path, flat, None)
+    with errors.renaming(sequence_record.REPLACE_U):
+        cache = fasta_cache.load(flat) or fasta_cache.write(path, flat, None)
     contigs = {
         entry.name: ContigBases(np.memmap(flat, np.uint8, 'r', entry.offset, (entry.length,)))
         for entry in cache.entries.values()

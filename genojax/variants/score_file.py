@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import tempfile
 import time
@@ -222,7 +223,7 @@ def _skip(lines: Iterator, digest, done: dict, summary: ScoreSummary, request) -
     if digest.hexdigest() != done['sha256']:
         raise errors.UsageError(
             f'{request.vcf} is not the file of which {request.out}.partial holds scores. '
-            f'Fix: rm -r {request.out}.partial'
+            f'Fix: rm -r {shlex.quote(f"{request.out}.partial")}'
         )
     summary.states.update(done['states'])
     summary.records = summary.resumed = done['records']
@@ -269,7 +270,9 @@ def _text(scorer, request: FileRequest, columns, contigs) -> output.VcfText | ou
 def _refuse_used_keys(keys: list[str], header: list[bytes], request: FileRequest) -> None:
     used = vcf.info_ids(header) & set(keys)
     if used:
+        keys = ','.join(f'INFO/{key}' for key in sorted(used))
+        new = errors.new_name(request.vcf)
         raise errors.UsageError(
             f'{request.vcf} already has INFO {sorted(used)[0]}. Fix: --tag={request.tag}2, or '
-            f'bcftools annotate -x {",".join(f"INFO/{key}" for key in sorted(used))}'
+            f'bcftools annotate -x {keys} -o {new} {shlex.quote(request.vcf)} and --vcf={new}'
         )

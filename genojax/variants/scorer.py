@@ -283,7 +283,8 @@ def _window(model: Model, window: int) -> int:
     shortest = 2 * max(tokenizer.bases_per_token, 4)
     if window > longest or 0 < window < shortest:
         raise errors.UsageError(
-            f'--window={window}: the model reads windows of {shortest} to {longest:,} bases'
+            f'--window={window}: the model reads windows of {shortest} to {longest:,} bases. '
+            f'Fix: --window={default}'
         )
     return window or default
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+from genojax import versions
 from genojax.cli import doctor
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -27,9 +28,9 @@ def test_every_extra_is_listed_with_an_install_line_from_the_clone():
 
 
 def test_an_install_line_names_the_interpreter_and_never_an_index():
-    line = doctor.install_line('tpu')
+    line = versions.install_line('tpu')
     assert line.startswith(sys.executable) and f'{ROOT}[tpu]' in line
-    assert doctor.install_line('').endswith(str(ROOT))
+    assert versions.install_line('').endswith(str(ROOT))
 
 
 def test_what_is_missing_has_a_fix(monkeypatch):
@@ -37,7 +38,7 @@ def test_what_is_missing_has_a_fix(monkeypatch):
     monkeypatch.setattr(doctor, '_has_device_file', lambda pattern: pattern.startswith('nvidia'))
     rows, fixes = doctor.findings()
     assert dict(rows)['grain'] == 'ABSENT'
-    assert fixes[0] == doctor.install_line('') and '[cuda]' in fixes[1] and len(fixes) == 2
+    assert fixes[0] == versions.install_line('') and '[cuda]' in fixes[1] and len(fixes) == 2
 
 
 def test_it_takes_at_most_five_seconds():

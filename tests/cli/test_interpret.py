@@ -95,7 +95,10 @@ def test_errors_are_one_line_with_a_fix(files):
     cases = [
         (['nothing'], "no verb 'nothing'"),
         (['mutagenesis', 'RUN', '--fasta=x', '--out=y', '--mask=2'], '--mask=N goes with'),
-        (['attention', 'RUN', '--fasta=x', '--out=y', '--window=9'], '--window=N and --limit=N'),
+        (
+            ['attention', 'RUN', '--fasta=x', '--out=y', '--limit=9'],
+            '--limit=N goes with --annotation',
+        ),
     ]
     for argv, words in cases:
         with pytest.raises(errors.UsageError, match=words):

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from genojax import convert, errors, json_files
+from genojax import convert, errors, json_files, versions
 from genojax.convert import files
 from tests.convert import published
 
@@ -104,7 +104,7 @@ def test_without_torch_a_torch_file_is_one_clear_line(tmp_path, monkeypatch):
     path = tmp_path / 'pytorch_model.bin'
     path.write_bytes(b'PK')
     error = refused(path, errors.UsageError)
-    assert 'pip install "genojax[convert]"' in str(error) and '\n' not in str(error)
+    assert versions.install_line('convert') in str(error) and '\n' not in str(error)
     with pytest.raises(errors.UsageError, match='format=safetensors'):
         files.write_tensors(path, {'a': np.zeros(1)})
 

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import pathlib
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from genojax.optim import trainable
 from genojax.pipeline import finetune
 from genojax.tasks.regression import baselines
 
-CASES = pathlib.Path(__file__).parent.parent / 'tasks' / 'labelled' / 'cases'
 SMALL = ('--config.steps=8', '--config.optim.warmup=1', '--config.validate_every=4')
 
 
@@ -84,64 +82,6 @@ def test_rows_that_the_model_cannot_read_are_refused_before_anything_is_written(
     with pytest.raises(errors.InputError, match='LB05.*x.csv:2'):
         finetune.run(settings(trained, table), print)
     assert not (tmp_path / 'run').exists()
-
-
-@pytest.fixture(scope='module')
-def finished(trained, one_device, two_point_grids, tmp_path_factory):
-    folder = tmp_path_factory.mktemp('finetune')
-    table = folder / 'strings.csv'
-    table.write_bytes(gzip.decompress((CASES / 'strings.csv.gz').read_bytes()))
-    arguments = [
-        'finetune',
-        str(trained.run.workdir),
-        str(table),
-        f'--workdir={folder}/run',
-        *SMALL,
-    ]
-    main.main(arguments)
-    return folder / 'run', arguments
-
-
-def test_it_leaves_scores_test_predictions_and_a_report(finished):
-    workdir, _ = finished
-    result = json.loads((workdir / 'evaluation' / 'labels.test.json').read_text())
-    header, *rows = (workdir / 'predictions.test.tsv').read_text().splitlines()
-    columns = header.split('\t')
-    assert columns[:2] == ['line', 'label'] and columns[-2:] == ['p_other', 'p_promoter']
-    assert len(rows) == result['n_test'] > 50
-    cells = [row.split('\t') for row in rows]
-    truth = np.array([row[1] == 'promoter' for row in cells])
-    score = np.array([float(row[-1]) for row in cells])
-    auroc = (score[truth][:, None] > score[~truth][None]).mean()
-    assert auroc == pytest.approx(result['models']['model']['auroc'][0], abs=1e-6)
-    assert (workdir / 'report.html').is_file()
-
-
-def test_the_same_command_repeats_nothing_and_train_takes_its_config(finished, tmp_path, capsys):
-    workdir, arguments = finished
-    kept = ('config.json', 'evaluation/labels.test.json', 'metrics.jsonl', 'predictions.test.tsv')
-    before = {name: (workdir / name).read_bytes() for name in kept}
-    main.main(arguments)
-    printed = capsys.readouterr().out
-    assert {name: (workdir / name).read_bytes() for name in kept} == before
-    command = f'genojax train --config={workdir}/config.json --workdir={workdir}'
-    assert command in printed and 'evaluating' not in printed
-    copy = tmp_path / 'copy'
-    main.main(['train', f'--config={workdir}/config.json', f'--workdir={copy}'])
-    rows = [(folder / 'metrics.jsonl').read_text().splitlines() for folder in (workdir, copy)]
-    first, second = ([json.loads(row)['labels/loss'] for row in part] for part in rows)
-    assert first == second
-
-
-def test_a_fine_tuned_run_predicts_for_a_new_record(finished, tmp_path, capsys):
-    fasta = tmp_path / 'new.fa'
-    fasta.write_text('>new1\nCCGTAATGCCTTTCCCTAACAGAGTTTTTCGAACTCGTGTTGTCGAGCGACGGAATTAGA\n')
-    main.main(['predict', str(finished[0]), f'--fasta={fasta}', '--out=-'])
-    header, row = capsys.readouterr().out.splitlines()
-    assert header.split('\t') == ['name', 'predicted_class', 'p_other', 'p_promoter']
-    name, chosen, *probabilities = row.split('\t')
-    assert name == 'new1' and sum(map(float, probabilities)) == pytest.approx(1, abs=1e-6)
-    assert chosen == ('other', 'promoter')[float(probabilities[1]) > 0.5]
 
 
 def test_values_are_scored_predicted_and_reported_in_the_units_of_the_table(

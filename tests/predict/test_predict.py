@@ -115,4 +115,4 @@ def test_a_model_without_a_head_names_the_verb_that_gives_it_one(trained, tmp_pa
         main.main(['predict', str(tmp_path / 'converted'), f'--table={trained.table}', '--out=-'])
     text = capsys.readouterr().err
     assert stop.value.code == 2 and 'has no task that predicts' in text
-    assert f'genojax finetune {tmp_path}/converted TABLE --workdir=DIR' in text
+    assert f'genojax finetune {tmp_path}/converted TABLE --workdir={tmp_path}/converted_2' in text

@@ -189,4 +189,4 @@ def test_a_limit_needs_one_task(whole, capsys):
     with pytest.raises(SystemExit) as stop:
         main.main(['evaluate', str(whole[1]), '--limit=4'])
     assert stop.value.code == errors.UsageError.exit_code
-    assert '--limit goes with one task. Fix: add --task=NAME' in capsys.readouterr().err
+    assert '--limit goes with one task. Fix: --task=' in capsys.readouterr().err

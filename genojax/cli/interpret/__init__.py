@@ -23,9 +23,11 @@ def usage() -> str:
             'What a model reads in its sequences: tables, arrays and pictures in a folder.',
             '',
             'usage: genojax interpret VERB MODEL --fasta=FILE [--bed=FILE] --out=DIR [--flags]',
-            '       genojax interpret VERB --help',
             '',
             *lines,
+            '',
+            'Examples:',
+            '  genojax interpret motifs --help',
         ]
     )
 
@@ -38,8 +40,8 @@ def run(argv: list[str]) -> None:
     if verb not in VERBS:
         near = difflib.get_close_matches(verb, VERBS, n=1)
         hint = f'; did you mean {near[0]!r}?' if near else ''
+        fix = f'genojax interpret {" ".join([*near, "--help"])}'
         raise errors.UsageError(
-            f'interpret has no verb {verb!r}{hint}; it has {", ".join(VERBS)}. '
-            'Fix: genojax interpret VERB MODEL'
+            f'interpret has no verb {verb!r}{hint}; it has {", ".join(VERBS)}. Fix: {fix}'
         )
     importlib.import_module(f'genojax.cli.interpret.{verb}').run(argv[1:])

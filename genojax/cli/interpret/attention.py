@@ -7,8 +7,11 @@ and `spans`, the bases of each token; pictures of the rollout.
 With --annotation (GFF3 or GTF with gene rows): for every layer and head, how often the attention
 from a donor to the acceptor of its intron, or back, is above that of the GT..AG pairs of the same
 gene that are no introns (AUROC within genes). The head is chosen on one half of the genes and
-scored on the other, beside the intron's length alone. In the folder: splice.tsv, splice.json,
-index.html.
+scored on the other, beside the intron's length alone. --window=N bases of a gene are read together.
+In the folder: splice.tsv, splice.json, index.html.
+
+Examples:
+  genojax interpret attention runs/pretrain --fasta=my.fa --out=attention
 """
 
 import json
@@ -24,15 +27,14 @@ def run(argv: list[str]) -> None:
     add('--layers', type=_numbers, help='such as 0,3: in the arrays (all)')
     add('--heads', type=_numbers, help='such as 0,3: in the arrays (all)')
     add('--annotation', help='GFF3 or GTF: score heads by the splice sites of genes')
-    add('--window', type=flags.positive, default=0, help='bases of a gene that are read together')
     add('--limit', type=flags.positive, help='windows of genes to read, drawn at random (all)')
     add('--seed', type=int, default=0, help='of the test genes (%(default)s)')
     arguments = parser.parse_args(argv)
     if arguments.annotation and (arguments.bed or arguments.layers or arguments.heads):
         raise errors.UsageError('--annotation goes with neither --bed nor --layers nor --heads')
-    if (arguments.window or arguments.limit) and not arguments.annotation:
-        raise errors.UsageError('--window=N and --limit=N go with --annotation=FILE')
-    model, regions, folder = inputs.open_model(arguments)
+    if arguments.limit and not arguments.annotation:
+        raise errors.UsageError('--limit=N goes with --annotation=FILE')
+    model, regions, folder = inputs.open_model(arguments, whole=bool(arguments.annotation))
     if arguments.annotation:
         _splice(model, regions, folder, arguments)
     else:

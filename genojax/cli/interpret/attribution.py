@@ -9,6 +9,9 @@ and the error of that sum is printed; more --steps make it smaller.
 
 In the folder: attribution.tsv, attribution.npz, attribution.bedgraph; index.html and figures/, the
 sequences with letters of the height of their attribution.
+
+Examples:
+  genojax interpret attribution runs/promoters --fasta=my.fa --out=attribution
 """
 
 from genojax.cli.interpret import inputs

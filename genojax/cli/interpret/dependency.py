@@ -7,6 +7,9 @@ base together and costs 3 L N.
 
 In the folder: NUMBER.npz per region with `effect` and `coupling`, [L, L]; dependency.bedpe, the
 strongest pairs of every region; index.html and figures/.
+
+Examples:
+  genojax interpret dependency runs/pretrain --fasta=my.fa --out=dependency
 """
 
 import json

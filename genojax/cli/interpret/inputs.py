@@ -3,9 +3,10 @@
 import argparse
 import pathlib
 import re
+import shlex
 import sys
 
-from genojax import progress
+from genojax import errors, progress
 from genojax.cli import flags
 
 
@@ -18,6 +19,8 @@ def parser(verb: str, doc: str) -> flags.Parser:
     add('--bed', type=pathlib.Path, help='interpret these intervals of them')
     add('--out', type=pathlib.Path, required=True, help='a folder for tables, arrays, pictures')
     add('--figures', type=_count, default=10, help='regions that are drawn (%(default)s)')
+    add('--window', type=flags.positive, default=0, help='bases: cut longer rows into windows')
+    add('--stride', type=flags.positive, default=0, help='bases between windows (the window)')
     add('--model-window', type=flags.positive, default=0, help='bases per row of a model with bins')
     flags.add_fasta_options(result)
     flags.add_fallback(result)
@@ -47,8 +50,11 @@ def span(text: str) -> slice:
     return slice(int(match[1]), int(match[2]))
 
 
-def open_model(arguments: argparse.Namespace):
-    """The model, the output folder and the regions.
+def open_model(arguments: argparse.Namespace, whole: bool = False):
+    """The model, the regions and the output folder.
+
+    Args:
+        whole: do not cut regions into windows.
 
     Raises:
         UsageError, InputError: one of them cannot be read or made.
@@ -57,12 +63,31 @@ def open_model(arguments: argparse.Namespace):
     from genojax.interpret import files
     from genojax.predict import loading
 
-    model = loading.load(
-        arguments.model, window=arguments.model_window, fallback=arguments.fallback
-    )
+    with errors.renaming({'--window=': '--model-window='}):
+        model = loading.load(
+            arguments.model, window=arguments.model_window, fallback=arguments.fallback
+        )
     flags.say_left_out(model.metadata)
     regions = requests.read(arguments.fasta, arguments.bed, **flags.fasta_options(arguments))
+    regions = regions if whole else _windows(regions, arguments)
     return model, regions, files.make_folder(arguments.out)
+
+
+def _windows(regions, arguments: argparse.Namespace):
+    """The regions by --window and --stride.
+
+    Raises:
+        UsageError: bases between windows would be left out.
+    """
+    if arguments.stride and not arguments.window:
+        raise errors.UsageError('--stride=N goes with --window=N')
+    if not arguments.window:
+        return regions
+    stride = arguments.stride or arguments.window
+    if stride > arguments.window:
+        problem = f'--stride={stride} is more than --window={arguments.window}'
+        raise errors.UsageError(f'{problem}: bases between windows would be left out')
+    return regions.windows(arguments.window, stride)
 
 
 def select_output(model, arguments: argparse.Namespace):
@@ -113,7 +138,8 @@ def attributions(model, head, sequences, arguments: argparse.Namespace) -> list:
     from genojax.interpret import attribution
 
     count = attribution.count(len(sequences), arguments.backgrounds, arguments.steps)
-    with progress.bar('attribution', count) as display:
+    other = errors.renaming({attribution.OTHER_VERB: _mutagenesis(arguments)})
+    with other, progress.bar('attribution', count) as display:
         results = attribution.integrated_gradients(
             model,
             head,
@@ -130,3 +156,11 @@ def attributions(model, head, sequences, arguments: argparse.Namespace) -> list:
         f'differ from those of shuffles by {np.median(differences):.3g}, median)'
     )
     return results
+
+
+def _mutagenesis(arguments: argparse.Namespace) -> str:
+    """The command that explains the same output of the same sequences by mutagenesis."""
+    named = {name: vars(arguments)[name] for name in ('fasta', 'bed', 'task', 'output', 'window')}
+    options = [f'--{name}={value}' for name, value in named.items() if value]
+    words = ['genojax', 'interpret', 'mutagenesis', str(arguments.model), *options]
+    return f'{shlex.join(words)} --out={errors.new_name(arguments.out)}'

@@ -9,6 +9,9 @@ yields at the same threshold is what is found where there is nothing to find. To
 the label column of the training table and train with the same config.
 
 In the folder: motifs.meme, seqlets.tsv, matches.tsv, motifs.json; index.html and figures/, logos.
+
+Examples:
+  genojax interpret motifs runs/promoters --fasta=promoters.fa --out=motifs
 """
 
 import json

@@ -7,6 +7,9 @@ a masked language model, log2 p(alternate) - log2 p(reference) of the hidden bas
 In the folder: mutagenesis.tsv, one row per substitution; mutagenesis.npz, effects [bases, 4];
 index.html and figures/, a logo above a heat map for the first regions. In the logo a letter's
 height is minus the mean effect of the base's three substitutions.
+
+Examples:
+  genojax interpret mutagenesis runs/promoters --fasta=my.fa --out=mutagenesis
 """
 
 from genojax import errors, progress

@@ -46,7 +46,7 @@ def refusal(path: pathlib.Path) -> errors.InputError:
         'CV08',
         f'a {values.get("peft_type", "peft")} adapter for the weights {base!r}, not a whole model',
         path=path,
-        fix='add --base=DIR with those weights, or merge it first (merge_and_unload() of peft)',
+        fix='--base=DIR with those weights, or merge it first (merge_and_unload() of peft)',
     )
 
 

@@ -96,7 +96,8 @@ class Mixture:
                 raise errors.InputError(
                     'MX05',
                     f'{name} has a weight and no training window of {config.length} bases',
-                    fix='name it in leave_out, or change the split',
+                    fix=f'{species_weights.leaving_out([name], config.weights, config.leave_out)} '
+                    'leaves it out; or change the split',
                 )
         self._parts = [parts[name] for name in self.shares]
         self._size_S = np.array([len(part) for part in self._parts], np.int64)

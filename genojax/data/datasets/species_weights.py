@@ -2,7 +2,9 @@
 
 import difflib
 import heapq
+import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 from genojax import errors
 
 REST = '*'
+_FIELD = '--config.tasks.TASK.data.mixture'
 PERIOD = 10_000  # draws per table
 _MAX_PERIOD = 16 * PERIOD
 _MIN_DRAWS = 20  # per species and table; a rarer species needs a longer table
@@ -46,8 +49,15 @@ def resolve(
 
 def _check_names(weights: Mapping, species: Sequence[str], leave_out: Sequence[str]) -> None:
     """Refuses invalid weights, and species that are unknown or not accounted for."""
+    others = [name for name in species if name not in weights and name not in leave_out]
     for name, weight in weights.items():
         _check_weight(name, weight)
+        if weight == 0:
+            unweighted = others if name == REST else [name]
+            fix = f'{leaving_out(unweighted, weights, leave_out)} leaves the species out'
+            if name == REST:
+                fix = f'{_drop(name, weights)} {fix}'
+            raise errors.InputError('MX01', f'the weight of {name!r} is 0', fix=fix)
     for name in [*weights, *leave_out]:
         if name not in species and name != REST:
             similar = difflib.get_close_matches(name, species, n=1)
@@ -55,18 +65,20 @@ def _check_names(weights: Mapping, species: Sequence[str], leave_out: Sequence[s
             raise errors.InputError('MX04', f'there is no species {name!r}', fix=hint)
     for name in leave_out:
         if name in weights:
-            raise errors.InputError('MX01', f'{name} has a weight and is left out', fix='drop one')
-    others = [name for name in species if name not in weights and name not in leave_out]
+            problem = f'{name} has a weight and is left out'
+            raise errors.InputError('MX01', problem, fix=f'{_drop(name, weights)} drops the weight')
     if REST in weights and not others:
         raise errors.InputError(
-            'MX06', "'*' has a weight, but every species is named or left out", fix="drop '*'"
+            'MX06',
+            "'*' has a weight, but every species is named or left out",
+            fix=f"{_drop(REST, weights)} drops '*'",
         )
     if others and REST not in weights:
         raise errors.InputError(
             'MX07',
             f'{", ".join(others)} {"has" if len(others) == 1 else "have"} no weight',
-            fix="'--config.tasks.masked_lm.data.mixture.weights.*=1' divides a weight among "
-            'them; or name them in leave_out',
+            fix=f"'{_FIELD}.weights.*=1' divides a weight among them; "
+            f'{leaving_out(others, weights, leave_out)} leaves them out',
         )
 
 
@@ -74,9 +86,23 @@ def _remove(name: str, weights: Mapping, species: Sequence[str]) -> str:
     """What to type for a species that the genomes do not have."""
     lines = [f'the species are {", ".join(species)}']
     if name in weights:
-        field = '--config.tasks.masked_lm.data.mixture.weights'
-        lines.insert(0, f'{field}.{name}=None removes it')
+        lines.insert(0, f'{_drop(name, weights)} removes it')
     return '; '.join(lines)
+
+
+def _drop(name: str, weights: Mapping) -> str:
+    """The option that drops a weight."""
+    if '.' in name:  # no part of a field's path
+        rest = {other: weight for other, weight in weights.items() if other != name}
+        return shlex.quote(f'{_FIELD}.weights={rest}')
+    return shlex.quote(f'{_FIELD}.weights.{name}=None')
+
+
+def leaving_out(names: Sequence[str], weights: Mapping, leave_out: Sequence[str]) -> str:
+    """The options that leave out some species, besides those that are left out already."""
+    options = [_drop(name, weights) for name in names if name in weights]
+    every = json.dumps([*leave_out, *names])
+    return ' '.join([*options, shlex.quote(f'{_FIELD}.leave_out={every}')])
 
 
 def _check_weight(name: str, weight) -> None:
@@ -85,9 +111,6 @@ def _check_weight(name: str, weight) -> None:
         raise errors.InputError(
             'MX03', f'the weight of {name!r} is {weight!r}', fix='give a number'
         )
-    if weight == 0:
-        fix = 'name it in leave_out' if name != REST else 'drop it and fill leave_out'
-        raise errors.InputError('MX01', f'the weight of {name!r} is 0', fix=fix)
     if weight < 0:
         raise errors.InputError(
             'MX02', f'the weight of {name!r} is {weight}', fix='make it positive'

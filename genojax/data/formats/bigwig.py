@@ -4,9 +4,10 @@ Read and written by pybigtools, which is an extra of the package.
 """
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 
-from genojax import errors, genome
+from genojax import errors, genome, versions
 
 SUFFIXES = ('.bw', '.bigwig')
 
@@ -16,11 +17,12 @@ def check_installed(path: str | os.PathLike) -> None:
     _pybigtools(path)
 
 
-def check_disjoint(intervals: Iterable[genome.Interval]) -> None:
+def check_disjoint(intervals: Iterable[genome.Interval], path: str | os.PathLike = '') -> None:
     """Refuses intervals that overlap: a position of a bigWig file has one value.
 
     Args:
         intervals: sorted by contig and start.
+        path: the file that they are for, for the error.
 
     Raises:
         UsageError: two intervals overlap.
@@ -31,8 +33,8 @@ def check_disjoint(intervals: Iterable[genome.Interval]) -> None:
         if same and interval.start < before.end:
             raise errors.UsageError(
                 f'two values for {interval.contig}:{interval.start}: regions overlap, and a '
-                'bigWig file holds one value per position. Fix: merge the rows of the BED file, '
-                'or name an .npz or .tsv'
+                f'bigWig file holds one value per position. Fix: {_other_format(path)}, or merge '
+                'the rows of the BED file'
             )
         before = interval
 
@@ -67,12 +69,17 @@ def read(path: str | os.PathLike) -> dict[str, list[tuple[int, int, float]]]:
     return {contig: list(file.records(contig)) for contig in file.chroms()}
 
 
+def _other_format(path: str | os.PathLike) -> str:
+    stem = os.path.splitext(os.fspath(path))[0]
+    return f'{shlex.quote(f"--out={stem}.npz")} (or .tsv)'
+
+
 def _pybigtools(path: str | os.PathLike):
     try:
         import pybigtools
     except ImportError as error:
         raise errors.UsageError(
-            f'{os.fspath(path)}: bigWig needs pybigtools. Fix: pip install pybigtools, or name '
-            'an .npz or .tsv'
+            f'{os.fspath(path)}: bigWig needs pybigtools. Fix: {_other_format(path)}, or '
+            f'{versions.install_line("tracks")}'
         ) from error
     return pybigtools

@@ -26,7 +26,8 @@ class FastaReader:
 
     Args:
         rna: read U as T.
-        full_names: a record's name is its whole header, not the first word.
+        full_names: a record's name is its whole header, not the first word; None: the first word,
+            and the caller has no option for that.
         max_uncompressed: bytes that a compressed file may expand to at any ratio.
 
     Attributes:
@@ -39,7 +40,7 @@ class FastaReader:
         path: str | os.PathLike,
         *,
         rna: bool = False,
-        full_names: bool = False,
+        full_names: bool | None = None,
         max_uncompressed: int = input_file.MAX_UNCOMPRESSED,
     ):
         self.path, self.rna, self.max_uncompressed = path, rna, max_uncompressed
@@ -113,8 +114,9 @@ class FastaReader:
         for line in [*whole, rest]:
             start = line.lstrip()
             if start.startswith(b'@'):
-                awk = 'awk \'NR%4==1{print ">" substr($0,2)} NR%4==2\' reads.fq > reads.fa'
-                fix = f'convert it: {awk}'
+                old, new = input_file.shell_words(self.path, '.fa')
+                awk = 'awk \'NR%4==1{print ">" substr($0,2)} NR%4==2\''
+                fix = f'{old} | {awk} > {new} converts it; name {new}'
                 raise self._error('FA12', 'this is FASTQ, not FASTA', fix)
             if start and not start.startswith(b';'):
                 shown = line[:20].decode('latin-1')
@@ -134,7 +136,8 @@ class FastaReader:
         if name == 'bare sequence':
             shown = first.split(b'\n')[0][:20].decode('latin-1')
             problem = f'text before the first header: {shown!r}, a sequence without a header'
-            fix = f"add one: sed -i '1i >name' {os.path.basename(self.path)}"
+            old, new = input_file.shell_words(self.path, '.fa')
+            fix = f"{old} | sed '1i >name' > {new} adds one; name {new}"
             raise self._error('FA02', problem, fix)
         if name not in ('', 'FASTA', 'FASTQ'):
             fix = 'name the FASTA file that it refers to'
@@ -156,7 +159,9 @@ class FastaReader:
             problem = f'the name is used twice: lines {self._lines_of[name]} and {self._line}'
             fix = 'rename one of them'
             if not self.full_names:
-                fix += '; only the first word of a header counts, unless --names=full'
+                fix += '; only the first word of a header counts'
+            if self.full_names is False:
+                fix += ', unless --names=full'
             raise self._error('FA05', problem, fix, record=name)
         self._lines_of[name] = self._line
         description = words[1].strip().decode('latin-1') if len(words) > 1 else ''

@@ -9,6 +9,7 @@ import difflib
 import os
 import pathlib
 import re
+import shlex
 from collections.abc import Iterable
 
 from genojax import errors
@@ -193,7 +194,8 @@ def _missing(directory: pathlib.Path) -> errors.InputError:
         directory,
         None,
         f'this directory has no {NAME}',
-        f'check this draft and save it as {NAME} (genojax check DIR --draft-table prints it)',
+        f'genojax check {shlex.quote(str(directory))} --draft-table > '
+        f'{shlex.quote(str(directory / NAME))} saves this draft; check it',
     )
     error.args = (f'{error}\n{drafted}',)
     return error

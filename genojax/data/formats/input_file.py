@@ -8,6 +8,7 @@ much a small file expands. Every text input of every verb is read through this m
 import hashlib
 import os
 import pathlib
+import shlex
 import stat
 import struct
 import zlib
@@ -347,3 +348,17 @@ def _decode(line: bytes) -> str:
         return line.decode('utf-8')
     except UnicodeDecodeError:
         return line.decode('latin-1')
+
+
+def shell_words(path: str | os.PathLike, suffix: str = '') -> tuple[str, str]:
+    """For a fix: the command that prints a file, and the name of a new plain file beside it.
+
+    Args:
+        suffix: of the new file; that of the file by default.
+    """
+    path = pathlib.Path(path)
+    packed = path.suffix in ('.gz', '.bgz')
+    plain = path.with_suffix('') if packed else path
+    command = 'gzip -dc' if packed else 'cat'
+    new = plain.with_suffix(suffix) if suffix else plain
+    return f'{command} {shlex.quote(str(path))}', errors.new_name(new)

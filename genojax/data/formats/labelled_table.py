@@ -9,6 +9,7 @@ publishes them) is one table whose split is that of the files. Nothing is skippe
 import dataclasses
 import os
 import pathlib
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -285,7 +286,9 @@ def _only_table(directory: pathlib.Path, columns: table_columns.TableColumns) ->
             f'the directory must hold one table of labelled DNA, or a train and a test table; it '
             f'has: {names}',
             path=directory,
-            fix='name the file' if tables else 'name a TSV or CSV with columns sequence and label',
+            fix=f'name the file, as in --config.tasks.TASK.data.path={shlex.quote(str(tables[0]))}'
+            if tables
+            else 'name a TSV or CSV with columns sequence and label',
         )
     return tables[0]
 
@@ -306,7 +309,7 @@ def _sequence(text: str, path: pathlib.Path, line: int, rna: bool) -> np.ndarray
             path=path,
             line=line,
             position=position + 1,
-            fix='data.rna=True reads U as T'
+            fix='--config.tasks.TASK.data.rna=True reads U as T'
             if is_rna
             else 'write DNA as plain letters, without spaces',
         ) from None

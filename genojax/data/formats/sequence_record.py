@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from genojax import dna, errors, genome
+from genojax.data.formats import input_file
 
 _NEWLINE = 10
 _BAD = 255
@@ -23,6 +24,9 @@ def _byte_table(rna: bool) -> np.ndarray:
     return table
 
 
+# The fix for U, and that of verbs without the option.
+READ_AS_RNA = '--rna reads U as T (in Python rna=True)'
+REPLACE_U = {READ_AS_RNA: 'replace U by T in the file'}
 _DNA_TABLE = _byte_table(rna=False)
 _RNA_TABLE = _byte_table(rna=True)
 
@@ -178,7 +182,7 @@ class RecordBuilder:
         byte = int(letters[first])
         offset = int(np.flatnonzero(is_base)[first])
         count = int((letters == byte).sum())
-        code, problem, fix = _explain_byte(byte, count, letters, bad)
+        code, problem, fix = _explain_byte(byte, count, letters, bad, self.path)
         return errors.InputError(
             code,
             problem,
@@ -190,16 +194,18 @@ class RecordBuilder:
         )
 
 
-def _explain_byte(byte: int, count: int, letters, bad) -> tuple[str, str, str]:
+def _explain_byte(byte: int, count: int, letters, bad, path) -> tuple[str, str, str]:
     shown = f'byte {byte:#04x} ({chr(byte)!r})' if 32 < byte < 127 else f'byte {byte:#04x}'
     if byte in b'Uu':
         return (
             'FA08',
             f'{shown}: RNA, {count:,} U in this block',
-            'add --rna, which reads U as T (in Python rna=True)',
+            READ_AS_RNA,
         )
     if byte in b'-.':
-        return 'FA09', f'{shown}: a gap, as in an alignment', 'remove the gaps (seqkit seq -g)'
+        old, new = input_file.shell_words(path, '.fa')
+        fix = f"{old} | sed '/^>/!s/[-.]//g' > {new} removes the gaps; name {new}"
+        return 'FA09', f'{shown}: a gap, as in an alignment', fix
     is_letter = ((letters | 0x20) >= ord('a')) & ((letters | 0x20) <= ord('z'))
     foreign = int((bad & is_letter).sum())
     if byte == ord('*') or (chr(byte).isalpha() and byte < 128 and foreign > 0.05 * len(letters)):

@@ -5,6 +5,7 @@ Classes are named by what the table writes. Numbers are classes only where all o
 """
 
 import dataclasses
+import json
 import math
 import pathlib
 import shlex
@@ -61,8 +62,7 @@ def select(
     """
     if len(columns.labels) > 1 and not columns.values:
         raise errors.UsageError(f'a table of classes has one label column, not {columns.labels}')
-    dna_like = [n for n, cell in zip(header, (first or [[]])[0], strict=False) if _is_dna(cell)]
-    sequence = _named(header, columns.sequence, 'sequence', path, dna_like)
+    sequence = _named(header, columns.sequence, 'sequence', path, dna_columns(header, first))
     others = [name for name in header if name != sequence]
     role = 'value' if columns.values else 'label'
     labels = [_named(header, name, role, path, others) for name in columns.labels or ('',)]
@@ -87,7 +87,7 @@ def _named(
         return matching[0]
     example = likely[0] if likely else 'COLUMN'
     if role == 'value':
-        option = f'value_columns={[example]}'
+        option = f'value_columns={json.dumps([example])}'
     else:
         option = f'{role}_column={example}'
     raise errors.InputError(
@@ -99,6 +99,11 @@ def _named(
         fix=f'name the column, as in {shlex.quote(f"--config.tasks.TASK.data.{option}")}, or '
         'rename it',
     )
+
+
+def dna_columns(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Columns with DNA in the first row, if there is one."""
+    return [name for name, cell in zip(header, (rows or [[]])[0], strict=False) if _is_dna(cell)]
 
 
 def _is_dna(cell: str) -> bool:
@@ -146,13 +151,18 @@ def classes(cells: Sequence[str], column: str, where: Where) -> tuple[np.ndarray
 def _refuse_continuous(numbers: dict, cells: Sequence[str], column: str, where: Where) -> None:
     broken = next((cell for cell, number in numbers.items() if number % 1), None)
     if broken is not None:
+        place = where(cells.index(broken))
+        option = f'--config.tasks.values.data.value_columns={json.dumps([column])}'
+        table = shlex.quote(str(place['path']))
         raise errors.InputError(
             'LB02',
             f'{broken!r} of column {column!r} is not a whole number, so the column is no list of '
             'classes',
-            fix='predict its values with a task of kind regression (--config=regression), or name '
-            'a column of classes with data.label_column=COLUMN',
-            **where(cells.index(broken)),
+            fix='predict its values with a task of kind regression (genojax train '
+            f'--config=regression --config.tasks.values.data.path={table} {shlex.quote(option)} '
+            '--workdir=runs/values), or name a column of classes with '
+            '--config.tasks.TASK.data.label_column=COLUMN',
+            **place,
         )
 
 

@@ -29,9 +29,10 @@ _MIN_TRAIN_SHARE = 0.5
 
 FIX = (
     "use shorter windows, add sequence, or fill in the genome table's split column ('train': no "
-    "block is cut from the contig; 'test': all of it is test sequence). Where windows are so long "
-    'that each has a homologue, --config.data.homology=False'
+    "block is cut from the contig; 'test': all of it is test sequence)"
 )
+# Where windows are so long that each has a homologue.
+HOMOLOGY_FIX = f'{FIX}; or skip the search, --config.tasks.TASK.data.homology=False'
 
 
 class BlockPlan:
@@ -126,12 +127,14 @@ class BlockPlan:
             if block is None and chosen:
                 return  # the report shows what was reached
             if block is None:
+                longest = max(self.axis.contigs[c].length for c in self.unmarked_contigs(s))
+                shorter = max(longest // (4 * BLOCK_WINDOWS), 1)
                 raise errors.InputError(
                     'SP01',
                     f'{self.axis.names[s]} is too small for a test block of {BLOCK_WINDOWS} '
                     f'windows of {self.length} bases ({BLOCK_WINDOWS * self.length:,} bases) with '
                     'its gaps and anything left for training',
-                    fix=FIX,
+                    fix=f'--config.tasks.TASK.data.mixture.length={shorter}, or {FIX}',
                 )
             self.test = interval_sets.union(self.test, block)
             self.excluded = interval_sets.union(self.excluded, self.excluded_by(block))

@@ -113,7 +113,7 @@ def _species_windows(
             'SP02',
             f'{name} keeps no training window of {length} bases beside its test blocks and their '
             'homologues',
-            fix=blocks.FIX,
+            fix=blocks.HOMOLOGY_FIX,
         )
     return split, [int((~rows).sum()) for rows in usable]
 

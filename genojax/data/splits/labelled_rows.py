@@ -60,7 +60,7 @@ def screen(
             f'{len(places.row):,} of {len(table):,} rows occur in the genomes{of_class}: nothing '
             'is left to train on',
             path=table.source,
-            fix="keep them with in_genomes='keep' (--config.tasks.NAME.data.in_genomes=keep)",
+            fix='--config.tasks.TASK.data.in_genomes=keep keeps them',
         )
     return table.take(np.setdiff1d(np.arange(len(table)), places.row)), report
 
@@ -236,7 +236,7 @@ def _check_parts(
             f'the {name} part has {len(rows)} of {len(table)} rows and no row of {what}'
             f'{row_groups.largest(table, group_N)}',
             path=table.source,
-            fix=row_groups.DESIGNED
+            fix=row_groups.designed(table)
             if 2 * np.bincount(group_N).max() > len(table)
             else 'more rows, or a larger share for that part (data.test, data.validation)',
         )
@@ -263,8 +263,9 @@ def _column_parts(
             f'them line {table.lines[other]} ({SPLITS[part_N[other]]}) and this line '
             f'({SPLITS[part_N[row]]})',
             fix='delete the split column: rows are then split so that no row shares sequence with '
-            'a row of another part. Or use it as it is, with scores of the rows that share nothing '
-            'beside those of all (--config.tasks.TASK.data.shared_rows=report)',
+            'a row of another part. Or use it as it is: '
+            '--config.tasks.TASK.data.shared_rows=report scores the rows that share nothing beside '
+            'all',
             **table.where(row),
         )
     return part_N

@@ -1,5 +1,7 @@
 """Which rows of a labelled table stay in one part: leak groups, the user's groups, equal rows."""
 
+import shlex
+
 import numpy as np
 
 from genojax import dna, errors
@@ -7,12 +9,20 @@ from genojax.data.formats import labelled_table
 from genojax.data.genomes import kmers
 from genojax.data.splits import duplicates
 
-DESIGNED = (  # what to do where most rows are related, as variants of one sequence are
-    'of designed sequences, name a column of their families (--config.tasks.TASK.data.group_column'
-    '=COLUMN), or add a column split (train, validation, test). '
-    '--config.tasks.TASK.data.keep_together=equal splits row by row: a test score is then one for '
-    'relatives of training rows, and how many there are is reported'
-)
+
+def designed(table) -> str:
+    """What to do where most rows are related, as variants of one sequence are."""
+    return (
+        f'of designed sequences, name a column of their families, as in {_group_option(table)}, '
+        'or add a column split (train, validation, test). '
+        '--config.tasks.TASK.data.keep_together=equal splits row by row: a test score is then one '
+        'for relatives of training rows, and how many there are is reported'
+    )
+
+
+def _group_option(table) -> str:
+    column = next(iter(table.extra), 'COLUMN')
+    return shlex.quote(f'--config.tasks.TASK.data.group_column={column}')
 
 
 def groups(table, k: int, keep_together: str, group_column: str) -> np.ndarray:
@@ -21,7 +31,8 @@ def groups(table, k: int, keep_together: str, group_column: str) -> np.ndarray:
         if table.split is not None:
             raise errors.UsageError(
                 f'{table.source}: the table has a split, and data.group_column is for tables '
-                'without one. Fix: delete the column split, or leave data.group_column out'
+                'without one. Fix: delete the column split, or '
+                "--config.tasks.TASK.data.group_column=''"
             )
         if group_column not in table.extra:
             raise errors.InputError(
@@ -30,7 +41,7 @@ def groups(table, k: int, keep_together: str, group_column: str) -> np.ndarray:
                 f'{", ".join(map(repr, table.extra)) or "none"}',
                 path=table.source,
                 line=1,
-                fix='name one of them in --config.tasks.TASK.data.group_column=COLUMN',
+                fix=f'name one of them, as in {_group_option(table)}',
             )
         keys = [str(cell) for cell in table.extra[group_column]]
     elif keep_together == 'equal':

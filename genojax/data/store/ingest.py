@@ -103,17 +103,23 @@ def _remove(out: pathlib.Path, new: list[pathlib.Path]) -> None:
 
 def _up_to_date(out: pathlib.Path, plan: dict, replace: bool) -> Ingested | None:
     """The shards in a directory if they are those of the plan; None if they are to be replaced."""
-    value, fingerprint = manifest.load(out)
-    changed = [key for key in {**plan, 'rna': None} if value.get(key) != plan.get(key)]
+    try:
+        value, fingerprint = manifest.load(out)
+        changed = [key for key in {**plan, 'rna': None} if value.get(key) != plan.get(key)]
+        if not changed:
+            shard_files.check_files(out, value)
+    except errors.DamageError:
+        if replace:
+            return None
+        raise
     if not changed:
-        shard_files.check_files(out, value)
         # The process may have been killed just after it wrote the manifest.
         shutil.rmtree(out / _WORK, ignore_errors=True)
         return Ingested('up to date', value, fingerprint)
     if not replace:
         raise errors.UsageError(
-            f'{out} holds shards of other genomes (different: {", ".join(changed)}); use another '
-            'directory, or --replace'
+            f'{out} holds shards of other genomes (different: {", ".join(changed)}). '
+            f'Fix: --out={errors.new_name(out)}, or --replace'
         )
     return None
 

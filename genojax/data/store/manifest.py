@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shlex
 from collections.abc import Iterator
 
 from genojax import errors, genome, json_files
@@ -21,7 +22,6 @@ GENES = 'genes.json'
 LOCK = '.lock'
 FORMAT = 'genojax shards'
 VERSION = 1
-_FIX = 'ingest the genomes again (genojax ingest --replace)'
 # The word of a split in manifests of this version; the words of the code are train and test.
 SPLIT_WORD = {'': '', 'train': 'train', 'test': 'held_out'}
 _SPLIT_OF_WORD = {word: split for split, word in SPLIT_WORD.items()}
@@ -65,7 +65,15 @@ def damaged(code: str, where: os.PathLike, problem: str) -> errors.DamageError:
     """The error about shards that differ from what was written."""
     if code not in errors.EXPLANATIONS:
         raise KeyError(f'{code} has no entry in EXPLANATIONS')
-    return errors.DamageError(f'GX-{code}: {os.fspath(where)}: {problem}. Fix: {_FIX}')
+    where = pathlib.Path(where)
+    return errors.DamageError(f'GX-{code}: {where}: {problem}. Fix: {_fix(where)}')
+
+
+def _fix(where: pathlib.Path) -> str:
+    """The command that writes the shards again in which a file or folder is."""
+    folders = [where, *where.parents]
+    folder = next((one for one in folders[:4] if (one / NAME).exists()), where)
+    return f'genojax ingest GENOMES --out={shlex.quote(str(folder))} --replace'
 
 
 @contextlib.contextmanager
@@ -106,7 +114,7 @@ def load(directory: pathlib.Path) -> tuple[dict, str]:
     if recorded != f'{fingerprint}  {NAME}\n'.encode():
         raise damaged('AR03', path, f'the manifest does not have the hash in {HASH}')
     fields = {'format': str, 'version': int}
-    value = json_files.parse(data, str(path), _FIX, fields=fields)
+    value = json_files.parse(data, str(path), _fix(directory), fields=fields)
     if (value['format'], value['version']) != (FORMAT, VERSION):
         version = f'{value["format"]!r} version {value["version"]!r}'
         raise damaged('AR03', path, f'this is {version}, not {FORMAT!r} version {VERSION}')
@@ -137,7 +145,7 @@ def genes(directory: pathlib.Path, value: dict) -> dict[str, list[genome.Gene]]:
         raise damaged('AR02', path, 'the file of genes is missing') from error
     if hashlib.sha256(data).hexdigest() != value['genes']['sha256']:
         raise damaged('AR01', path, 'the file of genes was changed after it was written')
-    rows_of = json_files.parse(data, str(path), _FIX)
+    rows_of = json_files.parse(data, str(path), _fix(directory))
     return {species: [genome.Gene(*gene) for gene in rows] for species, rows in rows_of.items()}
 
 

@@ -77,7 +77,10 @@ class SweepFolder:
         changes = [line for line in changes if not line.startswith('tokenizer.file:')]
         if changes:
             title = f'{workdir} was trained with another config (its value -> yours):'
-            fix = 'Fix: another name for the arm, another --workdir, or remove the folder'
+            fix = (
+                f'Fix: --workdir={errors.new_name(self.path)}, another name for the arm, or remove '
+                'the folder'
+            )
             raise errors.UsageError('\n  '.join([title, *changes, fix]))
 
     @contextlib.contextmanager

@@ -7,6 +7,7 @@ Basset's 164 cell types).
 import dataclasses
 import functools
 import pathlib
+import shlex
 from typing import Literal
 
 import jax
@@ -64,18 +65,21 @@ class Classification(objective.RowTask):
         if datasets.table.classes != self.config.classes:
             names = ', '.join(datasets.table.names[:8])
             more = ', ...' if datasets.table.classes > 8 else ''
+            fix = f'--config.tasks.{self.name}.classes={datasets.table.classes}'
+            for other in list(datasets.table.extra)[:1]:
+                option = f'--config.tasks.{self.name}.data.label_column={other}'
+                fix += f', or another column of labels, such as {shlex.quote(option)}'
             raise errors.InputError(
                 'LB02',
                 f'{datasets.table.classes} classes, but the config has '
                 f'tasks.{self.name}.classes={self.config.classes}: {names}{more}',
                 path=datasets.table.source,
-                fix=f'--config.tasks.{self.name}.classes={datasets.table.classes}, or name another '
-                f'column (--config.tasks.{self.name}.data.label_column=COLUMN)',
+                fix=fix,
             )
         if self.config.loss == 'sigmoid':
             raise errors.UsageError(
                 f"task {self.name!r}: loss='sigmoid' needs several labels per row, and a labelled "
-                "table has one. Fix: loss='softmax'"
+                f'table has one. Fix: --config.tasks.{self.name}.loss=softmax'
             )
         return datasets
 

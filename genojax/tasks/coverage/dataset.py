@@ -79,8 +79,8 @@ class CoverageDatasets(base.TaskDatasets):
         self.config, self.tokenizer, self.seed = config, tokenizer, seed
         if not config.path:
             raise errors.UsageError(
-                'data.path is empty. Fix: name a directory (--config.tasks.NAME.data.path=DIR), '
-                f"or '{SIMULATED}'"
+                f'data.path is empty. Fix: --config.tasks.TASK.data.path={SIMULATED}, or =DIR, a '
+                'directory of windows'
             )
         folder = _simulated(workdir, config) if config.path == SIMULATED else config.path
         self.species = tuple(config.organisms)

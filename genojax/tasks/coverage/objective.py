@@ -93,7 +93,8 @@ class Coverage(base.Task):
         if spec.bin != data.bin:
             lines.append(
                 f'task {self.name!r}: data.bin={data.bin}, but the model predicts bins of '
-                f'{spec.bin} bp. Fix: set data.bin or model.stages'
+                f'{spec.bin} bp. Fix: --config.tasks.{self.name}.data.bin={spec.bin}, or change '
+                'model.stages'
             )
         if bool(model.accessibility_inputs) != bool(data.accessibility):
             lines.append(

@@ -97,7 +97,7 @@ class RowDatasets(base.TaskDatasets):
         self.config, self.tokenizer, self.seed = config, tokenizer, seed
         if not config.path:
             raise errors.UsageError(
-                'data.path is empty. Fix: name a TSV or CSV (--config.tasks.NAME.data.path=FILE)'
+                'data.path is empty. Fix: --config.tasks.TASK.data.path=FILE names a TSV or CSV'
             )
         table = labelled_table.read(config.path, config.columns())
         if any(config.trim):
@@ -106,7 +106,11 @@ class RowDatasets(base.TaskDatasets):
         self.length = config.length or table.longest
         seen = pretraining.read(init_from)
         table = self.table = self._screened(table, seen)
-        table.padded(length=self.length)  # refuses rows that are too long
+        try:
+            table.padded(length=self.length)  # refuses rows that are too long
+        except errors.InputError as error:
+            fix = f'--config.tasks.TASK.data.length={table.longest}, or shorten the sequence'
+            raise error.with_fix(fix) from None
         for row, codes_L in enumerate(table.sequences):
             _check_short(codes_L, tokenizer, **table.where(row))
         self.left_out = self._count_left_out()

@@ -102,14 +102,8 @@ class RowTask(base.Task):
         }
 
     def open_rows(self, datasets: type[dataset.RowDatasets], seed: int) -> dataset.RowDatasets:
-        """Opens the task's table; errors name the config's fields under the task's own name."""
-        try:
-            return datasets(self.config.data, seed, self.tokenizer, self.init_from)
-        except errors.InputError as error:
-            fix = error.fix
-            for word in ('TASK', 'NAME'):
-                fix = fix.replace(f'--config.tasks.{word}.', f'--config.tasks.{self.name}.')
-            raise error.with_fix(fix) from None
+        """Opens the task's table."""
+        return datasets(self.config.data, seed, self.tokenizer, self.init_from)
 
     def bind(self, datasets: dataset.RowDatasets) -> 'RowTask':
         data = dataclasses.replace(self.config.data, length=datasets.length)

@@ -334,8 +334,8 @@ def _count(parts: dict[str, windows.Windows], name: str) -> int:
 def _shards(shards: str, workdir: pathlib.Path) -> pathlib.Path:
     if not shards:
         raise errors.UsageError(
-            'data.shards is empty. Fix: name a directory that `genojax ingest` wrote '
-            f"(--config.tasks.NAME.data.shards=DIR), or '{SIMULATED}'"
+            f'data.shards is empty. Fix: --config.tasks.TASK.data.shards={SIMULATED}, or =DIR, '
+            'which `genojax ingest` wrote'
         )
     if shards == SIMULATED:
         clade = base.simulated_once(

@@ -69,8 +69,8 @@ class MaskedLm(base.Task):
         if not self.tokenizer.bases_per_token and coordinate != 'tokens':
             lines.append(
                 f'model.coordinate={coordinate!r} counts bases, which reveals '
-                "the length of a hidden BPE token. Fix: model.coordinate='tokens', or a tokenizer "
-                'of k-mers or nucleotides'
+                'the length of a hidden BPE token. Fix: --config.model.coordinate=tokens, or a '
+                'tokenizer of k-mers or nucleotides'
             )
         length, token = self.config.data.mixture.length, self.tokenizer.bases_per_token
         if self.tokenizer.overlapping and length < token:

@@ -64,7 +64,9 @@ def test_the_verb_merges_an_adapter_that_was_trained_on_a_bare_encoder(tmp_path,
 
 def test_an_adapter_alone_is_named_as_such(tmp_path, sources):
     write_adapter(tmp_path / 'adapter')
-    words = "GX-CV08: .* a LORA adapter for the weights 'zhihan1996/x', not a whole model. Fix: add"
+    words = (
+        "GX-CV08: .* a LORA adapter for the weights 'zhihan1996/x', not a whole model. Fix: --base"
+    )
     for path in (tmp_path / 'adapter', tmp_path / 'adapter' / 'adapter_model.safetensors'):
         with pytest.raises(errors.InputError, match=words):
             convert.load(path)

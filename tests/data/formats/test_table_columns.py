@@ -68,7 +68,7 @@ def test_an_absent_column_is_an_error_that_lists_those_there_are(tmp_path):
         ),
         (
             table_columns.TableColumns('Promoter Sequence', values=True),
-            r"""'--config.tasks.TASK.data.value_columns=\['"'"'activity'"'"'\]'""",
+            r"""'--config.tasks.TASK.data.value_columns=\["activity"\]'""",
         ),
     ):
         with pytest.raises(

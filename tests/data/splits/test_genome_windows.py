@@ -1,6 +1,7 @@
 """Nothing that a model is trained on is, or matches, what it is tested on."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -186,6 +187,8 @@ def test_too_small_is_an_error_that_names_the_species():
     with pytest.raises(errors.InputError, match='GX-SP01: small is too small') as caught:
         genome_windows.split_windows(corpus, 100)
     assert 'split column' in caught.value.fix
+    shorter = re.search(r'--config.tasks.TASK.data.mixture.length=(\d+), ', caught.value.fix)
+    assert len(genome_windows.split_windows(corpus, int(shorter[1]))[0]['small'][0])
     split = [genome.Contig('c', 20_000, split='holdout')]
     odd = assemblies.Corpus([assemblies.Genome.from_arrays('x', split, [_random(16, 20_000)])])
     with pytest.raises(errors.InputError, match='SP03'):

@@ -9,6 +9,7 @@ them; a file whose structure is not VCF's is an error with its line. The rules a
 import dataclasses
 import os
 import pathlib
+import shlex
 import stat
 import types
 import urllib.parse
@@ -153,7 +154,8 @@ class VcfReader:
                 yield VcfRecord(number, text, end)
                 continue
             if b'\r' in text:  # a record after it would be taken for INFO
-                fix = "write one record per line: tr '\\r' '\\n' < OLD > NEW"
+                old, new = input_file.shell_words(self.path)
+                fix = f"write one record per line: {old} | tr '\\r' '\\n' > {new}, and name {new}"
                 raise self._error('VC03', number, 'a carriage return inside the line', fix=fix)
             columns = text.split(b'\t', 8)[:8]
             if len(columns) < 8:
@@ -182,7 +184,8 @@ class VcfReader:
     def _first(self, line: bytes) -> bytes:
         line = line.removeprefix(b'\xef\xbb\xbf')
         if line.startswith(b'BCF'):
-            fix = 'bcftools view -Ov FILE | ... --vcf=-'
+            old, new = shlex.quote(str(self.path)), errors.new_name(f'{self.path}.vcf')
+            fix = f'bcftools view -Ov -o {new} {old}, and name {new}'
             raise self._error('VC01', None, 'this is BCF', fix=fix)
         if not line.startswith(b'##fileformat=VCF'):
             problem = f'the first line is {line[:30].decode("latin-1")!r}'

@@ -1,0 +1,297 @@
+"""What an error suggests is pasted onto the command that failed, which then gets past it.
+
+`commands.fixes` collects every fix in the package that has something to paste; each is provoked
+here, or named in `ELSEWHERE` with the test that does it. Work that follows a check (training,
+embedding) is not done: it raises `Past`.
+"""
+
+import contextlib
+import dataclasses
+import re
+import shlex
+import shutil
+import subprocess
+import types
+
+import pytest
+
+from genojax.cli import main
+from genojax.data.datasets import base
+from genojax.inference import embedding, prediction
+from genojax.interpret import dependency, mutagenesis
+from genojax.pipeline import demo
+from genojax.plan import plan
+from genojax.tasks.classification import evaluate as classification
+from genojax.tasks.coverage import dataset as coverage
+from genojax.tasks.masked_lm import evaluate as masked_evaluation
+from genojax.train import log, loop, workdir
+from genojax.variants import scorer
+from tests import commands, fix_inputs
+
+pytestmark = pytest.mark.usefixtures('one_device')
+
+FIXES = commands.fixes()
+# A word of the fix -> the test that pastes it, or why it cannot be pasted in a test.
+ELSEWHERE = {
+    'more devices, sharded by': 'needs more devices than there are',
+}
+MLM = 'train --config=demo --config.tasks.masked_lm.data.shards=shards --workdir=new'
+ROWS = 'train --config=demo_promoters --config.tasks.promoters.data.path={} --workdir=new'
+PATH = '--config.tasks.promoters.data'
+WEIGHTS = '--config.tasks.masked_lm.data.mixture'
+BETA_OUT = """'leave_out=["sim_beta"]'"""
+AGAIN = 'train --config=runs/{0}/config.json --workdir=runs/{0}'
+NEW = 'embed runs/pretrain --out=x.npz --fasta='
+VALUES = 'train --config=regression --config.tasks.values.data.path=values.csv --workdir=new'
+COVERAGE = 'train --config=enformer_small --workdir=new --config.tasks.coverage.data'
+DEMO = 'demo --genomes=genomes --workdir=runs/demo'
+SCORE = 'score runs/pretrain --fasta=small.fa --out=x.vcf --vcf='
+BPE = '--config.tokenizer.kind=bpe --config.tokenizer.file=bpe.json --config.model.vocab=64 --config.model.pad_id=3'
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A command that fails.
+
+    Attributes:
+        key: a part of the text of the fix, as `commands.fixes` has it.
+        command: without `genojax`.
+        fill: words that the fix cannot know -> what a user writes in their place.
+        number: of the alternative that is pasted.
+        shell: a pattern of the fix with the shell's command, and perhaps the new file that is named
+            in place of the last argument.
+    """
+
+    key: str
+    command: str
+    fill: dict[str, str] = dataclasses.field(default_factory=dict)
+    number: int = 0
+    shell: str = ''
+
+    def __str__(self):
+        return f'{self.command.split()[0]}: {self.key}'
+
+
+CASES = [
+    # Labelled tables
+    Case('data.path=FILE', ROWS.replace(f' {PATH}.path={{}}', ''), {'FILE': 'table.csv'}),
+    Case('.classes={}', ROWS.format('three.csv')),
+    Case('.loss=softmax', ROWS.format('table.csv') + ' --config.tasks.promoters.loss=sigmoid'),
+    Case('data.{}', ROWS.format('named.csv')),
+    Case('.classes={}', ROWS.format('three.csv'), number=1),
+    Case('genojax train', ROWS.format('values.csv'), shell=r'\((genojax train [^)]*)\)'),
+    Case('label_column=COLUMN', ROWS.format('values.csv'), {'COLUMN': 'batch'}, number=1),
+    Case('data.rna=True', ROWS.format('rna.csv')),
+    Case('data.length={}', ROWS.format('table.csv') + f' {PATH}.length=30'),
+    Case('data.path={}', ROWS.format('tables')),
+    Case('shared_rows=report', ROWS.format('split.csv')),
+    Case('keep_together=equal', ROWS.format('designed.csv'), number=1),
+    Case('group_column={}', ROWS.format('designed.csv')),
+    Case("group_column=''", ROWS.format('split.csv') + f' {PATH}.group_column=batch'),
+    Case('in_genomes=keep', ROWS.format('cut.csv') + f' {PATH}.exclude=shards {PATH}.in_genomes=remove'),
+    Case('data.trim={},{}', ROWS.format('flanked.csv')),
+    # Genomes
+    Case('data.shards=simulated', MLM.replace('data.shards=shards', 'data.shards=')),
+    Case('.weights.*=1', f'{MLM} {WEIGHTS}.weights.*=None {WEIGHTS}.weights.sim_beta=1'),
+    Case('leaves them out', f'{MLM} {WEIGHTS}.weights.*=None {WEIGHTS}.weights.sim_beta=1', number=1),
+    Case('weights.{}=None', f'{MLM} {WEIGHTS}.weights.sim_beta=1 {WEIGHTS}.weights.sim_alpha=1'),
+    Case('weights.{}=None', f'{MLM} {WEIGHTS}.weights.sim_beta=1 {WEIGHTS}.{BETA_OUT}'),
+    Case('weights.{}=None', f'{MLM} {WEIGHTS}.weights.yeti=1'),
+    Case('leave_out={}', f'{MLM} {WEIGHTS}.weights.sim_beta=0'),
+    Case('leave_out={}', f'{MLM} {WEIGHTS}.weights.*=0 {WEIGHTS}.weights.sim_beta=1'),
+    # Configs and runs
+    Case('optim.warmup={}', f'{MLM} --config.optim.warmup=20 --config.steps=10'),
+    Case('optim.warmup={}', f'{DEMO} --pretrain.optim.warmup=20 --pretrain.steps=10'),
+    Case('--workdir={}', f'{DEMO} --pretrain.seed=1'),
+    Case('mesh.data=-1', f'{MLM} --config.mesh.data=3'),
+    Case('--config.mesh.{}=1', f'{MLM} --config.mesh.tensor=3'),
+    Case('--workdir={}, or the same config', MLM.replace('=new', '=runs/pretrain')),
+    Case('--config.init_from={}', f'{AGAIN} --config.steps=8'.format('pretrain')),
+    Case('--config.steps={} or more', f'{AGAIN} --config.steps=1'.format('constant')),
+    Case('(mv {}', AGAIN.format('broken_log'), shell=r'\((mv [^)]*)\)'),
+    Case('restore checkpoints', AGAIN.format('lost')),
+    Case('restore it, or --workdir={}', AGAIN.format('no_record')),
+    Case('restore {}, or --workdir={}', MLM.replace('=new', '=runs/no_config')),
+    Case('wait for it', MLM.replace('=new', '=runs/locked')),
+    Case('train anew with', AGAIN.format('three')),
+    Case('train in a new', AGAIN.format('no_integrity')),
+    Case('--processes=auto', f'{MLM} --processes=2', number=1),
+    Case('tokenizer.file=FILE', f'{MLM} {BPE}'.replace('=bpe.json', '='), {'FILE': 'bpe.json'}),
+    Case('--fallback', 'embed runs/flipped --fasta=my.fa --out=x.npz'),
+    Case('--task={}', 'evaluate runs/joint --limit=3'),
+    Case('leave --limit out', 'evaluate runs/tuned --limit=3'),
+    # Sequences
+    Case('--window={} gives', f'{NEW}long.fa'),
+    Case('--window={} cuts them', 'embed runs/alibi --out=x.npz --fasta=long.fa'),
+    Case('--rna reads', f'{NEW}rna.fa'),
+    Case('--names=full', f'{NEW}twice.fa'),
+    Case('sed', f'{NEW}gaps.fa', shell=r'(cat .*) removes the gaps; name (\S+)'),
+    Case('adds one', f'{NEW}bare.fa', shell=r'(cat .*) adds one; name (\S+)'),
+    Case('converts it', f'{NEW}reads.fq', shell=r'(cat .*) converts it; name (\S+)'),
+    Case('gzip -dc', f'{NEW}reads.fq.gz', shell=r'(gzip .*) converts it; name (\S+)'),
+    Case('--draft-table', 'check untold', shell=r'(genojax check .*) saves'),
+    Case('--replace', 'ingest genomes --out=other_shards --promoter-span=90,0', number=1),
+    Case('--out={}, or --replace', 'ingest genomes --out=shards --promoter-span=90,0'),
+    Case('ingest GENOMES', f'{MLM}2'.replace('=shards', '=broken_shards'), {'GENOMES': 'genomes'},
+         shell=r'(genojax ingest .*)'),
+    # Values and coverage
+    Case('.values={}', f"{VALUES} '--config.tasks.values.data.value_columns=[\"label\",\"score\"]'"),
+    Case('data.{}', VALUES.replace('values.csv', 'named.csv')),
+    Case('or =DIR, a', f'{COVERAGE}.path='),
+    Case('data.bin={}', f'{COVERAGE}.bin=64'),
+    Case('.length=BASES', 'plan --config=demo_promoters --topology=cpu:1', {'BASES': '40'}),
+    Case('coordinate=tokens', f'{MLM} {BPE} --config.model.coordinate=cpg --config.model.positions=alibi'),
+    Case('long_rows=cut', f'{ROWS} {BPE} --config.tokenizer.tokens=10'.format('table.csv'), number=1),
+    Case('tokenizer.tokens={}', f'{ROWS} {BPE} --config.tokenizer.tokens=10'.format('table.csv')),
+    # Variants
+    Case('--check-ref=w', f'{SCORE}mismatch.vcf --check-ref=e'),
+    Case('--check-ref=x', f'{SCORE}mismatch.vcf --check-ref=e', number=1),
+    Case('--window={}', f'{SCORE}in.vcf --window=9999'),
+    Case('--tag={}2', f'{SCORE}scored.vcf'),
+    Case('annotate -x', f'{SCORE}scored.vcf', shell=r'or (bcftools .*) and --vcf=(\S+)'),
+    Case('annotate --rename', f'{SCORE}renamed.vcf', shell=r'(printf .* bcftools .*), and name (\S+)'),
+    Case("tr '", f'{SCORE}return.vcf', shell=r': (cat .*), and name (\S+)'),
+    Case('leave --neutral out', f'{SCORE}in.vcf --neutral=1'),
+    Case('bcftools view', f'{SCORE}in.bcf', shell=r'(bcftools view .*), and name (\S+)'),
+    Case('rm {}', f'{SCORE}in.vcf --neutral=1 --calibration=bad.npz'.replace('small', 'genome'),
+         shell='(rm [^,]*)'),
+    Case('--calibration={}', f'{SCORE}in.vcf --neutral=1 --calibration=other.npz'.replace('small', 'genome')),
+    Case('rm -r {}', f'{SCORE}in.vcf'.replace('x.vcf', 'part.vcf'), shell='(rm -r .*)'),
+    Case('rm -r {}', f'{SCORE}in.vcf'.replace('x.vcf', 'damaged.vcf'), shell='(rm -r .*)'),
+    # Weights
+    Case('--kind=NAME', 'convert unnamed made1', {'NAME': 'dnabert'}),
+    Case('--format={}', 'convert converted made2 --format=zip'),
+    Case('--kind={}', 'convert converted made3 --kind=nt_v1'),
+    Case('--format=safetensors', 'convert converted_nt made4 --format=npz'),
+    Case('--format=safetensors, or', 'convert converted made5 --format=bin'),
+    Case('--base=DIR', 'convert adapter made6', {'DIR': 'DNA_bert_6'}),
+    # Predictions and interpretation
+    Case('--window={} gives', 'predict runs/tuned --fasta=long.fa --out=-'),
+    Case('--window={} gives', 'interpret mutagenesis runs/tuned --fasta=long.fa --out=made'),
+    Case('--task={}', 'predict runs/joint --fasta=my.fa --out=- --task=three'),
+    Case('--sequence-column={}', 'predict runs/tuned --table=named.csv --out=-'),
+    Case('--fasta=FILE, or', 'predict runs/tuned --out=-', {'FILE': 'my.fa'}),
+    Case('--fasta=GENOME', 'predict runs/tuned --table=table.csv --bed=my.bed --out=-', {'GENOME': 'my.fa'}),
+    Case('--out={}.tsv', 'predict runs/tuned --fasta=my.fa --out=x.npz'),
+    Case('leave --tracks out', 'predict runs/tuned --fasta=my.fa --out=- --tracks=a'),
+    Case('genojax finetune', 'predict runs/pretrain --fasta=my.fa --out=-', {'TABLE': 'table.csv'},
+         shell=r'(genojax finetune .*), and'),
+    Case('--output={}', 'interpret mutagenesis runs/three --fasta=my.fa --out=made'),
+    Case('--output={}', 'interpret mutagenesis runs/three --fasta=my.fa --out=made --output=q'),
+    Case('genojax interpret {}', 'interpret motif', shell=r'(genojax interpret .*)'),
+]  # fmt: skip
+
+
+WORK = (
+    (embedding, 'embed'), (prediction, 'predict'), (mutagenesis, 'scan'), (classification, 'scores'),
+    (dependency, '_log_odds'), (plan, '_compile'),
+    (coverage, '_simulated'), (base, 'simulated_once'), (masked_evaluation, 'evaluate'),
+)  # fmt: skip
+
+
+class Past(Exception):
+    """The command got to its work."""
+
+
+def past(*arguments, **options):
+    raise Past
+
+
+def start(run, stop_at=None):
+    """In place of training: what it does before the first step, without compiling anything."""
+    log.read(run.workdir)
+    if run.checkpoints.latest() is not None:
+        run.restore(run.checkpoints.latest())
+    run._refuse_lost_checkpoints()
+    raise Past
+
+
+@pytest.fixture(scope='module')
+def folder(one_device, tmp_path_factory):
+    """The inputs, in the current directory; no command does its work."""
+    folder = tmp_path_factory.mktemp('fixes')
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+        fix_inputs.write(folder)
+        patch.setattr(loop, 'train', start)
+        for module, name in WORK:
+            patch.setattr(module, name, past)
+        patch.setattr(demo, 'summary', types.SimpleNamespace(summarize=past))
+        score_pairs = scorer.VariantScorer.score_pairs
+        patch.setattr(
+            scorer.VariantScorer,
+            'score_pairs',
+            lambda self, pairs: past() if pairs else score_pairs(self, pairs),
+        )
+        with contextlib.closing(workdir.open_workdir(folder / 'runs' / 'locked')):
+            yield folder
+
+
+def attempt(words: list[str], capsys) -> str:
+    """Runs a command; what it prints if that suggests a fix, else ''.
+
+    A command that fails without one is an error.
+    """
+    code = 0
+    try:
+        main.main(words)
+    except Past:
+        pass
+    except SystemExit as stop:
+        code = stop.code
+    printed = capsys.readouterr()
+    text = printed.out + printed.err
+    if 'Fix: ' in text:
+        return text
+    assert not code, text
+    return ''
+
+
+def pieces(text: str) -> list[str]:
+    """The parts of the text of a fix that are in a message whatever is filled in."""
+    parts = re.split(r'\{\}|TASK|--config\.|install_line', text)
+    return [part for part in parts if part.strip()]
+
+
+@pytest.mark.parametrize('case', CASES, ids=str)
+def test_a_fix_is_pasted_and_the_command_gets_past_its_error(case, folder, capsys):
+    if 'bcftools' in case.shell + case.key and not shutil.which('bcftools'):
+        pytest.skip('bcftools is not installed')
+    words = shlex.split(case.command)
+    message = attempt(words, capsys)
+    texts = [text for text in FIXES.values() if case.key in text]
+    provoked = [t for t in texts if all(piece in message for piece in pieces(t))]
+    assert provoked, (message, texts)
+    fix = message.split('Fix: ')[1]
+    for word, value in case.fill.items():
+        fix = fix.replace(word, value)
+    if case.shell:
+        words = after_shell(words, re.search(case.shell, fix), capsys)
+    else:
+        left_out = re.findall(r'leave (--[\w-]+) out', fix)
+        words = [word for word in words if word.partition('=')[0] not in left_out]
+        words += commands.paste(re.sub(r'leave --[\w-]+ out', '', fix), case.number)
+    again = attempt(words, capsys)
+    assert message.partition('Fix: ')[0] not in again, again
+
+
+def after_shell(words: list[str], pasted: re.Match, capsys) -> list[str]:
+    """Runs the pasted command; the words of the command to run then."""
+    if pasted[1].startswith('genojax'):
+        command, _, out = pasted[1].partition(' > ')
+        with open(out or 'printed', 'w') as file:  # as a shell does before the command runs
+            with contextlib.redirect_stdout(file):
+                printed = attempt(shlex.split(command)[1:], capsys)
+        assert not printed, printed
+        return words if out or ' ingest ' in command else ['explain', 'FA01']
+    subprocess.run(pasted[1], shell=True, check=True, executable='/bin/sh')
+    if len(pasted.groups()) > 1:
+        option = words[-1].partition('=')[0]
+        return [*words[:-1], f'{option}={pasted[2]}']
+    return words
+
+
+def test_every_fix_is_pasted_somewhere():
+    keys = {case.key for case in CASES} | set(ELSEWHERE)
+    missing = {place: text for place, text in FIXES.items() if not any(key in text for key in keys)}
+    assert len(FIXES) > 60
+    assert not missing, '\n'.join(map(str, missing.items()))
