@@ -61,6 +61,8 @@ def write_tables(folder: pathlib.Path) -> None:
     table(folder / 'three.csv', 'sequence,label,kind', three)
     values = [(r, i / 7, i / 3, i % 2) for i, r in enumerate(rows)]
     table(folder / 'values.csv', 'sequence,label,score,batch', values)
+    scores = [(r, i / 7) for i, r in enumerate(rows)]
+    table(folder / 'score.csv', 'sequence,activity level', scores)
     named = [(r, names[i % 2]) for i, r in enumerate(rows)]
     table(folder / 'named.csv', 'Promoter Sequence,label', named)
     rna = [(r.replace('T', 'U'), i % 2) for i, r in enumerate(rows)]
@@ -212,9 +214,7 @@ def write_weights(folder: pathlib.Path) -> None:
     published.write('nt_v1', folder / 'nt')
     published.write('dnabert', folder / 'unnamed')
     config = json.loads((folder / 'unnamed' / 'config.json').read_text())
-    for name in ('model_type', 'architectures'):
-        config.pop(name, None)
-    json_files.write(folder / 'unnamed' / 'config.json', config)
+    json_files.write(folder / 'unnamed' / 'config.json', {**config, 'model_type': 'roberta'})
     test_lora.write_adapter(folder / 'adapter')
     published.write_bpe(folder / 'bpe.json', published.SPECIAL['dnabert2'], 64)
     for source, out in (('DNA_bert_6', 'converted'), ('nt', 'converted_nt')):

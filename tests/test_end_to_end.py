@@ -111,6 +111,7 @@ def write_inputs(folder: pathlib.Path) -> None:
     (folder / 'genome.fa').write_text(text)
     write_variants(folder, text)
     published.write('dnabert', folder / 'DNA_bert_6')
+    (folder / 'experiments').symlink_to(commands.ROOT / 'experiments')
 
 
 def write_variants(folder: pathlib.Path, fasta: str) -> None:
@@ -160,7 +161,8 @@ def test_a_command_that_is_printed_runs(command, folder, capsys):
     assert printed.out or printed.err
     if command.startswith('genojax evaluate'):
         assert ('kmer_svm' if 'promoters' in command else 'order 5') in printed.out
-    for option, path in re.findall(r'--(out|workdir)[= ](\S+)', command):
+    listing = command.endswith('--list')
+    for option, path in () if listing else re.findall(r'--(out|workdir)[= ](\S+)', command):
         path = folder / path
         names = ('config.json', 'run.json') if option == 'workdir' else ('',)
         assert any((path / name).exists() for name in names)

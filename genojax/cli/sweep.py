@@ -3,6 +3,9 @@
 FILE.py has a function get_sweep(), or get_sweep(variant) with a tuple VARIANTS, that returns a
 genojax.pipeline.sweep.Sweep: arms, each a config with overrides and seeds, and metrics. Each run
 has a process and a folder of its own; a run that fails is recorded, and the others go on.
+
+Examples:
+  genojax sweep experiments/ablations/positions/sweep.py --workdir=runs/sweep --list
 """
 
 import pathlib

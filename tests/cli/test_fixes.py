@@ -7,24 +7,29 @@ embedding) is not done: it raises `Past`.
 
 import contextlib
 import dataclasses
+import pathlib
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import types
 
+import jax
 import pytest
 
-from genojax.cli import main
+from genojax import errors, sharding, versions
+from genojax import experiment as experiments
+from genojax.cli import flags, main
 from genojax.data.datasets import base
 from genojax.inference import embedding, prediction
-from genojax.interpret import dependency, mutagenesis
+from genojax.interpret import attribution, dependency, mutagenesis
 from genojax.pipeline import demo
 from genojax.plan import plan
 from genojax.tasks.classification import evaluate as classification
 from genojax.tasks.coverage import dataset as coverage
 from genojax.tasks.masked_lm import evaluate as masked_evaluation
-from genojax.train import log, loop, workdir
+from genojax.train import log, loop, records, resources, workdir
 from genojax.variants import scorer
 from tests import commands, fix_inputs
 
@@ -34,6 +39,31 @@ FIXES = commands.fixes()
 # A word of the fix -> the test that pastes it, or why it cannot be pasted in a test.
 ELSEWHERE = {
     'more devices, sharded by': 'needs more devices than there are',
+    'multiple of the number of processes': 'needs several processes',
+    'a larger topology, or --search': 'needs the TPU compiler; tests/plan/test_plan.py searches',
+    'XLA_FLAGS=': 'is for Python: `genojax plan` sets it itself',
+    'install_line': 'needs the network; test_an_install_line_names_an_extra',
+    'more sequence, or a larger --window': 'tests/interpret/test_attention.py; sizes of genes',
+    '{}, or install_line': 'tests/data/formats/test_bigwig.py',
+    '--out={}.npz (or .tsv)': 'tests/predict/test_tracks.py',
+    'leave --{} out, and name': 'tests/predict/test_tracks.py',
+    '--bins=0-{}': 'tests/interpret/test_outputs.py',
+    '--output={}:0': 'tests/interpret/test_outputs.py',
+    'homology=False': 'tests/data/splits/test_genome_windows.py',
+    'mixture.length={}': 'tests/data/splits/test_genome_windows.py',
+    'mixture.weights={}': 'tests/data/datasets/test_species_weights.py',
+    '{}.length={}': 'tests/data/splits/test_genome_windows.py',
+    '--config.accumulate': 'tests/test_experiment.py',
+    'tasks.{}.{}={}': 'test_a_batch_that_does_not_divide',
+    '--config.keep=1': 'test_too_little_disk',
+    '--config.{}={} (now {})': 'test_too_little_memory',
+    '--config.model.remat=block': 'test_too_little_memory',
+    'genojax interpret mutagenesis': 'test_another_verb_explains_what_has_no_gradient',
+    '{} --out={}': 'test_another_verb_explains_what_has_no_gradient',
+    '--label-column=': 'test_fine_tuning_names_its_own_options',
+    '--kind=regression': 'test_fine_tuning_names_its_own_options',
+    '--rna': 'test_fine_tuning_names_its_own_options',
+    'a lower rate in a new workdir': 'test_a_loss_that_is_not_finite',
 }
 MLM = 'train --config=demo --config.tasks.masked_lm.data.shards=shards --workdir=new'
 ROWS = 'train --config=demo_promoters --config.tasks.promoters.data.path={} --workdir=new'
@@ -253,10 +283,12 @@ def pieces(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize('case', CASES, ids=str)
-def test_a_fix_is_pasted_and_the_command_gets_past_its_error(case, folder, capsys):
+def test_a_fix_is_pasted_and_the_command_gets_past_its_error(case, folder, capsys, monkeypatch):
     if 'bcftools' in case.shell + case.key and not shutil.which('bcftools'):
         pytest.skip('bcftools is not installed')
     words = shlex.split(case.command)
+    if '--workdir=new' in words:  # its data are all that the errors are of
+        monkeypatch.setattr(experiments, 'abstract', past)
     message = attempt(words, capsys)
     texts = [text for text in FIXES.values() if case.key in text]
     provoked = [t for t in texts if all(piece in message for piece in pieces(t))]
@@ -290,8 +322,136 @@ def after_shell(words: list[str], pasted: re.Match, capsys) -> list[str]:
     return words
 
 
+def fails(command: str, capsys, *options: str) -> tuple[list[str], str]:
+    """The words of a command, and what it suggests."""
+    words = [*shlex.split(command), *options]
+    message = attempt(words, capsys)
+    assert 'Fix: ' in message
+    return words, message.split('Fix: ')[1]
+
+
+def test_too_little_memory(folder, capsys, monkeypatch):
+    """Of the state at the start, and of the compiled step, whose activations grow with the rows."""
+    totals: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(resources, 'check', lambda memory, experiment: totals.append(memory.total))
+        assert not attempt(shlex.split(MLM), capsys)
+    with monkeypatch.context() as patch:
+        patch.setattr(resources, 'available', lambda mesh: int(0.7 * totals[0]))
+        words, fix = fails(MLM, capsys)
+        assert not attempt([*words, *commands.paste(fix)], capsys)
+    memory = resources.RunMemory(1000, 2000, 64_000, 3000 + 64_000 // 10)
+    values = flags.load('demo')
+    first, remat = resources.fixes(memory, experiments.from_config(values))[:2]
+    assert first == '--config.tasks.masked_lm.data.mixture.batch_size=3 (now 32)'
+    assert remat == '--config.model.remat=block'
+    for fix in (first, remat):
+        for path, text in flags.split_overrides(commands.paste(fix), ['config'])[1][
+            'config'
+        ].items():
+            flags.override(values, path, text)
+    experiments.from_config(values)
+
+
+def test_too_little_disk(folder, capsys, monkeypatch):
+    """Room for three checkpoints: the one that is kept, the best, and the one being written."""
+    check = workdir.check_free
+
+    def check_with(path, needed, count):
+        monkeypatch.setattr(shutil, 'disk_usage', lambda path: types.SimpleNamespace(free=free))
+        check(path, needed, count)
+
+    monkeypatch.setattr(
+        workdir, 'check_free', lambda path, needed, count: sizes.append(needed / count)
+    )
+    sizes: list[float] = []
+    assert not attempt(shlex.split(MLM), capsys)
+    free = int(3.5 * sizes[0])
+    monkeypatch.setattr(workdir, 'check_free', check_with)
+    words, fix = fails(MLM, capsys)
+    assert not attempt([*words, *commands.paste(fix)], capsys)
+
+
+def test_a_loss_that_is_not_finite(folder, capsys):
+    run = types.SimpleNamespace(
+        workdir=folder / 'runs' / 'pretrain',
+        experiment=records.read_experiment(folder / 'runs' / 'pretrain'),
+        checkpoints=types.SimpleNamespace(latest=lambda: 2),
+    )
+    with pytest.raises(errors.DamageError) as caught:
+        log.Recorder._check_finite(types.SimpleNamespace(run=run), 3, float('nan'))
+    fix = commands.paste(str(caught.value).split('Fix: ')[1])
+    assert fix[0] == '--config.optim.peak=0.0002' and fix[1].startswith('--workdir=')
+    assert not attempt([*shlex.split(AGAIN.format('pretrain')), *fix], capsys)
+
+
+@pytest.mark.parametrize('accumulate', [1, 2])
+def test_a_batch_that_does_not_divide(accumulate):
+    values = flags.load('demo')
+    flags.override(values, 'tasks.masked_lm.data.mixture.batch_size', '9')
+    mesh = sharding.make_mesh(sharding.MeshConfig(), jax.local_devices()[: 4 // accumulate + 1])
+
+    def check():
+        task = experiments.build_tasks(experiments.from_config(values))['masked_lm']
+        experiments.check_rows(task, mesh, accumulate)
+
+    with pytest.raises(errors.UsageError) as caught:
+        check()
+    for option in commands.paste(str(caught.value).split('Fix: ')[1])[:1]:
+        flags.override(values, *option.removeprefix('--config.').split('='))
+    check()
+
+
+def test_another_verb_explains_what_has_no_gradient(folder, capsys, monkeypatch):
+    def refuse(*arguments, **options):
+        raise errors.UsageError(f'no gradient. Fix: {attribution.OTHER_VERB}')
+
+    monkeypatch.setattr(attribution, 'integrated_gradients', refuse)
+    command = 'interpret attribution runs/tuned --fasta=my.fa --out=attributions --output=promoter'
+    _, fix = fails(command, capsys)
+    assert fix.startswith(
+        'genojax interpret mutagenesis runs/tuned --fasta=my.fa --output=promoter'
+    )
+    assert not attempt(shlex.split(fix)[1:], capsys)
+
+
+@pytest.mark.parametrize(
+    ('table', 'options', 'number', 'fill'),
+    [
+        ('named.csv', [], 0, ''),
+        ('score.csv', ['--kind=regression'], 0, ''),
+        ('values.csv', ['--kind=classification'], 0, ''),
+        ('values.csv', ['--kind=classification'], 1, 'batch'),
+        ('rna.csv', [], 0, ''),
+    ],
+)
+def test_fine_tuning_names_its_own_options(table, options, number, fill, folder, capsys):
+    command = f'finetune runs/pretrain {table} --workdir=tuned'
+    words, fix = fails(command, capsys, *options)
+    pasted = commands.paste(fix.replace('COLUMN', fill), number)
+    assert pasted and not any(option.startswith('--config') for option in pasted)
+    assert fix not in attempt([*words, *pasted], capsys)
+
+
+@pytest.mark.parametrize('extra', ['', 'convert', 'tracks', 'tpu'])
+def test_an_install_line_names_an_extra(extra):
+    python, *words = shlex.split(versions.install_line(extra))
+    assert python == sys.executable and words[:4] == ['-m', 'pip', 'install', '-e']
+    root, _, named = words[4].partition('[')
+    assert named == (f'{extra}]' if extra else '')
+    assert (commands.ROOT / 'setup.py').samefile(f'{root}/setup.py')
+    if extra:
+        assert f"'{extra}': [" in (commands.ROOT / 'setup.py').read_text()
+
+
 def test_every_fix_is_pasted_somewhere():
     keys = {case.key for case in CASES} | set(ELSEWHERE)
     missing = {place: text for place, text in FIXES.items() if not any(key in text for key in keys)}
-    assert len(FIXES) > 60
+    assert len(FIXES) > 100
     assert not missing, '\n'.join(map(str, missing.items()))
+    source = pathlib.Path(__file__).read_text()
+    for test in ELSEWHERE.values():
+        for path in re.findall(r'tests/[\w/.]+\.py', test):
+            assert (commands.ROOT / path).is_file()
+        for name in re.findall(r'test_[a-z_]+(?!\.py)\b', test.partition('.py')[0]):
+            assert '.py' in test or f'def {name}(' in source, name

@@ -8,6 +8,7 @@ from genojax import dna, errors
 from genojax.inference import prediction
 from genojax.interpret import outputs
 from genojax.models import enformer
+from tests import commands
 from tests.interpret import conftest
 
 
@@ -50,8 +51,12 @@ def test_a_track_is_the_mean_of_its_bins():
     codes = [head.read_row(dna.encode(sequence))]
     np.testing.assert_allclose(prediction.predict(model, head, codes).values, [[expected]], 1e-5)
     for options in ({'output': 'human:2'}, {'output': 'human:0', 'bins': slice(9, 10)}):
-        with pytest.raises(errors.UsageError, match='has no track|has bins 0 to 5'):
+        with pytest.raises(errors.UsageError, match='has no track|has bins 0 to 5') as caught:
             outputs.select(model, **options)
+        (option,) = commands.paste(str(caught.value).split('Fix: ')[1])
+        name, value = option.removeprefix('--').split('=')
+        value = slice(*map(int, value.split('-'))) if name == 'bins' else value
+        assert outputs.select(model, **{**options, name: value}).names
 
 
 def test_the_offset_of_a_trimmed_row():

@@ -207,7 +207,11 @@ def test_a_run_of_another_config_is_refused_with_the_difference(tmp_path, capsys
     json_files.write_hashed(folder / 'config.json', stored)
     assert call(file, workdir) == 2
     shown = capsys.readouterr().err
-    assert 'optim.peak: 0.3 -> 0.2' in shown and 'Fix: another name for the arm' in shown
+    assert (
+        'optim.peak: 0.3 -> 0.2' in shown
+        and 'Fix: --workdir=' in shown
+        and 'another name for the arm' in shown
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from genojax.inference import requests
 from genojax.models import enformer
 from genojax.predict import loading, tracks
 from genojax.train import runs
+from tests import commands
 
 WINDOW, CROP = 256, 64  # bases; bins of 4
 BED = 'one\t100\t150\ta\t0\t-\none\t200\t260\tb\t0\t+\n'
@@ -121,8 +122,10 @@ def test_regions_that_overlap_are_no_bigwig(folder, predicted):
     twice = dataclasses.replace(
         predicted, bins=predicted.bins[:2] * 2, values=predicted.values[:4], regions=['a'] * 4
     )
-    with pytest.raises(errors.UsageError, match='regions overlap'):
+    with pytest.raises(errors.UsageError, match='regions overlap') as caught:
         tracks.write(str(folder / 'twice.bw'), twice, {})
+    (option,) = commands.paste(str(caught.value).split('Fix: ')[1])
+    tracks.write(option.removeprefix('--out='), twice, {})
 
 
 @pytest.mark.parametrize('flag', ['--window=100', '--table=x.tsv', '--task=coverage'])
@@ -133,4 +136,6 @@ def test_flags_for_rows_are_refused(folder, flag, capsys):
     with pytest.raises(SystemExit) as stop:
         main.main(command)
     assert stop.value.code == errors.UsageError.exit_code
-    assert 'does not go with that' in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert 'does not go with that' in error
+    assert f'Fix: leave {flag.partition("=")[0]} out' in error

@@ -94,7 +94,7 @@ def _drop(name: str, weights: Mapping) -> str:
     """The option that drops a weight."""
     if '.' in name:  # no part of a field's path
         rest = {other: weight for other, weight in weights.items() if other != name}
-        return shlex.quote(f'{_FIELD}.weights={rest}')
+        return shlex.quote(f'{_FIELD}.weights={json.dumps(rest, default=str)}')
     return shlex.quote(f'{_FIELD}.weights.{name}=None')
 
 

@@ -44,6 +44,12 @@ def test_each_invalid_weight_has_its_error(weights, leave_out, code, message):
     assert caught.value.code == code and code in errors.EXPLANATIONS
 
 
+def test_the_weight_of_a_name_with_a_point_is_dropped_with_the_others_kept():
+    with pytest.raises(errors.InputError) as caught:
+        species_weights.resolve({'H.sapiens': 1, 'fly': 2, '*': 1}, SPECIES)
+    assert '.mixture.weights={"fly": 2, "*": 1}' in caught.value.fix
+
+
 def test_a_weight_too_small_to_be_drawn_is_refused():
     with pytest.raises(errors.InputError, match='MX08'):
         species_weights.quotas({'human': 1.0, 'fly': 1e-9})
