@@ -92,7 +92,7 @@ def select(model: 'Model', task: str | None = None) -> TaskHead:
         raise errors.UsageError(
             f'{model.path} has no task that predicts for a sequence{tracks}. '
             f'Fix: genojax finetune {shlex.quote(str(model.path))} TABLE '
-            f'--workdir={errors.new_name(model.path)}, and predict with that'
+            f'--workdir={errors.new_name(str(model.path))}, and predict with that'
         )
     if task is None and len(names) > 1:
         raise errors.UsageError(

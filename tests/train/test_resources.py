@@ -38,7 +38,7 @@ def test_what_does_not_fit_is_refused_with_fields_to_change(experiment):
         resources.check(memory, experiment)
     with pytest.raises(errors.UsageError) as caught:
         resources.check(dataclasses.replace(memory, activations=10**9), experiment)
-    for flag in ('--config.tasks.masked_lm.data.mixture.batch_size (now 8)', 'model.remat=block'):
+    for flag in ('--config.tasks.masked_lm.data.mixture.batch_size=1 (now 8)', 'model.remat=block'):
         assert flag in str(caught.value)
     resources.check(dataclasses.replace(memory, available=300), experiment)
     resources.check(dataclasses.replace(memory, available=None), experiment)
