@@ -203,6 +203,7 @@ def write_variants(folder: pathlib.Path) -> None:
     for name, identity in (('part.vcf', {'window': 1}), ('damaged.vcf', None)):
         partial = folder / f'{name}.partial'
         partial.mkdir()
+        (partial / 'records').write_text('')
         values = {'identity': identity, 'done': {'lines': 1}}
         json_files.write_hashed(partial / 'journal.json', values)
         if identity is None:

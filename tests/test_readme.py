@@ -13,6 +13,7 @@ import pytest
 from genojax import errors
 from genojax import experiment as experiments
 from genojax.cli import flags, interpret, main
+from genojax.tasks.contrastive import dataset as contrastive
 from genojax.tasks.labelled import dataset as labelled
 from genojax.tasks.masked_lm import dataset as masked
 from tests import commands
@@ -30,6 +31,13 @@ ROWS = [
     *(f'E{n}' for n in range(1, 10)),
     *(f'F{n}' for n in range(1, 7)),
 ]
+
+
+CONFIGS = (
+    labelled.LabelledRowsConfig,
+    masked.GenomesDataConfig,
+    contrastive.OrthologuesDataConfig,
+)
 
 
 @functools.cache
@@ -76,11 +84,7 @@ def test_an_explanation_names_verbs_flags_and_fields_that_exist(code):
     for line in re.findall(r'\bgenojax [a-z]+[^`.,;]*', text):
         verb = line.split()[1]
         assert commands.options(line) <= commands.options(helps()[verb]), line
-    fields = {
-        field.name
-        for config in (labelled.LabelledRowsConfig, masked.GenomesDataConfig)
-        for field in dataclasses.fields(config)
-    }
+    fields = {field.name for config in CONFIGS for field in dataclasses.fields(config)}
     fields |= {'label_column', 'value_columns'}
     assert set(re.findall(r'\bdata\.([a-z_]+)', text)) <= fields
 

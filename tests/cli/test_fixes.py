@@ -63,6 +63,16 @@ ELSEWHERE = {
     '--label-column=': 'test_fine_tuning_names_its_own_options',
     '--kind=regression': 'test_fine_tuning_names_its_own_options',
     '--rna': 'test_fine_tuning_names_its_own_options',
+    'optim.train=lora': 'tests/optim/test_trainable.py',
+    'optim.train.rank': 'tests/optim/test_lora.py',
+    'optim.train.{}=PATTERN': 'tests/optim/test_trainable.py',
+    'optim.train=full': 'tests/tasks/test_frozen.py',
+    'pair_weights.self=1': 'tests/tasks/contrastive/test_dataset.py',
+    'data.part=gene': 'tests/tasks/contrastive/test_dataset.py',
+    'related_families=report': 'tests/tasks/contrastive/test_dataset.py',
+    'data.genomes=DIR': 'tests/tasks/contrastive/test_dataset.py',
+    'data.family_column={}': 'tests/tasks/contrastive/test_dataset.py',
+    '--config.tasks.{}.': 'tests/tasks/contrastive/test_objective.py',
     'a lower rate in a new workdir': 'test_a_loss_that_is_not_finite',
 }
 MLM = 'train --config=demo --config.tasks.masked_lm.data.shards=shards --workdir=new'
