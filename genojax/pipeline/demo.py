@@ -247,7 +247,7 @@ class Stages:
             'finetune': config.to_dict(demo.finetune),
         }
         path = self.folder / 'run.json'
-        fix = 'restore the file, or use another --workdir'
+        fix = 'restore the file, or use a new --workdir=DIR'
         self.record: dict[str, Any] = {}
         if path.exists():
             self.record = json_files.read_hashed(path, fix, required=False, fields=_RECORD)

@@ -170,9 +170,8 @@ class Recorder:
         )
         raise errors.DamageError(
             f'{self.run.workdir}: loss or gradient not finite at step {step}: '
-            f'{", ".join(map(str, values))}; {self._cause(state)}{saved}. Fix: a lower rate in a new '
-            'workdir, as in '
-            f'--config.optim.peak={self.run.experiment.optim.peak / 10:g} '
+            f'{", ".join(map(str, values))}; {self._cause(state)}{saved}. Fix: a lower rate in a '
+            f'new workdir, as in --config.optim.peak={self.run.experiment.optim.peak / 10:g} '
             f'--workdir={errors.new_name(self.run.workdir)}, or a lower optim.clip'
         )
 

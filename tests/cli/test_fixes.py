@@ -73,6 +73,10 @@ ELSEWHERE = {
     'data.genomes=DIR': 'tests/tasks/contrastive/test_dataset.py',
     'data.family_column={}': 'tests/tasks/contrastive/test_dataset.py',
     '--config.tasks.{}.': 'tests/tasks/contrastive/test_objective.py',
+    'use a new --workdir=DIR': 'test_a_file_of_the_main_job_that_is_damaged',
+    'model.ngrams.species': 'tests/tasks/masked_lm/test_dataset.py',
+    '--vep-alleles': 'tests/variants/test_bad_variants.py',
+    'FASTA file of the assembly of the VCF': 'tests/variants/test_bad_variants.py',
     'a lower rate in a new workdir': 'test_a_loss_that_is_not_finite',
 }
 MLM = 'train --config=demo --config.tasks.masked_lm.data.shards=shards --workdir=new'
@@ -382,6 +386,14 @@ def test_too_little_disk(folder, capsys, monkeypatch):
     assert not attempt([*words, *commands.paste(fix)], capsys)
 
 
+def test_a_file_of_the_main_job_that_is_damaged(folder, capsys):
+    (folder / 'damaged_demo').mkdir()
+    (folder / 'damaged_demo' / 'run.json').write_text('{')
+    words, fix = fails('demo --genomes=genomes --workdir=damaged_demo', capsys)
+    pasted = commands.paste(fix.replace('=DIR', '=whole_demo'))
+    assert not attempt([*words, *pasted], capsys)
+
+
 def test_a_loss_that_is_not_finite(folder, capsys):
     run = types.SimpleNamespace(
         workdir=folder / 'runs' / 'pretrain',
@@ -389,7 +401,9 @@ def test_a_loss_that_is_not_finite(folder, capsys):
         checkpoints=types.SimpleNamespace(latest=lambda: 2),
     )
     with pytest.raises(errors.DamageError) as caught:
-        log.Recorder._check_finite(types.SimpleNamespace(run=run), 3, float('nan'))
+        recorder = types.SimpleNamespace(run=run, _cause=lambda state: '')
+        state = object.__new__(experiments.TrainState)
+        log.Recorder._check_finite(recorder, 3, state, float('nan'))
     fix = commands.paste(str(caught.value).split('Fix: ')[1])
     assert fix[0] == '--config.optim.peak=0.0002' and fix[1].startswith('--workdir=')
     assert not attempt([*shlex.split(AGAIN.format('pretrain')), *fix], capsys)
