@@ -99,11 +99,10 @@ cat "$disk.log"
 ls "$disk/run/checkpoints/integrity"
 rm "$disk/filler"
 "$@" >"$disk.log" 2>&1 &
-while ! grep -q 'resuming from step' "$disk.log"; do
+while ! grep -q 'per step: about' "$disk.log"; do
     kill -0 $! || break
     sleep 0.05
 done
-sleep 3
 kill -TERM $!
 wait $!
 echo "second exit $?"
