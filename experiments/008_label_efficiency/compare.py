@@ -315,11 +315,10 @@ def equality(truth: np.ndarray, every: dict, labels: dict) -> dict:
             continue
         shares = [crossing(curves[:, w], means[SCRATCH][-1, w]) for w in range(RESAMPLES + 1)]
         gains = curves - means[SCRATCH]
+        low, high = (np.quantile(shares[1:], q, method='nearest') for q in (0.025, 0.975))
         result[name] = {
-            'share': shares[0],
-            'interval': [
-                float(np.quantile(shares[1:], q, method='nearest')) for q in (0.025, 0.975)
-            ],
+            'share': finite(shares[0]),
+            'interval': [finite(low), finite(high)],
             'reached': float(np.mean(np.isfinite(shares[1:]))),
             'gain': [
                 [float(row[0]), *(float(np.quantile(row[1:], q)) for q in (0.025, 0.975))]
@@ -327,6 +326,10 @@ def equality(truth: np.ndarray, every: dict, labels: dict) -> dict:
             ],
         }
     return result
+
+
+def finite(share: float) -> float | None:
+    return float(share) if np.isfinite(share) else None
 
 
 def crossing(curve: np.ndarray, target: float) -> float:

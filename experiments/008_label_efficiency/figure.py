@@ -75,8 +75,9 @@ def _equality(result: dict, model: str) -> str:
     if model not in result['equality']:
         return ''
     row = result['equality'][model]
-    low, high = (f'{100 * x:.2g} %' if np.isfinite(x) else 'never' for x in row['interval'])
-    share = f'{100 * row["share"]:.2g} %' if np.isfinite(row['share']) else 'never'
+    share, low, high = (
+        'never' if x is None else f'{100 * x:.2g} %' for x in (row['share'], *row['interval'])
+    )
     return share if low == high == share else f'{share} ({low} to {high})'
 
 

@@ -12,7 +12,7 @@ The settings follow from the rows of the table and the width of the model:
   head's dropout 0.3    0.3     0.3     0.1   0.1
 
   learning rate   1e-3 for models up to width 64, then 0.064 / width, with warm-up and cosine decay;
-                  ten times that with --train=lora and --train=probe
+                  three times that with --train=lora and --train=probe
   dropout         0.1 in the model
   head            rows of one length up to 200 bases: every position has weights; else the mean
   validation      8 times; the checkpoint with the lowest loss is evaluated and predicts

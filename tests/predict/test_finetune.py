@@ -63,7 +63,7 @@ def test_the_preset_follows_from_rows_and_width_and_edits_come_last(trained, tmp
     assert experiment.init_from == str(trained.run.workdir)
     assert lines == [f'{table}: 600 rows, classification (3 classes); preset 380 steps of 16 rows']
     adapted = finetune.preset(settings(trained, table, train='lora'), lines.append)
-    assert adapted['optim']['peak'] == 1e-2  # ten times that of all parameters
+    assert adapted['optim']['peak'] == 3e-3  # three times that of all parameters
     assert experiments.from_config(adapted).optim.train == trainable.LoraTraining()
     once = finetune.preset(settings(trained, table, epochs=1), lines.append)
     assert once['steps'] == finetune._MIN_STEPS
