@@ -72,6 +72,10 @@ def main(argv: list[str] | None = None) -> None:
         _fail(f'{error.filename}: {error.strerror}', errors.UsageError.exit_code)
 
 
+def _is_critical(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.ERROR
+
+
 def quiet_checkpoints() -> None:
     """What checkpoints print by themselves is not shown: this program says what has failed.
 
@@ -79,7 +83,8 @@ def quiet_checkpoints() -> None:
     After one, TensorStore's threads report the arrays that were still being written to an event
     loop that Orbax has closed, each with a traceback.
     """
-    logging.getLogger('absl').setLevel(logging.CRITICAL)
+    # A level would be set again when absl is imported.
+    logging.getLogger('absl').addFilter(_is_critical)
     show = sys.unraisablehook
     if show.__module__ == __name__:  # this was called before
         return
