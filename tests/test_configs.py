@@ -43,7 +43,9 @@ EXPECTED = [
 ]  # fmt: skip
 # Sizes and settings of a family that is traced already.
 SIBLINGS = [
-    'demo_positions:both', 'demo_positions:columns', 'dnabert:k3', 'dnabert:k4', 'dnabert:k5',
+    'baselines:gru', 'contrastive:joint', 'demo_positions:both', 'demo_positions:columns',
+    'demo_positions:cpg', 'dnabert:k3', 'dnabert:k4', 'dnabert:k5', 'ngrams:experts',
+    'nucleotransformer:6mer',
     'enformer:dna', 'enformer_small:dna', 'nucleotide_transformer:v1_500m',
     'nucleotide_transformer:v2_100m', 'nucleotide_transformer:v2_250m',
     'nucleotide_transformer:v2_500m', 'nucleotransformer:bases',

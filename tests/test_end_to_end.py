@@ -149,7 +149,17 @@ def reuse(folder: pathlib.Path, job: demo.Demo, *names: str) -> None:
         shutil.copytree(folder / 'runs' / 'demo' / name, job.directory / name)
 
 
-@pytest.mark.parametrize('command', ORDER)
+# Examples of the help whose verbs have tests of their own; they take longest.
+SLOW = ('interpret dependency', 'plan --config', 'simulate clade')
+MARKED = [
+    pytest.param(command, marks=pytest.mark.slow)
+    if isinstance(command, str) and command.startswith(tuple(f'genojax {name}' for name in SLOW))
+    else command
+    for command in ORDER
+]
+
+
+@pytest.mark.parametrize('command', MARKED)
 def test_a_command_that_is_printed_runs(command, folder, capsys):
     """In the order of the README, then the examples of the help that it does not have."""
     try:

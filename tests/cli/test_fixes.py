@@ -296,7 +296,14 @@ def pieces(text: str) -> list[str]:
     return [part for part in parts if part.strip()]
 
 
-@pytest.mark.parametrize('case', CASES, ids=str)
+# Every third is in `make test`; the others are slow, because there are so many.
+MARKED = [
+    pytest.param(case, marks=pytest.mark.slow if number % 3 else (), id=str(case))
+    for number, case in enumerate(CASES)
+]
+
+
+@pytest.mark.parametrize('case', MARKED)
 def test_a_fix_is_pasted_and_the_command_gets_past_its_error(case, folder, capsys, monkeypatch):
     if 'bcftools' in case.shell + case.key and not shutil.which('bcftools'):
         pytest.skip('bcftools is not installed')

@@ -60,7 +60,17 @@ CONFIGS = {
     ('sweep', 'file'),
 }  # files of Python or JSON: exit code 2
 WORDS = {
-    *('--help', '--all', '--draft-table', '--rna', '--names', '--workers', '--replace', '--code'),
+    *(
+        '--help',
+        '--all',
+        '--draft-table',
+        '--train',
+        '--rna',
+        '--names',
+        '--workers',
+        '--replace',
+        '--code',
+    ),
     *('--promoter-span', '--fallback', '--processes', '--task', '--split', '--limit', '--search'),
     *('--no-advice', '--topology', '--kind', '--format', '--license', '--origin', '--pool', 'code'),
     *('--window', '--stride', '--sequence-column', '--tracks', '--label-column', '--value-columns'),

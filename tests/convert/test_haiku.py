@@ -35,7 +35,7 @@ def test_a_config_is_read_back_from_what_is_written(loaded):
 @pytest.mark.parametrize('change', [{'epsilon': 1e-12}, {'head': 'tied'}, {'embed_norm': True}])
 def test_models_that_the_jax_code_cannot_compute_are_not_written_for_it(change, loaded):
     config = dataclasses.replace(loaded['nt_v2'].config, **change)
-    with pytest.raises(errors.UsageError, match='--format=npz: .*use --format=safetensors'):
+    with pytest.raises(errors.UsageError, match='--format=npz: .*Fix: --format=safetensors'):
         haiku.to_source(config, 'nt_v2')
 
 

@@ -129,6 +129,7 @@ def test_padding_changes_nothing_and_steps_do_not_matter(small):
     assert np.allclose(result.first_BD, padded.hidden_BTD[:, 0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_chunks_split_over_devices_mean_the_same_as_one(small):
     config = dataclasses.replace(SMALL, chunks=16, at_once=8, chunk=64)
     module, params, tokens = models.build(config), small[1], tokens_of(1, 16 * 64)

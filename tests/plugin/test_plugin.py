@@ -135,6 +135,7 @@ def test_it_is_evaluated(whole, evaluated):
     assert result['rmse']['model'] < result['rmse']['training_mean'] / 2
 
 
+@pytest.mark.slow  # tests/train/test_resume.py has the same of a run of ours
 def test_it_resumes_after_sigkill_as_if_never_interrupted(
     installed, whole, one_device, tmp_path, monkeypatch
 ):

@@ -181,6 +181,7 @@ def test_another_model_in_place_of_the_base_is_refused(adapted, base):
         aside.rename(base)
 
 
+@pytest.mark.slow
 def test_eight_devices_train_as_one_and_a_copied_base_opens_alone(halfway, table, base):
     mesh = {'mesh.data': '2', 'mesh.fsdp': '2', 'mesh.tensor': '2'}
     copy = {'optim.train.copy_base': 'True'}
