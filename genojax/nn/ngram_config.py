@@ -42,11 +42,6 @@ class NgramConfig:
         """Sets of counts: of all species, and of the row's."""
         return 2 if self.species else 1
 
-    @property
-    def features(self) -> int:
-        """Features per position: of each expert four log-probabilities and the count."""
-        return 5 * self.experts
-
     def table_shape(self, left: int, right: int) -> tuple[int, int, int]:
         """Counts [species and all, contexts, 4]."""
         return self.species + 1, 4 ** (left + right), 4

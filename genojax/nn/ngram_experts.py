@@ -54,6 +54,7 @@ def context_index(codes_BT: Int[Array, 'B T'], left: int, right: int) -> Int[Arr
 
 
 def reverse_complement(codes_BT: Int[Array, 'B T']) -> Int[Array, 'B T']:
+    """`dna.reverse_complement` of rows inside a jitted function."""
     back_BT = codes_BT[:, ::-1]
     return jnp.where(back_BT < dna.UNKNOWN, 3 - back_BT, back_BT)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from genojax import dna, errors, genome
-from genojax.data.formats import delimited, table_columns
+from genojax import errors, genome
+from genojax.data.formats import delimited, labelled_table, table_columns
 from genojax.inference import requests
 
 
@@ -105,21 +105,11 @@ def read_table(
         )
     contigs, regions = {}, []
     for number, (line, cells) in enumerate(zip(lines, rows, strict=True)):
-        codes_L = contigs[str(number)] = _sequence(cells[chosen[0]], rna, path, line)
+        codes_L = labelled_table.sequence_codes(cells[chosen[0]], path, line, rna, '--rna')
+        contigs[str(number)] = codes_L
         interval = genome.Interval(str(number), 0, len(codes_L), '+')
         regions.append(requests.SequenceRegion(f'line {line}', interval, line))
     if not rows:
         raise errors.InputError('LB03', 'the table has no rows', path=path)
     others = {name: [cells[i] for cells in rows] for i, name in enumerate(header) if i != chosen[0]}
     return Request(path, requests.Regions(regions, contigs), table=others)
-
-
-def _sequence(text: str, rna: bool, path, line: int) -> np.ndarray:
-    if not text:
-        raise errors.InputError('LB03', 'the sequence is empty', path=path, line=line)
-    if rna:
-        text = text.replace('U', 'T').replace('u', 't')
-    try:
-        return dna.encode(text)
-    except ValueError as error:
-        raise errors.InputError('LB04', str(error), path=path, line=line) from error

@@ -184,7 +184,7 @@ def _read_file(path: pathlib.Path, columns: table_columns.TableColumns) -> _File
     texts = zip(cells.pop(sequence), lines, strict=True)
     return _FilePart(
         path,
-        [_sequence(text, path, line, columns.rna) for text, line in texts],
+        [sequence_codes(text, path, line, columns.rna) for text, line in texts],
         {name: cells.pop(name) for name in labels},
         _split(cells.pop(split), path, lines) if split else None,
         lines,
@@ -275,7 +275,7 @@ def _only_table(directory: pathlib.Path, columns: table_columns.TableColumns) ->
             try:
                 header, rows, lines = delimited.read(path, limit=1)
                 sequence, _, _ = table_columns.select(header, rows, columns, path)
-                _sequence(rows[0][header.index(sequence)], path, lines[0], columns.rna)
+                sequence_codes(rows[0][header.index(sequence)], path, lines[0], columns.rna)
             except (errors.InputError, IndexError):
                 continue
             tables.append(path)
@@ -293,7 +293,22 @@ def _only_table(directory: pathlib.Path, columns: table_columns.TableColumns) ->
     return tables[0]
 
 
-def _sequence(text: str, path: pathlib.Path, line: int, rna: bool) -> np.ndarray:
+def sequence_codes(
+    text: str,
+    path: pathlib.Path,
+    line: int,
+    rna: bool,
+    rna_flag: str = '--config.tasks.TASK.data.rna=True',
+) -> np.ndarray:
+    """The base codes of a sequence in a table.
+
+    Args:
+        rna: U is read as T.
+        rna_flag: what a user types for `rna`.
+
+    Raises:
+        InputError: LB03 an empty cell, LB04 a letter that is not DNA, with its position.
+    """
     if not text:
         raise errors.InputError('LB03', 'the sequence is empty', path=path, line=line)
     if rna:
@@ -302,15 +317,14 @@ def _sequence(text: str, path: pathlib.Path, line: int, rna: bool) -> np.ndarray
         return dna.encode(text)
     except ValueError:
         position = next(i for i, letter in enumerate(text) if letter.upper() not in dna.IUPAC)
-        is_rna = text[position] in 'Uu'
         raise errors.InputError(
             'LB04',
             f'{text[position]!r} is not a DNA letter',
             path=path,
             line=line,
             position=position + 1,
-            fix='--config.tasks.TASK.data.rna=True reads U as T'
-            if is_rna
+            fix=f'{rna_flag} reads U as T'
+            if text[position] in 'Uu'
             else 'write DNA as plain letters, without spaces',
         ) from None
 

@@ -50,11 +50,7 @@ def section(
     if drawn is not None:
         body += [html.subheading('Curves'), drawn]
     verdicts += _validation_verdicts(rows)
-    audit = (description or result or {}).get('audit')
-    body.append(labelled.cut_rows((description or result or {}).get('left_out')))
-    if audit:
-        genomes = (description or {}).get('genomes')
-        body += [html.subheading('Splits and leakage'), labelled.splits(audit, genomes)]
+    body += labelled.rows_read(result, description)
     if not any(body):
         return None
     return page.Section('classification', HEADING, html.join(body), cards, verdicts)

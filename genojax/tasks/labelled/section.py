@@ -6,6 +6,16 @@ from genojax.tasks.labelled import dataset
 MAX_CLASSES = 20  # columns of a table
 
 
+def rows_read(result: dict | None, description: dict | None) -> list[html.Markup | None]:
+    """What was read of the rows, and their splits; of the description, else of the result."""
+    known = description or result or {}
+    parts = [cut_rows(known.get('left_out'))]
+    if known.get('audit'):
+        genomes = (description or {}).get('genomes')
+        parts += [html.subheading('Splits and leakage'), splits(known['audit'], genomes)]
+    return parts
+
+
 def cut_rows(left_out: dict | None) -> html.Markup | None:
     """A warning if rows have more tokens than a row has room for."""
     if not left_out or not left_out['rows']:

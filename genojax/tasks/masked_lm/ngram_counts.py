@@ -42,9 +42,7 @@ def count(codes_BL: np.ndarray, left: int, right: int) -> np.ndarray:
     total = np.zeros(4**length)
     if codes_BL.shape[1] < length:
         return total.reshape(-1, 4)
-    known_BL = codes_BL < dna.UNKNOWN
-    back_BL = np.where(known_BL, 3 - np.minimum(codes_BL, 3), codes_BL)[:, ::-1]
-    for strand_BL in (codes_BL, back_BL.astype(np.uint8)):
+    for strand_BL in (codes_BL, dna.reverse_complement(codes_BL)):
         index = dna.kmer_indices(np.ascontiguousarray(strand_BL), length)
         total += np.bincount(index[index >= 0], minlength=4**length)
     return total.reshape(4**left, 4, 4**right).transpose(0, 2, 1).reshape(-1, 4)

@@ -45,11 +45,7 @@ def section(
     drawn = curves.figure(rows, METRICS, renderer, 'Loss while training: 1 is the mean, always.')
     if drawn is not None:
         body += [html.subheading('Curves'), drawn]
-    audit = (description or result or {}).get('audit')
-    body.append(labelled.cut_rows((description or result or {}).get('left_out')))
-    if audit:
-        genomes = (description or {}).get('genomes')
-        body += [html.subheading('Splits and leakage'), labelled.splits(audit, genomes)]
+    body += labelled.rows_read(result, description)
     if not any(body):
         return None
     return page.Section('regression', HEADING, html.join(body), cards, verdicts)

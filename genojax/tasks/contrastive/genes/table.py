@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-from genojax import dna, errors
+from genojax import errors
 from genojax.data.formats import delimited, genome_table, labelled_table
 from genojax.tasks.contrastive.genes import rows as gene_rows
 from genojax.tasks.contrastive.genes import sequences as genome_sequences
@@ -45,7 +45,7 @@ def read(
     column = _GeneColumns(file, header, family_column)
     if 'sequence' in column:
         sequences = [
-            _encode(row[column['sequence']], file, line, rna)
+            labelled_table.sequence_codes(row[column['sequence']], file, line, rna)
             for row, line in zip(rows, lines, strict=True)
         ]
     else:
@@ -107,25 +107,6 @@ class _GeneColumns:
 
     def __getitem__(self, role: str) -> int:
         return self.at[role]
-
-
-def _encode(text: str, path: pathlib.Path, line: int, rna: bool) -> np.ndarray:
-    if not text:
-        raise errors.InputError('LB03', 'the sequence is empty', path=path, line=line)
-    if rna:
-        text = text.replace('U', 'T').replace('u', 't')
-    try:
-        return dna.encode(text)
-    except ValueError:
-        at = next(i for i, letter in enumerate(text) if letter.upper() not in dna.IUPAC)
-        raise errors.InputError(
-            'LB04',
-            f'{text[at]!r} is not a DNA letter',
-            path=path,
-            line=line,
-            position=at + 1,
-            fix='data.rna=True reads U as T' if text[at] in 'Uu' else 'write DNA as plain letters',
-        ) from None
 
 
 def _split(cell: str, path: pathlib.Path, line: int) -> str:
