@@ -105,7 +105,7 @@ def read_table(
         )
     contigs, regions = {}, []
     for number, (line, cells) in enumerate(zip(lines, rows, strict=True)):
-        codes_L = labelled_table.sequence_codes(cells[chosen[0]], path, line, rna, '--rna')
+        codes_L = labelled_table.sequence_codes(cells[chosen[0]], path, line, rna, of_verb=True)
         contigs[str(number)] = codes_L
         interval = genome.Interval(str(number), 0, len(codes_L), '+')
         regions.append(requests.SequenceRegion(f'line {line}', interval, line))

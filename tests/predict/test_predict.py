@@ -85,15 +85,18 @@ REFUSED = {
     ('--table={table}', '--stride=4'): (2, '--stride=N goes with --window=N'),
     ('--table={table}', '--window=4', '--stride=5'): (2, 'would be left out'),
     ('--table={table}', '--out=absent/x.tsv'): (2, 'no such folder'),
-    ('--table={bad}',): (3, 'bad.csv:3: '),
+    ('--table={bad}',): (3, "bad.csv:3: base 4: '!' is not a DNA letter"),
+    ('--table={rna}',): (3, 'Fix: --rna reads U as T'),
 }
 
 
 @pytest.mark.parametrize('arguments', REFUSED, ids=' '.join)
 def test_what_cannot_be_predicted_is_one_line(arguments, trained, genome, tmp_path, capsys):
     (tmp_path / 'bad.csv').write_text('sequence,class\n"ACGTACGT",x\nACG!,y\n')
+    (tmp_path / 'rna.csv').write_text('sequence,class\nACGUACGU,x\n')
     code, words = REFUSED[arguments]
     names = {'genome': genome, 'table': trained.table, 'bad': tmp_path / 'bad.csv'}
+    names['rna'] = tmp_path / 'rna.csv'
     arguments = [argument.format(**names) for argument in arguments]
     if not any(argument.startswith('--out') for argument in arguments):
         arguments.append(f'--out={tmp_path}/x.tsv')

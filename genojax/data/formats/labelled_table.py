@@ -298,13 +298,13 @@ def sequence_codes(
     path: pathlib.Path,
     line: int,
     rna: bool,
-    rna_flag: str = '--config.tasks.TASK.data.rna=True',
+    of_verb: bool = False,
 ) -> np.ndarray:
     """The base codes of a sequence in a table.
 
     Args:
         rna: U is read as T.
-        rna_flag: what a user types for `rna`.
+        of_verb: `rna` is a flag of the verb, not a field of a task's data.
 
     Raises:
         InputError: LB03 an empty cell, LB04 a letter that is not DNA, with its position.
@@ -323,9 +323,11 @@ def sequence_codes(
             path=path,
             line=line,
             position=position + 1,
-            fix=f'{rna_flag} reads U as T'
-            if text[position] in 'Uu'
-            else 'write DNA as plain letters, without spaces',
+            fix='write DNA as plain letters, without spaces'
+            if text[position] not in 'Uu'
+            else '--rna reads U as T'
+            if of_verb
+            else '--config.tasks.TASK.data.rna=True reads U as T',
         ) from None
 
 
