@@ -15,7 +15,8 @@ LOCKED ?=
 SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Compiled programs are kept between test runs: compiling is most of the time that tests take.
-CACHE := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax \
+# Bytecode is kept too, whatever the caller's environment says: tests start many processes.
+CACHE := PYTHONDONTWRITEBYTECODE= JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
 .PHONY: install smoke demo test test-all bench lint format clean

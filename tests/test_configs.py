@@ -264,7 +264,7 @@ def test_a_length_that_is_left_to_the_data_is_named_with_its_fix():
         pytest.param('local', ('learned', 'tokens'), marks=pytest.mark.slow),
         pytest.param('longformer', ('alibi', 'tokens'), marks=pytest.mark.slow),
         ('bigbird', ('alibi', 'cpg')),
-        ('anchored', ('rotary', 'cpg')),
+        pytest.param('anchored', ('rotary', 'cpg'), marks=pytest.mark.slow),
         pytest.param('causal', ('rotary', 'tokens'), marks=pytest.mark.slow),
         pytest.param('strided', ('rotary', 'tokens'), marks=pytest.mark.slow),
         pytest.param('random', ('learned', 'tokens'), marks=pytest.mark.slow),

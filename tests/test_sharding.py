@@ -86,16 +86,22 @@ def make_batch(experiment, bases):
     }
 
 
-def run(setting, mesh_config, devices, count=2):
+def run(setting, mesh_config, devices, count=2, start=None):
+    """Losses and last parameters of `count` steps, shares of parameters per device, and the start.
+
+    The start is the state before the first step, from another run or initialised here.
+    """
     experiment, tasks = setting.experiment, setting.tasks
     mesh = sharding.make_mesh(mesh_config, devices)
     abstract = experiments.abstract(experiment, mesh, tasks)
     shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract)
-    init = jax.jit(
-        lambda key, batches: experiments.init_state(experiment, tasks, key, batches),
-        out_shardings=shardings,
-    )
-    state = init(jax.random.key(0), setting.batches)
+    if start is None:
+        init = jax.jit(
+            lambda key, batches: experiments.init_state(experiment, tasks, key, batches),
+            out_shardings=shardings,
+        )
+        start = jax.tree.map(np.array, init(jax.random.key(0), setting.batches))
+    state = jax.tree.map(jax.device_put, start, shardings)
     step = steps.make_step(experiment, tasks, abstract, mesh)
     shares = jax.tree.map(
         lambda leaf: leaf.addressable_shards[0].data.size / leaf.size, state.params
@@ -106,7 +112,7 @@ def run(setting, mesh_config, devices, count=2):
         for _ in range(count):
             state, metrics = step(state, batches, jax.random.key(1))
             losses.append(float(metrics['loss'].compute()))
-    return losses, jax.device_get(state.params), shares
+    return losses, jax.device_get(state.params), shares, start
 
 
 @pytest.fixture(scope='module')
@@ -126,7 +132,7 @@ def single(setting):
 def test_eight_devices_give_the_same_result_as_one(setting, single, shape, accumulate):
     experiment = dataclasses.replace(setting.experiment, accumulate=accumulate)
     setting = dataclasses.replace(setting, experiment=experiment)
-    losses, params, shares = run(setting, sharding.MeshConfig(*shape), jax.devices())
+    losses, params, shares, _ = run(setting, sharding.MeshConfig(*shape), jax.devices())
     assert losses == pytest.approx(single[0], rel=1e-5)
     for value, expected in zip(jax.tree.leaves(params), jax.tree.leaves(single[1]), strict=True):
         # Adam divides by the root of a tiny second moment, so the order of sums has an effect of
@@ -149,7 +155,8 @@ def test_a_sequence_split_over_devices_gives_the_same_result_as_one(setting):
     bases = setting.batch['bases'].reshape(2, -1)
     long = Setting(experiment, make_batch(experiment, bases))
     one = run(long, sharding.MeshConfig(), jax.devices()[:1], count=1)
-    split = run(long, sharding.MeshConfig(data=2, sequence=4), jax.devices(), count=1)
+    mesh_config = sharding.MeshConfig(data=2, sequence=4)
+    split = run(long, mesh_config, jax.devices(), count=1, start=one[3])
     assert split[0] == pytest.approx(one[0], rel=1e-5)
     for a, b in zip(jax.tree.leaves(split[1]), jax.tree.leaves(one[1]), strict=True):
         assert np.allclose(a, b, atol=2e-5)

@@ -125,6 +125,7 @@ def test_every_parameter_names_its_axes_and_the_head_is_optional():
     assert result.hidden_BTD.dtype == jnp.bfloat16
 
 
+@pytest.mark.slow
 def test_its_head_is_trained_as_a_masked_language_model():
     tokenizer = nucleotide.NucleotideTokenizer()
     task = objective.MaskedLmConfig().build('masked_lm', models.build(SMALL), tokenizer)

@@ -124,6 +124,7 @@ def test_values_are_scored_predicted_and_reported_in_the_units_of_the_table(
 
 
 @pytest.mark.real
+@pytest.mark.slow  # the README, whose commands tests/test_end_to_end.py runs, on real sequences
 def test_an_own_genome_and_own_labels_become_predictions_in_five_commands(
     real_data, tmp_path, capsys
 ):

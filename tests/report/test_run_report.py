@@ -36,7 +36,7 @@ def _read(folder):
     return page.render(directory.build(folder, project, reading.RENDERER))
 
 
-@pytest.mark.parametrize('name', test_configs.NAMES)
+@pytest.mark.parametrize('name', test_configs.TRACED)
 def test_every_named_config_has_a_page_of_what_it_is(name, tmp_path):
     experiment = _workdir(tmp_path, name)
     text = _read(tmp_path)

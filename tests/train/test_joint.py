@@ -134,6 +134,7 @@ def test_a_task_reads_the_same_batches_alone_as_beside_others(shards, table, tmp
         run.close()
 
 
+@pytest.mark.slow  # tests/train/test_resume.py stops a run of one task
 def test_three_steps_a_stop_and_three_more_equal_six(shards, table, whole, tmp_path):
     finish(make_experiment(shards, table), tmp_path / 'run', stop_at=3)
     state = finish(make_experiment(shards, table), tmp_path / 'run')

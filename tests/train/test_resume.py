@@ -102,6 +102,7 @@ def test_twenty_losses_are_those_of_earlier_versions(shards, tmp_path):
     np.testing.assert_allclose(list(losses(tmp_path / 'run').values()), GOLDEN, rtol=1e-5)
 
 
+@pytest.mark.slow  # a kill, below, is the harder case
 def test_three_steps_a_stop_and_three_more_equal_six(shards, whole, tmp_path):
     finish(make_experiment(shards), tmp_path / 'run', stop_at=3)
     assert set(losses(tmp_path / 'run')) == {1, 2, 3}
@@ -138,9 +139,13 @@ def test_fields_that_change_no_number_may_change_on_resume(shards, whole, tmp_pa
     run.close()
 
 
-def test_steps_may_grow_where_the_learning_rate_does_not_depend_on_them(shards, whole, tmp_path):
+def test_steps_may_not_grow_where_the_learning_rate_depends_on_them(shards, whole):
     with pytest.raises(errors.UsageError, match=r"6 -> 12.*'cosine'.*Fix: .*--config.init_from="):
         runs.open_run(make_experiment(shards, steps='12'), whole[1])
+
+
+@pytest.mark.slow
+def test_steps_may_grow_where_the_learning_rate_does_not_depend_on_them(shards, tmp_path):
     folder, constant = tmp_path / 'run', {'optim.decay': 'none', 'optim.warmup': '2', 'steps': '3'}
     finish(make_experiment(shards, **constant), folder)
     longer = make_experiment(shards, **{**constant, 'steps': '4'})

@@ -51,6 +51,7 @@ def evaluate(run, state):
     return run.tasks['masked_lm'].evaluate(run.trained(state), run.datasets['masked_lm'])
 
 
+@pytest.mark.slow
 def test_non_overlapping_kmers_train_and_are_scored_beside_markov_on_the_same_bases(
     shards, tmp_path
 ):

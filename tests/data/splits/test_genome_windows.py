@@ -219,7 +219,7 @@ MITO_GENES = {'nd1', 'nd2', 'nd3', 'nd4', 'nd4l', 'nd6', 'co1', 'co2', 'co3', 'a
 
 
 @pytest.mark.real
-@pytest.mark.parametrize('length', [256, 512])
+@pytest.mark.parametrize('length', [256, pytest.param(512, marks=pytest.mark.slow)])
 def test_no_training_base_lies_in_a_gene_whose_namesake_is_tested(real_corpus, length):
     parts, report = genome_windows.split_windows(real_corpus, length)
     train, test = (_bases(real_corpus, parts, part_number, length) for part_number in (0, 1))
