@@ -189,7 +189,9 @@ def test_every_module_is_named_by_a_test_file():
         return imported | {'__init__'} | {test.stem.removeprefix('test_') for test in tests}
 
     paths = [pathlib.PurePath(path) for path in SOURCES]
-    mirrored = [path for path in paths if path.parts[0] in ('attention', 'data', 'inference', 'tasks')]
+    mirrored = [
+        path for path in paths if path.parts[0] in ('attention', 'data', 'inference', 'tasks')
+    ]
     assert len(mirrored) > 50
     assert not [path for path in mirrored if path.stem not in named(path.parent)]
 
