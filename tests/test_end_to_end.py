@@ -215,6 +215,7 @@ def test_fine_tuning_leaves_scores_test_predictions_and_a_report(folder):
     assert (workdir / 'report.html').is_file()
 
 
+@pytest.mark.slow
 def test_fine_tuning_repeats_nothing_and_train_takes_its_config(folder, capsys):
     workdir = pathlib.Path('runs/promoters')
     kept = ('config.json', 'evaluation/labels.test.json', 'metrics.jsonl', 'predictions.test.tsv')

@@ -24,7 +24,7 @@ def tokens_of(rows: int, bases: int) -> np.ndarray:
     return ids.astype(np.int32)
 
 
-@pytest.fixture(scope='module', params=['gru', 'lstm'])
+@pytest.fixture(scope='module', params=['gru', pytest.param('lstm', marks=pytest.mark.slow)])
 def small(request):
     module = models.build(dataclasses.replace(SMALL, cell=request.param))
     tokens = tokens_of(2, 9)

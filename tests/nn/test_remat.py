@@ -22,6 +22,7 @@ def bench():
     return module
 
 
+@pytest.mark.slow
 def test_saves_what_it_promises(bench):
     none, block, dots = (bench.measure(x) for x in ('none', 'block', 'dots'))
 

@@ -149,7 +149,7 @@ def test_a_killed_run_is_recorded_and_resumed(tmp_path, capsys):
     assert (record['attempts'], record['status']) == (2, 'done')
 
 
-@pytest.mark.parametrize(('peak', 'code'), [(3, 75), (4, -15)])
+@pytest.mark.parametrize(('peak', 'code'), [(3, 75), pytest.param(4, -15, marks=pytest.mark.slow)])
 def test_a_signal_stops_the_run_and_the_same_command_resumes(peak, code, tmp_path, capsys):
     file, workdir = write(tmp_path, peak=peak), tmp_path / 'work'
 

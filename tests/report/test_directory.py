@@ -263,6 +263,7 @@ def test_contig_names_that_differ_are_a_table(tmp_path):
     assert 'Contig names that' not in plain
 
 
+@pytest.mark.slow
 def test_hundreds_of_species_stay_within_three_megabytes(tmp_path):
     species = tuple(f'species_{number}' for number in range(300))
     folder = made_up.fill(tmp_path / 'demo', species=species)

@@ -112,6 +112,7 @@ def test_three_steps_a_stop_and_three_more_equal_six(shards, whole, tmp_path):
     assert losses(tmp_path / 'run') == losses(whole[1])
 
 
+@pytest.mark.slow
 def test_fields_that_change_no_number_may_change_on_resume(shards, whole, tmp_path):
     folder = tmp_path / 'run'
     finish(make_experiment(shards), folder, stop_at=3)

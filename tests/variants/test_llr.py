@@ -109,7 +109,14 @@ def brute_force(model, pair):
     return alternate - reference
 
 
-@pytest.mark.parametrize('name', TOKENIZERS)
+@pytest.mark.parametrize(
+    'name',
+    [
+        # tests/inference/test_likelihood.py has each of them
+        pytest.param(name, marks=pytest.mark.slow if name == 'nonoverlapping' else ())
+        for name in TOKENIZERS
+    ],
+)
 def test_llr_is_the_brute_force_mean_over_strands(name, model_of, contig):
     model = model_of(name)
     variants = substitutions(contig, SITES[name])

@@ -26,6 +26,7 @@ def test_equals_the_definition(case):
     equality.check(case, 'anchored')
 
 
+@pytest.mark.slow
 def test_float32_is_the_limit_of_steep_slopes_only():
     """Everything else must stay within the tolerance on any machine; see `equality.compare`."""
     for case in CASES:
