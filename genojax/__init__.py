@@ -28,6 +28,8 @@ _PUBLIC = {
     'ScoreConfig': 'genojax.variants.scorer',
     'score_vcf': 'genojax.variants.score_file',
     'open_run': 'genojax.train.runs',
+    'prepare_tracks': 'genojax.data.store.signals.prepare',
+    'TrackSettings': 'genojax.data.store.signals.track_settings',
 }
 
 __all__ = ['__version__', *_PUBLIC]

@@ -27,6 +27,9 @@ attention/xla         X  any further axes
 data/datasets         P  draws in one period of a mixture
 data/formats          C  coverage tracks
 data/splits           S  parts: train, validation, test
+data/store            B  blocks of windows
+                      C  coverage tracks
+                      S  windows of a part
 interpret             A  alternatives to a base
                       X  any further axes: layers and heads
 metrics               T  thresholds of a score
@@ -65,6 +68,7 @@ tasks/contrastive     E  width of the projection
 tasks/coverage        A  accessibility tracks
                       C  coverage tracks
                       F  features of a linear model
+                      G  genes
                       J  choices of hyperparameters
                       O  organisms
                       Q  bins of coverage in a longer window or of another size

@@ -46,6 +46,7 @@ SMALL = {
     'interpret dependency': ['--figures=1', '--mask=4', '--window=10'],
     'interpret attention': ['--figures=1'],
     'simulate': ['--species=2', '--length=80000', '--genes=16', '--task-rows=40'],
+    'tracks': ['--window=2048', '--crop=512', '--block=2'],
     'plan --config=debug_cpu': ['--config.model.depth=1', '--config.model.width=8'],
 }
 # Not run, and why.
@@ -111,6 +112,7 @@ def write_inputs(folder: pathlib.Path) -> None:
     (folder / 'genome.fa').write_text(text)
     write_variants(folder, text)
     published.write('dnabert', folder / 'DNA_bert_6')
+    write_signals(folder)
     (folder / 'experiments').symlink_to(commands.ROOT / 'experiments')
 
 
@@ -127,6 +129,19 @@ def write_variants(folder: pathlib.Path, fasta: str) -> None:
         )
     with gzip.open(folder / 'my.vcf.gz', 'wt') as file:
         file.write('\n'.join(lines) + '\n')
+
+
+def write_signals(folder: pathlib.Path) -> None:
+    """A track along genome.fa, its table and a blacklist."""
+    lengths, name = {}, ''
+    for line in (folder / 'genome.fa').read_text().splitlines():
+        name = line[1:].split()[0] if line.startswith('>') else name
+        lengths[name] = lengths.get(name, 0) + (0 if line.startswith('>') else len(line))
+    rows = [f'{name}\t{at}\t{at + 64}\t{at // 64 % 5}\n' for name in lengths
+            for at in range(0, lengths[name] - 64, 64)]  # fmt: skip
+    (folder / 'reads.bedgraph').write_text(''.join(rows))
+    (folder / 'tracks.tsv').write_text('name\tpath\tabsent\nreads\treads.bedgraph\tzero\n')
+    (folder / 'blacklist.bed').write_text(f'{next(iter(lengths))}\t1000\t1200\n')
 
 
 @contextlib.contextmanager

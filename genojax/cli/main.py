@@ -19,6 +19,8 @@ VERBS = {
     'check': 'say what a folder of genomes holds, or what is wrong with it',
     'explain': 'explain an error code, such as GX-FA07',
     'ingest': 'turn checked genomes into shards for training',
+    'promoters': 'cut promoters and negatives of the same genomes into a table to fine-tune on',
+    'tracks': 'turn bigWig and bedGraph files along genomes into windows for training',
     'configs': 'list the named configs, or every field of one with its meaning',
     'train': 'train a model from a config, or resume',
     'sweep': 'train, score and compare the runs of a sweep file, or resume',

@@ -43,6 +43,11 @@ def run(argv: list[str]) -> None:
         action='store_false',
         help='do not mark chromosome 4 as test data in genomes.tsv',
     )
+    parser.add_argument(
+        '--signals',
+        action='store_true',
+        help='also write bedGraph files of open chromatin and reads, for `genojax tracks`',
+    )
     settings = vars(parser.parse_args(argv))
     directory = settings.pop('directory')
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):

@@ -155,6 +155,33 @@ EXPLANATIONS: dict[str, str] = {
         'A validation or test window overlaps a training window, so its score would partly measure '
         'memory. Remove one of the two.'
     ),
+    'TK09': (
+        'The table of signals (tracks.tsv) is invalid: a column is unknown or missing, a file does '
+        'not exist, a value is not one that the column takes, or strand pairs are not two by two. '
+        '`genojax tracks --help` lists the columns.'
+    ),
+    'TK10': (
+        'A bigWig file is damaged or is none. What cannot be read is never taken for 0. Download '
+        'or write the file again.'
+    ),
+    'TK11': (
+        'A signal or mask does not have a contig of the genome. Often one file says chr1 and the '
+        'other 1; some programs leave out contigs without values. Rename the contigs, or choose '
+        'those that both have with --contigs.'
+    ),
+    'TK12': (
+        'A signal has a contig of another length than the FASTA file, or values beyond its end. '
+        'The two are of different assemblies.'
+    ),
+    'TK13': (
+        'A bedGraph row is invalid. A row is contig, start, end and value; the rows of a contig '
+        'are together, sorted by start, and do not overlap.'
+    ),
+    'TK14': (
+        'A value of a signal is negative or infinite, or no window has a known bin. Coverage is a '
+        'count of reads, 0 or more; the column scale of the track table turns signs, and the '
+        'column absent says what a base without a value is.'
+    ),
     # Variants
     'VC01': (
         "The file is not a VCF: its first line is not '##fileformat=VCF...'. BCF is read through a "

@@ -10,6 +10,7 @@ from genojax.models import (
     base,
     basset,
     bert,
+    dilated_cnn,
     enformer,
     enformer_accessibility,
     hierarchical,
@@ -20,6 +21,7 @@ ModelConfig = base.ModelConfigBase  # any model's, in annotations
 
 ModelConfig.register(bert.BertConfig)
 ModelConfig.register(basset.BassetConfig)
+ModelConfig.register(dilated_cnn.DilatedCnnConfig)
 ModelConfig.register(enformer.EnformerConfig)
 ModelConfig.register(enformer_accessibility.EnformerAccessibilityConfig)
 ModelConfig.register(hierarchical.HierarchicalConfig)

@@ -5,6 +5,7 @@ SPECIES.fa               soft-masked sequence
 SPECIES.gff3             genes, promoters, enhancers, binding sites and repeats
 orthologues.tsv          gene, species, contig, start, end, strand (0-based, half-open, as in BED)
 promoters/promoters.tsv  sequence, label (1 promoter), log_likelihood_ratio of the generator (nats)
+signals/                 with `signals`: open chromatin and transcript starts, and their table
 truth.json               grammar, tree, repeat families and classes of the genes
 """
 
@@ -17,7 +18,16 @@ import numpy as np
 
 from genojax import dna, progress
 from genojax.data.formats import fasta, sequence_record
-from genojax.simulate import ancestor, evolve, likelihood, phylogeny, repeats, segments, truth
+from genojax.simulate import (
+    ancestor,
+    evolve,
+    likelihood,
+    phylogeny,
+    repeats,
+    segments,
+    signals,
+    truth,
+)
 from genojax.simulate import grammar as grammars
 
 TABLE_COLUMNS = ('species', 'fasta', 'contigs', 'annotation', 'circular', 'softmasked', 'split')
@@ -50,6 +60,7 @@ class SimulationConfig:
     # chromosome 4.
     hold_out: bool = True
     task_rows: int = 5_500  # of promoters/promoters.tsv, half of them promoters; 0 writes no task
+    signals: bool = False  # write bedGraph files of open chromatin and reads; see `signals`
 
     def __post_init__(self):
         chromosomes = len(ancestor.CONTIG_FRACTIONS)
@@ -112,6 +123,8 @@ def write(directory: str | os.PathLike, settings: SimulationConfig) -> dict:
         texts = map(dna.decode, task[0]), task[1].tolist(), (f'{r:.6f}' for r in task[2])
         rows = zip(*texts, strict=True)
         _write_rows(directory / 'promoters' / 'promoters.tsv', TASK_COLUMNS, rows)
+    if settings.signals:
+        signals.write(directory, settings.seed, clade)
     _write_lines(directory / 'truth.json', [json.dumps(facts, indent=1)])
     return facts
 

@@ -78,6 +78,13 @@ ELSEWHERE = {
     '--vep-alleles': 'tests/variants/test_bad_variants.py',
     'FASTA file of the assembly of the VCF': 'tests/variants/test_bad_variants.py',
     'a lower rate in a new workdir': 'test_a_loss_that_is_not_finite',
+    '--contigs={}': 'tests/cli/test_tracks.py',
+    'name an empty folder, as in': 'tests/data/store/signals/test_prepare.py',
+    '--test={}, or a smaller': 'tests/cli/test_tracks.py',
+    '--window={} --crop={}': 'tests/cli/test_tracks.py',
+    'genojax tracks GENOMES': 'tests/data/store/signals/test_shards.py',
+    'data.organisms.{}={}': 'tests/data/store/signals/test_shards.py',
+    'prepare the tracks with': 'tests/data/store/signals/test_shards.py',
 }
 MLM = 'train --config=demo --config.tasks.masked_lm.data.shards=shards --workdir=new'
 ROWS = 'train --config=demo_promoters --config.tasks.promoters.data.path={} --workdir=new'

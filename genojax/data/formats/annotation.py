@@ -146,7 +146,7 @@ class _AnnotationReader:
             raise self.rows.error(
                 'GF06',
                 None,
-                'this is bedGraph, a value per interval, which no verb reads',
+                'this is bedGraph, a value per interval, which only `genojax tracks` reads',
                 'if the intervals alone are meant: grep -v ^track FILE | cut -f1-3 > FILE.bed',
             )
         if name in ('', 'GFF3 or GTF', 'BED'):

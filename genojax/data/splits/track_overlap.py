@@ -9,7 +9,7 @@ from genojax.data.genomes import kmers
 LEAK_K = 30  # bases; random sequences do not share 30 bases
 
 
-def overlap_groups(windows: track_windows.TrackWindows, flank: int) -> np.ndarray:
+def overlap_groups(windows: track_windows.Windows, flank: int) -> np.ndarray:
     """The group of each window, int64 [N]: windows that share bases, directly or through others.
 
     Args:
@@ -32,23 +32,47 @@ def leaks(organism: track_windows.Organism, k: int = LEAK_K) -> dict:
     """
     train, test = organism.parts['train'], organism.parts['test']
     flank = organism.crop
-    members = kmers.KmerSet(_sampled(_canonical(train.codes_NL, k)))
+    sampled = [_sampled(_canonical(part.codes_NL, k)) for part in track_windows.chunks(train)]
+    members = kmers.KmerSet(np.concatenate(sampled))
     shares, shared, total = [], 0, 0
-    for codes in test.codes_NL:
-        values = _sampled(kmers.canonical(codes, k)[0])
-        hits = len(members.find(values)[0])
-        shares.append(hits / max(len(values), 1))
-        shared, total = shared + hits, total + len(values)
-    flanks = [any(_overlap(one, other, flank) for other in train.centres) for one in test.centres]
+    for part in track_windows.chunks(test):
+        for codes in part.codes_NL:
+            values = _sampled(kmers.canonical(codes, k)[0])
+            hits = len(members.find(values)[0])
+            shares.append(hits / max(len(values), 1))
+            shared, total = shared + hits, total + len(values)
     return {
         'windows': len(test),
         'centres_that_overlap_training': 0,  # refused when read
-        'windows_whose_flanks_overlap_training': sum(flanks),
+        'windows_whose_flanks_overlap_training': _overlapping(test.centres, train.centres, flank),
         'k': k,
         'kmers_compared': total,
         'kmer_share': shared / max(total, 1),
         'kmer_share_of_the_worst_window': max(shares, default=0.0),
     }
+
+
+def _overlapping(these, those, flank: int) -> int:
+    """How many of `these` centres share bases with any of `those`, widened by `flank` bp."""
+    by_contig: dict[str, list[genome.Interval]] = {}
+    for one in those:
+        by_contig.setdefault(one.contig, []).append(one)
+    count = 0
+    for contig, others in by_contig.items():
+        own = [one for one in these if one.contig == contig]
+        start_N = np.sort([one.start for one in others])
+        end_N = np.sort([one.end for one in others])
+        low, high = (
+            np.array(ends, np.int64)
+            for ends in (
+                [one.start - 2 * flank for one in own],
+                [one.end + 2 * flank for one in own],
+            )
+        )
+        # Those that begin before the end, less those that end before the start.
+        overlapping = np.searchsorted(start_N, high) - np.searchsorted(end_N, low, 'right')
+        count += int((overlapping > 0).sum())
+    return count
 
 
 def _sampled(values: np.ndarray) -> np.ndarray:

@@ -207,6 +207,23 @@ def promoters(
     features = [feature for feature in features if feature.interval.contig == contig]
     if has_promoter_rows(features):
         return []
+    upstream, downstream = span
+    return sorted(
+        {
+            (first - upstream, first + downstream)
+            if strand == '+'
+            else (first + 1 - downstream, first + 1 + upstream)
+            for first, strand in transcript_starts(features, contig)
+        }
+    )
+
+
+def transcript_starts(features: Iterable[annotation.Feature], contig: str) -> list[tuple[int, str]]:
+    """First base and strand of every transcript of a contig, each pair once, in order.
+
+    A gene without a transcript row counts by its own start. A feature without a strand is ignored.
+    """
+    features = [feature for feature in features if feature.interval.contig == contig]
     transcripts = [feature for feature in features if feature.kind in _TRANSCRIPTS]
     covered = {parent for transcript in transcripts for parent in transcript.parents}
     genes = [
@@ -214,15 +231,14 @@ def promoters(
         for feature in features
         if feature.kind in annotation.GENE_ROWS and feature.id not in covered
     ]
-    upstream, downstream = span
-    spans = set()
+    starts = set()
     for feature in transcripts + genes:
         interval = feature.interval
         if interval.strand == '+':
-            spans.add((interval.start - upstream, interval.start + downstream))
+            starts.add((interval.start, '+'))
         elif interval.strand == '-':
-            spans.add((interval.end - downstream, interval.end + upstream))
-    return sorted(spans)
+            starts.add((interval.end - 1, '-'))
+    return sorted(starts)
 
 
 def genes(features: Iterable[annotation.Feature], contig: str) -> list[tuple[str, genome.Interval]]:

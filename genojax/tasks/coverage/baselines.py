@@ -15,7 +15,9 @@ same bin is no baseline, since it needs measurements of the scored windows.
 """
 
 import dataclasses
+import hashlib
 import time
+from typing import NamedTuple
 
 import numpy as np
 import threadpoolctl
@@ -34,6 +36,7 @@ _WIDTHS = (1, 5, 17, 65, 129)  # bins averaged over, odd
 _NEIGHBOURS = (-4, -3, -2, -1, 1, 2, 3, 4)
 _SCALES = ('reads', 'log')
 _FOLD_STREAM = 41  # number of a stream of random bits
+MAX_FLOATS = 1 << 28  # of features and predictions of the windows that baselines are fitted on
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,6 +53,17 @@ class CoverageBaseline:
     predicted_NPC: np.ndarray
     settings: dict
     seconds: float
+
+
+def limited(windows: track_windows.Windows, bins: int, tracks: int) -> track_windows.TrackWindows:
+    """All windows in memory, or evenly spread ones for which `MAX_FLOATS` numbers suffice.
+
+    Args:
+        bins, tracks: per window.
+    """
+    per_bin = 1_400 + 2 * (1 + len(PENALTIES)) * tracks  # on two strands
+    count = min(len(windows), max(1, MAX_FLOATS // (bins * per_bin)))
+    return windows.take(np.arange(count) * len(windows) // count).load()
 
 
 def fit_all(
@@ -78,15 +92,18 @@ def fit_all(
 
 def _both_views(
     source: row_cutting.OrganismRows, windows: track_windows.TrackWindows
-) -> list[tuple]:
-    """(codes, targets, inputs) of the windows on each strand."""
+) -> list[row_cutting.CutRows]:
+    """The windows on each strand."""
     no_shift = np.zeros(len(windows), np.int64)
     return [source.rows(windows, np.full(len(windows), flip), no_shift) for flip in (False, True)]
 
 
 def _position_mean(views, count: int) -> CoverageBaseline:
     started = time.perf_counter()
-    mean_PC = np.mean([target.mean(0) for _, target, _ in views], 0)
+    total_PC = sum(view.target_BPC.sum(0, dtype=np.float64) for view in views)  # unknown ones are 0
+    known_PC = sum(view.known_BPC.sum(0) for view in views)
+    mean_C = total_PC.sum(0) / np.maximum(known_PC.sum(0), 1)
+    mean_PC = np.where(known_PC > 0, total_PC / np.maximum(known_PC, 1), mean_C)
     predicted = np.broadcast_to(mean_PC, (count, *mean_PC.shape))
     return CoverageBaseline('position_mean', predicted, {}, time.perf_counter() - started)
 
@@ -99,25 +116,28 @@ def ridge(
 
     Args:
         parts: names of the blocks.
-        views: (codes, targets, inputs) of the training windows on each strand.
+        views: the training windows on each strand; unknown bins are left out.
         scored_views: the same of the windows to predict.
         groups: windows of one group are in one fold.
     """
     started = time.perf_counter()
-    x_NPF = [features(codes, inputs, source, parts) for codes, _, inputs in views]
-    y_NPC = [target for _, target, _ in views]
+    x_NPF = [features(view.codes_BL, view.inputs_BPA, source, parts) for view in views]
+    y_NPC = [view.target_BPC for view in views]
+    known_NPC = [view.known_BPC for view in views]
     centre_F = np.mean([x.mean((0, 1)) for x in x_NPF], 0)
     spread_F = np.sqrt(np.mean([x.var((0, 1)) for x in x_NPF], 0)) + 1e-6
     x_NPF = [_standardized(x, centre_F, spread_F) for x in x_NPF]
-    fold_N = _folds(groups, seed)
-    tuned = [_tune(source, x_NPF, y_NPC, fold_N, scale) for scale in _SCALES]
+    train = TuningRows(source, x_NPF, y_NPC, known_NPC, _folds(groups, seed))
+    tuned = [_tune(train, scale) for scale in _SCALES]
     r_JC = np.concatenate([r for r, _ in tuned])  # J: scales x penalties
     best_C = r_JC.argmax(0)
     scale_C, penalty_C = np.divmod(best_C, len(PENALTIES))
     strands = []
-    for codes, target, inputs in scored_views:
-        x = _standardized(features(codes, inputs, source, parts), centre_F, spread_F)
-        strands.append(np.empty(target.shape, np.float32))
+    for view in scored_views:
+        x = _standardized(
+            features(view.codes_BL, view.inputs_BPA, source, parts), centre_F, spread_F
+        )
+        strands.append(np.empty(view.target_BPC.shape, np.float32))
         for number, (scale, (_, weights)) in enumerate(zip(_SCALES, tuned, strict=True)):
             for choice, weight_FC in enumerate(weights):
                 track_C = (scale_C == number) & (penalty_C == choice)
@@ -132,20 +152,54 @@ def ridge(
     return CoverageBaseline(name, _both_strands(source, strands), settings, seconds)
 
 
-def _tune(source, x_NPF, y_NPC, fold_N, scale: str) -> tuple[np.ndarray, list[np.ndarray]]:
+class TuningRows(NamedTuple):
+    """The training windows of a ridge regression, on each strand.
+
+    Attributes:
+        x_NPF, y_NPC, known_NPC: features, targets and mask of each strand.
+        fold_N: the fold of each window.
+    """
+
+    source: row_cutting.OrganismRows
+    x_NPF: list[np.ndarray]
+    y_NPC: list[np.ndarray]
+    known_NPC: list[np.ndarray]
+    fold_N: np.ndarray
+
+
+def _tune(train: TuningRows, scale: str) -> tuple[np.ndarray, list[np.ndarray]]:
     """For every penalty: r of out-of-fold predictions [J, C], and weights [F, C] of all windows."""
-    z_NPC = [_scaled(y, scale) for y in y_NPC]
-    folds = np.unique(fold_N)
-    sums = [_gram(x_NPF, z_NPC, fold_N == fold) for fold in folds]
-    total = [sum(part) for part in zip(*sums, strict=True)]
-    out_JNPC = np.zeros((len(PENALTIES), *y_NPC[0].shape), np.float32)
-    for fold, fold_sums in zip(folds, sums, strict=True):
-        rest = [whole - part for whole, part in zip(total, fold_sums, strict=True)]
-        row_N = fold_N == fold
-        for choice, weight_FC in enumerate(_solve(*rest)):
-            strands = [_reads(x[row_N] @ weight_FC, scale) for x in x_NPF]
-            out_JNPC[choice, row_N] = _both_strands(source, strands)
-    return np.array([correlation(out, y_NPC[0]) for out in out_JNPC]), _solve(*total)
+    z_NPC = [_scaled(y, scale) for y in train.y_NPC]
+    count = z_NPC[0].shape[-1]
+    out = [np.zeros((len(PENALTIES), *z_NPC[0].shape), np.float32) for _ in z_NPC]
+    final = [np.zeros((train.x_NPF[0].shape[-1], count), np.float32) for _ in PENALTIES]
+    for track_C in _equal_masks(train.known_NPC):
+        known_NP = [known[..., track_C[0]] for known in train.known_NPC]
+        folds = np.unique(train.fold_N)
+        sums = [_gram(train, z_NPC, known_NP, track_C, train.fold_N == fold) for fold in folds]
+        total = [sum(part) for part in zip(*sums, strict=True)]
+        for fold, fold_sums in zip(folds, sums, strict=True):
+            rest = [whole - part for whole, part in zip(total, fold_sums, strict=True)]
+            row_N = train.fold_N == fold
+            for choice, weight_FC in enumerate(_solve(*rest)):
+                for strand, x in zip(out, train.x_NPF, strict=True):
+                    strand[choice][np.ix_(row_N, range(x.shape[1]), track_C)] = _reads(
+                        x[row_N] @ weight_FC, scale
+                    )
+        for choice, weight_FC in enumerate(_solve(*total)):
+            final[choice][:, track_C] = weight_FC
+    both = [_both_strands(train.source, [strand[j] for strand in out]) for j in range(len(out[0]))]
+    r_JC = np.array([correlation(x, train.y_NPC[0], train.known_NPC[0]) for x in both])
+    return r_JC, final
+
+
+def _equal_masks(known_NPC: list[np.ndarray]) -> list[np.ndarray]:
+    """Numbers of the tracks, int64, in groups that are known in the same bins on both strands."""
+    groups: dict[bytes, list[int]] = {}
+    for number in range(known_NPC[0].shape[-1]):
+        masks = b''.join(np.packbits(known[..., number]).tobytes() for known in known_NPC)
+        groups.setdefault(hashlib.sha256(masks).digest(), []).append(number)
+    return [np.array(group, np.int64) for group in groups.values()]
 
 
 def _both_strands(source: row_cutting.OrganismRows, strands) -> np.ndarray:
@@ -186,10 +240,22 @@ def smooth(x_NQF: np.ndarray, bins: int) -> np.ndarray:
     return ((total[:, last] - total[:, first]) / (last - first)[:, None]).astype(np.float32)
 
 
-def correlation(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Pearson per track over windows and bins of [N, P, C]; 0 for a constant."""
+def correlation(
+    predicted: np.ndarray, truth: np.ndarray, known: np.ndarray | None = None
+) -> np.ndarray:
+    """Pearson per track over windows and bins of [N, P, C]; 0 for a constant.
+
+    Args:
+        known: bins that count, bool; None: all.
+    """
     x, y = (np.asarray(z, np.float64).reshape(-1, z.shape[-1]) for z in (predicted, truth))
-    x, y = x - x.mean(0), y - y.mean(0)
+    if known is None or known.all():
+        x, y = x - x.mean(0), y - y.mean(0)
+    else:
+        known = known.reshape(x.shape)
+        count_C = np.maximum(known.sum(0), 1)
+        x, y = (np.where(known, z, 0) for z in (x, y))
+        x, y = (np.where(known, z - z.sum(0) / count_C, 0) for z in (x, y))
     norm = np.sqrt((x * x).sum(0) * (y * y).sum(0))
     return np.divide((x * y).sum(0), norm, out=np.zeros_like(norm), where=norm > 0)
 
@@ -223,16 +289,28 @@ def _folds(groups: np.ndarray, seed: int) -> np.ndarray:
     return order.permute(number_N, count, seed, _FOLD_STREAM) % min(FOLDS, count)
 
 
-def _gram(x_NPF, z_NPC, rows) -> tuple[np.ndarray, np.ndarray, float]:
-    """Sums over some windows on both strands: x^T x, x^T z, and the number of rows."""
-    x = np.concatenate([view[rows].reshape(-1, view.shape[-1]) for view in x_NPF])
-    z = np.concatenate([view[rows].reshape(-1, view.shape[-1]) for view in z_NPC])
+def _gram(
+    train: TuningRows, z_NPC, known_NP, track_C: np.ndarray, row_N: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Sums over known bins of some windows on both strands: x^T x, x^T z, and their number.
+
+    Args:
+        known_NP: the mask of the tracks `track_C` on each strand.
+        row_N: which windows.
+    """
+    x, z = [], []
+    for view_NPF, target_NPC, known in zip(train.x_NPF, z_NPC, known_NP, strict=True):
+        chosen = row_N[:, None] & known
+        x.append(view_NPF[chosen])
+        z.append(target_NPC[chosen][:, track_C])
+    x, z = np.concatenate(x), np.concatenate(z)
     return (x.T @ x).astype(np.float64), (x.T @ z).astype(np.float64), float(len(x))
 
 
 def _solve(xx_FF: np.ndarray, xz_FC: np.ndarray, rows: float) -> list[np.ndarray]:
     """Weights [F, C] for every penalty; the last feature is the constant and is not penalised."""
     # Without the constant this is a ridge regression on centred data.
+    rows = max(rows, 1.0)
     mean_F, mean_C = xx_FF[-1, :-1] / rows, xz_FC[-1] / rows
     xx = xx_FF[:-1, :-1] - rows * np.outer(mean_F, mean_F)
     xz = xz_FC[:-1] - rows * np.outer(mean_F, mean_C)

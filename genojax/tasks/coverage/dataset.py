@@ -17,6 +17,7 @@ from genojax import errors, simulate
 from genojax.data.datasets import base, order
 from genojax.data.formats.track_files import coverage, track_windows
 from genojax.data.splits import track_overlap
+from genojax.data.store.signals import shards
 from genojax.tasks.coverage import rows as row_cutting
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Batch
@@ -28,10 +29,15 @@ _VALIDATION_STREAM = 34
 
 @dataclasses.dataclass(frozen=True)
 class CoverageDataConfig:
-    """A directory of windows and tracks (see `formats.track_files.track_windows` for the files)."""
+    """A directory that `genojax tracks` wrote, or one of windows in Borzoi's format.
+
+    The files are described in `data.store.signals.prepare` and
+    `data.formats.track_files.track_windows`.
+    """
 
     path: str = ''  # the directory; 'simulated': small tracks simulated in the workdir
-    # Organism -> the NAME that its files begin with; the model has a head of each organism's name.
+    # Organism -> the species, or the NAME that its files begin with; the model has a head of each
+    # organism's name.
     organisms: dict[str, str] = dataclasses.field(default_factory=dict)
     batch_size: int = 2
     bin: int = 128  # bp
@@ -43,7 +49,7 @@ class CoverageDataConfig:
     split_seed: int = 0
     reverse_complement: bool = True  # read half of the training rows from the other strand
     shift: int = 3  # largest shift of a training row's DNA to either side, in bp
-    transform: coverage.Transform = 'root'  # how the stored targets were transformed
+    transform: coverage.Transform = 'root'  # how stored targets in Borzoi's format are transformed
     soft_clip: bool = True  # compress sums above the table's clip_soft
     # Organism -> which tracks are inputs of the model instead of targets: a regular expression that
     # is searched in their descriptions ('DNASE:HepG2') and identifiers. Every organism needs the
@@ -86,9 +92,7 @@ class CoverageDatasets(base.TaskDatasets):
         self.species = tuple(config.organisms)
         self.sources, self.chosen = [], {'train': [], 'validation': []}
         for number, (name, prefix) in enumerate(config.organisms.items()):
-            organism = track_windows.read(
-                folder, prefix, config.bin, config.transform, config.soft_clip
-            )
+            organism = _read(folder, prefix, config)
             train, validation = _divide(organism, config)
             self.chosen['train'].append(train)
             self.chosen['validation'].append(validation)
@@ -152,8 +156,8 @@ class CoverageDatasets(base.TaskDatasets):
             )
         return lines
 
-    def windows(self, number: int, split: str) -> track_windows.TrackWindows:
-        """One organism's windows of a split."""
+    def windows(self, number: int, split: str) -> track_windows.Windows:
+        """One organism's windows of a split; `load` reads them."""
         parts = self.sources[number].organism.parts
         if split == 'test':
             return parts['test']
@@ -173,7 +177,7 @@ class CoverageDatasets(base.TaskDatasets):
             window_B, piece_B = np.divmod(row_B, source.pieces)
             flip_B = self._order.flips(draw_B, number) & config.reverse_complement
             shift_B = self._order.shifts(draw_B, config.shift, config.shift, number)
-            windows = source.organism.parts['train'].take(window_N[window_B])
+            windows = source.organism.parts['train'].take(window_N[window_B]).load()
             weight_B = np.ones(len(row_B))
             choice = row_cutting.RowChoice(windows, flip_B, shift_B, piece_B, weight_B)
             yield row_cutting.batch(source, choice, self._width, self.tokenizer)
@@ -201,9 +205,16 @@ class CoverageDatasets(base.TaskDatasets):
                 flip_B = np.full(len(row_B), flip)
                 shift_B = np.zeros(len(row_B), np.int64)
                 choice = row_cutting.RowChoice(
-                    windows.take(window_B), flip_B, shift_B, piece_B, weight_B
+                    windows.take(window_B).load(), flip_B, shift_B, piece_B, weight_B
                 )
                 yield row_cutting.batch(source, choice, self._width, self.tokenizer)
+
+
+def _read(folder: str, prefix: str, config: CoverageDataConfig) -> track_windows.Organism:
+    """One organism: shards of `genojax tracks`, or files in Borzoi's format."""
+    if shards.is_prepared(folder):
+        return shards.open_organism(folder, prefix, config.bin, config.soft_clip)
+    return track_windows.read(folder, prefix, config.bin, config.transform, config.soft_clip)
 
 
 def _divide(
@@ -236,7 +247,7 @@ def _source(
     inputs, target_C = np.zeros(0, np.int64), np.ones(len(organism.tracks), bool)
     if rule is not None:
         inputs, target_C = track_windows.choose_inputs(organism, rule)
-    mean_C = organism.parts['train'].target_NPC[train].mean((0, 1), dtype=np.float64)
+    mean_C = _known_mean(organism.parts['train'].take(train))
     if config.reverse_complement:  # each track is read as its other strand's half of the time
         mean_C = (mean_C + mean_C[organism.pairs]) / 2
     mean_C = mean_C.astype(np.float32)
@@ -251,13 +262,24 @@ def _source(
     )
 
 
+def _known_mean(windows: track_windows.Windows) -> np.ndarray:
+    """Each track's mean over its known bins, float64 [C]; 0 where there is none."""
+    total_C = count_C = 0
+    for part in track_windows.chunks(windows):
+        total_C = total_C + np.where(part.known_NPC, part.target_NPC, 0).sum(
+            (0, 1), dtype=np.float64
+        )
+        count_C = count_C + part.known_NPC.sum((0, 1))
+    return total_C / np.maximum(count_C, 1)
+
+
 def _row_length(organism: track_windows.Organism, config: CoverageDataConfig) -> int:
     """bp of a row.
 
     Raises:
         UsageError: the pieces or the length do not fit the windows and bins.
     """
-    stored = organism.parts['train'].codes_NL.shape[1]
+    stored = organism.parts['train'].length
     centre = stored - 2 * organism.crop
     piece, rest = divmod(centre, config.pieces)
     if rest or piece % config.bin:

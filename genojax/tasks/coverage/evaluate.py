@@ -11,7 +11,7 @@ import numpy as np
 
 from genojax import errors, metrics
 from genojax.data.splits import track_overlap
-from genojax.tasks.coverage import baselines
+from genojax.tasks.coverage import baselines, genes
 
 DRAWS = 1000
 _LEVEL = 0.95
@@ -19,30 +19,46 @@ _LEVEL = 0.95
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Moments:
-    """Sums over bins per window and track, from which r follows for any resample of windows.
+    """Sums over known bins per window and track, from which r follows for any resample of windows.
 
     Attributes:
-        bins: per window.
+        bins_NC: known bins.
         sums_5NC: sums of x, y, xx, yy, xy; x is predicted and y measured, both standardised over
-            all windows.
+            the known bins of all windows.
     """
 
-    bins: int
+    bins_NC: np.ndarray
     sums_5NC: np.ndarray
 
     @classmethod
-    def of(cls, predicted_NPC: np.ndarray, truth_NPC: np.ndarray) -> 'Moments':
-        """The sums of predicted and measured reads; a constant track is centred, not scaled."""
-        x, y = (np.asarray(z, np.float64) for z in (predicted_NPC, truth_NPC))
-        x, y = (z - z.mean((0, 1)) for z in (x, y))
-        x, y = (z / np.where(z.std((0, 1)) > 1e-12, z.std((0, 1)), 1) for z in (x, y))
+    def of(
+        cls,
+        predicted_NPC: np.ndarray,
+        truth_NPC: np.ndarray,
+        known_NPC: np.ndarray | None = None,
+    ) -> 'Moments':
+        """The sums of predicted and measured reads; a constant track is centred, not scaled.
+
+        Args:
+            known_NPC: bins that count, bool; None: all. What others hold has no effect.
+        """
+        if known_NPC is None:
+            known_NPC = np.ones(truth_NPC.shape, bool)
+        x, y = (np.where(known_NPC, z, 0).astype(np.float64) for z in (predicted_NPC, truth_NPC))
+        count_C = np.maximum(known_NPC.sum((0, 1)), 1)
+        x, y = (np.where(known_NPC, z - z.sum((0, 1)) / count_C, 0) for z in (x, y))
+        spreads = [np.sqrt((z * z).sum((0, 1)) / count_C) for z in (x, y)]
+        x, y = (
+            z / np.where(spread_C > 1e-12, spread_C, 1)
+            for z, spread_C in zip((x, y), spreads, strict=True)
+        )
         sums = np.stack([z.sum(1) for z in (x, y, x * x, y * y, x * y)])
-        return cls(predicted_NPC.shape[1], sums)
+        return cls(known_NPC.sum(1).astype(np.float64), sums)
 
     def pearson(self, weight_WN: np.ndarray) -> np.ndarray:
         """r per resample and track, [W, C]: 0 if a prediction is constant, NaN if the truth is."""
-        count_W1 = weight_WN.sum(1, keepdims=True) * self.bins
-        x, y, xx, yy, xy = (weight_WN @ sums_NC / count_W1 for sums_NC in self.sums_5NC)
+        count_WC = np.maximum(weight_WN @ self.bins_NC, 1)
+        x, y, xx, yy, xy = (weight_WN @ sums_NC / count_WC for sums_NC in self.sums_5NC)
         var_x, var_y = xx - x * x, yy - y * y
         tiny = 1e-9  # of a variance that is 1 over all windows
         norm = np.sqrt(np.maximum(var_x, 0) * np.maximum(var_y, 0))
@@ -78,26 +94,57 @@ def evaluate(
 
 def _evaluate_organism(datasets, number: int, predicted_NPC, split: str, seed: int) -> dict:
     source = datasets.sources[number].whole
-    scored = datasets.windows(number, split)
+    scored = datasets.windows(number, split).load()
     no_shift = np.zeros(len(scored), np.int64)
-    truth_NPC = source.rows(scored, no_shift.astype(bool), no_shift)[1]
-    fit = source.organism.parts['train']
+    truth = source.rows(scored, no_shift.astype(bool), no_shift)
+    every = source.organism.parts['train']
     if split == 'validation':
-        fit = datasets.windows(number, 'train')
+        every = datasets.windows(number, 'train')
+    fit = baselines.limited(every, *truth.target_BPC.shape[1:])
     fitted = baselines.fit_all(source, scored, fit, seed)
     models = {'model': predicted_NPC}
     models |= {title: baseline.predicted_NPC for title, baseline in fitted.items()}
-    truth_NPC = centre(truth_NPC, predicted_NPC.shape[1])
+    truth_NPC, known_NPC = (
+        centre(x, predicted_NPC.shape[1]) for x in (truth.target_BPC, truth.known_BPC)
+    )
     models = {title: centre(x, truth_NPC.shape[1]) for title, x in models.items()}
-    result = compare(truth_NPC, models, source.organism.tracks, source.target_C, seed=seed)
+    result = compare(
+        truth_NPC,
+        models,
+        source.organism.tracks,
+        source.target_C,
+        seed=seed,
+        known_NPC=known_NPC,
+    )
     result['baselines'] = {
         title: {**baseline.settings, 'seconds': round(baseline.seconds, 2)}
         for title, baseline in fitted.items()
     }
-    result['windows'] = {'training': len(fit), 'scored': len(scored)}
+    result['windows'] = {'training': len(every), 'baselines': len(fit), 'scored': len(scored)}
+    result['known'] = round(float(known_NPC[..., source.target_C].mean()), 6)
+    result['genes'] = _across_genes(source, scored, models, known_NPC, truth_NPC, seed)
     result['inputs'] = [source.organism.tracks[n].description for n in source.inputs]
     result['leaks'] = track_overlap.leaks(source.organism)
     return result
+
+
+def _across_genes(source, scored, models, known_NPC, truth_NPC, seed: int) -> dict | None:
+    """Scores at the starts of genes (see `genes.compare`); None where the data name no genes."""
+    organism, spare = source.organism, scored.target_NPC.shape[1] - truth_NPC.shape[1]
+    moved = spare // 2 * organism.bin
+    centres = [
+        dataclasses.replace(centre, start=centre.start + moved, end=centre.end - moved)
+        for centre in scored.centres
+    ]
+    chosen = np.flatnonzero(source.target_C)
+    known = np.ones(known_NPC.shape, bool)
+    _, truth_GC = genes.values(truth_NPC, known_NPC, centres, organism)
+    values = {
+        name: genes.values(x_NPC, known, centres, organism)[1][:, chosen]
+        for name, x_NPC in models.items()
+    }
+    names = [organism.tracks[c].identifier for c in chosen.tolist()]
+    return genes.compare(truth_GC[:, chosen], values, names, seed)
 
 
 def predictions(task, state, datasets, split: str = 'test') -> dict[str, np.ndarray]:
@@ -138,6 +185,7 @@ def compare(
     target_C: np.ndarray,
     seed: int = 0,
     lead: str = 'model',
+    known_NPC: np.ndarray | None = None,
 ) -> dict:
     """Correlations on two scales, reads and log(1 + reads), with intervals.
 
@@ -146,6 +194,7 @@ def compare(
         table: the tracks.
         target_C: which of them are scored; inputs are not.
         lead: the model whose paired differences to the others are reported.
+        known_NPC: bins that count, bool; all by default.
 
     Returns:
         `tracks`: one row per track, {'identifier', 'description', MODEL: [r, low, high], 'minus':
@@ -154,14 +203,20 @@ def compare(
         no r and is left out; `n_tracks` counts the others.
     """
     weight_WN = resamples(len(truth_NPC), seed)
-    chosen = np.flatnonzero(target_C & (truth_NPC.std((0, 1)) > 0))
+    if known_NPC is None:
+        known_NPC = np.ones(truth_NPC.shape, bool)
+    low_C, high_C = (
+        extreme(np.where(known_NPC, truth_NPC, empty), (0, 1))
+        for extreme, empty in ((np.min, np.inf), (np.max, -np.inf))
+    )
+    chosen = np.flatnonzero(target_C & (high_C > low_C))
     groups = {'all': chosen}
     for number in chosen.tolist():
         groups.setdefault(table[number].assay or 'other', []).append(number)
     scales, rows = {}, []
     for scale, transform in (('reads', np.asarray), ('log', _log)):
         r_WC = {
-            name: Moments.of(transform(x_NPC), transform(truth_NPC)).pearson(weight_WN)
+            name: Moments.of(transform(x_NPC), transform(truth_NPC), known_NPC).pearson(weight_WN)
             for name, x_NPC in models.items()
         }
         scales[scale] = {
@@ -224,9 +279,10 @@ def as_text(result: dict) -> str:
         groups = one['scales']['reads']
         models = [name for name in groups['all'] if name not in ('minus', 'tracks')]
         inputs = f', inputs {", ".join(one["inputs"])}' if one['inputs'] else ''
+        known = f', {one["known"]:.1%} of their bins known' if one['known'] < 1 else ''
         lines.append(
             f'{organism}: Pearson r, mean over tracks, {one["windows"]["scored"]} '
-            f'{result["split"]} windows{inputs}'
+            f'{result["split"]} windows{known}{inputs}'
         )
         titles = [f'{group} ({row["tracks"]})' for group, row in groups.items()]
         lines.append(f'{"":<22}' + ''.join(f'{title:>26}' for title in titles))
@@ -237,7 +293,13 @@ def as_text(result: dict) -> str:
         for title, estimates in rows:
             cells = ''.join(f'{metrics.format_interval(estimate):>26}' for estimate in estimates)
             lines.append(f'{title:<22}{cells}')
-        leaks = one['leaks']
+        lines += genes.as_text(one['genes'])
+        windows, leaks = one['windows'], one['leaks']
+        if windows['baselines'] < windows['training']:
+            lines.append(
+                f'  baselines are fitted on {windows["baselines"]:,} of {windows["training"]:,} '
+                'training windows, evenly spread'
+            )
         overlapping = leaks['windows_whose_flanks_overlap_training']
         lines.append(
             f'  {leaks["kmer_share"]:.1%} of the test {leaks["k"]}-mers occur in training windows; '

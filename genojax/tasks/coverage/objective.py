@@ -223,13 +223,15 @@ class Coverage(base.Task):
             evaluate.centre(jnp.asarray(batch[name]), bins)[..., :count]
             for name in ('targets', 'known')
         )
+        known_BPC = known_BPC.astype(bool)
+        target_BPC = jnp.where(known_BPC, target_BPC, 0)  # whatever an unknown bin holds
         row_B = jnp.where(batch['organism'] == number, batch['weight'], 0.0)
         weight_BPC = known_BPC * row_B[:, None, None]
         if self.config.loss == 'poisson':
             loss_BPC = poisson(predicted_BPC, target_BPC)
         else:
             loss_BPC = poisson_multinomial(
-                predicted_BPC, target_BPC, known_BPC.astype(bool), self.config.total_weight
+                predicted_BPC, target_BPC, known_BPC, self.config.total_weight
             )
         if self.config.balance:
             name = self.organisms[number]

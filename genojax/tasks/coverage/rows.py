@@ -16,12 +16,27 @@ only; elsewhere `known` is False.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
 from genojax import dna
 from genojax.data.formats.track_files import track_windows
 from genojax.typing import Batch
+
+
+class CutRows(NamedTuple):
+    """Rows in the bins to predict; unknown values are 0.
+
+    Attributes:
+        inputs_BPA: the tracks that are inputs.
+        known_BPC: which bins of which tracks were measured, bool.
+    """
+
+    codes_BL: np.ndarray
+    target_BPC: np.ndarray
+    inputs_BPA: np.ndarray
+    known_BPC: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,7 +63,7 @@ class OrganismRows:
     @property
     def stored(self) -> int:
         """bp of a stored window."""
-        return self.organism.parts['train'].codes_NL.shape[1]
+        return self.organism.parts['train'].length
 
     @property
     def piece(self) -> int:
@@ -73,8 +88,8 @@ class OrganismRows:
         flip_B: np.ndarray,
         shift_B: np.ndarray,
         piece_B: np.ndarray | int = 0,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Base codes [B, L], and targets [B, P, C] and inputs [B, P, A] of the bins to predict.
+    ) -> CutRows:
+        """Base codes, targets, inputs and mask of one row per window.
 
         Args:
             flip_B: rows read from the reverse strand: bins are reversed, and the tracks of a strand
@@ -89,30 +104,39 @@ class OrganismRows:
         codes_BL[flip_B] = dna.reverse_complement(codes_BL[flip_B])
         bins = self.piece // self.organism.bin
         bin_BP = piece_B[:, None] * bins + np.arange(bins)
-        target_BPC = np.take_along_axis(windows.target_NPC, bin_BP[..., None], 1)
-        target_BPC[flip_B] = self.flipped(target_BPC[flip_B])
+        target_BPC, known_BPC = (
+            np.take_along_axis(values_NPC, bin_BP[..., None], 1)
+            for values_NPC in (windows.target_NPC, windows.known_NPC)
+        )
+        target_BPC = np.where(known_BPC, target_BPC, 0)
+        for values_BPC in (target_BPC, known_BPC):
+            values_BPC[flip_B] = self.flipped(values_BPC[flip_B])
         if self.flank < 0:
-            target_BPC = target_BPC[:, -self.flank : self.flank]
-        return codes_BL, target_BPC, target_BPC[..., self.inputs]
+            inside = slice(-self.flank, self.flank)
+            target_BPC, known_BPC = target_BPC[:, inside], known_BPC[:, inside]
+        return CutRows(codes_BL, target_BPC, target_BPC[..., self.inputs], known_BPC)
 
     def inputs_along(
         self, windows: track_windows.TrackWindows, flip_B: np.ndarray, piece_B: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs in every bin of a row [B, L/bin, A], and whether they are known [B, L/bin].
+        """Inputs in every bin of a row [B, L/bin, A], and whether all are known [B, L/bin].
 
-        They are 0 where they are not known.
+        An input is 0 where it is not known.
         """
         width = self.organism.bin
         flank, total = self.organism.crop // width, self.length // width
         first_B = flank + piece_B * (self.piece // width) - self.flank
-        padded_BQC = np.pad(windows.target_NPC, ((0, 0), (flank, flank), (0, 0)))
-        known_Q = np.pad(np.ones(windows.target_NPC.shape[1], bool), flank)
         bin_BQ = first_B[:, None] + np.arange(total)
-        value_BQC = np.take_along_axis(padded_BQC, bin_BQ[..., None], 1)
-        known_BQ = known_Q[bin_BQ]
-        value_BQC[flip_B] = self.flipped(value_BQC[flip_B])
-        known_BQ[flip_B] = known_BQ[flip_B, ::-1]
-        return value_BQC[..., self.inputs], known_BQ
+        value_BQC, known_BQC = (
+            np.take_along_axis(
+                np.pad(values_NPC, ((0, 0), (flank, flank), (0, 0))), bin_BQ[..., None], 1
+            )
+            for values_NPC in (windows.target_NPC, windows.known_NPC)
+        )
+        value_BQC = np.where(known_BQC, value_BQC, 0)
+        for values_BQC in (value_BQC, known_BQC):
+            values_BQC[flip_B] = self.flipped(values_BQC[flip_B])
+        return value_BQC[..., self.inputs], known_BQC[..., self.inputs].all(2)
 
     def flipped(self, track_BPC: np.ndarray) -> np.ndarray:
         """Tracks of the reverse strand: bins reversed, strand pairs exchanged; an involution."""
@@ -148,21 +172,21 @@ def batch(source: OrganismRows, choice: RowChoice, width: int, tokenizer) -> Bat
         width: number of tracks of the batch, padding included.
     """
     flip_B, piece_B = choice.flip_B, choice.piece_B
-    codes_BL, target_BPC, _ = source.rows(choice.windows, flip_B, choice.shift_B, piece_B)
-    rows, bins, count = target_BPC.shape
+    cut = source.rows(choice.windows, flip_B, choice.shift_B, piece_B)
+    rows, bins, count = cut.target_BPC.shape
     total = source.length // source.organism.bin
     first = max(source.flank, 0)
     targets = np.zeros((rows, total, width), np.float32)
     known = np.zeros((rows, total, width), bool)
-    targets[:, first : first + bins, :count] = np.where(source.target_C, target_BPC, 0)
-    known[:, first : first + bins, :count] = source.target_C
+    targets[:, first : first + bins, :count] = np.where(source.target_C, cut.target_BPC, 0)
+    known[:, first : first + bins, :count] = cut.known_BPC & source.target_C
     arrays = {
-        'tokens': tokenizer.encode(codes_BL, special=False),
+        'tokens': tokenizer.encode(cut.codes_BL, special=False),
         'targets': targets,
         'known': known,
         'organism': np.full(rows, source.number, np.int32),
         'weight': np.asarray(choice.weight_B, np.float32),
-        'valid': (codes_BL < dna.UNKNOWN).sum(1).astype(np.int32),
+        'valid': (cut.codes_BL < dna.UNKNOWN).sum(1).astype(np.int32),
     }
     if len(source.inputs):
         values, known_BQ = source.inputs_along(choice.windows, flip_B, piece_B)

@@ -110,6 +110,7 @@ def _organism(
         html.subheading(organism),
         html.paragraph(
             f'{scores["n_tracks"]:,} tracks, {windows["training"]:,} training windows.',
+            _known(scores),
             _inputs(scores),
         ),
         picture,
@@ -118,6 +119,8 @@ def _organism(
     if differences:
         table = comparisons.differences_table('model', differences, 'mean Pearson r')
         parts.append(html.folded(f'Paired differences, {organism}', table))
+    if scores.get('genes'):
+        parts += [html.subheading(f'Genes, {organism}'), _genes(scores['genes'], models)]
     tracks = scores.get('tracks') or []
     if tracks:
         parts.append(
@@ -130,6 +133,22 @@ def _clip_words(result: dict) -> str:
     if not result.get('soft_clip'):
         return ''
     return " Reads above each track's clip_soft are compressed by a square root, as in training."
+
+
+def _known(scores: dict) -> str | None:
+    """What the scores and the baselines leave out."""
+    windows, sentences = scores['windows'], []
+    if scores.get('known', 1) < 1:
+        sentences.append(
+            f' {scores["known"]:.1%} of the bins of all tracks are known; the others count neither '
+            'in the loss nor in a score.'
+        )
+    if windows.get('baselines', windows['training']) < windows['training']:
+        sentences.append(
+            f' Baselines are fitted on {windows["baselines"]:,} of the training windows, evenly '
+            'spread.'
+        )
+    return ''.join(sentences) or None
 
 
 def _inputs(scores: dict) -> str | None:
@@ -145,6 +164,22 @@ def _groups_table(scales: dict, models: list[str]) -> html.Markup:
         for group, row in groups.items()
     ]
     return html.table(['scale', 'assay', 'tracks', *(_name(m) for m in models)], rows)
+
+
+def _genes(scores: dict, models: list[str]) -> html.Markup:
+    """Correlations across genes per track and as means, and across tracks."""
+    rows = [
+        ['mean over tracks' if name == 'all' else name, *(html.interval(row[m]) for m in models)]
+        for name, row in scores['across_genes'].items()
+    ]
+    if scores['across_tracks']:
+        cells = (html.interval(scores['across_tracks'][m]) for m in models)
+        rows.append(['across tracks, mean over genes', *cells])
+    sentence = html.paragraph(
+        f'Pearson r of log(1 + reads) at the first bases of {scores["genes"]:,} genes in these '
+        'windows, in the direction of the gene; intervals are bootstraps over genes.'
+    )
+    return html.join([sentence, html.table(['track', *map(_name, models)], rows)])
 
 
 def _tracks(tracks: list[dict], models: list[str], renderer: plots.Renderer) -> html.Markup:

@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 
 from genojax import errors, genome
@@ -35,3 +36,58 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch, tmp_path
         with pytest.raises(errors.UsageError, match=words) as caught:
             call()
         assert '\n' not in str(caught.value)
+
+
+@pytest.fixture
+def written(tmp_path):
+    pytest.importorskip('pybigtools')
+    path = tmp_path / 'x.bw'
+    bigwig.write(path, {'chrB': 200, 'chrA': 500}, ROWS)
+    return path
+
+
+def test_bases_without_a_value_are_in_no_interval(written):
+    file = bigwig.BigWigFile(written)
+    assert file.sizes == {'chrB': 200, 'chrA': 500}
+    columns = [column.tolist() for column in file.intervals('chrA', 90, 500)]
+    assert columns == [[90], [100], [3.0]]
+    assert [len(column) for column in file.intervals('chrA', 0, 64)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    'where', [('chrA', 0, 501), ('chrA', -1, 5), ('chrA', 9, 5), ('chrC', 0, 1)]
+)
+def test_what_lies_outside_a_contig_is_refused(written, where):
+    with pytest.raises(ValueError, match='is not inside a contig'):
+        bigwig.BigWigFile(written).intervals(*where)
+
+
+def test_a_damaged_file_is_an_error_or_has_the_same_values(written, tmp_path, capfd):
+    """Every byte is inverted; what pybigtools prints of its panics is not shown."""
+    expected, data = bigwig.read(written), written.read_bytes()
+    path, failed = tmp_path / 'flipped.bw', 0
+    for at in range(0, len(data), 7):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :])
+        try:
+            rows = bigwig.read(path)
+        except errors.InputError as error:
+            assert error.code == 'TK10' and '\n' not in str(error)
+            failed += 1
+        else:
+            # Values in the header's summary, or names: what is read is never a 0 in place of one.
+            values = [[value for *_, value in part] for part in rows.values()]
+            assert values == [[value for *_, value in part] for part in expected.values()]
+    assert failed > 5 and 'panicked' not in capfd.readouterr().err
+    for content in (data[: len(data) // 2], b'', b'chr1\t0\t5\t1\n'):
+        path.write_bytes(content)
+        with pytest.raises(errors.InputError, match='TK10'):
+            bigwig.read(path)
+
+
+def test_a_value_that_is_not_a_number_stays_one(written, tmp_path):
+    path = tmp_path / 'nan.bw'
+    rows = [(genome.Interval('c', 0, 5), float('nan')), (genome.Interval('c', 7, 9), 0.0)]
+    bigwig.write(path, {'c': 10}, rows)
+    start_N, end_N, value_N = bigwig.BigWigFile(path).intervals('c', 0, 10)
+    assert (start_N.tolist(), end_N.tolist()) == ([0, 7], [5, 9])
+    assert np.isnan(value_N).tolist() == [True, False]

@@ -15,7 +15,8 @@ For every organism NAME the directory holds
 
 This is baskerville's format with arrays in place of its TFRecords. The windows that the files call
 'valid' are the test part here: training and the choice of checkpoints do not use them. Coverage
-outside the centre is unknown. Everything is read into memory. Every mistake is an InputError TK01
+outside the centre is unknown, every bin of the centre is known. Everything is read into memory;
+`store.signals` has windows that are not. Every mistake is an InputError TK01
 to TK08.
 """
 
@@ -26,6 +27,8 @@ import pathlib
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -38,22 +41,69 @@ _SIZES = ('seq_length', 'pool_width', 'crop_bp', 'target_length', 'num_targets')
 _ACCESSIBILITY_ASSAYS = ('DNASE', 'ATAC', 'FAIRE')
 
 
+class Windows(Protocol):
+    """Windows of one part of an organism, in memory or in files.
+
+    Attributes:
+        centres: where the bins of each window lie.
+        length: bases per window, flanks included.
+    """
+
+    centres: tuple[genome.Interval, ...]
+    length: int
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: np.ndarray) -> 'Windows':
+        """These windows, in this order; nothing is read."""
+
+    def load(self) -> 'TrackWindows':
+        """The windows in memory."""
+
+
+def chunks(windows: Windows, size: int = 32) -> Iterator['TrackWindows']:
+    """All windows in order, at most `size` of them in memory at a time."""
+    for first in range(0, len(windows), size):
+        yield windows.take(np.arange(first, min(first + size, len(windows)))).load()
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrackWindows:
-    """The windows of one part, in the order of the BED file."""
+    """Windows of one part in memory."""
 
     codes_NL: np.ndarray  # uint8
     target_NPC: np.ndarray  # float32: scaled sums of reads in the bins of the centre
     centres: tuple[genome.Interval, ...]
+    known_NPC: np.ndarray  # bool: bins that were measured
 
     def __len__(self) -> int:
         return len(self.codes_NL)
+
+    @property
+    def length(self) -> int:
+        """Bases per window."""
+        return self.codes_NL.shape[1]
+
+    def load(self) -> 'TrackWindows':
+        """These windows: they are in memory."""
+        return self
 
     def take(self, rows: np.ndarray) -> 'TrackWindows':
         """These windows, in this order."""
         rows = np.asarray(rows, np.int64)
         centres = tuple(self.centres[row] for row in rows.tolist())
-        return TrackWindows(self.codes_NL[rows], self.target_NPC[rows], centres)
+        return TrackWindows(
+            self.codes_NL[rows], self.target_NPC[rows], centres, self.known_NPC[rows]
+        )
+
+
+class GeneStart(NamedTuple):
+    """Where a gene begins: its first base, in its own direction."""
+
+    name: str
+    contig: str
+    position: int
+    strand: str
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,10 +112,11 @@ class Organism:
 
     name: str
     tracks: tuple[coverage.Track, ...]
-    parts: dict[str, TrackWindows]  # 'train', 'test'
+    parts: dict[str, Windows]  # 'train', 'test'
     bin: int  # bp
     crop: int  # bp of unknown coverage at either end
     digest: str  # of the files
+    genes: tuple[GeneStart, ...] = ()  # where the data name them
 
     @property
     def pairs(self) -> np.ndarray:
@@ -112,7 +163,8 @@ def read(
         if soft_clip:
             target_NPC = coverage.soft_clip(target_NPC, tracks)
         intervals = tuple(centres[_FILE_WORD[part]])
-        parts[part] = TrackWindows(codes_NL, target_NPC.astype(np.float32), intervals)
+        known_NPC = np.broadcast_to(True, target_NPC.shape)
+        parts[part] = TrackWindows(codes_NL, target_NPC.astype(np.float32), intervals, known_NPC)
     _refuse_overlap(parts, bed)
     digest.update(repr((tracks, centres, sizes)).encode())
     return Organism(name, tracks, parts, bin=bin, crop=sizes['crop_bp'], digest=digest.hexdigest())

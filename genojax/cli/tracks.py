@@ -1,0 +1,141 @@
+"""Turn bigWig and bedGraph files along genomes into windows of bins, for training on coverage.
+
+GENOMES is a FASTA file, or a directory with a genomes.tsv. The track table has one row per file,
+with columns separated by TABs; only name and path are needed:
+
+  name, path    of the track, and its bigWig or bedGraph (.gz) file, relative to the table
+  species       whose genome it is of
+  strand_pair   name of the track of the other strand; read on the other strand, the two change
+  description   'ASSAY:sample', as in 'DNASE:HepG2'
+  statistic     of the bases of a bin: sum, mean (the default), max
+  shift         bases to move the signal to the right (0)
+  scale         factor (1); -1 if the file of the - strand has negative values
+  clip_soft     values above it are compressed in training (none)
+  absent        bases without a value: unknown (the default), or zero
+
+A bin is known if all of its bases have a value and are not N, blacklisted or unmappable
+(--min-known: a share of them). Unknown bins count neither in the loss nor in a score. Test windows
+are those of --test, or of contigs that genomes.tsv marks test, or of random blocks. With annotation
+(of genomes.tsv, or --annotation) `genojax evaluate` scores across genes too.
+
+Examples:
+  genojax tracks genome.fa --tracks=tracks.tsv --out=tracks/ --blacklist=blacklist.bed
+"""
+
+import argparse
+import dataclasses
+import json
+import shlex
+
+from genojax import errors
+from genojax.cli import flags
+from genojax.data.store.signals import track_settings
+
+_SIZES = {
+    'window': 'bases per window, flanks included',
+    'crop': 'bases at either end of a window that are read and not predicted',
+    'bin': 'bases per bin',
+    'block': 'windows per block; blocks share no base',
+    'seed': 'of the choice of blocks',
+}
+
+
+def run(argv: list[str]) -> None:
+    """Write the windows, or say that they are up to date."""
+    arguments = _parse(argv)
+    values = vars(arguments)
+    names = {field.name for field in dataclasses.fields(track_settings.TrackSettings)}
+    settings = track_settings.TrackSettings(
+        **{name: value for name, value in values.items() if name in names}
+    )
+    from genojax.data.store.signals import prepare  # numpy and readers, which --help does not need
+
+    done = prepare.prepare_tracks(
+        arguments.genomes, arguments.tracks, arguments.out, settings, replace=arguments.replace
+    )
+    for name, entry in done.value['organisms'].items():
+        print('\n'.join(_lines(name, entry)))
+    print(f'{arguments.out}: {done.status}')
+    print('\n'.join(_next(arguments.out, done.value)))
+
+
+def _lines(name: str, entry: dict) -> list[str]:
+    """What was written of one species, and what was not."""
+    windows, bins = entry['windows'], entry['bins']
+    bases = sum(contig['length'] for contig in entry['contigs'])
+    tracks = len(entry['known_share'])
+    lines = [
+        f'{name}: {bases:,} bases, {len(entry["contigs"]):,} contigs, {tracks:,} tracks; '
+        f'windows {windows["train"]:,} train, {windows["test"]:,} test; {entry["genes"]:,} genes',
+        f'  left out: {entry["left_out_windows"]:,} windows without a known bin, '
+        f'{entry["gap_bases"]:,} bases between blocks',
+    ]
+    lost = {reason: count for reason, count in entry['lost_bins'].items() if count}
+    known = bins - sum(lost.values())
+    shares = ', '.join(f'{reason} {count / bins:.2%}' for reason, count in lost.items())
+    lines.append(f'  bins known {known / bins:.2%}' + (f'; not known: {shares}' if lost else ''))
+    low = min(entry['known_share'], key=entry['known_share'].get)
+    if entry['known_share'][low] < 0.5 and lost.get('absent', 0) > bins / 4:
+        lines.append(
+            f'  {low}: {entry["known_share"][low]:.1%} of its bins are known; if the file leaves '
+            "out rows of 0, write zero in the column 'absent' of the track table"
+        )
+    return lines + [f'  note: {note}' for note in entry['notes']]
+
+
+def _next(out: str, value: dict) -> list[str]:
+    """The command that trains on what was written."""
+    names = list(value['organisms'])
+    counts = [len(value['signals'][name]) for name in names]
+    settings, data = value['settings'], '--config.tasks.coverage.data'
+    options = [
+        f'{data}.path={out}',
+        f'{data}.organisms={ ({name: name for name in names}) }',
+        f'{data}.length={settings["window"]}',
+        f'{data}.bin={settings["bin"]}',
+        f'--config.model.organisms={json.dumps(names)}',
+        f'--config.model.tracks={json.dumps(counts)}',
+        f'--config.model.crop={settings["crop"] // settings["bin"]}',
+    ]
+    words = ' '.join(map(shlex.quote, options))
+    return [
+        'train on them with',
+        f'  genojax train --config=tracks {words} --workdir={errors.new_name("runs/tracks")}',
+    ]
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = flags.Parser('tracks', __doc__)
+    add = parser.add_argument
+    add('genomes', metavar='GENOMES', help='a FASTA file, or a directory with a genomes.tsv')
+    add('--tracks', required=True, metavar='TABLE', help='the track table')
+    add('--out', required=True, metavar='DIR', help='directory of the windows')
+    defaults = track_settings.TrackSettings()
+    for name, text in _SIZES.items():
+        kind = flags.positive if name not in ('crop', 'seed') else int
+        default = getattr(defaults, name)
+        add(f'--{name}', type=kind, default=default, help=f'{text} (%(default)s)')
+    for name, text in (('contigs', 'to read (all)'), ('test', 'for the test windows')):
+        add(f'--{name}', type=_names, default=(), metavar='NAME,NAME', help=f'contigs {text}')
+    add(
+        '--test-share',
+        type=float,
+        default=defaults.test_share,
+        help='share of the blocks, if no contig is for the test (%(default)s)',
+    )
+    add(
+        '--min-known',
+        type=float,
+        default=defaults.min_known,
+        help='smallest share of usable bases in a known bin (%(default)s)',
+    )
+    for kind in ('blacklist', 'unmappable'):
+        add(f'--{kind}', type=_names, default=(), metavar='BED,BED', help='bases to mask')
+    add('--annotation', default='', metavar='FILE', help='genes of a FASTA file (GFF3, GTF)')
+    add('--replace', action='store_true', help='overwrite windows of other files or settings')
+    flags.add_fasta_options(parser, names=False)
+    return parser.parse_args(argv)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(',') if name)
