@@ -74,12 +74,13 @@ def _lines(name: str, entry: dict) -> list[str]:
     known = bins - sum(lost.values())
     shares = ', '.join(f'{reason} {count / bins:.2%}' for reason, count in lost.items())
     lines.append(f'  bins known {known / bins:.2%}' + (f'; not known: {shares}' if lost else ''))
-    low = min(entry['known_share'], key=entry['known_share'].get)
-    if entry['known_share'][low] < 0.5 and lost.get('absent', 0) > bins / 4:
-        lines.append(
-            f'  {low}: {entry["known_share"][low]:.1%} of its bins are known; if the file leaves '
-            "out rows of 0, write zero in the column 'absent' of the track table"
-        )
+    usable = 1 - sum(count for reason, count in lost.items() if reason != 'absent') / bins
+    for track, share in entry['known_share'].items():
+        if share < usable / 2:
+            lines.append(
+                f'  {track}: {share:.1%} of its bins are known; if the file leaves out rows of 0, '
+                "write zero in the column 'absent' of the track table"
+            )
     return lines + [f'  note: {note}' for note in entry['notes']]
 
 
@@ -97,6 +98,8 @@ def _next(out: str, value: dict) -> list[str]:
         f'--config.model.tracks={json.dumps(counts)}',
         f'--config.model.crop={settings["crop"] // settings["bin"]}',
     ]
+    if settings['bin'] & (settings['bin'] - 1) == 0:  # a model's bins are powers of two
+        options.append(f'--config.model.stages={settings["bin"].bit_length() - 1}')
     words = ' '.join(map(shlex.quote, options))
     return [
         'train on them with',

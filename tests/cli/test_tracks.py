@@ -32,7 +32,7 @@ def test_what_is_known_and_what_is_not_is_printed_with_a_command_to_train(folder
     main.main(words(folder, blacklist=blacklist))
     out = capsys.readouterr().out
     assert 'genome: 4,500 bases, 3 contigs, 4 tracks; windows' in out
-    assert 'not known: beyond the contig' in out and 'blacklist 2.' in out
+    assert 'not known: beyond the contig' in out and 'blacklist 3.50%' in out
     assert 'note: blacklist blacklist.bed: rows on contigs that are not read: 1' in out
     main.main(words(folder, blacklist=blacklist))
     assert 'out: up to date' in capsys.readouterr().out

@@ -54,7 +54,10 @@ def test_a_block_is_what_the_docstring_says():
     x = rng.normal(size=(1, 11, 3)).astype(np.float32)
     block = dilated_cnn.DilatedBlock(inner=2, dilation=4, dropout=0.5)
     variables = meta.unbox(jax.jit(lambda x: block.init(jax.random.key(0), x, False))(x))
-    params = jax.tree.map(lambda p: p + 0.3 * rng.normal(size=p.shape), variables['params'])
+    params = jax.tree.map(
+        lambda p: np.asarray(p) + 0.3 * rng.normal(size=p.shape).astype(np.float32),
+        variables['params'],
+    )
 
     def gelu(x):
         return x / (1 + np.exp(-1.702 * x))
@@ -86,7 +89,7 @@ def test_tracks_have_the_bins_of_the_window_without_the_crop(tracks):
     assert all((x > 0).all() for x in result.tracks.values())
     assert TRACKS.input_spec().bins(96) == 22 and TRACKS.track_heads == {'a': 3, 'b': 1}
     with pytest.raises(ValueError, match='not a multiple of the bin of 4'):
-        models.build(TRACKS).apply(variables, tokens_of(1, 97))
+        apply(variables, tokens_of(1, 97))
 
 
 def test_a_bin_depends_on_its_context_and_on_nothing_beyond(tracks):

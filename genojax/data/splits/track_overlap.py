@@ -9,7 +9,7 @@ from genojax.data.genomes import kmers
 LEAK_K = 30  # bases; random sequences do not share 30 bases
 
 
-def overlap_groups(windows: track_windows.Windows, flank: int) -> np.ndarray:
+def overlap_groups(windows: track_windows.WindowSet, flank: int) -> np.ndarray:
     """The group of each window, int64 [N]: windows that share bases, directly or through others.
 
     Args:

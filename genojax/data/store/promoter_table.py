@@ -107,7 +107,7 @@ def write(path: str | os.PathLike, table: PromoterTable) -> None:
 
 
 @dataclasses.dataclass
-class _Pieces:
+class _FreePieces:
     """Free pieces of one contig, by their first base.
 
     Attributes:
@@ -121,9 +121,9 @@ class _Pieces:
     used_L: np.ndarray
     length: int
 
-    def gc(self, first) -> np.ndarray:
+    def gc(self, first_N: np.ndarray) -> np.ndarray:
         """Share of C and G of pieces by their first base."""
-        return (self.strong_L[first + self.length] - self.strong_L[first]) / self.length
+        return (self.strong_L[first_N + self.length] - self.strong_L[first_N]) / self.length
 
     def take(self, gc: float, rng: np.random.Generator) -> int | None:
         """The first base of the piece with the nearest GC content of some; None without room."""
@@ -139,7 +139,7 @@ class _Pieces:
         return None
 
 
-def _pieces(codes_L: np.ndarray, starts, settings: PromoterSettings) -> _Pieces:
+def _pieces(codes_L: np.ndarray, starts, settings: PromoterSettings) -> _FreePieces:
     length = settings.length
     free_L = np.ones(max(len(codes_L) - length + 1, 0), bool)
     for first, _ in starts:
@@ -147,7 +147,7 @@ def _pieces(codes_L: np.ndarray, starts, settings: PromoterSettings) -> _Pieces:
     unknown_L = np.concatenate([[0], np.cumsum(codes_L == dna.UNKNOWN)])
     free_L &= unknown_L[length:] == unknown_L[: len(free_L)]
     strong_L = np.concatenate([[0], np.cumsum((codes_L == 1) | (codes_L == 2))])
-    return _Pieces(np.flatnonzero(free_L), strong_L, np.zeros(len(codes_L), bool), length)
+    return _FreePieces(np.flatnonzero(free_L), strong_L, np.zeros(len(codes_L), bool), length)
 
 
 def _add_contig(result: PromoterTable, species: str, record, starts, settings, rng) -> None:
@@ -167,7 +167,7 @@ def _add_contig(result: PromoterTable, species: str, record, starts, settings, r
             result.left_out[reason] = result.left_out.get(reason, 0) + 1
             continue
         last[strand] = low
-        gc = float(pieces.gc(np.array(low)))
+        gc = float(pieces.gc(np.array([low]))[0])
         result.rows.append(_row(species, record.codes, interval, 'promoter', gc))
         for _ in range(settings.negatives):
             low_other = pieces.take(gc, rng)
@@ -178,7 +178,7 @@ def _add_contig(result: PromoterTable, species: str, record, starts, settings, r
             other = genome.Interval(
                 record.name, low_other, low_other + settings.length, '+-'[rng.integers(2)]
             )
-            share = float(pieces.gc(np.array(low_other)))
+            share = float(pieces.gc(np.array([low_other]))[0])
             result.rows.append(_row(species, record.codes, other, 'other', share))
 
 

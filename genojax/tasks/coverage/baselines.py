@@ -55,7 +55,7 @@ class CoverageBaseline:
     seconds: float
 
 
-def limited(windows: track_windows.Windows, bins: int, tracks: int) -> track_windows.TrackWindows:
+def limited(windows: track_windows.WindowSet, bins: int, tracks: int) -> track_windows.TrackWindows:
     """All windows in memory, or evenly spread ones for which `MAX_FLOATS` numbers suffice.
 
     Args:

@@ -156,7 +156,7 @@ class CoverageDatasets(base.TaskDatasets):
             )
         return lines
 
-    def windows(self, number: int, split: str) -> track_windows.Windows:
+    def windows(self, number: int, split: str) -> track_windows.WindowSet:
         """One organism's windows of a split; `load` reads them."""
         parts = self.sources[number].organism.parts
         if split == 'test':
@@ -262,7 +262,7 @@ def _source(
     )
 
 
-def _known_mean(windows: track_windows.Windows) -> np.ndarray:
+def _known_mean(windows: track_windows.WindowSet) -> np.ndarray:
     """Each track's mean over its known bins, float64 [C]; 0 where there is none."""
     total_C = count_C = 0
     for part in track_windows.chunks(windows):

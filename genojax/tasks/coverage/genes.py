@@ -78,24 +78,23 @@ def compare(
     drawn = rng.integers(len(truth_GC), size=(_DRAWS, len(truth_GC)))
     weight_WG = np.stack([np.bincount(row, minlength=len(truth_GC)) for row in drawn])
     weight_WG = np.concatenate([np.ones((1, len(truth_GC))), weight_WG])
+    chosen = [c for c in range(len(names)) if _varies(truth_GC[:, c])]
+    if not chosen:
+        return None
+    # 0 for a prediction that is constant.
     r_WC = {
-        model: np.stack(
-            [
-                metrics.pearson(truth_GC[:, c], np.nan_to_num(value_GC[:, c]), weight_WG)
-                for c in range(len(names))
-            ],
-            -1,
+        model: np.nan_to_num(
+            np.stack(
+                [metrics.pearson(truth_GC[:, c], value_GC[:, c], weight_WG) for c in chosen], -1
+            )
         )
         for model, value_GC in models.items()
     }
     across = {
-        name: {model: _interval(r[:, c]) for model, r in r_WC.items()}
-        for c, name in enumerate(names)
-        if np.isfinite(truth_GC[:, c]).sum() >= MIN_GENES
+        names[c]: {model: _interval(r_WC[model][:, i]) for model in models}
+        for i, c in enumerate(chosen)
     }
-    if not across:
-        return None
-    across['all'] = {model: _interval(_mean(r, 1)) for model, r in r_WC.items()}
+    across['all'] = {model: _interval(r.mean(1)) for model, r in r_WC.items()}
     return {
         'genes': len(truth_GC),
         'across_genes': across,
@@ -122,16 +121,16 @@ def _across_tracks(
     return result
 
 
-def _mean(r_WC: np.ndarray, axis: int) -> np.ndarray:
-    """The mean of those that are defined; NaN of none."""
-    count = np.isfinite(r_WC).sum(axis)
-    return np.where(count, np.nansum(r_WC, axis) / np.maximum(count, 1), np.nan)
+def _varies(truth_G: np.ndarray) -> bool:
+    """Whether enough genes have a value, and not all the same."""
+    known = truth_G[np.isfinite(truth_G)]
+    return len(known) >= MIN_GENES and bool(known.max() > known.min())
 
 
 def _interval(value_W: np.ndarray) -> list[float]:
     """[value of all genes, low, high]."""
     tail = (1 - _LEVEL) / 2
-    low, high = np.nanquantile(value_W[1:], [tail, 1 - tail])
+    low, high = np.quantile(value_W[1:], [tail, 1 - tail])
     return [round(float(value), 4) for value in (value_W[0], low, high)]
 
 

@@ -1,20 +1,19 @@
 """Scores across genes: bins at first bases in the direction of the gene, and values by hand."""
 
-import types
-
 import numpy as np
 import pytest
 
-from genojax import genome
+from genojax import genome, simulate
 from genojax.data.formats.track_files import track_windows
 from genojax.tasks.coverage import genes
 
 CENTRES = [genome.Interval('c', 100, 180), genome.Interval('d', 0, 80)]
 
 
-def organism(*starts, bin=10, pairs=(1, 0, 2)):
+def organism(*starts) -> track_windows.Organism:
     listed = tuple(track_windows.GeneStart(f'g{i}', *start) for i, start in enumerate(starts))
-    return types.SimpleNamespace(genes=listed, bin=bin, pairs=np.array(pairs))
+    tracks = simulate.tracks.table()[:3]  # the first two are strands of one assay
+    return track_windows.Organism('x', tracks, {}, bin=10, crop=0, digest='', genes=listed)
 
 
 def test_values_are_read_in_the_direction_of_the_gene():

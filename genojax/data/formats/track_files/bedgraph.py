@@ -107,9 +107,9 @@ class BedGraphFile:
             yield contig, rows
 
     def _row(self, number: int, cells: list[str]) -> tuple[int, int, float]:
+        if cells[0] in ('fixedStep', 'variableStep'):
+            raise self._error(number, 'this is WIG', 'wigToBigWig makes a bigWig file of it')
         if len(cells) != 4:
-            if cells[0] in ('fixedStep', 'variableStep'):
-                raise self._error(number, 'this is WIG', 'wigToBigWig makes a bigWig file of it')
             problem = f'{len(cells)} columns in place of 4: contig, start, end, value'
             raise self._error(number, problem, 'restore the row')
         for cell in cells[1:3]:

@@ -6,32 +6,18 @@ files' contigs: files of other assemblies, and chr1 beside 1, would else be read
 
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
-from typing import Protocol
-
-import numpy as np
+from collections.abc import Iterable, Mapping, Sequence
 
 from genojax import errors
-from genojax.data.formats import bigwig
+from genojax.data.formats import bigwig, bigwig_check
 from genojax.data.formats.track_files import bedgraph
 
 _SHOWN = 5
 
 
-class SignalFile(Protocol):
-    """What both formats have in common.
-
-    Attributes:
-        sizes: bases of every contig; of a bedGraph file, the end of its last value.
-    """
-
-    path: str | os.PathLike
-    sizes: dict[str, int]
-
-    def intervals(
-        self, contig: str, start: int, end: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Starts, ends and values of what overlaps bases start .. end - 1, cut to them."""
+# Both have `path`, `sizes` (bases of every contig; of bedGraph the end of its last value) and
+# `intervals(contig, start, end)`: starts, ends and values of what overlaps, cut to these bases.
+SignalFile = bigwig.BigWigFile | bedgraph.BedGraphFile
 
 
 def open_file(path: str | os.PathLike, folder: pathlib.Path) -> SignalFile:
@@ -48,6 +34,16 @@ def open_file(path: str | os.PathLike, folder: pathlib.Path) -> SignalFile:
         return bigwig.BigWigFile(path)
     folder.mkdir(parents=True)
     return bedgraph.BedGraphFile(path, folder)
+
+
+def open_files(paths: Sequence[str | os.PathLike], folder: pathlib.Path) -> list[SignalFile]:
+    """Files of a user, each read to its end once before it is opened.
+
+    Raises:
+        UsageError, InputError: as of `open_file`.
+    """
+    bigwig_check.check([path for path in paths if bigwig.is_bigwig(path)])
+    return [open_file(path, folder / str(number)) for number, path in enumerate(paths)]
 
 
 def check_contigs(

@@ -1,4 +1,4 @@
-"""Windows of DNA with measured coverage tracks, read from a directory and checked.
+"""WindowSet of DNA with measured coverage tracks, read from a directory and checked.
 
 For every organism NAME the directory holds
 
@@ -20,6 +20,7 @@ outside the centre is unknown, every bin of the centre is known. Everything is r
 to TK08.
 """
 
+import abc
 import dataclasses
 import hashlib
 import json
@@ -28,7 +29,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,8 +42,8 @@ _SIZES = ('seq_length', 'pool_width', 'crop_bp', 'target_length', 'num_targets')
 _ACCESSIBILITY_ASSAYS = ('DNASE', 'ATAC', 'FAIRE')
 
 
-class Windows(Protocol):
-    """Windows of one part of an organism, in memory or in files.
+class WindowSet(abc.ABC):
+    """WindowSet of one part of an organism, in memory or in files.
 
     Attributes:
         centres: where the bins of each window lie.
@@ -52,24 +53,28 @@ class Windows(Protocol):
     centres: tuple[genome.Interval, ...]
     length: int
 
-    def __len__(self) -> int: ...
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """Number of windows."""
 
-    def take(self, rows: np.ndarray) -> 'Windows':
+    @abc.abstractmethod
+    def take(self, rows: np.ndarray) -> 'WindowSet':
         """These windows, in this order; nothing is read."""
 
+    @abc.abstractmethod
     def load(self) -> 'TrackWindows':
         """The windows in memory."""
 
 
-def chunks(windows: Windows, size: int = 32) -> Iterator['TrackWindows']:
+def chunks(windows: WindowSet, size: int = 32) -> Iterator['TrackWindows']:
     """All windows in order, at most `size` of them in memory at a time."""
     for first in range(0, len(windows), size):
         yield windows.take(np.arange(first, min(first + size, len(windows)))).load()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class TrackWindows:
-    """Windows of one part in memory."""
+class TrackWindows(WindowSet):
+    """WindowSet of one part in memory."""
 
     codes_NL: np.ndarray  # uint8
     target_NPC: np.ndarray  # float32: scaled sums of reads in the bins of the centre
@@ -112,7 +117,7 @@ class Organism:
 
     name: str
     tracks: tuple[coverage.Track, ...]
-    parts: dict[str, Windows]  # 'train', 'test'
+    parts: dict[str, WindowSet]  # 'train', 'test'
     bin: int  # bp
     crop: int  # bp of unknown coverage at either end
     digest: str  # of the files

@@ -18,8 +18,8 @@ _FIX = 'genojax tracks GENOMES --tracks=TABLE --out={} --replace'
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SignalWindows:
-    """Windows of one part; see `track_windows.Windows`.
+class SignalWindows(track_windows.WindowSet):
+    """Windows of one part; see `track_windows.WindowSet`.
 
     Attributes:
         bases: base codes of all contigs, mapped from a file.

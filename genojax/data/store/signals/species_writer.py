@@ -82,10 +82,7 @@ def write(
     scratch = folder / 'bedgraph'
     lengths = {contig.name: contig.length for contig in source.contigs}
     with progress.stage(f'opening the signals of {source.name}'):
-        files = [
-            signal_file.open_file(row.path, scratch / str(number))
-            for number, row in enumerate(rows)
-        ]
+        files = signal_file.open_files([row.path for row in rows], scratch)
     unread = [signal_file.check_contigs(file, lengths, source.fasta) for file in files]
     mask_files = {kind: getattr(settings, kind) for kind in masks.KINDS}
     writer = SpeciesWriter(
