@@ -1,4 +1,4 @@
-"""WindowSet of DNA with measured coverage tracks, read from a directory and checked.
+"""Windows of DNA with measured coverage tracks, read from a directory and checked.
 
 For every organism NAME the directory holds
 
@@ -43,7 +43,7 @@ _ACCESSIBILITY_ASSAYS = ('DNASE', 'ATAC', 'FAIRE')
 
 
 class WindowSet(abc.ABC):
-    """WindowSet of one part of an organism, in memory or in files.
+    """Windows of one part of an organism, in memory or in files.
 
     Attributes:
         centres: where the bins of each window lie.
@@ -74,7 +74,7 @@ def chunks(windows: WindowSet, size: int = 32) -> Iterator['TrackWindows']:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrackWindows(WindowSet):
-    """WindowSet of one part in memory."""
+    """Windows of one part in memory."""
 
     codes_NL: np.ndarray  # uint8
     target_NPC: np.ndarray  # float32: scaled sums of reads in the bins of the centre
