@@ -6,6 +6,7 @@ file's own rows or, on a contig without any, a span of `PROMOTER_SPAN` around ea
 that span is a convention, not a measurement.
 """
 
+import collections
 import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -36,7 +37,6 @@ _REPEATS = (
     'direct_repeat', 'dispersed_repeat', 'tandem_repeat', 'microsatellite', 'minisatellite',
     'satellite_DNA', 'low_complexity_region',
 )  # fmt: skip
-_UINT8 = np.arange(256, dtype=np.uint8)  # as an operand faster than an int
 _Region = genome.Region
 # A coding base is in an exon, also in files that have CDS rows only.
 BITS_OF_KIND: dict[str, int] = (
@@ -74,36 +74,50 @@ def region_bits(
         errors.InputError: BD03, a feature that ends beyond the contig.
     """
     features = [feature for feature in features if feature.interval.contig == contig]
-    bits, bit_of = np.zeros(length, np.uint8), _by_kind(features, BITS_OF_KIND)
+    bit_of = _by_kind(features, BITS_OF_KIND)
+    spans: dict[int, list[tuple[int, int]]] = collections.defaultdict(list)
     for feature in features:
         interval, bit = feature.interval, bit_of[feature.kind]
         if interval.end > length:
             _check_inside(feature, length, circular, path)
-            if bit is not None:
-                _mark(bits, interval.start, interval.end, bit)
-        elif bit is not None:
-            inside = bits[interval.start : interval.end]
-            np.bitwise_or(inside, _UINT8[bit], inside)
-    for intron in introns(features, contig) if spliced is None else spliced:
-        _mark(bits, intron.start, intron.end, int(_Region.INTRON))
+        if bit is not None:
+            spans[bit].append((interval.start, interval.end))
+    introns_here = introns(features, contig) if spliced is None else spliced
+    spans[int(_Region.INTRON)] += [(intron.start, intron.end) for intron in introns_here]
     for start, end in promoters(features, contig, promoter_span):
         if not circular:
             start, end = max(start, 0), min(end, length)
-        _mark(bits, start, end, int(_Region.PROMOTER))
+        spans[int(_Region.PROMOTER)].append((start, end))
+    bits = _bits_of_spans(spans, length)
     if soft_mask is not None:
         bits |= np.asarray(soft_mask, bool) * np.uint8(_Region.REPEAT)
     return bits
 
 
-def _mark(bits: np.ndarray, start: int, end: int, bit: int) -> None:
-    """Set bits from start to end, wrapping what is beyond either end of the array."""
-    length = len(bits)
-    inside = bits[max(start, 0) : end]
-    np.bitwise_or(inside, _UINT8[bit], out=inside)
-    if start < 0:
-        bits[max(start + length, 0) :] |= bit
-    if end > length:
-        bits[: end - length] |= bit
+def _bits_of_spans(spans: dict[int, list[tuple[int, int]]], length: int) -> np.ndarray:
+    """Every base's bits, uint8 [length]; what of a span is beyond an end continues at the other.
+
+    Bits change at the ends of spans only, so they are computed between these and repeated: one
+    array operation per span takes several times as long.
+    """
+    inside = {}
+    for bit, pairs in spans.items():
+        start_N, end_N = np.array(pairs, np.int64).reshape(-1, 2).T
+        before, after = start_N < 0, end_N > length
+        wrapped = ((start_N + length)[before], (end_N.clip(max=0) + length)[before])
+        again = ((start_N.clip(length) - length)[after], (end_N - length)[after])
+        starts, ends = zip((start_N, end_N), wrapped, again, strict=True)
+        inside[bit] = [np.concatenate(places).clip(0, length) for places in (starts, ends)]
+    places = [place for pair in inside.values() for place in pair]
+    edge_E = np.unique(np.concatenate([[0, length], *places]))
+    bits_E = np.zeros(len(edge_E), np.uint8)  # from each edge to the next
+    for bit, (start_N, end_N) in inside.items():
+        opened, closed = (
+            np.bincount(np.searchsorted(edge_E, place), minlength=len(edge_E))
+            for place in (start_N, end_N)
+        )
+        bits_E |= np.where(np.cumsum(opened - closed) > 0, bit, 0).astype(np.uint8)
+    return np.repeat(bits_E[:-1], np.diff(edge_E))
 
 
 def _by_kind(features: Iterable[annotation.Feature], table: Mapping[str, Any]) -> dict[str, Any]:

@@ -195,3 +195,19 @@ def test_real_mitochondrial_genes(real_data):
     assert nd6.strand == '-'
     spliced = dna.reverse_complement(records['NC_012920.1'].codes[nd6.start : nd6.end])
     assert dna.decode(spliced[:3]) == 'ATG'
+
+
+def test_bits_of_random_spans_are_those_of_a_loop_over_bases():
+    """Spans that overlap, are empty, begin before the contig or pass its end."""
+    rng = np.random.default_rng(0)
+    for length in (1, 7, 50):
+        spans = {bit: [] for bit in (1, 3, 4, 16)}
+        for bit in rng.choice(list(spans), 30):
+            start = int(rng.integers(-length, length))
+            spans[bit].append((start, start + int(rng.integers(0, length + 1))))
+        expected = np.zeros(length, np.uint8)
+        for bit, pairs in spans.items():
+            for start, end in pairs:
+                for place in range(start, end):
+                    expected[place % length] |= bit
+        np.testing.assert_array_equal(regions._bits_of_spans(spans, length), expected)
