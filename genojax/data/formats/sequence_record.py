@@ -13,7 +13,7 @@ _NEWLINE = 10
 _BAD = 255
 
 
-def _byte_table(rna: bool) -> np.ndarray:
+def _byte_table(rna: bool) -> bytes:
     """Byte -> base code | soft mask << 3, _BAD for bytes that are not IUPAC DNA letters."""
     table = np.full(256, _BAD, np.uint8)
     for letter in dna.IUPAC + ('U' if rna else ''):
@@ -21,7 +21,7 @@ def _byte_table(rna: bool) -> np.ndarray:
         code = code if code >= 0 else dna.UNKNOWN
         table[ord(letter)] = code
         table[ord(letter.lower())] = code | 1 << genome.SOFT_SHIFT
-    return table
+    return table.tobytes()
 
 
 # The fix for U, and that of verbs without the option.
@@ -29,6 +29,8 @@ READ_AS_RNA = '--rna reads U as T (in Python rna=True)'
 REPLACE_U = {READ_AS_RNA: 'replace U by T in the file'}
 _DNA_TABLE = _byte_table(rna=False)
 _RNA_TABLE = _byte_table(rna=True)
+_DNA_UPPER = (np.arange(256, dtype=np.uint8) & np.uint8(0xDF)).tobytes()
+_RNA_UPPER = _DNA_UPPER.replace(b'U', b'T')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +92,7 @@ class RecordBuilder:
         self.iupac: dict[str, int] = {}
         self.sha512 = hashlib.sha512()
         self.table = _RNA_TABLE if rna else _DNA_TABLE
+        self.upper = _RNA_UPPER if rna else _DNA_UPPER
         self.blank_lines, self.uneven = 0, False
         self._width, self._short, self._open = 0, False, 0
 
@@ -100,19 +103,18 @@ class RecordBuilder:
             errors.InputError: FA07 to FA10, a byte that is not a DNA letter.
         """
         text = np.frombuffer(segment, np.uint8)
-        is_base = text != _NEWLINE
-        letters = text[is_base]
-        bases = self.table[letters]
+        # One pass of `translate` is four times as fast as a mask, an index and a table of numpy.
+        bases = np.frombuffer(segment.translate(self.table, b'\n'), np.uint8)
         if bases.size and bases.max() == _BAD:
-            raise self._bad_byte(text, is_base, letters, bases, line)
-        self._count_lines(np.flatnonzero(~is_base), len(text))
-        counts = np.bincount(bases, minlength=16)
-        upper = letters & np.uint8(0xDF)
-        if self.rna:
-            upper[upper == ord('U')] = ord('T')
-        self.sha512.update(upper)
+            raise self._bad_byte(text, bases, line)
+        self._count_lines(np.flatnonzero(text == _NEWLINE), len(text))
+        counts = _counts(bases)
+        upper_case = segment.translate(self.upper, b'\n')
+        self.sha512.update(upper_case)
         if counts[dna.UNKNOWN] + counts[dna.UNKNOWN | 8]:
-            ambiguous = upper[(bases & genome.CODE_BITS) == dna.UNKNOWN]
+            ambiguous = np.frombuffer(upper_case, np.uint8)[
+                (bases & genome.CODE_BITS) == dna.UNKNOWN
+            ]
             number = np.bincount(ambiguous, minlength=128)
             for byte in np.flatnonzero(number):
                 if byte != ord('N'):
@@ -176,8 +178,9 @@ class RecordBuilder:
         self.uneven |= self._short or length > self._width
         self._short = length < self._width
 
-    def _bad_byte(self, text, is_base, letters, bases, line: int) -> errors.InputError:
-        bad = bases == _BAD
+    def _bad_byte(self, text, bases, line: int) -> errors.InputError:
+        is_base, bad = text != _NEWLINE, bases == _BAD
+        letters = text[is_base]
         first = int(np.argmax(bad))
         byte = int(letters[first])
         offset = int(np.flatnonzero(is_base)[first])
@@ -192,6 +195,14 @@ class RecordBuilder:
             position=len(self.codes) + first + 1,
             fix=fix,
         )
+
+
+def _counts(bases: np.ndarray) -> np.ndarray:
+    """How often each number below 16 occurs, int64 [16]; pairs of bytes are counted at once."""
+    even = len(bases) & ~1
+    pairs = np.bincount(bases[:even].view('<u2'), minlength=16 << 8)
+    pairs = pairs.reshape(16, -1)[:, :16]
+    return pairs.sum(0) + pairs.sum(1) + np.bincount(bases[even:], minlength=16)
 
 
 def _explain_byte(byte: int, count: int, letters, bad, path) -> tuple[str, str, str]:

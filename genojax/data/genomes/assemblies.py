@@ -9,11 +9,14 @@ There are two bytes per base: the base code with the soft-mask bit, and the regi
 import dataclasses
 import functools
 import hashlib
+import mmap
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from genojax import dna, genome
+
+_MAX_MAPPED = 2**27  # bytes of a mapped file in memory while it is read in order
 
 
 class Genome:
@@ -38,6 +41,7 @@ class Genome:
         self.lengths = np.array([contig.length for contig in self.contigs], np.int64)
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])
         self.total = int(self.offsets[-1])
+        self._read = 0  # bases since pages were given back
         self._circular = np.array([contig.circular for contig in self.contigs], bool)
         # A view: indexing numpy.memmap itself takes several times as long as indexing an array over
         # the same memory.
@@ -102,6 +106,43 @@ class Genome:
         return (
             self._bases[self.offsets[contig] : self.offsets[contig + 1]] >> genome.SOFT_SHIFT
         ) > 0
+
+    def pieces(
+        self, contig: int, size: int, overlap: int = 0, run: tuple[int, int] | None = None
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """(start, stored bases) of parts of a contig in order, so that no copy of it is in memory.
+
+        Args:
+            size: bases per part, without the `overlap` bases that the next one repeats.
+            run: (start, bases) of the contig; past the end it wraps. The whole contig by default.
+
+        Yields:
+            uint8 [<= size + overlap], base code | soft-mask << 3 (not a copy: do not write).
+        """
+        start, bases = (0, int(self.lengths[contig])) if run is None else run
+        offset, length = int(self.offsets[contig]), int(self.lengths[contig])
+        for first in range(start, start + max(bases - overlap, min(bases, 1)), size):
+            low, high = first, min(first + size + overlap, start + bases)
+            parts = []
+            while low < high:  # across the origin in several parts
+                at = low % length
+                count = min(high - low, length - at)
+                parts.append(self._bases[offset + at : offset + at + count])
+                low += count
+            yield first, parts[0] if len(parts) == 1 else np.concatenate(parts)
+            self._count_read(high - first)
+
+    def _count_read(self, bases: int) -> None:
+        """Gives the pages of mapped files back to the system after every 128 MiB."""
+        self._read += bases
+        if self._read < _MAX_MAPPED:
+            return
+        self._read = 0
+        for owner in (self._bases, self._regions):
+            while isinstance(owner, np.ndarray):
+                owner = owner.base
+            if isinstance(owner, mmap.mmap):
+                owner.madvise(mmap.MADV_DONTNEED)  # they stay in the system's cache
 
     def valid(self, contig: np.ndarray, length: int) -> np.ndarray:
         """How many real bases a window of `length` has on each of these contigs, int64 [B]."""

@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from genojax import dna
+from genojax import dna, genome
 from genojax.data.genomes import assemblies, interval_sets
 
+_PIECE = 2**20  # bases read at a time
 _MAX_UNKNOWN = 0.5  # share of unknown bases above which a window is not used
 
 
@@ -77,7 +78,9 @@ def tile(axis: interval_sets.Axis, s: int, spans: np.ndarray, length: int, strid
         stride: bases between starts of neighbouring windows.
     """
     columns = [np.zeros((5, 0), np.int64)]
-    for contig, first, bases in axis.runs(spans).tolist():
+    runs = axis.runs(spans)
+    room = np.minimum(axis.lengths[runs[:, 0]], length)  # a shorter run holds no window
+    for contig, first, bases in runs[runs[:, 2] >= room].tolist():
         size = int(axis.lengths[contig])
         local = int(axis.local[contig])
         if size < length:
@@ -99,15 +102,35 @@ def tile(axis: interval_sets.Axis, s: int, spans: np.ndarray, length: int, strid
 
 def mostly_sequenced(member: assemblies.Genome, part: Windows, length: int) -> np.ndarray:
     """Which windows have at most half of their bases unknown, bool [n]."""
-    enough = np.zeros(len(part), bool)
+    enough = np.ones(len(part), bool)
     for contig in np.unique(part.contig).tolist():
-        codes = member.codes(contig) == dna.UNKNOWN
-        codes = np.concatenate([codes, codes[: length - 1]])  # across the origin
-        unknown = np.concatenate([[0], np.cumsum(codes)])
+        runs = _unknown_runs(member, contig)
+        if not len(runs):
+            continue
+        before = np.concatenate([[0], np.cumsum(runs[:, 1] - runs[:, 0])])
+
+        def unknown_before(points, runs=runs, before=before):
+            last = np.searchsorted(runs[:, 0], points, side='right')
+            return before[last] - np.maximum(runs[last - 1, 1] - points, 0) * (last > 0)
+
         rows = np.flatnonzero(part.contig == contig)
-        start, valid = part.start[rows], part.valid[rows]
-        enough[rows] = unknown[start + valid] - unknown[start] <= _MAX_UNKNOWN * valid
+        start, size = part.start[rows], int(member.lengths[contig])
+        end = start + part.valid[rows]
+        unknown = unknown_before(np.minimum(end, size)) - unknown_before(start)
+        unknown += unknown_before(np.maximum(end - size, 0))  # across the origin
+        enough[rows] = unknown <= _MAX_UNKNOWN * part.valid[rows]
     return enough
+
+
+def _unknown_runs(member: assemblies.Genome, contig: int) -> np.ndarray:
+    """The runs of unknown bases of a contig, as a set of its bases."""
+    parts = [interval_sets.EMPTY]
+    for first, stored in member.pieces(contig, _PIECE):
+        unknown = (stored & genome.CODE_BITS) == dna.UNKNOWN
+        if unknown.any():
+            edges = np.flatnonzero(np.diff(unknown, prepend=False, append=False))
+            parts.append(first + edges.reshape(-1, 2))
+    return interval_sets.union(*parts)
 
 
 def covered(axis: interval_sets.Axis, parts: dict[str, Windows]) -> np.ndarray:

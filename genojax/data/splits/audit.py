@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from genojax import dna
+from genojax import dna, genome
 from genojax.data.genomes import assemblies, interval_sets, kmers, windows
 
 _MAX_WINDOWS = 16_384  # test windows audited; more are sampled, evenly
-_PIECE = 4_000_000  # bases indexed at a time
+_PIECE = 2**16  # bases indexed at a time: their numbers fit into a processor's cache
 _OVERLAP = 30  # bases that neighbouring pieces share, at least k - 1
 
 
@@ -108,13 +108,22 @@ def _window_kmers(
 
 
 def _training_codes(axis: interval_sets.Axis, splits) -> Iterator[np.ndarray]:
-    """Base codes of every run that training windows cover, in pieces that overlap by `_OVERLAP`."""
+    """Base codes of every run that training windows cover, in pieces that overlap by `_OVERLAP`.
+
+    Short runs are joined by unknown bases, so that the pieces are large.
+    """
     train = windows.covered(axis, {name: part for name, (part, _) in splits.items()})
+    between = np.array([dna.UNKNOWN], np.uint8)
+    parts, size = [], 0
     for contig, start, bases in axis.runs(train).tolist():
-        member = axis.corpus[axis.names[axis.species[contig]]]
-        codes = member.codes(int(axis.local[contig]))
-        run = np.concatenate([codes, codes])[start : start + bases]
-        if bases == len(codes) and axis.circular[contig]:
-            run = np.concatenate([codes, codes[:_OVERLAP]])
-        for first in range(0, max(len(run), 1), _PIECE):
-            yield run[first : first + _PIECE + _OVERLAP]
+        member, local = axis.corpus[axis.names[axis.species[contig]]], int(axis.local[contig])
+        whole_ring = bases == axis.lengths[contig] and axis.circular[contig]
+        run = start, bases + (_OVERLAP if whole_ring else 0)
+        for _, stored in member.pieces(local, _PIECE, _OVERLAP, run):
+            parts += [stored & genome.CODE_BITS, between]
+            size += len(stored)
+            if size >= _PIECE:
+                yield np.concatenate(parts)
+                parts, size = [], 0
+    if parts:
+        yield np.concatenate(parts)

@@ -18,10 +18,11 @@ import numpy as np
 
 from genojax import errors, progress
 from genojax.data.genomes import interval_sets
-from genojax.data.splits import homology
+from genojax.data.splits.homology import relation as homology_relation
 
 BLOCK_WINDOWS = 8
 _MAX_BLOCKS = 32  # per species; larger genomes get larger blocks, so that gaps do not use them up
+_MAX_RUNS = 64  # of bases that training has lost: more become test blocks at once
 _MAX_DRAWS = 24  # random positions tried for a block
 # A block that leaves some species less than this share of its bases is taken only if no other draw
 # is better.
@@ -57,7 +58,7 @@ class BlockPlan:
     def __init__(
         self,
         axis: interval_sets.Axis,
-        relation: homology.Homology | None,
+        relation: homology_relation.Homology | None,
         length: int,
         fraction: float,
         random: np.random.Generator,
@@ -149,13 +150,28 @@ class BlockPlan:
         contigs = self.axis.whole(self.unmarked_contigs(s))
         unused = interval_sets.subtract(interval_sets.intersect(self.excluded, contigs), self.test)
         runs = self.axis.runs(unused)
-        if len(runs) and runs[:, 2].max() >= BLOCK_WINDOWS * self.length:
+        long_runs = runs[runs[:, 2] >= BLOCK_WINDOWS * self.length]
+        if len(long_runs) > _MAX_RUNS:
+            block = self._cheapest([self._longest_runs(long_runs, missing)])
+            if block is not None and len(block):
+                return block
+        if len(long_runs):
             return self._cheapest(self._blocks_within(runs[np.argmax(runs[:, 2])], missing))
         if len(runs) and not has_block:
             block = self._cheapest(self._blocks_overlapping(runs))
             if block is not None:
                 return block
         return self._random_block(s, missing)
+
+    def _longest_runs(self, runs: np.ndarray, missing: float) -> np.ndarray:
+        """The longest of many runs that training has lost already, as one block of whole windows.
+
+        In large genomes the homologues of a block lie in thousands of places.
+        """
+        contig, start, bases = runs[np.argsort(-runs[:, 2], kind='stable')].T
+        size = bases // self.length * self.length
+        count = int(np.searchsorted(np.cumsum(size), missing, side='right'))
+        return self.axis.spans(contig[:count], start[:count], (start + size)[:count])
 
     def _blocks_within(self, run: np.ndarray, missing: float) -> list[np.ndarray]:
         """Blocks inside a run of bases that training has lost already."""

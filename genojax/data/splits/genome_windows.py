@@ -5,7 +5,7 @@ k-mers of test windows that training contains. Test rows of labelled tables that
 genomes can be cut out of what is trained on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,10 @@ import numpy as np
 from genojax import errors, progress
 from genojax.data.genomes import assemblies, interval_sets, kmers, windows
 from genojax.data.splits import audit, blocks, occurrences
-from genojax.data.splits import homology as homologies
+from genojax.data.splits.homology import relation as homology_relation
+from genojax.data.splits.homology import search
+
+FindHomology = Callable[[assemblies.Corpus, interval_sets.Axis], homology_relation.Homology]
 
 
 class WindowSplit(NamedTuple):
@@ -32,6 +35,7 @@ def split_windows(
     seed: int = 0,
     homology: bool = True,
     label_rows: Sequence[np.ndarray] = (),
+    find_homology: FindHomology = search.find,
 ) -> tuple[dict[str, WindowSplit], dict]:
     """The windows of every species in two parts, and a report that JSON can hold.
 
@@ -46,6 +50,7 @@ def split_windows(
             relatives).
         label_rows: base codes of sequences that no training window may overlap, wherever they or
             near copies of them lie (`occurrences`): the test rows of a labelled table.
+        find_homology: the search, or where its result is stored.
 
     Raises:
         InputError: SP01 a species too small for a test block, SP02 nothing left for training, SP03
@@ -59,7 +64,7 @@ def split_windows(
     relation = None
     if homology:
         with progress.stage('searching for homologous sequence'):
-            relation = homologies.find(corpus, axis)
+            relation = find_homology(corpus, axis)
     with progress.stage('searching for the rows of the labelled table'):
         cut, cut_report = _cut(corpus, axis, list(label_rows))
     plan = blocks.BlockPlan(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genojax import dna
+from genojax import dna, genome
 from genojax.data.genomes import assemblies, kmers
 from genojax.data.splits import near_copies
 
@@ -82,13 +82,11 @@ def _pieces(
     member: assemblies.Genome, contig: int, margin: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(first base, base codes) of pieces that overlap by `margin`, across a circular origin too."""
-    codes = member.codes(contig)
-    first = 0
+    length, before = int(member.lengths[contig]), 0
     if member.contigs[contig].circular:
-        before = codes[-min(margin, len(codes)) :]
-        codes, first = np.concatenate([before, codes]), -len(before)
-    for at in range(0, max(len(codes) - margin, 1), _PIECE):
-        yield first + at, codes[at : at + _PIECE + margin]
+        before = min(margin, length)
+    for at, stored in member.pieces(contig, _PIECE, margin, (length - before, length + before)):
+        yield at - length, stored & genome.CODE_BITS
 
 
 class _Seeds:

@@ -12,7 +12,7 @@ from absl import logging
 from tensorflow_datasets.core import writer as tfds_writer
 from tensorflow_datasets.proto import tf_example_pb2
 
-from genojax.data.store import manifest, species_builder
+from genojax.data.store import checked_parts, manifest, species_builder
 
 # TFDS keeps a split in memory until all of it is written, so a species has one split per 64 Mb.
 PART = 1_024  # records per split
@@ -98,11 +98,16 @@ def _split(part: int) -> str:
 def check_files(folder: pathlib.Path, value: dict) -> None:
     """Compare every file with its size and hash in the manifest `value`.
 
+    Where they are large, those that were compared before as `checked_parts` does.
+
     Raises:
         errors.DamageError: AR01 or AR02, naming the file and, where possible, the record.
     """
+    unchanged = _unchanged(folder, value)
     for species in value['species']:
         for entry in species['files'] + species['shards']:
+            if entry['file'] in unchanged:
+                continue
             wrong = manifest.wrong_file(folder, entry)
             if wrong is None:
                 continue
@@ -117,6 +122,24 @@ def check_files(folder: pathlib.Path, value: dict) -> None:
             raise manifest.damaged(
                 'AR01', path, f'it was changed after it was written (its {wrong} differs)'
             )
+
+
+def _unchanged(folder: pathlib.Path, value: dict) -> set[str]:
+    """The files of the manifest that are known to have their hashes."""
+    parts = {
+        entry['file']: checked_parts.Part(
+            folder / entry['file'], 0, entry['bytes'], entry['sha256']
+        )
+        for species in value['species']
+        for entry in species['files'] + species['shards']
+    }
+    sized = {
+        name: part
+        for name, part in parts.items()
+        if part.path.is_file() and part.path.stat().st_size == part.size
+    }
+    wrong = checked_parts.wrong(folder, list(sized.values()))
+    return {name for name, part in sized.items() if part not in wrong}
 
 
 def entries(builder: GenojaxShards, folder: pathlib.Path, work: pathlib.Path) -> list[dict]:

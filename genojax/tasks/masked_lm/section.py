@@ -3,6 +3,7 @@
 from genojax.report import comparisons, curves, html, page, plots
 
 HEADING = 'Masked language modelling'
+_MAX_BLOCKS_SHOWN = 500
 _CLEAN = 'windows without a training k-mer'
 MODEL_NAMES = {
     'model': 'model',
@@ -248,8 +249,9 @@ def _splits(split: dict, species: list[dict], renderer: plots.Renderer) -> html.
         for block in row.get('blocks', ())
     ]
     if blocks:
-        table = html.table(['species', 'contig', 'start', 'end'], blocks)
-        parts.append(html.folded(f'Blocks left out of training ({len(blocks):,})', table))
+        table = html.table(['species', 'contig', 'start', 'end'], blocks[:_MAX_BLOCKS_SHOWN])
+        shown = f', the first {_MAX_BLOCKS_SHOWN}' if len(blocks) > _MAX_BLOCKS_SHOWN else ''
+        parts.append(html.folded(f'Blocks left out of training ({len(blocks):,}{shown})', table))
     details = {k: v for k, v in split.items() if k not in ('audit', 'species', 'groups')}
     parts.append(html.folded('How the split was made', html.record(details)))
     return html.join(parts)

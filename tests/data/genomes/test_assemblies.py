@@ -108,3 +108,20 @@ def test_arrays_that_do_not_fit_are_refused():
         assemblies.Genome(
             'a', [genome.Contig('x', 5)], np.zeros(4, np.uint8), np.zeros(5, np.uint8)
         )
+
+
+@pytest.mark.parametrize('overlap', [0, 3])
+def test_pieces_are_the_contig_in_order_also_across_an_origin(overlap, monkeypatch):
+    monkeypatch.setattr(assemblies, '_MAX_MAPPED', 10)
+    codes = [np.arange(n) % 5 for n in (17, 23)]
+    soft = [np.arange(n) % 3 == 0 for n in (17, 23)]
+    member = assemblies.Genome.from_arrays('x', ['a', 'b'], codes, soft=soft)
+    stored = codes[1] | soft[1] << 3
+    for first, bases in ((0, 23), (5, 11), (20, 30), (0, 2), (4, 0)):
+        whole = np.resize(np.concatenate([stored[first:], stored[:first]]), bases)
+        pieces = list(member.pieces(1, 7, overlap, (first, bases)))
+        for at, piece in pieces:
+            assert np.array_equal(piece, whole[at - first :][: 7 + overlap])
+        joined = [piece if n == 0 else piece[overlap:] for n, (_, piece) in enumerate(pieces)]
+        assert np.array_equal(np.concatenate([np.zeros(0, int), *joined]), whole)
+    assert sum(len(piece) for _, piece in member.pieces(0, 5)) == 17

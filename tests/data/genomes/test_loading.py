@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from genojax import errors
-from genojax.data.genomes import loading
+from genojax import errors, genome
+from genojax.data.genomes import assemblies, loading
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -34,3 +34,11 @@ def test_verification_does_not_change_what_is_read(shards):
 def test_a_directory_without_shards_is_refused(tmp_path):
     with pytest.raises(errors.DamageError, match='GX-AR03'):
         loading.open_shards(tmp_path)
+
+
+def test_pages_of_mapped_files_are_given_back_and_read_again(shards, monkeypatch):
+    monkeypatch.setattr(assemblies, '_MAX_MAPPED', 10_000)
+    for member in loading.open_shards(shards):
+        for number in range(len(member.contigs)):
+            parts = [piece & genome.CODE_BITS for _, piece in member.pieces(number, 3_000)]
+            np.testing.assert_array_equal(np.concatenate(parts), member.codes(number))

@@ -66,3 +66,21 @@ def test_subsampled_windows_are_spread_evenly():
     gaps = np.diff(np.searchsorted(part.start, few.start))
     assert gaps.max() - gaps.min() <= 1
     assert part.subsample(10**6) is part
+
+
+def test_unknown_bases_of_a_window_are_those_counted_one_by_one(monkeypatch):
+    monkeypatch.setattr(windows, '_PIECE', 37)
+    random = np.random.default_rng(1)
+    contigs = [genome.Contig('a', 400), genome.Contig('r', 300, circular=True)]
+    codes = [random.integers(0, 4, contig.length).astype(np.uint8) for contig in contigs]
+    for array in codes:
+        for at in random.integers(0, len(array), 9).tolist():
+            array[at : at + int(random.integers(1, 30))] = dna.UNKNOWN
+    codes[1][-12:] = codes[1][:9] = dna.UNKNOWN
+    member = assemblies.Genome.from_arrays('x', contigs, codes)
+    axis = interval_sets.Axis(assemblies.Corpus([member]))
+    part = windows.tile(axis, 0, axis.whole(np.array([0, 1])), 20, 7)
+    bases = member.read(part.contig, part.start, 20)[0]
+    expected = (bases == dna.UNKNOWN).sum(1) <= 10
+    assert np.array_equal(windows.mostly_sequenced(member, part, 20), expected)
+    assert 0 < expected.sum() < len(expected)

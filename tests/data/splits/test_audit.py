@@ -49,3 +49,26 @@ def test_windows_that_are_not_searched_are_marked(monkeypatch):
     test = windows.tile(axis, 0, axis.spans([0], [0], [600]), 100, 100)
     report, flags = audit.measure(corpus, {'x': (train, test)}, 100)
     assert flags['x'].tolist() == [-1, 1, -1, 1, -1, 1] and report['windows_audited'] == 3
+
+
+@pytest.mark.parametrize('piece', [40, 2**16])
+def test_many_short_runs_are_counted_as_one_by_one(piece, monkeypatch):
+    monkeypatch.setattr(audit, '_PIECE', piece)
+    codes = _random(9, 6_000)
+    starts = np.arange(0, 3_000, 150)
+    for number, start in enumerate(starts.tolist()):  # k-mers that lie in a run, or reach out of it
+        copy = codes[start + 60 : start + 110] if number % 2 else codes[start + 80 : start + 130]
+        codes[3_000 + start : 3_000 + start + 50] = copy
+    corpus = assemblies.Corpus([assemblies.Genome.from_arrays('x', ['c'], [codes])])
+    axis = interval_sets.Axis(corpus)
+    runs = axis.spans(np.zeros(20, int), starts, starts + 100)
+    train = windows.tile(axis, 0, runs, 100, 100)
+    test = windows.tile(axis, 0, axis.spans([0], [3_000], [6_000]), 150, 150)
+    report, _ = audit.measure(corpus, {'x': (train, test)}, 150)
+    trained = {codes[s + i : s + i + 24].tobytes() for s in starts.tolist() for i in range(77)}
+    expected = sum(
+        codes[s + i : s + i + 24].tobytes() in trained
+        for s in range(3_000, 6_000, 150)
+        for i in range(127)
+    )
+    assert report['kmers_in_training'] == expected > 100

@@ -5,13 +5,14 @@ import pytest
 
 from genojax import errors, genome
 from genojax.data.genomes import assemblies, interval_sets
-from genojax.data.splits import blocks, homology
+from genojax.data.splits import blocks
+from genojax.data.splits.homology import search
 
 
 def _plan(*genomes, length=100, fraction=0.2, seed=0, related=False):
     corpus = assemblies.Corpus(genomes)
     axis = interval_sets.Axis(corpus)
-    relation = homology.find(corpus, axis) if related else None
+    relation = search.find(corpus, axis) if related else None
     return blocks.BlockPlan(axis, relation, length, fraction, np.random.default_rng(seed))
 
 
@@ -61,3 +62,29 @@ def test_no_block_takes_the_last_training_window_of_a_species():
     plan = _plan(_genome('x', 900))
     with pytest.raises(errors.InputError, match='SP01'):
         plan.fill()
+
+
+def test_many_homologous_runs_become_test_blocks_at_once(monkeypatch):
+    """200 pieces of one genome are scattered over another one."""
+    random = np.random.default_rng(0)
+    a = random.integers(0, 4, 200_000).astype(np.uint8)
+    pieces = [a[at : at + 1_000] for at in random.permutation(200) * 1_000]
+    other = random.integers(0, 4, (200, 200)).astype(np.uint8)
+    b = np.concatenate([part for pair in zip(other, pieces, strict=True) for part in pair])
+    members = [
+        assemblies.Genome.from_arrays(n, ['c'], [c]) for n, c in zip('ab', (a, b), strict=True)
+    ]
+    monkeypatch.setattr(blocks, '_MAX_RUNS', 3)
+    calls, choose = [], blocks.BlockPlan._longest_runs
+    monkeypatch.setattr(
+        blocks.BlockPlan,
+        '_longest_runs',
+        lambda plan, runs, missing: calls.append(len(runs)) or choose(plan, runs, missing),
+    )
+    plan = _plan(*members, length=50, related=True)
+    plan.fill()
+    assert max(calls) > 3
+    shares = plan.axis.per_species(plan.test) / plan.bases
+    assert (np.abs(shares - 0.2) < 0.01).all()
+    training = interval_sets.subtract(plan.whole, plan.excluded)
+    assert not interval_sets.size(interval_sets.intersect(plan.relation.of(plan.test), training))

@@ -1,12 +1,16 @@
 """A split is computed once per genomes and arguments; damage and other arguments are noticed."""
 
+import hashlib
 import json
+import threading
 
 import numpy as np
 import pytest
 
-from genojax.data.genomes import assemblies, windows
-from genojax.data.splits import genome_windows, split_cache
+from genojax import dna
+from genojax.data.genomes import assemblies, interval_sets, windows
+from genojax.data.splits import cache_entry, genome_windows, split_cache
+from genojax.data.splits.homology import search
 
 
 def _corpus(seed=0):
@@ -87,3 +91,79 @@ def test_where_nothing_can_be_written_the_split_is_computed_every_time(tmp_path,
     for _ in range(2):
         split_cache.split_windows(tmp_path, _corpus(), 100)
     assert len(computed) == 2 and 'is not kept' in capsys.readouterr().err
+
+
+@pytest.fixture
+def searched(monkeypatch):
+    """One entry per search for homology."""
+    calls, find = [], search.find
+    monkeypatch.setattr(search, 'find', lambda *a: calls.append(a) or find(*a))
+    return calls
+
+
+def _related():
+    """Two species with a homologue of 4 kb."""
+    corpus = _corpus()
+    codes = [corpus[name].codes(0) for name in 'xy']
+    codes[1][2_000:6_000] = dna.reverse_complement(codes[0][9_000:13_000])
+    return assemblies.Corpus(
+        [assemblies.Genome.from_arrays(n, ['c'], [c]) for n, c in zip('xy', codes, strict=True)]
+    )
+
+
+def test_one_search_serves_every_split_of_the_genomes(tmp_path, searched):
+    corpus = _related()
+    axis = interval_sets.Axis(corpus)
+    first = split_cache.homology(tmp_path, corpus, axis)
+    for arguments in ({'seed': 1}, {'seed': 2}, {'fraction': 0.2}):
+        split_cache.split_windows(tmp_path, corpus, 100, **arguments)
+    again = split_cache.homology(tmp_path, corpus, axis)
+    assert len(searched) == 1 and first.matches == again.matches > 0
+    spans = axis.spans([0], [9_500], [9_900])
+    assert np.array_equal(first.of(spans), again.of(spans)) and len(first.of(spans))
+    split_cache.split_windows(tmp_path, corpus, 100, homology=False)
+    assert len(searched) == 1
+    split_cache.homology(tmp_path, _corpus(7), interval_sets.Axis(_corpus(7)))
+    assert len(searched) == 2 and len(list((tmp_path / 'homology').iterdir())) == 2
+
+
+def test_of_two_processes_one_computes_and_the_other_reads(tmp_path, computed):
+    results = []
+
+    def run():
+        results.append(split_cache.split_windows(tmp_path, _corpus(), 100))
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(computed) == 1 and len(results) == 3
+    _same(results[0], results[1])
+    _same(results[0], results[2])
+
+
+def test_a_method_that_finds_another_split_has_another_version():
+    """Stored splits are those of a version: raise `VERSION` where this hash changes."""
+    corpus = _related()
+    splits, report = genome_windows.split_windows(corpus, 100, seed=1, label_rows=[])
+    sha256 = hashlib.sha256(json.dumps(report, sort_keys=True).encode())
+    for split in splits.values():
+        for part in split:
+            for column in vars(part).values():
+                sha256.update(np.ascontiguousarray(column))
+    versions = (split_cache.VERSION, search.VERSION)
+    assert (versions, sha256.hexdigest()[:16]) == ((2, 2), 'XXXX')
+
+
+def test_an_entry_is_the_same_bytes_whoever_writes_it(tmp_path):
+    entries = [
+        cache_entry.CacheEntry(tmp_path / name, 'f' * 64, 'k' * 64, 'split') for name in 'ab'
+    ]
+    for entry in entries:
+        entry.write({'x': np.arange(5), 'y/z': np.zeros((2, 0), bool)}, {'a': 1})
+    files = [sorted(p.read_bytes() for p in entry.folder.iterdir()) for entry in entries]
+    assert files[0] == files[1] and len(files[0]) == 2
+    arrays, report = entries[0].read()
+    assert report == {'a': 1} and arrays['x'].tolist() == list(range(5))
+    assert arrays['y/z'].shape == (2, 0) and arrays['y/z'].dtype == bool

@@ -5,7 +5,7 @@ import pytest
 
 from genojax import dna, genome
 from genojax.data.genomes import assemblies, interval_sets
-from genojax.data.splits import homology
+from genojax.data.splits.homology import search
 
 
 def _random(seed, bases):
@@ -31,7 +31,7 @@ def _corpus(a, b, circular=False, **genome_b):
 def _image(corpus, start, end):
     """What [start, end) of species a matches in species b, as runs on b's contig."""
     axis = interval_sets.Axis(corpus)
-    relation = homology.find(corpus, axis)
+    relation = search.find(corpus, axis)
     result = relation.of(axis.spans([0], [start], [end]))
     return [run[1:] for run in axis.runs(result).tolist() if run[0] == 1], relation
 
@@ -56,7 +56,7 @@ def test_a_copy_within_a_species_is_found(reverse):
     a[40_000:46_000] = dna.reverse_complement(copy) if reverse else copy
     corpus = assemblies.Corpus([assemblies.Genome.from_arrays('a', ['a1'], [a])])
     axis = interval_sets.Axis(corpus)
-    image = homology.find(corpus, axis).of(axis.spans([0], [11_000], [13_000]))
+    image = search.find(corpus, axis).of(axis.spans([0], [11_000], [13_000]))
     expected = axis.spans([0], *([[43_000], [45_000]] if reverse else [[41_000], [43_000]]))
     assert interval_sets.size(interval_sets.subtract(expected, image)) == 0
     assert interval_sets.size(image) <= 2_000 + 2 * 64 + 2
@@ -67,7 +67,7 @@ def test_the_relation_holds_in_both_directions():
     b[5_000:9_000] = dna.reverse_complement(_mutated(a[10_000:14_000], 0.1, 5))
     corpus = _corpus(a, b)
     axis = interval_sets.Axis(corpus)
-    relation = homology.find(corpus, axis)
+    relation = search.find(corpus, axis)
     there = relation.of(axis.spans([0], [11_000], [12_000]))
     back = relation.of(there)
     assert (
@@ -134,8 +134,8 @@ def test_genes_of_one_name_belong_together_whatever_their_sequence():
 
 
 def test_limits_are_reported(monkeypatch):
-    monkeypatch.setattr(homology, 'EXHAUSTIVE_CONTIG', 50_000)
-    monkeypatch.setattr(homology, 'EXHAUSTIVE_TOTAL', 100_000)
+    monkeypatch.setattr(search, 'EXHAUSTIVE_CONTIG', 50_000)
+    monkeypatch.setattr(search, 'EXHAUSTIVE_TOTAL', 100_000)
     a, b = _random(18, 200_000), _random(19, 40_000)
     b[10_000:30_000] = a[100_000:120_000]
     genes = [genome.Gene('tRNA', 0, i, i + 70) for i in range(0, 6_000, 100)]
