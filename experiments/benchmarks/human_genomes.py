@@ -3,7 +3,7 @@
 The first has 24 contigs in the proportions of human chromosomes; 45 % of its bases are copies of
 repeat families (2 to 25 % diverged from their consensus, either strand), 95 in 100 of them
 soft-masked. The second is a relative with 20 contigs: 60 % of it are segments of the first, of
-50 kb to 2 Mb, 2 to 20 % diverged by substitutions and by insertions and deletions (one per eight
+50 kb to 2 Mb (at full scale), 2 to 20 % diverged by substitutions and by insertions and deletions (one per eight
 substitutions), shuffled, half of them inverted; the rest is new sequence with repeats of the same
 families. Into unique sequence of both, copies of 1 kb are planted at 0, 5, 10, 15 and 20 %
 divergence (with one insertion or deletion per ten substitutions), half of them inverted.
@@ -171,11 +171,13 @@ class Simulator:
             parts, position = [], 0
             room = int(self.lengths[1][number]) - sum(int(segments[i][2]) for i in chosen)
             between = max(room // (len(chosen) + 1), 2_000)
-            for i in chosen.tolist():
+            for i in (-1, *chosen.tolist()):
                 codes, free = self._with_repeats(1, number, position, between)
                 self.free[1] += free
                 parts.append(codes)
                 position += len(codes)
+                if i < 0:
+                    continue
                 copy, points = self._segment(first, segments[i])
                 contig, start, size, same = segments[i]
                 if same:
@@ -196,11 +198,12 @@ class Simulator:
     def _segments(self) -> list[tuple[int, int, int, int]]:
         """Contig, start, bases and strand of parts of the first genome, in another order."""
         wanted = _HOMOLOGOUS * int(self.lengths[1].sum())
-        every = []
+        every, mean = [], min(500_000, int(5_000_000 * self.scale))
         for contig, length in enumerate(self.lengths[0].tolist()):
             at = 0
-            while at < length - 50_000:
-                size = int(min(self.random.exponential(450_000) + 50_000, 2_000_000, length - at))
+            while at < length - mean / 10:
+                size = self.random.exponential(0.9 * mean) + 0.1 * mean
+                size = int(min(size, 4 * mean, length - at))
                 every.append((contig, at, size, int(self.random.integers(2))))
                 at += size
         every = [every[i] for i in self.random.permutation(len(every))]
