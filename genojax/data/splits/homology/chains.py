@@ -12,7 +12,7 @@ _MAX_GAP = 1_000  # bases between neighbouring pairs of one chain
 _MAX_STEPS = 32  # words by which an end is extended; beyond them is another seed, or repeats
 _MIN_EQUAL = 18  # of the 32 bases of a word that must be equal; 8 are by chance
 _MAX_INDEL = 12  # bases inserted or deleted at one place that an extension crosses
-_MIN_AFTER = 42  # of the 64 bases beyond an insertion or deletion that must be equal
+_MIN_AFTER = 22  # of the 32 bases of the word after that with an insertion or deletion
 
 
 class Chain(NamedTuple):
@@ -89,11 +89,10 @@ class _Walk:
                 break
             equal = self._equal(active, edge[active], diagonal[active])
             stopped = active[equal < _MIN_EQUAL]
-            moved = active[equal >= _MIN_EQUAL]
             shift = self._shift(stopped, edge[stopped], diagonal[stopped])
             diagonal[stopped] += shift
-            edge[moved] += self.step * packed_bases.WORD
-            active = np.concatenate([moved, stopped[shift != 0]])
+            active = np.concatenate([active[equal >= _MIN_EQUAL], stopped[shift != 0]])
+            edge[active] += self.step * packed_bases.WORD
         return edge, diagonal
 
     def _equal(self, rows: np.ndarray, edge: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
@@ -106,14 +105,16 @@ class _Walk:
         return np.where(inside, self.bases.equal(x, diagonal, same), -1)
 
     def _shift(self, rows: np.ndarray, edge: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
-        """By how much each diagonal moves at an insertion or deletion, 0 where there is none."""
+        """By how much each diagonal moves at an insertion or deletion, 0 where there is none.
+
+        It lies somewhere in the word beyond the edge, so the word after that is compared.
+        """
         best, shift = np.full(len(rows), _MIN_AFTER - 1), np.zeros(len(rows), np.int64)
         if not len(rows):
             return shift
-        ahead = edge + self.step * packed_bases.WORD
+        after = edge + self.step * packed_bases.WORD
         for by in (*range(-_MAX_INDEL, 0), *range(1, _MAX_INDEL + 1)):
-            near = self._equal(rows, edge, diagonal + by)
-            equal = near + self._equal(rows, ahead, diagonal + by)
+            equal = self._equal(rows, after, diagonal + by)
             better = equal > best
             best, shift = np.where(better, equal, best), np.where(better, by, shift)
         return shift

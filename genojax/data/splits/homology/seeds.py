@@ -90,19 +90,40 @@ class Layout(NamedTuple):
         return numbers >> np.uint64(self.bits + 1), position.astype(np.int64), flipped
 
 
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """Which seeds are searched: one in `one_in`, by hash, in `parts` that are searched in turn."""
+
+    one_in: int
+    parts: int = 1
+
+    def has(self, values: np.ndarray, part: int) -> np.ndarray:
+        """Whether each packed seed is in a part of the sample, bool [n]."""
+        width = 2**64 // (self.one_in * self.parts)
+        if width == 2**64:
+            return np.ones(len(values), bool)
+        with np.errstate(over='ignore'):
+            return kmers.scramble(values) - np.uint64(part * width) < np.uint64(width)
+
+
 def collect(
-    axis: interval_sets.Axis, pattern: Pattern, one_in: int, advance: Callable[[float], None]
+    axis: interval_sets.Axis,
+    pattern: Pattern,
+    sample: Sample,
+    advance: Callable[[float], None],
+    part: int = 0,
 ) -> buckets.Buckets:
-    """One seed in `one_in` of all unmasked sequence, as numbers of `Layout` in `BUCKETS` buckets.
+    """A part of the seeds of all unmasked sequence, as numbers of `Layout` in `BUCKETS` buckets.
 
     Args:
         advance: called with the number of bases that were read.
+        part: of the sample.
     """
     result, layout = buckets.Buckets(BUCKETS), Layout.of(axis)
     waiting, count = [], 0
     for contig in range(len(axis.lengths)):
         for first, codes in _unmasked_pieces(axis, contig, pattern.span):
-            hashes, at, flipped = _sampled(codes, pattern, one_in)
+            hashes, at, flipped = _sampled(codes, pattern, sample, part)
             waiting.append((hashes, int(axis.starts[contig]) + first + at, flipped))
             count += len(hashes)
             if count >= _FLUSHED:
@@ -133,16 +154,13 @@ def _unmasked_pieces(
 
 
 def _sampled(
-    codes: np.ndarray, pattern: Pattern, one_in: int
+    codes: np.ndarray, pattern: Pattern, sample: Sample, part: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Hash (uint64), first base and strand of the sampled seeds of a sequence, [n] each."""
     forward = kmers.pack(codes, pattern.span)
     backward = kmers.pack(dna.reverse_complement(codes), pattern.span)[::-1]
     smaller = np.minimum(forward & pattern.mask, backward & pattern.mask)
-    chosen = forward != kmers.NONE
-    if one_in > 1:
-        chosen &= kmers.scramble(smaller) < np.uint64(2**64 // one_in)
-    at = np.flatnonzero(chosen)
+    at = np.flatnonzero((forward != kmers.NONE) & sample.has(smaller, part))
     word = forward[at]
     flipped = (backward[at] & pattern.mask) < (word & pattern.mask)
     keep = ~_simple(word, pattern.span)

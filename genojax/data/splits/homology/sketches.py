@@ -5,7 +5,7 @@ chance does not pass; so one seed is evidence enough, and a sample finds short a
 homologues. Pairs on one diagonal are chained, and the ends of chains are extended base by base.
 `experiments/benchmarks/homology.py` measures the sensitivity.
 
-Memory: two bits per base, 8 bytes per seed of at most `MAX_SEEDS`, 24 bytes per pair.
+Memory: two bits per base, 8 bytes per seed of at most `_MAX_AT_ONCE`, 24 bytes per pair.
 """
 
 import numpy as np
@@ -21,44 +21,99 @@ from genojax.data.splits.homology import (
     seeds,
 )
 
-MAX_SEEDS = 200_000_000  # of all genomes together; larger genomes are sampled more thinly
+MAX_SEEDS = 400_000_000  # of all genomes together; larger genomes are sampled more thinly
+_MAX_AT_ONCE = 200_000_000  # seeds in memory
+_MIN_ONE_IN = 4  # of the seeds of smaller genomes
 MARGIN = 32  # bases by which a match continues beyond the last word that matched
 _MAX_PAIRS = 100_000_000 // seeds.BUCKETS  # of anchors of one bucket of seeds
 _CHECKED = 2**20  # pairs checked at a time
 _MAX_SLICES, _SLICE = 64, 2**24  # parts of the axis, which are chained one after another; bases
-_FLANK = 2  # words compared on either side of a seed
-_MIN_SIDE = 40  # of the 64 bases on one side that must be equal ...
-_MIN_BOTH = 72  # ... or of the 128 on both: 6 standard deviations above chance
+# Equal bases beside a seed that make a pair: 24 of the next 32 on one side, 40 of the next 64, or
+# 72 of the 128 on both sides. All are 6 standard deviations or more above chance.
+_MIN_NEAREST, _MIN_SIDE, _MIN_BOTH = 24, 40, 72
 
 
 def find(
-    axis: interval_sets.Axis, pattern: seeds.Pattern | None = None, one_in: int | None = None
+    axis: interval_sets.Axis,
+    pattern: seeds.Pattern | None = None,
+    sample: seeds.Sample | None = None,
 ) -> tuple[relation.Matches, list[str]]:
     """The matches between all places of an axis, and sentences on what was searched.
 
     Args:
-        pattern, one_in: of the seeds; by the number of unmasked bases by default.
+        pattern, sample: of the seeds; by the number of unmasked bases by default.
     """
     with progress.stage('packing bases'):
         bases = packed_bases.PackedBases(axis)
     pattern = pattern or seeds.pattern_for(bases.unmasked)
-    one_in = one_in or max(1, -(-bases.unmasked // MAX_SEEDS))
-    with progress.bar('collecting seeds', float(axis.lengths.sum())) as bar:
-        collected = seeds.collect(axis, pattern, one_in, bar.advance)
-    slices, repeats, unused = _checked_pairs(axis, bases, collected, pattern.span)
-    parts = []
-    for number in progress.track(range(slices.count), 'chaining'):
-        rows = slices.take(number)
-        if rows is not None:
-            pairs = anchors.Pairs(*rows[:, :2].T, rows[:, 2].astype(bool))
-            pairs = pairs.take(~(repeats.beside(pairs.x) & repeats.beside(pairs.y)))
-            chain = chains.chain(axis, pairs, pattern.span)
-            parts.append(chains.extend(axis, bases, chain))
+    sample = sample or sample_for(bases.unmasked)
+    search = _Search(axis, bases, pattern)
+    for part in range(sample.parts):
+        label = f'collecting seeds, part {part + 1} of {sample.parts}'
+        with progress.bar(label, float(axis.lengths.sum())) as bar:
+            collected = seeds.collect(axis, pattern, sample, bar.advance, part)
+        search.add_pairs(collected)
     sentences = [
-        f'all sequence was compared by one seed of {pattern.weight} bases in {one_in}, which finds '
-        'distant homology more rarely'
+        f'all sequence was compared by one seed of {pattern.weight} bases in {sample.one_in}, '
+        'which finds distant homology more rarely'
     ]
-    return relation.joined(parts), sentences + unused.sentences()
+    unused = anchors.Unused(search.common, search.one_in, np.zeros(0, np.int64))
+    return search.matches(), sentences + unused.sentences()
+
+
+def sample_for(bases: int) -> seeds.Sample:
+    """The seeds searched of so many unmasked bases."""
+    one_in = max(_MIN_ONE_IN, -(-bases // MAX_SEEDS))
+    return seeds.Sample(one_in, -(-bases // (one_in * _MAX_AT_ONCE)) or 1)
+
+
+class _Search:
+    """Pairs of places that are alike around a seed, in slices of the axis, and where repeats are.
+
+    Attributes:
+        common, one_in: as `anchors.Unused`.
+    """
+
+    def __init__(
+        self, axis: interval_sets.Axis, bases: packed_bases.PackedBases, pattern: seeds.Pattern
+    ):
+        self.axis, self.bases, self.span = axis, bases, pattern.span
+        total = int((axis.lengths + 1).sum())
+        self._layout, self._repeats = seeds.Layout.of(axis), _Repeats(total)
+        self._slices = buckets.Buckets(min(-(-total // _SLICE), _MAX_SLICES))
+        self._width = -(-total // self._slices.count)
+        self.common, self.one_in = 0, 1
+
+    def add_pairs(self, collected: buckets.Buckets) -> None:
+        """Adds the pairs of these seeds."""
+        for number in progress.track(range(collected.count), 'comparing seeds'):
+            rows = collected.take(number)
+            if rows is None:
+                continue
+            rows.sort()
+            rows = rows[anchors.run_sizes(self._layout.unpack(rows)[0]) > 1]
+            shared = anchors.Anchors(*self._layout.unpack(rows))
+            pairs, unused = anchors.pairs(self.axis, shared, _MAX_PAIRS)
+            self._repeats.add(unused.repeats)
+            self.common += unused.common
+            self.one_in = max(self.one_in, unused.one_in)
+            for first in range(0, len(pairs.x), _CHECKED):
+                some = pairs.take(slice(first, first + _CHECKED))
+                some = some.take(_alike(self.bases, some, self.span))
+                columns = np.stack([some.x, some.y, some.same.astype(np.int64)], axis=1)
+                self._slices.add((some.x // self._width).astype(np.uint8), columns)
+
+    def matches(self) -> relation.Matches:
+        """The pairs that are not in repeats, chained and extended."""
+        parts, beside = [], self._repeats.beside
+        for number in progress.track(range(self._slices.count), 'chaining'):
+            rows = self._slices.take(number)
+            if rows is not None:
+                pairs = anchors.Pairs(*rows[:, :2].T, rows[:, 2].astype(bool))
+                pairs = pairs.take(~(beside(pairs.x) & beside(pairs.y)))
+                chain = chains.chain(self.axis, pairs, self.span)
+                parts.append(chains.extend(self.axis, self.bases, chain))
+        return relation.joined(parts)
 
 
 class _Repeats:
@@ -78,39 +133,14 @@ class _Repeats:
         return self._blocks[block - 1] | self._blocks[block] | self._blocks[block + 1]
 
 
-def _checked_pairs(
-    axis: interval_sets.Axis, bases: packed_bases.PackedBases, collected: buckets.Buckets, span: int
-) -> tuple[buckets.Buckets, _Repeats, anchors.Unused]:
-    """The pairs of places that are alike around a seed, in slices of the axis; and repeats."""
-    layout, total = seeds.Layout.of(axis), int((axis.lengths + 1).sum())
-    slices = buckets.Buckets(min(-(-total // _SLICE), _MAX_SLICES))
-    width, repeats = -(-total // slices.count), _Repeats(total)
-    common, one_in = 0, 1
-    for number in progress.track(range(collected.count), 'comparing seeds'):
-        rows = collected.take(number)
-        if rows is None:
-            continue
-        rows.sort()
-        rows = rows[anchors.run_sizes(layout.unpack(rows)[0]) > 1]
-        pairs, unused = anchors.pairs(axis, anchors.Anchors(*layout.unpack(rows)), _MAX_PAIRS)
-        repeats.add(unused.repeats)
-        common, one_in = common + unused.common, max(one_in, unused.one_in)
-        for first in range(0, len(pairs.x), _CHECKED):
-            some = pairs.take(slice(first, first + _CHECKED))
-            some = some.take(_alike(bases, some, span))
-            columns = np.stack([some.x, some.y, some.same.astype(np.int64)], axis=1)
-            slices.add((some.x // width).astype(np.uint8), columns)
-    return slices, repeats, anchors.Unused(common, one_in, np.zeros(0, np.int64))
-
-
 def _alike(bases: packed_bases.PackedBases, pairs: anchors.Pairs, span: int) -> np.ndarray:
     """Which pairs of seeds lie in sequences that are alike beside them, bool [n]."""
     diagonal = chains.diagonals(pairs, span)
-    before, after = (
-        sum(
-            bases.equal(pairs.x + offset, diagonal, pairs.same)
-            for offset in (first, first + packed_bases.WORD)
-        )
-        for first in (-_FLANK * packed_bases.WORD, span)
+    far_before, before, after, far_after = (
+        bases.equal(pairs.x + offset, diagonal, pairs.same)
+        for offset in (-2 * packed_bases.WORD, -packed_bases.WORD, span, span + packed_bases.WORD)
     )
-    return (np.maximum(before, after) >= _MIN_SIDE) | (before + after >= _MIN_BOTH)
+    nearest = np.maximum(before, after)
+    side = np.maximum(far_before + before, after + far_after)
+    both = far_before + before + after + far_after
+    return (nearest >= _MIN_NEAREST) | (side >= _MIN_SIDE) | (both >= _MIN_BOTH)

@@ -7,8 +7,7 @@ from genojax import dna
 from genojax.data.genomes import assemblies, interval_sets
 from genojax.data.splits.homology import anchors, chains, relation, seeds, sketches
 
-HUMAN = seeds.PATTERNS[0][1]  # the pattern of genomes of human size, and their sampling
-ONE_IN = 16
+HUMAN = seeds.pattern_for(3_200_000_000), sketches.sample_for(3_200_000_000)
 SIZE, APART = 1_000, 3_000
 
 
@@ -17,12 +16,12 @@ def _mutated(codes, rate, random):
     return np.where(hit, (codes + random.integers(1, 4, len(codes))) % 4, codes).astype(np.uint8)
 
 
-def _homology(codes, limits=()):
+def _homology(codes):
     corpus = assemblies.Corpus(
         [assemblies.Genome.from_arrays(f'g{i}', ['c'], [c]) for i, c in enumerate(codes)]
     )
     axis = interval_sets.Axis(corpus)
-    matches, _ = sketches.find(axis, HUMAN, ONE_IN)
+    matches, _ = sketches.find(axis, *HUMAN)
     table = relation.both_directions(axis, matches, sketches.MARGIN)
     table = table.take(np.argsort(table.x0, kind='stable'))
     return axis, relation.Homology(axis, table, np.zeros((0, 2), int), np.zeros(0, int), ())
