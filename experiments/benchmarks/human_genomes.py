@@ -5,8 +5,9 @@ repeat families (2 to 25 % diverged from their consensus, either strand), 95 in 
 soft-masked. The second is a relative with 20 contigs: 60 % of it are segments of the first, of
 50 kb to 2 Mb (at full scale), 2 to 20 % diverged by substitutions and by insertions and deletions
 (one per eight substitutions), shuffled, half of them inverted; the rest is new sequence with
-repeats of the same families. Into unique sequence of both, copies of 1 kb are planted at 0, 5, 10, 15 and 20 %
-divergence (with one insertion or deletion per ten substitutions), half of them inverted.
+repeats of the same families. Into unique sequence of both, copies of 1 kb are planted at 0, 5, 10,
+15 and 20 % divergence (with one insertion or deletion per ten substitutions), half of them
+inverted.
 """
 
 import dataclasses

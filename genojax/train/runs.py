@@ -175,7 +175,8 @@ class Run:
             ]
             raise errors.DamageError(
                 f'{self.workdir}: the data behind this run have changed since step {step} '
-                f'(tasks: {", ".join(changed)}). Fix: restore the data, or train anew with '
+                f'(tasks: {", ".join(changed)}), or this version of genojax splits them in another '
+                'way. Fix: restore the data (and the version), or train anew with '
                 f'--workdir={errors.new_name(self.workdir)}'
             )
         if self.base is None:

@@ -8,8 +8,6 @@ NONE = np.uint64(2**64 - 1)  # a k-mer with an unknown base
 MAX_K = 31  # two bits per base, and NONE stays free
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth, TAOCP vol. 3, 6.4)
 
-_BYTE_SHIFT, _BIT, _ONE = np.uint64(3), np.uint64(7), np.uint8(1)
-
 
 def pack(codes: np.ndarray, k: int) -> np.ndarray:
     """The k-mer that starts at each base as a number, first base most significant.
@@ -64,37 +62,46 @@ def scramble(values: np.ndarray) -> np.ndarray:
 class KmerSet:
     """A set of packed k-mers that is searched for many at once.
 
-    A table of bits answers first, because most k-mers that are looked for are not in the set. It
-    has 32 to 64 bits per member, at most 2**_MAX_BITS.
+    A table of bits answers first, because most k-mers that are looked for are not in the set. Two
+    bits are set per member (Bloom 1970); the second one is read only where the first one is set.
     """
 
-    _MAX_BITS = 30
+    _MAX_BITS = 30  # the table has 2**bits, 32 to 64 per member
+    _FACTORS = (_HASH_FACTOR, np.uint64(0xD6E8FEB86659FD93))
 
     def __init__(self, values: np.ndarray):
         self.values = np.unique(values)
         if self.values.size and self.values[-1] == NONE:
             self.values = self.values[:-1]
         self._bits = int(np.clip((32 * len(self.values)).bit_length(), 10, self._MAX_BITS))
-        self._maybe = np.zeros(2 ** (self._bits - 3), np.uint8)
-        byte, bit = self._slot(self.values)
-        np.bitwise_or.at(self._maybe, byte, _ONE << bit)
+        self._table = np.zeros(2 ** (self._bits - 3), np.uint8)
+        for factor in self._FACTORS:
+            byte, bit = self._place(self.values, factor)
+            np.bitwise_or.at(self._table, byte, np.uint8(1) << bit)
 
     def __len__(self) -> int:
         return len(self.values)
 
     def find(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positions in `values` of the members, and the number of each in the sorted set."""
-        byte, bit = self._slot(values)
-        index = np.flatnonzero(self._maybe[byte] >> bit & _ONE)
+        first, second = self._FACTORS
+        index = np.flatnonzero(self._is_set(values, first))
+        index = index[self._is_set(values[index], second)]
         number = np.searchsorted(self.values, values[index])
         number[number == len(self.values)] = 0
         same = self.values[number] == values[index] if len(self.values) else np.zeros(0, bool)
         return index[same], number[same]
 
-    def _slot(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _is_set(self, values: np.ndarray, factor: np.uint64) -> np.ndarray:
+        """Whether the bit of each k-mer is set, bool [n]."""
+        byte, bit = self._place(values, factor)
+        return ((self._table[byte] >> bit) & np.uint8(1)).view(bool)
+
+    def _place(self, values: np.ndarray, factor: np.uint64) -> tuple[np.ndarray, np.ndarray]:
         """Byte and bit of the table for each k-mer."""
-        slot = scramble(values) >> np.uint64(64 - self._bits)
-        return (slot >> _BYTE_SHIFT).view(np.int64), (slot & _BIT).astype(np.uint8)
+        with np.errstate(over='ignore'):
+            slot = values * factor >> np.uint64(64 - self._bits)
+        return (slot >> np.uint64(3)).view(np.int64), (slot & np.uint64(7)).astype(np.uint8)
 
 
 def connected_components(size: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
