@@ -46,9 +46,10 @@ def size(spans: np.ndarray) -> int:
 
 
 def _combine(these: np.ndarray, those: np.ndarray, both: bool) -> np.ndarray:
-    edges = np.unique(np.concatenate([these.ravel(), those.ravel()]))
+    edges = np.sort(np.concatenate([these.ravel(), those.ravel()]))
     if edges.size < 2:
         return EMPTY
+    edges = edges[np.append(True, edges[1:] != edges[:-1])]
     keep = _inside(these, edges[:-1]) & (_inside(those, edges[:-1]) == both)
     return merge(np.stack([edges[:-1], edges[1:]], axis=1)[keep])
 

@@ -59,6 +59,12 @@ def scramble(values: np.ndarray) -> np.ndarray:
         return values * _HASH_FACTOR
 
 
+def unique(values: np.ndarray) -> np.ndarray:
+    """Each number once, in order: `np.unique`, several times as fast for integers."""
+    values = np.sort(values)
+    return values[np.append(True, values[1:] != values[:-1])] if len(values) else values
+
+
 class KmerSet:
     """A set of packed k-mers that is searched for many at once.
 
@@ -70,7 +76,7 @@ class KmerSet:
     _FACTORS = (_HASH_FACTOR, np.uint64(0xD6E8FEB86659FD93))
 
     def __init__(self, values: np.ndarray):
-        self.values = np.unique(values)
+        self.values = unique(values)
         if self.values.size and self.values[-1] == NONE:
             self.values = self.values[:-1]
         self._bits = int(np.clip((32 * len(self.values)).bit_length(), 10, self._MAX_BITS))
@@ -84,13 +90,17 @@ class KmerSet:
 
     def find(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positions in `values` of the members, and the number of each in the sorted set."""
-        first, second = self._FACTORS
-        index = np.flatnonzero(self._is_set(values, first))
-        index = index[self._is_set(values[index], second)]
+        index = self.candidates(values)
         number = np.searchsorted(self.values, values[index])
         number[number == len(self.values)] = 0
         same = self.values[number] == values[index] if len(self.values) else np.zeros(0, bool)
         return index[same], number[same]
+
+    def candidates(self, values: np.ndarray) -> np.ndarray:
+        """Positions in `values` of the members and of few others, fast."""
+        first, second = self._FACTORS
+        index = np.flatnonzero(self._is_set(values, first))
+        return index[self._is_set(values[index], second)]
 
     def _is_set(self, values: np.ndarray, factor: np.uint64) -> np.ndarray:
         """Whether the bit of each k-mer is set, bool [n]."""

@@ -1,5 +1,6 @@
 """Measured leak of a split: how much of the test windows the training windows contain."""
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,7 @@ from genojax.data.genomes import assemblies, interval_sets, kmers, windows
 
 _MAX_WINDOWS = 16_384  # test windows audited; more are sampled, evenly
 _PIECE = 2**16  # bases indexed at a time: their numbers fit into a processor's cache
+_MAX_WAITING = 2**20  # k-mers that are looked up together
 _OVERLAP = 30  # bases that neighbouring pieces share, at least k - 1
 
 
@@ -38,9 +40,7 @@ def measure(
     values = {name: _window_kmers(corpus[name], part, length, k) for name, part in test.items()}
     rows = [v.reshape(-1) for v in values.values()]
     members = kmers.KmerSet(np.concatenate(rows) if rows else np.zeros(0, np.uint64))
-    in_training = np.zeros(len(members), bool)
-    for codes in _training_codes(axis, splits):
-        in_training[members.find(kmers.canonical(codes, k)[0])[1]] = True
+    in_training = _in_training(members, _training_codes(axis, splits), k)
     species, flags, total = {}, {}, np.zeros(4, np.int64)
     for name, value in values.items():
         counts, touched = _counts(value, members, in_training)
@@ -56,6 +56,21 @@ def measure(
         'species': species,
     }
     return report, flags
+
+
+def _in_training(members: kmers.KmerSet, training: Iterator[np.ndarray], k: int) -> np.ndarray:
+    """Which members occur in some sequences, bool [n]."""
+    present, waiting, size = np.zeros(len(members), bool), [], 0
+    for codes in itertools.chain(training, [None]):
+        if codes is not None:
+            value = kmers.canonical(codes, k)[0]
+            waiting.append(value[members.candidates(value)])
+            size += len(waiting[-1])
+        if waiting and (codes is None or size >= _MAX_WAITING):
+            # Repeats occur again and again; numbers in order are searched for much faster.
+            present[members.find(kmers.unique(np.concatenate(waiting)))[1]] = True
+            waiting, size = [], 0
+    return present
 
 
 def _spread(count: int, limit: int) -> np.ndarray:

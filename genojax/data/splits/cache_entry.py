@@ -4,6 +4,7 @@ The record has the key, a hash of all that the content depends on, and the hash 
 written last. An entry that is damaged is computed again, and that is said.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -82,7 +83,8 @@ class CacheEntry:
             partial.replace(self.path)
         except OSError as error:
             for suffix in ('.json', '.npz'):
-                self._partial(suffix).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    self._partial(suffix).unlink()
             print(
                 f'{self.folder}: the {self.content} is not kept ({error.strerror}); the next run '
                 'computes it again',

@@ -34,7 +34,7 @@ class Pairs(NamedTuple):
     y: np.ndarray
     same: np.ndarray
 
-    def take(self, rows: np.ndarray) -> 'Pairs':
+    def take(self, rows: np.ndarray | slice) -> 'Pairs':
         """Some of the pairs."""
         return Pairs(*(column[rows] for column in self))
 
