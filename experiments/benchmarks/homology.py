@@ -92,9 +92,9 @@ def main(arguments: list[str] | None = None) -> None:
     every = exhaustive.find(axis, np.arange(2), [])
     searches = {'every k-mer': (every, exhaustive.MARGIN)}
     for name, bases in UNMASKED.items():
-        sample = sketches.sample_for(bases)
-        matches, _ = sketches.find(axis, seeds.pattern_for(bases), sample)
-        searches[f'one seed in {sample.one_in}, as for {name}'] = matches, sketches.MARGIN
+        one_in = sketches.sampling(bases)
+        matches, _ = sketches.find(axis, seeds.pattern_for(bases), one_in)
+        searches[f'one seed in {one_in}, as for {name}'] = matches, sketches.MARGIN
     for name, (matches, margin) in searches.items():
         for point in measured(axis, matches, margin, rows):
             results.append({'search': name, **point})

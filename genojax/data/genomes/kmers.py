@@ -8,6 +8,8 @@ NONE = np.uint64(2**64 - 1)  # a k-mer with an unknown base
 MAX_K = 31  # two bits per base, and NONE stays free
 _HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth, TAOCP vol. 3, 6.4)
 
+_PAIRS, _NIBBLES = np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
+
 
 def pack(codes: np.ndarray, k: int) -> np.ndarray:
     """The k-mer that starts at each base as a number, first base most significant.
@@ -48,9 +50,17 @@ def canonical(codes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         uint64 [L - k + 1]; where that is the reverse complement, bool [L - k + 1].
     """
     forward = pack(codes, k)
-    backward = pack(dna.reverse_complement(codes), k)[::-1]
-    flipped = backward < forward
+    backward = reverse_complement(forward, k)
+    flipped = (backward < forward) & (forward != NONE)
     return np.where(flipped, backward, forward), flipped
+
+
+def reverse_complement(values: np.ndarray, k: int) -> np.ndarray:
+    """The packed k-mers on the other strand, uint64; of NONE any number."""
+    # Bases are swapped in pairs, pairs in bytes, then bytes.
+    values = (values >> np.uint64(2) & _PAIRS) | (values & _PAIRS) << np.uint64(2)
+    values = (values >> np.uint64(4) & _NIBBLES) | (values & _NIBBLES) << np.uint64(4)
+    return ~values.byteswap() >> np.uint64(64 - 2 * k)
 
 
 def scramble(values: np.ndarray) -> np.ndarray:

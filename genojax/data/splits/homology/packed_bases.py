@@ -6,12 +6,10 @@ A genome of 3 Gb takes 0.8 GB. Unknown bases are random ones here, so that they 
 import numpy as np
 
 from genojax.data import counter_random
-from genojax.data.genomes import interval_sets
+from genojax.data.genomes import interval_sets, kmers
 
 WORD = 32  # bases per 64-bit number, the first one in its lowest bits
 LOW_BITS = np.uint64(0x5555555555555555)  # one bit per base
-_PAIRS = np.uint64(0x3333333333333333)
-_NIBBLES = np.uint64(0x0F0F0F0F0F0F0F0F)
 _PAD = 64  # words before the first base and after the last one
 _PIECE = 2**18  # bases packed at a time; multiples of this fit into a processor's cache
 _KNOWN = 4  # stored bases below this are known and not soft-masked
@@ -63,17 +61,10 @@ class PackedBases:
         """
         y = np.where(same, x + diagonal, diagonal - x - (WORD - 1))
         there = self.words(y)
-        there = np.where(same, there, reverse_complement(there))
+        there = np.where(same, there, kmers.reverse_complement(there, WORD))
         return WORD - differences(self.words(x) ^ there)
 
 
 def differences(changed: np.ndarray) -> np.ndarray:
     """How many bases of each number, two bits each, are not 0, int64 [n]."""
     return np.bitwise_count((changed | changed >> np.uint64(1)) & LOW_BITS).astype(np.int64)
-
-
-def reverse_complement(words: np.ndarray) -> np.ndarray:
-    """The other strand of 32 bases each, uint64 [n]."""
-    words = (words >> np.uint64(2) & _PAIRS) | (words & _PAIRS) << np.uint64(2)
-    words = (words >> np.uint64(4) & _NIBBLES) | (words & _NIBBLES) << np.uint64(4)
-    return ~words.byteswap()

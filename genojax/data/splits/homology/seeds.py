@@ -8,6 +8,7 @@ both copies of a seed are in it or neither.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ class Pattern:
         """Bases that count."""
         return self.text.count('1')
 
-    @property
+    @functools.cached_property
     def mask(self) -> np.uint64:
         """Ones where the bases of a packed k-mer of `span` bases count."""
         return np.uint64(int(''.join('11' if one == '1' else '00' for one in self.text), 2))
@@ -90,40 +91,22 @@ class Layout(NamedTuple):
         return numbers >> np.uint64(self.bits + 1), position.astype(np.int64), flipped
 
 
-@dataclasses.dataclass(frozen=True)
-class Sample:
-    """Which seeds are searched: one in `one_in`, by hash, in `parts` that are searched in turn."""
-
-    one_in: int
-    parts: int = 1
-
-    def has(self, values: np.ndarray, part: int) -> np.ndarray:
-        """Whether each packed seed is in a part of the sample, bool [n]."""
-        width = 2**64 // (self.one_in * self.parts)
-        if width == 2**64:
-            return np.ones(len(values), bool)
-        with np.errstate(over='ignore'):
-            return kmers.scramble(values) - np.uint64(part * width) < np.uint64(width)
-
-
 def collect(
     axis: interval_sets.Axis,
     pattern: Pattern,
-    sample: Sample,
+    one_in: int,
     advance: Callable[[float], None],
-    part: int = 0,
 ) -> buckets.Buckets:
-    """A part of the seeds of all unmasked sequence, as numbers of `Layout` in `BUCKETS` buckets.
+    """One seed in `one_in` of all unmasked sequence, as numbers of `Layout` in `BUCKETS` buckets.
 
     Args:
         advance: called with the number of bases that were read.
-        part: of the sample.
     """
     result, layout = buckets.Buckets(BUCKETS), Layout.of(axis)
     waiting, count = [], 0
     for contig in range(len(axis.lengths)):
         for first, codes in _unmasked_pieces(axis, contig, pattern.span):
-            hashes, at, flipped = _sampled(codes, pattern, sample, part)
+            hashes, at, flipped = _sampled(codes, pattern, one_in)
             waiting.append((hashes, int(axis.starts[contig]) + first + at, flipped))
             count += len(hashes)
             if count >= _FLUSHED:
@@ -154,13 +137,16 @@ def _unmasked_pieces(
 
 
 def _sampled(
-    codes: np.ndarray, pattern: Pattern, sample: Sample, part: int
+    codes: np.ndarray, pattern: Pattern, one_in: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Hash (uint64), first base and strand of the sampled seeds of a sequence, [n] each."""
     forward = kmers.pack(codes, pattern.span)
-    backward = kmers.pack(dna.reverse_complement(codes), pattern.span)[::-1]
+    backward = kmers.reverse_complement(forward, pattern.span)
     smaller = np.minimum(forward & pattern.mask, backward & pattern.mask)
-    at = np.flatnonzero((forward != kmers.NONE) & sample.has(smaller, part))
+    chosen = forward != kmers.NONE
+    if one_in > 1:
+        chosen &= kmers.scramble(smaller) < np.uint64(2**64 // one_in)
+    at = np.flatnonzero(chosen)
     word = forward[at]
     flipped = (backward[at] & pattern.mask) < (word & pattern.mask)
     keep = ~_simple(word, pattern.span)

@@ -5,7 +5,7 @@ chance does not pass; so one seed is evidence enough, and a sample finds short a
 homologues. Pairs on one diagonal are chained, and the ends of chains are extended base by base.
 `experiments/benchmarks/homology.py` measures the sensitivity.
 
-Memory: two bits per base, 8 bytes per seed of at most `_MAX_AT_ONCE`, 24 bytes per pair.
+Memory: two bits per base, 8 bytes per seed of at most `MAX_SEEDS`, 24 bytes per pair.
 """
 
 import numpy as np
@@ -21,8 +21,7 @@ from genojax.data.splits.homology import (
     seeds,
 )
 
-MAX_SEEDS = 400_000_000  # of all genomes together; larger genomes are sampled more thinly
-_MAX_AT_ONCE = 200_000_000  # seeds in memory
+MAX_SEEDS = 300_000_000  # of all genomes together; larger genomes are sampled more thinly
 _MIN_ONE_IN = 4  # of the seeds of smaller genomes
 MARGIN = 32  # bases by which a match continues beyond the last word that matched
 _MAX_PAIRS = 100_000_000 // seeds.BUCKETS  # of anchors of one bucket of seeds
@@ -36,35 +35,32 @@ _MIN_NEAREST, _MIN_SIDE, _MIN_BOTH = 24, 40, 72
 def find(
     axis: interval_sets.Axis,
     pattern: seeds.Pattern | None = None,
-    sample: seeds.Sample | None = None,
+    one_in: int | None = None,
 ) -> tuple[relation.Matches, list[str]]:
     """The matches between all places of an axis, and sentences on what was searched.
 
     Args:
-        pattern, sample: of the seeds; by the number of unmasked bases by default.
+        pattern, one_in: of the seeds; by the number of unmasked bases by default.
     """
     with progress.stage('packing bases'):
         bases = packed_bases.PackedBases(axis)
     pattern = pattern or seeds.pattern_for(bases.unmasked)
-    sample = sample or sample_for(bases.unmasked)
+    one_in = one_in or sampling(bases.unmasked)
     search = _Search(axis, bases, pattern)
-    for part in range(sample.parts):
-        label = f'collecting seeds, part {part + 1} of {sample.parts}'
-        with progress.bar(label, float(axis.lengths.sum())) as bar:
-            collected = seeds.collect(axis, pattern, sample, bar.advance, part)
-        search.add_pairs(collected)
+    with progress.bar('collecting seeds', float(axis.lengths.sum())) as bar:
+        collected = seeds.collect(axis, pattern, one_in, bar.advance)
+    search.add_pairs(collected)
     sentences = [
-        f'all sequence was compared by one seed of {pattern.weight} bases in {sample.one_in}, '
+        f'all sequence was compared by one seed of {pattern.weight} bases in {one_in}, '
         'which finds distant homology more rarely'
     ]
     unused = anchors.Unused(search.common, search.one_in, np.zeros(0, np.int64))
     return search.matches(), sentences + unused.sentences()
 
 
-def sample_for(bases: int) -> seeds.Sample:
-    """The seeds searched of so many unmasked bases."""
-    one_in = max(_MIN_ONE_IN, -(-bases // MAX_SEEDS))
-    return seeds.Sample(one_in, -(-bases // (one_in * _MAX_AT_ONCE)) or 1)
+def sampling(bases: int) -> int:
+    """One in how many seeds of so many unmasked bases are searched."""
+    return max(_MIN_ONE_IN, -(-bases // MAX_SEEDS))
 
 
 class _Search:

@@ -8,14 +8,13 @@ from genojax.data.genomes import assemblies, interval_sets
 from genojax.data.splits.homology import buckets, seeds
 
 
-def _collected(codes, one_in, soft=None, parts=1, part=0):
+def _collected(codes, one_in, soft=None):
     corpus = assemblies.Corpus(
         [assemblies.Genome.from_arrays('x', ['c'], [codes], soft=None if soft is None else [soft])]
     )
     axis = interval_sets.Axis(corpus)
     pattern = seeds.PATTERNS[0][1]
-    sample = seeds.Sample(one_in, parts)
-    collected = seeds.collect(axis, pattern, sample, lambda bases: None, part)
+    collected = seeds.collect(axis, pattern, one_in, lambda bases: None)
     rows = [collected.take(number) for number in range(seeds.BUCKETS)]
     number = np.repeat(np.arange(seeds.BUCKETS), [0 if r is None else len(r) for r in rows])
     every = np.concatenate([r for r in rows if r is not None] or [np.zeros(0, np.uint64)])
@@ -43,13 +42,6 @@ def test_both_strands_have_the_same_seeds(monkeypatch):
     assert {(b, h, 20_000 - span - p, not f) for b, h, p, f in backward} == forward
     assert abs(len(forward) - 20_000 / 4) < 300
     assert not any(5_000 - span < p < 5_050 for _, _, p, _ in forward)
-
-
-def test_the_parts_of_a_sample_are_the_sample():
-    codes = np.random.default_rng(3).integers(0, 4, 9_000).astype(np.uint8)
-    parts = [_collected(codes, 4, parts=3, part=part) for part in range(3)]
-    assert set.union(*parts) == _collected(codes, 4)
-    assert sum(map(len, parts)) == len(set.union(*parts)) and min(map(len, parts)) > 600
 
 
 def test_masked_and_simple_sequence_has_no_seeds():

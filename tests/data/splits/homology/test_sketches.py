@@ -7,7 +7,7 @@ from genojax import dna
 from genojax.data.genomes import assemblies, interval_sets
 from genojax.data.splits.homology import anchors, chains, relation, seeds, sketches
 
-HUMAN = seeds.pattern_for(3_200_000_000), sketches.sample_for(3_200_000_000)
+HUMAN = seeds.pattern_for(3_200_000_000), sketches.sampling(3_200_000_000)
 SIZE, APART = 1_000, 3_000
 
 
