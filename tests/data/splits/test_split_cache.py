@@ -9,7 +9,7 @@ import pytest
 
 from genojax import dna
 from genojax.data.genomes import assemblies, interval_sets, windows
-from genojax.data.splits import cache_entry, genome_windows, split_cache
+from genojax.data.splits import genome_windows, split_cache
 from genojax.data.splits.homology import search
 
 
@@ -159,16 +159,3 @@ def test_a_method_that_finds_another_split_has_another_version(exhaustive, expec
                 sha256.update(np.ascontiguousarray(column))
     versions = (split_cache.VERSION, search.VERSION)
     assert (versions, sha256.hexdigest()[:16]) == ((2, 2), expected)
-
-
-def test_an_entry_is_the_same_bytes_whoever_writes_it(tmp_path):
-    entries = [
-        cache_entry.CacheEntry(tmp_path / name, 'f' * 64, 'k' * 64, 'split') for name in 'ab'
-    ]
-    for entry in entries:
-        entry.write({'x': np.arange(5), 'y/z': np.zeros((2, 0), bool)}, {'a': 1})
-    files = [sorted(p.read_bytes() for p in entry.folder.iterdir()) for entry in entries]
-    assert files[0] == files[1] and len(files[0]) == 2
-    arrays, report = entries[0].read()
-    assert report == {'a': 1} and arrays['x'].tolist() == list(range(5))
-    assert arrays['y/z'].shape == (2, 0) and arrays['y/z'].dtype == bool

@@ -28,7 +28,7 @@ _MAX_SIMPLE = 0.8  # share of bases that equal those one unit further on
 
 
 @dataclasses.dataclass(frozen=True)
-class Pattern:
+class SeedPattern:
     """Which bases of a seed count: '1' those that do, '0' those that do not."""
 
     text: str
@@ -52,13 +52,13 @@ class Pattern:
 # Up to so many bases: a seed has a partner by chance less often than every fourth. Of random
 # symmetric patterns these find the most copies of 1 kb at 20 % divergence with one seed in 16.
 PATTERNS = (
-    (4_000_000_000, Pattern('101011001011111110100110101')),
-    (64_000_000_000, Pattern('111011101011010110101110111')),
-    (2**62, Pattern('101111011011111110110111101')),
+    (4_000_000_000, SeedPattern('101011001011111110100110101')),
+    (64_000_000_000, SeedPattern('111011101011010110101110111')),
+    (2**62, SeedPattern('101111011011111110110111101')),
 )
 
 
-def pattern_for(bases: int) -> Pattern:
+def pattern_for(bases: int) -> SeedPattern:
     """The pattern for so many bases that are searched: chance pairs stay fewer than seeds."""
     return next(pattern for limit, pattern in PATTERNS if bases <= limit)
 
@@ -93,7 +93,7 @@ class Layout(NamedTuple):
 
 def collect(
     axis: interval_sets.Axis,
-    pattern: Pattern,
+    pattern: SeedPattern,
     one_in: int,
     advance: Callable[[float], None],
 ) -> buckets.Buckets:
@@ -137,7 +137,7 @@ def _unmasked_pieces(
 
 
 def _sampled(
-    codes: np.ndarray, pattern: Pattern, one_in: int
+    codes: np.ndarray, pattern: SeedPattern, one_in: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Hash (uint64), first base and strand of the sampled seeds of a sequence, [n] each."""
     forward = kmers.pack(codes, pattern.span)

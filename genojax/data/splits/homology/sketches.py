@@ -34,7 +34,7 @@ _MIN_NEAREST, _MIN_SIDE, _MIN_BOTH = 24, 40, 72
 
 def find(
     axis: interval_sets.Axis,
-    pattern: seeds.Pattern | None = None,
+    pattern: seeds.SeedPattern | None = None,
     one_in: int | None = None,
 ) -> tuple[relation.Matches, list[str]]:
     """The matches between all places of an axis, and sentences on what was searched.
@@ -46,7 +46,7 @@ def find(
         bases = packed_bases.PackedBases(axis)
     pattern = pattern or seeds.pattern_for(bases.unmasked)
     one_in = one_in or sampling(bases.unmasked)
-    search = _Search(axis, bases, pattern)
+    search = _PairSearch(axis, bases, pattern)
     with progress.bar('collecting seeds', float(axis.lengths.sum())) as bar:
         collected = seeds.collect(axis, pattern, one_in, bar.advance)
     search.add_pairs(collected)
@@ -63,7 +63,7 @@ def sampling(bases: int) -> int:
     return max(_MIN_ONE_IN, -(-bases // MAX_SEEDS))
 
 
-class _Search:
+class _PairSearch:
     """Pairs of places that are alike around a seed, in slices of the axis, and where repeats are.
 
     Attributes:
@@ -71,7 +71,7 @@ class _Search:
     """
 
     def __init__(
-        self, axis: interval_sets.Axis, bases: packed_bases.PackedBases, pattern: seeds.Pattern
+        self, axis: interval_sets.Axis, bases: packed_bases.PackedBases, pattern: seeds.SeedPattern
     ):
         self.axis, self.bases, self.span = axis, bases, pattern.span
         total = int((axis.lengths + 1).sum())

@@ -3,7 +3,7 @@
 import numpy as np
 
 from genojax.data.genomes import assemblies, interval_sets
-from genojax.data.splits.homology import exhaustive, named_genes, relation, sketches
+from genojax.data.splits.homology import exhaustive, relation, sketches
 
 
 def test_both_searches_agree_on_close_homologues():
@@ -23,19 +23,3 @@ def test_both_searches_agree_on_close_homologues():
         copy = axis.spans([0], [at], [at + 2_000])
         for matched in sets:
             assert interval_sets.size(interval_sets.subtract(copy, matched)) == 0
-    assert named_genes.spans(corpus, axis, [])[0].shape == (0, 2)
-
-
-def test_a_relation_read_backwards_is_itself():
-    corpus = assemblies.Corpus(
-        [assemblies.Genome.from_arrays(n, ['c'], [np.zeros(500, np.uint8)]) for n in 'ab']
-    )
-    axis = interval_sets.Axis(corpus)
-    matches = relation.Matches(
-        x0=np.array([100, 20]), x1=np.array([180, 90]), low=np.array([501, 800]),
-        high=np.array([501, 800]), same=np.array([True, False]), cx=np.array([0, 0]),
-        cy=np.array([1, 1]),
-    )  # fmt: skip
-    back = relation.reversed_matches(axis, relation.reversed_matches(axis, matches))
-    for column, again in zip(matches, back, strict=True):
-        assert np.array_equal(column, again)

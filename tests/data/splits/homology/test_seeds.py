@@ -5,7 +5,7 @@ import pytest
 
 from genojax import dna
 from genojax.data.genomes import assemblies, interval_sets
-from genojax.data.splits.homology import buckets, seeds
+from genojax.data.splits.homology import seeds
 
 
 def _collected(codes, one_in, soft=None):
@@ -54,15 +54,3 @@ def test_masked_and_simple_sequence_has_no_seeds():
     span = seeds.PATTERNS[0][1].span
     assert not position & set(range(1_000, 2_000 - span)) and len(position) > 3_900
     assert not position & set(range(3_000 - span + 1, 4_000))
-
-
-def test_buckets_give_back_all_rows_once_and_in_order():
-    random = np.random.default_rng(2)
-    number, rows = random.integers(0, 7, 500).astype(np.uint8), np.arange(500)
-    divided = buckets.Buckets(8)
-    for part in np.split(np.arange(500), [100, 130]):
-        divided.add(number[part], rows[part])
-    for bucket in range(7):
-        assert np.array_equal(divided.take(bucket), rows[number == bucket])
-        assert divided.take(bucket) is None
-    assert divided.take(7) is None
