@@ -25,7 +25,7 @@ from genojax.tasks.coverage import evaluate
 
 HERE = pathlib.Path(__file__).parent
 DATA = '--config.tasks.coverage.data'
-SIZE = ['--config.model.width=32', '--config.model.inner=16', '--config.tasks.coverage.balance=1.0']
+SIZE = ['--config.model.width=32', '--config.model.inner=16', f'{DATA}.batch_size=8']
 REAL = {
     'rloop+': 'LS61A.rep1.pos.bg.gz',
     'rloop-': 'LS61A.rep1.neg.bg.gz',
@@ -33,7 +33,7 @@ REAL = {
     'control-': 'RNaseH.neg.bg.gz',
 }
 WINDOW, CROP, BIN = 16_384, 4_096, 128
-FLANKS = (4_096, 1_024, 0)  # bases around the predicted centre that a row has
+FLANKS = (4_096, 0)  # bases around the predicted centre that a row has
 
 
 def genojax(*arguments: str) -> float:
@@ -61,6 +61,7 @@ def prepare_real(data: pathlib.Path, workdir: pathlib.Path) -> pathlib.Path:
         f'--window={WINDOW}',
         f'--crop={CROP}',
         f'--blacklist={source / "hg19_blacklist.bed"}',
+        f'--annotation={source / "hg19_chr1_exons.gtf.gz"}',
         '--test-share=0.25',
     )
     return workdir / 'real'
@@ -154,6 +155,14 @@ def print_table(runs: list[dict], ceiling: dict | None) -> None:
         if ceiling:
             cells = [metrics.format_interval(ceiling[organism][name]) for name in names]
             print('| ceiling | ' + ' | '.join([*cells, '', '']) + ' |')
+        for what in ('across_genes', 'across_tracks'):
+            for run in runs:
+                scores = run['result']['organisms'][organism]['genes']
+                if scores and scores[what]:
+                    r = scores[what]['all'] if what == 'across_genes' else scores[what]
+                    cells = ', '.join(f'{m} {metrics.format_interval(r[m])}' for m in r)
+                    title = f'{run["flank"]:,} bp, seed {run["seed"]}, {scores["genes"]} genes'
+                    print(f'{what}, {title}: {cells}')
 
 
 def summary(run: dict) -> dict:
@@ -163,6 +172,7 @@ def summary(run: dict) -> dict:
             'known': result['known'],
             'windows': result['windows'],
             'mean': result['scales']['reads']['all'],
+            'genes': result['genes'],
             'tracks': {
                 track['identifier']: {
                     model: r for model, r in track.items() if model not in ('identifier', 'minus')
@@ -183,8 +193,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--steps', type=int, default=400)
     parser.add_argument('--flanks', type=int, nargs='*', help='bases around the centre')
-    parser.add_argument('--length', type=int, default=4_000_000, help='of a simulated genome')
-    parser.add_argument('--genes', type=int, default=600)
+    parser.add_argument('--length', type=int, default=1_500_000, help='of a simulated genome')
+    parser.add_argument('--genes', type=int, default=240)
     parser.add_argument('--results', type=pathlib.Path, default=HERE / 'results.json')
     arguments = parser.parse_args(argv)
     workdir = arguments.workdir.resolve()

@@ -65,8 +65,8 @@ def _lines(name: str, entry: dict) -> list[str]:
     bases = sum(contig['length'] for contig in entry['contigs'])
     tracks = len(entry['known_share'])
     lines = [
-        f'{name}: {bases:,} bases, {len(entry["contigs"]):,} contigs, {tracks:,} tracks; '
-        f'windows {windows["train"]:,} train, {windows["test"]:,} test; {entry["genes"]:,} genes',
+        f'{name}: bases {bases:,}, contigs {len(entry["contigs"]):,}, tracks {tracks:,}, genes '
+        f'{entry["genes"]:,}; windows {windows["train"]:,} train, {windows["test"]:,} test',
         f'  left out: {entry["left_out_windows"]:,} windows without a known bin, '
         f'{entry["gap_bases"]:,} bases between blocks',
     ]
@@ -91,7 +91,7 @@ def _next(out: str, value: dict) -> list[str]:
     settings, data = value['settings'], '--config.tasks.coverage.data'
     options = [
         f'{data}.path={out}',
-        f'{data}.organisms={ ({name: name for name in names}) }',
+        f'{data}.organisms={json.dumps(dict(zip(names, names, strict=True)))}',
         f'{data}.length={settings["window"]}',
         f'{data}.bin={settings["bin"]}',
         f'--config.model.organisms={json.dumps(names)}',

@@ -81,6 +81,7 @@ ELSEWHERE = {
     '--contigs={}': 'tests/cli/test_tracks.py',
     'name an empty folder, as in': 'tests/data/store/signals/test_prepare.py',
     '--test={}, or a smaller': 'tests/cli/test_tracks.py',
+    'leave --test out': 'tests/data/store/signals/test_tiling.py',
     '--window={} --crop={}': 'tests/cli/test_tracks.py',
     'genojax tracks GENOMES': 'tests/data/store/signals/test_shards.py',
     'data.organisms.{}={}': 'tests/data/store/signals/test_shards.py',

@@ -31,7 +31,7 @@ def test_what_is_known_and_what_is_not_is_printed_with_a_command_to_train(folder
     blacklist = str(folder / 'blacklist.bed')
     main.main(words(folder, blacklist=blacklist))
     out = capsys.readouterr().out
-    assert 'genome: 4,500 bases, 3 contigs, 4 tracks; windows' in out
+    assert 'genome: bases 4,500, contigs 3, tracks 4, genes 0; windows 19 train, 6 test' in out
     assert 'not known: beyond the contig' in out and 'blacklist 3.50%' in out
     assert 'note: blacklist blacklist.bed: rows on contigs that are not read: 1' in out
     main.main(words(folder, blacklist=blacklist))

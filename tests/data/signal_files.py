@@ -1,5 +1,6 @@
 """A small genome with signals: FASTA, bedGraph files, their table and a blacklist."""
 
+import functools
 import pathlib
 
 import numpy as np
@@ -12,6 +13,7 @@ HEADER = 'name\tpath\tstrand_pair\tdescription\tstatistic\tshift\tscale\tabsent'
 SMALL = {'window': 256, 'crop': 64, 'bin': 16, 'block': 2, 'test': ('chr3',)}
 
 
+@functools.cache
 def sequence(name: str) -> np.ndarray:
     """Base codes of a contig; 40 N in chr1."""
     codes = np.random.default_rng(len(name) + LENGTHS[name]).integers(0, 4, LENGTHS[name])
@@ -21,6 +23,7 @@ def sequence(name: str) -> np.ndarray:
     return codes
 
 
+@functools.cache
 def values(name: str, seed: int) -> np.ndarray:
     """One value per base, a quarter of them 0."""
     rng = np.random.default_rng([seed, LENGTHS[name]])
@@ -31,7 +34,7 @@ def bedgraph(path: pathlib.Path, seed: int, absent: dict | None = None, zeros: b
     """Runs of values as rows; no rows for (start, end) by contig in `absent`."""
     lines = ['track type=bedGraph name=x']
     for name in LENGTHS:
-        value_L = values(name, seed)
+        value_L = values(name, seed).copy()
         for start, end in (absent or {}).get(name, ()):
             value_L[start:end] = np.nan
         edges = np.flatnonzero(np.diff(value_L, prepend=np.nan)).tolist()

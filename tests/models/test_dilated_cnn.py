@@ -119,8 +119,10 @@ def test_rows_are_pooled_over_their_bases(rows):
 
 def test_a_row_need_not_be_whole_positions():
     config = dataclasses.replace(ROWS, stages=3)
-    apply, variables = build(config, tokens_of(2, 37))
-    assert apply(variables, tokens_of(2, 37)).hidden_BTD.shape == (2, 5, 8)
+    module = models.build(config)
+    variables = jax.eval_shape(module.init, jax.random.key(0), jnp.asarray(tokens_of(2, 37)))
+    result = jax.eval_shape(module.apply, variables, jnp.asarray(tokens_of(2, 37)))
+    assert result.hidden_BTD.shape == (2, 5, 8) and result.pooled_BD.shape == (2, 8)
     assert config.outputs == ('pooled',) and ROWS.outputs == ('pooled', 'hidden')
 
 

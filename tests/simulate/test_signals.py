@@ -49,6 +49,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_files_are_equal_for_equal_settings_and_there_are_none_by_default(folder, tmp_path):
     simulate.write(tmp_path / 'again', SMALL)
     for path in sorted((folder / 'signals').iterdir()):

@@ -46,8 +46,8 @@ def _check_flips(written, folder, positions):
 
 def test_a_flipped_byte_is_a_problem_or_changes_no_value(written, tmp_path):
     size = written.stat().st_size
-    found = _check_flips(written, tmp_path, range(1, size, size // 16))
-    assert sum(map(bool, found.values())) > 3
+    found = _check_flips(written, tmp_path, range(1, size, size // 9))
+    assert sum(map(bool, found.values())) > 2
 
 
 @pytest.mark.slow

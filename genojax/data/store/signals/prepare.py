@@ -65,7 +65,7 @@ def prepare_tracks(
     plan = _plan(settings, parts, list(by_species.values()))
     if _is_written(out, plan, replace):
         return Prepared('up to date', json_files.read_hashed(out / NAME))
-    partial = out.with_name(f'{out.name}.partial')
+    partial = out.with_name(f'{out.name}.partial.{os.getpid()}')
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)

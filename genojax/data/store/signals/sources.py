@@ -66,7 +66,8 @@ def find(
         file = pathlib.Path(annotated) if annotated else None
         return {species[0] or path.name.partition('.')[0]: [FastaPart(path, annotation=file)]}
     table = genome_table.read(path)
-    names = [species[0] or table.species[0]] if len(table.species) == 1 else list(species)
+    alone = len(table.species) == 1 and list(species) == ['']
+    names = list(table.species) if alone else list(species)
     result: dict[str, list[FastaPart]] = {}
     for name in names:
         if name not in table.species:

@@ -100,8 +100,8 @@ def parts(
         how = f'{count} of {len(block_B)} blocks are for the test'
     if test_N.all() or not test_N.any():
         part = 'training' if test_N.all() else 'test'
-        raise errors.UsageError(
-            f'no {part} window is left: {how}. Fix: --test={names[-1]}, or a smaller --block or '
-            '--window'
-        )
+        fix = f'--test={names[-1]}, or a smaller --block or --window'
+        if len(names) == 1:
+            fix = 'leave --test out, or a smaller --block or --window'
+        raise errors.UsageError(f'no {part} window is left: {how}. Fix: {fix}')
     return test_N

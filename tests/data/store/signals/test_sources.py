@@ -65,3 +65,7 @@ def test_genomes_are_a_fasta_file_or_a_table(tmp_path):
         sources.find(tmp_path, ['x', 'z'])
     with pytest.raises(errors.InputError, match='TK09.*write a column species'):
         sources.find(tmp_path, [''])
+    (tmp_path / 'genomes.tsv').write_text(f'{header}\n{rows[0]}\n')
+    assert list(sources.find(tmp_path, [''])) == ['x']
+    with pytest.raises(errors.InputError, match="TK09.*of species 'z'"):
+        sources.find(tmp_path, ['x', 'z'])

@@ -60,3 +60,7 @@ def test_a_part_without_windows_is_refused():
     for test in (('a', 'b', 'c'), ('d',)):
         with pytest.raises(errors.UsageError, match=r'no (training|test) window.*Fix: --test=c'):
             parts(test=test)
+    tiled = tiling.tile([1_000], [False], SETTINGS)
+    settings = track_settings.TrackSettings(window=60, crop=20, bin=10, block=3, test=('a',))
+    with pytest.raises(errors.UsageError, match='Fix: leave --test out'):
+        tiling.parts(tiled, ('a',), ('',), settings)
