@@ -26,6 +26,7 @@ _PUBLIC = {
     'Variant': 'genojax.genome',
     'VariantScorer': 'genojax.variants.scorer',
     'ScoreConfig': 'genojax.variants.scorer',
+    'ConsequenceAnnotator': 'genojax.variants.consequences.annotator',
     'score_vcf': 'genojax.variants.score_file',
     'open_run': 'genojax.train.runs',
     'prepare_tracks': 'genojax.data.store.signals.prepare',

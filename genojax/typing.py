@@ -79,6 +79,8 @@ tasks/labelled        F  features of a sequence
 tasks/regression      F  features of a linear model
 tasks/masked_lm       C  contexts: the bases beside a base
                       G  folds of a cross-validation
+tasks/variant_effects D  width of the encoder's vectors
+                      F  columns of annotation
 tokenizers            R  runs of known bases
 variants              A  alleles of a variant
 """

@@ -195,6 +195,16 @@ def write_variants(folder: pathlib.Path) -> None:
     }
     for name, lines in files.items():
         (folder / name).write_text('\n'.join(lines) + '\n')
+    exon = 'chr1\tx\texon\t100\t900\t.\t+\t.\ttranscript_id "t";'
+    (folder / 'genes.gtf').write_text(f'{exon}\n')
+    places = range(400, 1_300, 10)
+    rows = [('chr1', at, letters[at - 1], other[letters[at - 1]]) for at in places]
+    labelled = [(*row, i % 2, i // 10) for i, row in enumerate(rows)]
+    header = 'contig,position,ref,alt,label,block'
+    table(folder / 'variants.csv', header, labelled)
+    table(folder / 'odd_variants.csv', header.replace('contig', 'where'), labelled)
+    wrong_row = (*rows[0][:2], rows[0][3], rows[0][2], 0, 0)
+    table(folder / 'wrong_variants.csv', header, [wrong_row, *labelled])
     if shutil.which('bcftools'):
         command = ['bcftools', 'view', '-Ou', '-o', folder / 'in.bcf', folder / 'scored.vcf']
         subprocess.run(command, check=True, capture_output=True)

@@ -110,6 +110,8 @@ def write_inputs(folder: pathlib.Path) -> None:
     genome = next((folder / 'genomes').glob('*.fa*'))
     text = gzip.open(genome, 'rt').read() if genome.suffix == '.gz' else genome.read_text()
     (folder / 'genome.fa').write_text(text)
+    genes = genome.with_name(f'{genome.name.partition(".")[0]}.gff3')
+    (folder / 'genes.gff3').write_text(genes.read_text())
     write_variants(folder, text)
     published.write('dnabert', folder / 'DNA_bert_6')
     write_signals(folder)

@@ -49,6 +49,7 @@ FENCES = {
         'tasks/regression/baselines',
         'tasks/classification/baselines',
         'tasks/coverage/baselines',
+        'tasks/variant_effects/baselines',
         'data/splits/',
     ),
     'matplotlib': ('interpret/plot', 'report/plots'),
@@ -78,6 +79,8 @@ WITHOUT_JAX = (
     *(f'tasks/contrastive/{part}' for part in ('genes/', 'dataset', 'pairs', 'augmentation')),
     'tasks/contrastive/retrieval',
     'tasks/contrastive/divergence',
+    *(f'tasks/variant_effects/{part}' for part in ('dataset', 'labelled_variants', 'annotations')),
+    'variants/consequences/',
 )
 
 

@@ -6,13 +6,15 @@ the input, in order and byte for byte but for INFO. Every ALT allele has a state
 log2 p(ALT) - log2 p(REF) with the site masked, below 0 where the model prefers REF), GENOJAX_PLL
 (insertions, deletions and delins: pseudo-log-likelihood of two windows of equal length),
 GENOJAX_DISTANCE (embeddings), GENOJAX_TRACKS and GENOJAX_TRACKS_L2 (coverage models). Both strands
-are averaged.
+are averaged. With --annotation, INFO/GENOJAX also has what each ALT does to the transcripts:
+consequence terms of the Sequence Ontology, gene, transcript, amino acids.
 
 An interrupted command continues where it stopped when it is given again, with the same output.
 
 Examples:
   genojax score runs/pretrain --vcf=my.vcf.gz --fasta=genome.fa --out=scored.vcf.gz
   genojax score runs/pretrain --vcf=my.vcf.gz --fasta=genome.fa --tsv --out=scores.tsv
+  genojax score runs/pretrain --vcf=my.vcf.gz --fasta=genome.fa --annotation=genes.gff3 --out=a.vcf
 """
 
 import argparse
@@ -50,6 +52,9 @@ def run(argv: list[str]) -> None:
         neutral=arguments.neutral,
         common=arguments.common,
         calibration=arguments.calibration,
+        annotation=arguments.annotation,
+        transcripts=tuple(filter(None, arguments.transcripts.split(','))),
+        genetic_code=arguments.genetic_code,
     )
     summary = score_file.run(scorer.VariantScorer(model, options), request)
     out = sys.stderr if arguments.out == score_file.STREAM else sys.stdout
@@ -101,6 +106,21 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     )
     add('--common', default='', metavar='VCF', help='add quantiles among these common variants')
     add('--calibration', default='', metavar='FILE', help='store it (.npz) for the next VCF')
+    add(
+        '--annotation',
+        default='',
+        metavar='FILE',
+        help='GTF, GFF3 or BED12 of the genome: add the consequence of every ALT for transcripts, '
+        'the most severe one',
+    )
+    add('--transcripts', default='', metavar='IDS', help='only these transcripts, with commas')
+    add(
+        '--genetic-code',
+        type=int,
+        default=1,
+        metavar='N',
+        help="NCBI's number: 1, 2, 4, 5 or 11 (default: 1)",
+    )
     add('--tag', default='GENOJAX', help='INFO key of the states, with which all keys begin')
     add(
         '--pll-masks',
@@ -119,6 +139,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         raise errors.UsageError(f'--tag={arguments.tag} is not letters, digits and _')
     if arguments.calibration and not (arguments.neutral or arguments.common):
         raise errors.UsageError('--calibration=FILE goes with --neutral=N or --common=VCF')
+    if arguments.transcripts and not arguments.annotation:
+        raise errors.UsageError('--transcripts=IDS goes with --annotation=FILE')
+    if arguments.annotation and not os.path.exists(arguments.annotation):
+        raise errors.UsageError(f'--annotation={arguments.annotation}: no such file')
     if arguments.common == '-':
         raise errors.UsageError('--common=-: common variants are read from a file, not from a pipe')
     if not arguments.fasta.exists():  # what is there, but no file, its reader refuses

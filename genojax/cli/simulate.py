@@ -1,7 +1,7 @@
-"""Write a simulated clade, with a promoter table whose ceiling is known.
+"""Write a simulated clade, with tables of promoters and variants whose ceilings are known.
 
 Examples:
-  genojax simulate clade/ --species=3
+  genojax simulate clade/ --species=3 --variant-rows=2000
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ _HELP = {
     'tree': 'Newick with branch lengths in substitutions per base; its tips are the species',
     'repeat_fraction': 'fraction of each genome that is repeats, in lower case',
     'task_rows': 'rows of the promoter task, half of them promoters; 0 for no task',
+    'variant_rows': 'variants of the first species with their true effects; 0 for none',
 }
 
 

@@ -214,6 +214,11 @@ EXPLANATIONS: dict[str, str] = {
         'VCF is of another assembly, and its scores would be of other places. --check-ref=x leaves '
         'such records out and goes on.'
     ),
+    'VC08': (
+        'A row of a table of variants is no variant that can be read: its position is not a whole '
+        'number from 1, its alleles are not bases, or the contig has no window around it. '
+        'data.unusable=leave_out leaves rows without a window out.'
+    ),
     # Embeddings
     'EM01': (
         'A record or interval is longer than the model input. Sequences are never truncated '

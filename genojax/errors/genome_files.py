@@ -105,6 +105,10 @@ EXPLANATIONS: dict[str, str] = {
         'The file contains no features, or it is not GFF3, GTF or BED; the message names the '
         'format if its content shows it.'
     ),
+    'GF07': (
+        'None of the transcripts that consequences are asked for lies on the contigs of the FASTA '
+        'file. The annotation must be of the same assembly, with the same names of contigs.'
+    ),
     # Intervals: BED, and coordinates on a contig
     'BD01': 'A BED row starts after its end, or its blocks do not match its start and end.',
     'BD02': 'A BED row starts below 0. BED counts from 0 and excludes the end.',

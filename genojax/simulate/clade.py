@@ -6,6 +6,7 @@ SPECIES.gff3             genes, promoters, enhancers, binding sites and repeats
 orthologues.tsv          gene, species, contig, start, end, strand (0-based, half-open, as in BED)
 promoters/promoters.tsv  sequence, label (1 promoter), log_likelihood_ratio of the generator (nats)
 signals/                 with `signals`: open chromatin and transcript starts, and their table
+variants/variants.tsv    substitutions of the first species with their true effects and labels
 truth.json               grammar, tree, repeat families and classes of the genes
 """
 
@@ -27,6 +28,7 @@ from genojax.simulate import (
     segments,
     signals,
     truth,
+    variants,
 )
 from genojax.simulate import grammar as grammars
 
@@ -38,7 +40,7 @@ REPEAT_TOLERANCE = 0.03  # maximum error of a species' repeat fraction
 Clade = dict[str, dict[str, segments.Segment]]  # species -> contig name -> chromosome
 
 # Streams of random numbers, one per part, so that a change of one part leaves the others unchanged.
-_FAMILIES, _ANCESTOR, _BRANCH, _TASK = range(4)
+_FAMILIES, _ANCESTOR, _BRANCH, _TASK, _VARIANTS = range(5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +63,8 @@ class SimulationConfig:
     hold_out: bool = True
     task_rows: int = 5_500  # of promoters/promoters.tsv, half of them promoters; 0 writes no task
     signals: bool = False  # write bedGraph files of open chromatin and reads; see `signals`
+    # of variants/variants.tsv: substitutions of the first species; 0 writes none
+    variant_rows: int = 0
 
     def __post_init__(self):
         chromosomes = len(ancestor.CONTIG_FRACTIONS)
@@ -80,6 +84,8 @@ class SimulationConfig:
             raise ValueError(f'{self.repeat_fraction=} must be from 0.2 to 0.5')
         if self.task_rows < 0 or self.task_rows % 2:
             raise ValueError(f'{self.task_rows=} must be even and not negative')
+        if self.variant_rows < 0:
+            raise ValueError(f'{self.variant_rows=} must not be negative')
         tips = phylogeny.tips(self.root)
         if len(tips) != self.species:
             raise ValueError(f'{self.species=}, but the tree has {len(tips)} tips: {tips}')
@@ -125,6 +131,11 @@ def write(directory: str | os.PathLike, settings: SimulationConfig) -> dict:
         _write_rows(directory / 'promoters' / 'promoters.tsv', TASK_COLUMNS, rows)
     if settings.signals:
         signals.write(directory, settings.seed, clade)
+    if settings.variant_rows:
+        (directory / 'variants').mkdir(exist_ok=True)
+        rng = np.random.default_rng([settings.seed, _VARIANTS])
+        rows = variants.sample(rng, grammar, next(iter(clade.values())), settings.variant_rows)
+        _write_rows(directory / 'variants' / 'variants.tsv', variants.COLUMNS, rows)
     _write_lines(directory / 'truth.json', [json.dumps(facts, indent=1)])
     return facts
 

@@ -76,7 +76,7 @@ def _substitute(rng, start: segments.Segment, branch: float) -> segments.Segment
         edges = np.cumsum(RATES[is_cpg[hits], codes[hits]], axis=1)
         uniform = rng.random((len(hits), 1)) * edges[:, 3:]
         new = (uniform >= edges[:, :3]).sum(axis=1, dtype=np.uint8)
-        accepted = rng.random(len(hits)) < _acceptance(start, codes, codon_of, hits, new)
+        accepted = rng.random(len(hits)) < acceptance(start, codes, codon_of, hits, new)
         codes[hits[accepted]] = new[accepted]
     return dataclasses.replace(start, codes=codes)
 
@@ -87,7 +87,7 @@ def _in_cpg(codes: np.ndarray) -> np.ndarray:
     return np.append(pair, False) | np.append(False, pair)
 
 
-def _acceptance(start, codes, codon_of, hits, new) -> np.ndarray:
+def acceptance(start, codes, codon_of, hits, new) -> np.ndarray:
     """Probability that selection accepts each proposed substitution, [N].
 
     Args:

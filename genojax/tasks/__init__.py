@@ -19,12 +19,15 @@ from genojax.tasks.masked_lm.masking import MaskConfig
 from genojax.tasks.masked_lm.objective import MaskedLmConfig
 from genojax.tasks.regression.dataset import ValueDataConfig
 from genojax.tasks.regression.objective import RegressionConfig
+from genojax.tasks.variant_effects.labelled_variants import VariantsDataConfig
+from genojax.tasks.variant_effects.objective import VariantEffectsConfig
 
 TaskConfig.register(MaskedLmConfig)
 TaskConfig.register(ClassificationConfig)
 TaskConfig.register(RegressionConfig)
 TaskConfig.register(CoverageConfig)
 TaskConfig.register(ContrastiveConfig)
+TaskConfig.register(VariantEffectsConfig)
 
 __all__ = [
     'AugmentationConfig',
@@ -42,4 +45,6 @@ __all__ = [
     'RegressionConfig',
     'TaskConfig',
     'ValueDataConfig',
+    'VariantEffectsConfig',
+    'VariantsDataConfig',
 ]

@@ -6,24 +6,46 @@ import math
 from collections.abc import Mapping, Sequence
 
 import genojax
-from genojax.data.formats.variant_files import vcf
+from genojax.data.formats.variant_files import variant_table, vcf
 from genojax.variants.alleles import AlleleState
+from genojax.variants.consequences.annotator import TranscriptEffect
 from genojax.variants.records import PlannedRecord
 from genojax.variants.windows import AllelePair
 
 # `bcftools +split-vep` refuses a string without a field named Consequence.
 FORMAT = ('Allele', 'State', 'Consequence', 'Window')
+# With an annotation, Consequence is what the variant does to a transcript, and these follow.
+ANNOTATED = ('Gene', 'Feature', 'Amino_acids', 'Codons', 'Protein_position', 'Kind')
 _TABLE = ('contig', 'position', 'id', 'ref', 'alt', 'state', 'kind', 'window')
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class ScoredAllele:
-    """One ALT with its state, its windows (None if it has none) and its scores by column."""
+    """One ALT with its state, its windows (None if it has none) and its scores by column.
+
+    `effect` is its consequence; None without an annotation, or where REF is not known to be right.
+    """
 
     alternate: str
     state: AlleleState
     pair: AllelePair | None
     values: Mapping[str, float]
+    effect: TranscriptEffect | None = None
+
+    @property
+    def effect_texts(self) -> tuple[str, ...]:
+        """Consequence terms joined by &, gene, transcript, amino acids, codons, position."""
+        if self.effect is None:
+            return ('',) * 6
+        effect = self.effect
+        return (
+            '&'.join(effect.every),
+            effect.gene,
+            effect.transcript,
+            effect.amino_acids,
+            effect.codons,
+            str(effect.protein_position or ''),
+        )
 
     @property
     def kind(self) -> str:
@@ -45,11 +67,13 @@ class VcfText:
         tag: the INFO key of the states; those of scores begin with it.
         columns: score column -> description.
         metadata: what is written in the header line ##genojax_score.
+        annotated: whether consequences are written.
     """
 
     tag: str
     columns: Mapping[str, str]
     metadata: Mapping[str, object]
+    annotated: bool = False
 
     @property
     def keys(self) -> list[str]:
@@ -60,10 +84,14 @@ class VcfText:
         """The header with the added lines before #CHROM."""
         source = {'Source': 'genojax', 'Version': genojax.__version__}
         states = ', '.join(AlleleState)
+        meaning, fields = 'the kind of change, a term', FORMAT
+        if self.annotated:
+            meaning = 'what it does to the transcript where that is most severe, terms'
+            fields = (*FORMAT, *ANNOTATED)
         about = (
-            f'State of each ALT allele ({states}); Consequence: the kind of change, a term of the '
+            f'State of each ALT allele ({states}); Consequence: {meaning} of the '
             f'Sequence Ontology; Window: bases that were read. '
-            f'Format: {"|".join(FORMAT)}'
+            f'Format: {"|".join(fields)}'
         )
         status = {'ID': self.tag, 'Number': '.', 'Type': 'String'}
         added = [vcf.info_line(status, {'Description': about} | source)]
@@ -79,13 +107,20 @@ class VcfText:
         record = planned.record
         if not record.fields:
             return record.text + record.end
-        parts = ['|'.join((vcf.escape(a.alternate), a.state, a.kind, a.window)) for a in scored]
+        parts = ['|'.join(self._fields(allele)) for allele in scored]
         info = [f'{self.tag}={",".join(parts)}']
         for name in self.columns:
             values = [_number(allele.values.get(name, math.nan)) for allele in scored]
             if set(values) != {'.'}:
                 info.append(f'{self.tag}_{name}={",".join(values)}')
         return record.with_changes(';'.join(info), planned.new_reference)
+
+    def _fields(self, allele: ScoredAllele) -> tuple[str, ...]:
+        first = vcf.escape(allele.alternate), allele.state
+        if not self.annotated:
+            return (*first, allele.kind, allele.window)
+        consequence, *others = map(vcf.escape, allele.effect_texts)
+        return (*first, consequence, allele.window, *others, allele.kind)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,10 +129,12 @@ class TableText:
 
     columns: Mapping[str, str]
     metadata: Mapping[str, object]
+    annotated: bool = False
 
     def header(self, lines: Sequence[bytes]) -> bytes:
         del lines  # a table has no header of the VCF
-        names = '\t'.join((*_TABLE, *(name.lower() for name in self.columns)))
+        more = variant_table.ANNOTATION_COLUMNS if self.annotated else ()
+        names = '\t'.join((*_TABLE, *more, *(name.lower() for name in self.columns)))
         return f'# {json.dumps(self.metadata, sort_keys=True)}\n{names}\n'.encode()
 
     def record(self, planned: PlannedRecord, scored: Sequence[ScoredAllele]) -> bytes:
@@ -108,7 +145,9 @@ class TableText:
         for allele in scored:
             place = (record.contig, record.fields[1], record.id, reference, allele.alternate)
             values = (_number(allele.values.get(name, math.nan)) for name in self.columns)
-            rows.append('\t'.join((*place, allele.state, allele.kind, allele.window, *values)))
+            more = allele.effect_texts if self.annotated else ()
+            cells = (*place, allele.state, allele.kind, allele.window, *more, *values)
+            rows.append('\t'.join(cells))
         return ''.join(f'{row}\n' for row in rows).encode('latin-1')
 
 

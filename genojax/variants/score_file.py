@@ -25,9 +25,16 @@ from genojax import errors, progress
 from genojax.data.formats.variant_files import vcf
 from genojax.inference.model import Model
 from genojax.variants import calibrate, output, partial_output, records, reference
+from genojax.variants.alleles import AlleleState
+from genojax.variants.consequences.annotator import ConsequenceAnnotator
 from genojax.variants.scorer import ScoreConfig, VariantScorer
 
 STREAM = vcf.STANDARD_STREAM
+# States of alleles whose bases are known to lie on the genome.
+_WITH_CONSEQUENCE = {
+    *(AlleleState.SCORED, AlleleState.TOO_LONG, AlleleState.CONTIG_EDGE),
+    *(AlleleState.DUPLICATE, AlleleState.NON_ACGT),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +50,9 @@ class FileRequest:
         neutral: sites per pentanucleotide for the calibration by neutral sites; 0: none.
         common: a VCF of common variants for quantiles; '': none.
         calibration: where the calibration is stored for other files; '': it is not.
+        annotation: GTF, GFF3 or BED12 for consequences; '': none.
+        transcripts: ids of the transcripts to use; (): all.
+        genetic_code: NCBI's number.
     """
 
     vcf: str
@@ -53,6 +63,9 @@ class FileRequest:
     neutral: int = 0
     common: str = ''
     calibration: str = ''
+    annotation: str = ''
+    transcripts: tuple[str, ...] = ()
+    genetic_code: int = 1
 
 
 @dataclasses.dataclass(eq=False)
@@ -126,12 +139,13 @@ def run(scorer: VariantScorer, request: FileRequest) -> ScoreSummary:
         contigs = reference.read(request.fasta, folder)
         calibrated = calibrate.open_or_compute(scorer, contigs, request, folder)
         columns = {**scorer.columns, **calibrated.columns(scorer.columns)}
+        finder = _annotator(request, contigs)
         text = _text(scorer, request, columns, contigs)
         if not request.table:
             _refuse_used_keys(text.keys, header, request)
         sink = partial_output.PartialFile(request.out, folder, journal.done)
         stack.enter_context(sink)
-        streams = _Streams(reader, contigs, text, sink, journal)
+        streams = _Streams(reader, contigs, text, sink, journal, finder)
         summary = _score(scorer, calibrated, streams, request)
         sink.finish()
     summary.seconds = time.monotonic() - started
@@ -155,12 +169,13 @@ def _remove_unused(folder: pathlib.Path, kind, error, trace) -> None:
 
 def _identity(scorer: VariantScorer, request: FileRequest) -> dict:
     """All that the output depends on but the bytes of the VCF, which the journal hashes."""
-    status = os.stat(request.fasta) if os.path.exists(request.fasta) else None
+    files = [path for path in (request.fasta, request.annotation) if path]
+    statuses = [os.stat(path) for path in files if os.path.exists(path)]
     values = {
         'model': scorer.model.metadata,
         'scores': {**dataclasses.asdict(scorer.config), 'window': scorer.window},
         'request': {k: v for k, v in dataclasses.asdict(request).items() if k != 'out'},
-        'fasta': [status.st_size, status.st_mtime_ns] if status else [],
+        'files': [[status.st_size, status.st_mtime_ns] for status in statuses],
     }
     return json.loads(json.dumps(values, default=str))
 
@@ -172,11 +187,14 @@ class _Streams:
     text: output.VcfText | output.TableText
     sink: partial_output.PartialFile
     journal: partial_output.Journal
+    annotator: ConsequenceAnnotator | None
 
 
 def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> ScoreSummary:
     planner = records.RecordPlanner(scorer, streams.contigs, streams.reader.path)
     summary = ScoreSummary(notes=list(streams.contigs.notes))
+    if streams.annotator is not None:
+        summary.notes += [f'annotation: {note}' for note in streams.annotator.transcripts.notes]
     digest = hashlib.sha256(b''.join(streams.reader.header))
     lines = iter(streams.reader)
     if streams.journal.done:
@@ -191,7 +209,7 @@ def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> Score
         for chunk in calibrate.chunks(lines):
             planned = [planner.plan(record) for record in chunk]
             planner.check_assembly(at_end=False)
-            data = _lines(scorer, calibrated, planned, streams.text, summary)
+            data = _lines(scorer, calibrated, planned, streams, summary)
             for record in chunk:
                 digest.update(record.text + record.end)
             streams.sink.write(data)
@@ -230,7 +248,7 @@ def _skip(lines: Iterator, digest, done: dict, summary: ScoreSummary, request) -
     summary.left_out = done['left_out']
 
 
-def _lines(scorer, calibrated, planned, text, summary: ScoreSummary) -> bytes:
+def _lines(scorer, calibrated, planned, streams: _Streams, summary: ScoreSummary) -> bytes:
     """The output of a chunk; adds its numbers to the summary."""
     flat = [allele for record in planned for allele in record.alleles]
     states, values = scorer.resolve(flat)
@@ -241,14 +259,38 @@ def _lines(scorer, calibrated, planned, text, summary: ScoreSummary) -> bytes:
         scored = []
         for alternate in record.record.alternates if record.alleles else ():
             row = {name: float(column[at]) for name, column in values.items()}
-            scored.append(output.ScoredAllele(alternate, states[at], pairs[at], row))
+            effect = _effect(streams.annotator, record, alternate, states[at])
+            scored.append(output.ScoredAllele(alternate, states[at], pairs[at], row, effect))
             at += 1
         summary.records += bool(record.record.fields)
         summary.left_out += record.left_out
         summary.states.update(allele.state.value for allele in scored)
         if not record.left_out:
-            data.append(text.record(record, scored))
+            data.append(streams.text.record(record, scored))
     return b''.join(data)
+
+
+def _annotator(request: FileRequest, contigs) -> ConsequenceAnnotator | None:
+    if not request.annotation:
+        return None
+    return ConsequenceAnnotator(
+        request.annotation,
+        contigs,
+        only=request.transcripts,
+        genetic_code=request.genetic_code,
+    )
+
+
+def _effect(annotator, planned: records.PlannedRecord, alternate: str, state: AlleleState):
+    """The consequence of an allele; None without an annotation, or if its bases are not known."""
+    if annotator is None or state not in _WITH_CONSEQUENCE:
+        return None
+    record = planned.record
+    texts = [planned.new_reference or record.reference, alternate]
+    bases = [text.upper().replace('-', '') for text in texts]
+    with contextlib.suppress(ValueError):
+        return annotator.most_severe(record.contig, record.position - 1, *bases)
+    return None
 
 
 def _text(scorer, request: FileRequest, columns, contigs) -> output.VcfText | output.TableText:
@@ -262,9 +304,13 @@ def _text(scorer, request: FileRequest, columns, contigs) -> output.VcfText | ou
         'strands': 2 if scorer.config.both_strands else 1,
         'check_ref': scorer.config.check_ref,
     }
+    if request.annotation:
+        metadata['annotation'] = os.path.basename(request.annotation)
+        metadata['transcripts'] = list(request.transcripts) or 'all'
+    annotated = bool(request.annotation)
     if request.table:
-        return output.TableText(columns, metadata)
-    return output.VcfText(request.tag, columns, metadata)
+        return output.TableText(columns, metadata, annotated)
+    return output.VcfText(request.tag, columns, metadata, annotated)
 
 
 def _refuse_used_keys(keys: list[str], header: list[bytes], request: FileRequest) -> None:

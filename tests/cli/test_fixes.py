@@ -77,6 +77,11 @@ ELSEWHERE = {
     'model.ngrams.species': 'tests/tasks/masked_lm/test_dataset.py',
     '--vep-alleles': 'tests/variants/test_bad_variants.py',
     'FASTA file of the assembly of the VCF': 'tests/variants/test_bad_variants.py',
+    'verb score wrote with --tsv': 'tests/data/formats/variant_files/test_variant_table.py',
+    '--species=NAME for each': 'tests/cli/test_windows.py',
+    '--test and --validation': 'tests/data/genomes/test_splice_windows.py',
+    'data.test_groups': 'tests/tasks/variant_effects/test_dataset.py',
+    'data.{}=\'["LABEL"]': 'tests/tasks/variant_effects/test_dataset.py',
     'a lower rate in a new workdir': 'test_a_loss_that_is_not_finite',
     '--contigs={}': 'tests/cli/test_tracks.py',
     'name an empty folder, as in': 'tests/data/store/signals/test_prepare.py',
@@ -98,6 +103,8 @@ VALUES = 'train --config=regression --config.tasks.values.data.path=values.csv -
 COVERAGE = 'train --config=enformer_small --workdir=new --config.tasks.coverage.data'
 DEMO = 'demo --genomes=genomes --workdir=runs/demo'
 SCORE = 'score runs/pretrain --fasta=small.fa --out=x.vcf --vcf='
+EFFECTS = 'train --config=variant_effects --workdir=new --config.tasks.variants.data'
+VARIANTS = f'{EFFECTS}.path=variants.csv {EFFECTS.split()[-1]}.fasta=small.fa'
 BPE = '--config.tokenizer.kind=bpe --config.tokenizer.file=bpe.json --config.model.vocab=64 --config.model.pad_id=3'
 
 
@@ -210,6 +217,12 @@ CASES = [
     Case('--calibration={}', f'{SCORE}in.vcf --neutral=1 --calibration=other.npz'.replace('small', 'genome')),
     Case('rm -r {}', f'{SCORE}in.vcf'.replace('x.vcf', 'part.vcf'), shell='(rm -r .*)'),
     Case('rm -r {}', f'{SCORE}in.vcf'.replace('x.vcf', 'damaged.vcf'), shell='(rm -r .*)'),
+    Case('--genetic-code=1', f'{SCORE}in.vcf --annotation=genes.gtf --genetic-code=3'),
+    Case('data.{}=FILE', f'{EFFECTS}.fasta=small.fa', {'FILE': 'variants.csv'}),
+    Case('.{}_column={}', VARIANTS.replace('variants.csv', 'odd_variants.csv')),
+    Case('unusable=leave_out', VARIANTS.replace('variants.csv', 'wrong_variants.csv')
+         + f' {EFFECTS.split()[-1]}.group_column=block'),
+    Case('group_column=COLUMN', VARIANTS, {'COLUMN': 'block'}),
     # Weights
     Case('--kind=NAME', 'convert unnamed made1', {'NAME': 'dnabert'}),
     Case('--format={}', 'convert converted made2 --format=zip'),

@@ -1,5 +1,6 @@
 """Every task's data: the batches of 1, 2 and 4 hosts are the same global batches."""
 
+import gzip
 import itertools
 import json
 
@@ -91,7 +92,29 @@ def _contrastive(folder):
     return experiments.from_config(values)
 
 
+def _variant_effects(folder):
+    values = flags.load('variant_effects')
+    fasta = sorted((folder / 'genomes').glob('*.fa*'))[0]
+    text = (gzip.open if fasta.suffix == '.gz' else open)(fasta, 'rt').read()
+    name, _, rest = text[1:].partition('\n')
+    bases = ''.join(rest.partition('>')[0].split()).upper()
+    lines = ['contig\tposition\tref\talt\tlabel\tblock']
+    for row in range(90):
+        at = 1_000 + 200 * row
+        other = 'A' if bases[at] != 'A' else 'C'
+        place = f'{name.split()[0]}\t{at + 1}'
+        lines.append(f'{place}\t{bases[at]}\t{other}\t{row % 2}\t{row // 10}')
+    (folder / 'variants.tsv').write_text('\n'.join(lines) + '\n')
+    for field, text in {
+        'path': str(folder / 'variants.tsv'), 'fasta': str(fasta), 'batch_size': '8',
+        'group_column': 'block', 'window': '32',
+    }.items():  # fmt: skip
+        flags.override(values, f'tasks.variants.data.{field}', text)
+    return experiments.from_config(values)
+
+
 EXPERIMENTS = {
+    'variant_effects': _variant_effects,
     'masked_lm': _masked_lm,
     'classification': _classification,
     'regression': _regression,

@@ -420,3 +420,51 @@ def test_bcftools_reads_the_output(score, genome, tmp_path):
     ours = score(HEADER + ''.join(lines), out='x.vcf', check_ref='x')
     kept = [line for line in checked.stdout.splitlines() if not line.startswith('#')]
     assert len(kept) == len([line for line in body(ours) if line])
+
+
+@pytest.fixture
+def genes(genome, tmp_path):
+    """A GTF of one coding transcript on chr1: bases 29 to 58, in one exon of 60."""
+    rows = [('exon', 1, 60), ('CDS', 29, 58)]
+    attributes = 'gene_id "g"; transcript_id "t.1"; gene_name "A,B";'
+    lines = [f'chr1\tx\t{kind}\t{a}\t{b}\t.\t+\t0\t{attributes}\n' for kind, a, b in rows]
+    path = tmp_path / 'genes.gtf'
+    path.write_text(''.join(lines))
+    return str(path)
+
+
+def test_with_an_annotation_every_allele_has_its_consequence(score, genome, genes):
+    text = genome[1]['chr1']
+    lines = []
+    for position in (5, 39, 70):
+        base = text[position - 1]
+        alternates = [other for other in 'ACGT' if other != base]
+        lines.append(f'chr1\t{position}\t.\t{base}\t{",".join(alternates)},*\t.\t.\tDP=1\tGT\t0/1')
+    out = score(HEADER + '\n'.join(lines) + '\n', annotation=genes).decode()
+    assert 'Consequence: what it does to the transcript' in out
+    fields = re.search(r'Format: ([^"]*)', out)[1].split('|')
+    assert fields[:4] == ['Allele', 'State', 'Consequence', 'Window']
+    rows = [line.split('\t') for line in out.splitlines() if not line.startswith('#')]
+    infos = [dict(part.split('=') for part in row[7].split(';')) for row in rows]
+    entries = [
+        [dict(zip(fields, part.split('|'), strict=True)) for part in info['GENOJAX'].split(',')]
+        for info in infos
+    ]
+    terms = [{entry['Consequence'] for entry in record[:3]} for record in entries]
+    assert terms[0] == {'5_prime_UTR_variant'} and terms[2] == {'downstream_gene_variant'}
+    assert terms[1] & {'missense_variant', 'synonymous_variant', 'stop_gained'}
+    for entry in entries[1][:3]:
+        assert (entry['Gene'], entry['Feature'], entry['Kind']) == ('A%2CB', 't.1', 'SNV')
+        before, after = entry['Codons'].split('/')
+        assert before == text[37:40] and after[1] == entry['Allele'] and entry['Amino_acids']
+        assert entry['Protein_position'] == '4'
+    star = entries[0][3]
+    assert star['State'] == 'overlapping_deletion' and not star['Consequence']
+    table = score(HEADER + lines[1] + '\n', annotation=genes, table=True, out='out.tsv').decode()
+    header, first = (line.split('\t') for line in table.splitlines()[1:3])
+    assert dict(zip(header, first, strict=True))['transcript'] == 't.1'
+
+
+def test_an_annotation_of_another_assembly_is_refused_before_anything_is_scored(score, genes):
+    with pytest.raises(errors.InputError, match="GX-GF07: .*no transcript 'other'"):
+        score(HEADER, annotation=genes, transcripts=('other',))

@@ -10,20 +10,12 @@ import numpy as np
 
 from genojax import dna
 from genojax.data import counter_random
+from genojax.variants.consequences import translation
 
 # Numbers of streams of random bits; `pairs` has others.
 _PLACE, _SHIFT, _STRAND, _RATE, _WHERE, _BASE, _CODON, _SYNONYM = range(41, 49)
 _TRANSITIONS = 2 / 3  # of all substitutions; in animals 0.6 to 0.95 of them are transitions
 _TRANSITION = np.array([2, 3, 0, 1], np.uint8)  # A-G, C-T
-# NCBI's genetic codes, amino acids of the codons in the order TTT, TTC, TTA, TTG, TCT, ...
-_CODES = {
-    1: 'FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG',
-    2: 'FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSS**VVVVAAAADDEEGGGG',
-    4: 'FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG',
-    5: 'FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSSSSVVVVAAAADDEEGGGG',
-    11: 'FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG',
-}
-_NCBI_ORDER = 'TCAG'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +40,9 @@ class AugmentationConfig:
                 raise ValueError(f'{name}={getattr(self, name)} must be in [0, 1]')
         if self.shift < 0:
             raise ValueError(f'{self.shift=} must not be negative')
-        if self.genetic_code not in _CODES:
-            raise ValueError(f'{self.genetic_code=} must be one of {list(_CODES)}')
+        if self.genetic_code not in translation.GENETIC_CODES:
+            codes = list(translation.GENETIC_CODES)
+            raise ValueError(f'{self.genetic_code=} must be one of {codes}')
 
 
 def crop(codes_L: np.ndarray, length: int, place: float, shift: int = 0) -> np.ndarray:
@@ -133,7 +126,7 @@ def synonymous(codes_L: np.ndarray, rate: float, code: int, seed: int, row: int)
 @functools.cache
 def _synonyms(code: int) -> tuple[np.ndarray, np.ndarray]:
     """Other codons of each codon's amino acid, int64 [64, 5], and their number, int64 [64]."""
-    amino = dict(zip(_codons(), _CODES[code], strict=True))
+    amino = dict(zip(_codons(), translation.GENETIC_CODES[code], strict=True))
     table, count = np.zeros((64, 5), np.int64), np.zeros(64, np.int64)
     for codon, letter in amino.items():
         others = [one for one in amino if amino[one] == letter and one != codon]
@@ -146,5 +139,5 @@ def _synonyms(code: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _codons() -> list[int]:
     """Numbers of the codons, A C G T as digits, in NCBI's order."""
-    order = [dna.ALPHABET.index(base) for base in _NCBI_ORDER]
+    order = [dna.ALPHABET.index(base) for base in translation.NCBI_ORDER]
     return [16 * a + 4 * b + c for a in order for b in order for c in order]

@@ -5,6 +5,7 @@ import pytest
 
 from genojax import dna
 from genojax.tasks.contrastive import augmentation
+from genojax.variants.consequences import translation
 
 CODES = np.random.default_rng(0).integers(0, 4, 3_000).astype(np.uint8)
 
@@ -62,7 +63,7 @@ def test_substitutions_have_their_rate_and_two_thirds_are_transitions():
 def test_synonymous_codons_keep_the_protein(code, differs):
     letters = 'TCAG'
     codons = [a + b + c for a in letters for b in letters for c in letters]
-    amino = dict(zip(codons, augmentation._CODES[code], strict=True))
+    amino = dict(zip(codons, translation.GENETIC_CODES[code], strict=True))
     assert {codon: amino[codon] for codon in differs} == differs
     gene = ''.join(codons) * 3
     new = dna.decode(augmentation.synonymous(dna.encode(gene), 1.0, code, 0, 0))

@@ -1,0 +1,119 @@
+"""Simulated variants whose true effects are known: every method beside the ceiling.
+
+python experiments/011_variants/simulated.py --workdir=runs/simulated_variants --seeds=3
+
+Simulates a clade with variants of its first species, pretrains the demo's language model on it,
+scores the variants, trains the probe and leaves out one chromosome after the other. Prints a table
+of all seeds and writes simulated.json. What is done already is not repeated.
+"""
+
+import argparse
+import csv
+import json
+import pathlib
+import statistics
+
+from genojax import experiment, simulate
+from genojax.cli import flags
+from genojax.data.store import ingest
+from genojax.predict import loading
+from genojax.train import loop, runs
+from genojax.variants import score_file, scorer
+
+HERE = pathlib.Path(__file__).parent
+ROWS = 4_000
+PRETRAINING = {'steps': '800', 'validate_every': '400', 'save_every': '400'}
+
+
+def trained(values, workdir: pathlib.Path) -> runs.Run:
+    """The run of a config, trained to its end."""
+    run = runs.open_run(experiment.from_config(values), workdir)
+    loop.train(run)
+    return run
+
+
+def clade(folder: pathlib.Path, seed: int) -> str:
+    """Genomes, shards and a VCF of the variants; the name of the first species."""
+    genomes = folder / 'genomes'
+    if not (folder / 'shards').exists():
+        simulate.write(genomes, simulate.SimulationConfig(seed=seed, variant_rows=ROWS))
+        ingest.ingest(genomes, folder / 'shards')
+    with open(genomes / 'variants' / 'variants.tsv') as file:
+        rows = list(csv.DictReader(file, delimiter='\t'))
+    lines = ['##fileformat=VCFv4.2', '#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO']
+    for row in rows:
+        place = f'{row["contig"]}\t{row["position"]}'
+        lines.append(f'{place}\t.\t{row["ref"]}\t{row["alt"]}\t.\t.\t.')
+    (folder / 'variants.vcf').write_text('\n'.join(lines) + '\n')
+    return next(iter(json.loads((genomes / 'truth.json').read_text())['species']))
+
+
+def run_seed(folder: pathlib.Path, seed: int) -> dict:
+    """The evaluation of one simulated clade."""
+    folder.mkdir(parents=True, exist_ok=True)
+    species = clade(folder, seed)
+    values = flags.load('demo')
+    settings = {'tasks.masked_lm.data.shards': str(folder / 'shards'), 'seed': str(seed)}
+    for name, text in {**PRETRAINING, **settings}.items():
+        flags.override(values, name, text)
+    trained(values, folder / 'pretrain').close()
+    fasta = folder / 'genomes' / f'{species}.fa'
+    scores = folder / 'scores.tsv'
+    if not scores.exists():
+        request = score_file.FileRequest(
+            vcf=str(folder / 'variants.vcf'), fasta=str(fasta), out=str(scores), table=True
+        )
+        options = scorer.ScoreConfig(scores=('likelihood', 'distance'))
+        known = scorer.VariantScorer(loading.load(folder / 'pretrain'), options)
+        print(score_file.run(known, request).text(str(scores)))
+    values = flags.load('variant_effects')
+    data = {
+        'path': folder / 'genomes' / 'variants' / 'variants.tsv',
+        'fasta': fasta,
+        'annotation': fasta.with_suffix('.gff3'),
+        'score_file': scores,
+    }
+    for name, value in data.items():
+        flags.override(values, f'tasks.variants.data.{name}', str(value))
+    for name, text in {'init_from': str(folder / 'pretrain'), 'seed': str(seed)}.items():
+        flags.override(values, name, text)
+    run = trained(values, folder / 'probe')
+    task = run.tasks['variants']
+    result = task.evaluate(run.trained(run.restore_best()), run.datasets['variants'])
+    run.close()
+    print(task.as_text(result))
+    return result
+
+
+def table(results: dict[int, dict]) -> list[str]:
+    """Mean over seeds, with the smallest and the largest, by method."""
+    tables = [next(iter(r['labels'].values()))['sets']['all'] for r in results.values()]
+    rows = {'known ceiling': [one['ceiling'] for one in tables]}
+    rows |= {name: [one['models'][name] for one in tables] for name in tables[0]['models']}
+    lines = ['| method | AUROC | average precision | accuracy |', '|---|---|---|---|']
+    for name, parts in sorted(rows.items(), key=lambda item: -item[1][0]['auroc'][0]):
+        cells = []
+        for key in ('auroc', 'auprc', 'accuracy'):
+            values = [part[key][0] for part in parts if key in part]
+            mean = statistics.mean(values) if values else 0
+            spread = f'{mean:.3f} ({min(values):.3f} to {max(values):.3f})' if values else ''
+            cells.append(spread)
+        lines.append(f'| {name} | {" | ".join(cells)} |')
+    return lines
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--workdir', type=pathlib.Path, required=True)
+    parser.add_argument('--seeds', type=int, default=1)
+    parser.add_argument('--out', type=pathlib.Path, default=HERE)
+    options = parser.parse_args(arguments)
+    results = {
+        seed: run_seed(options.workdir / f'seed{seed}', seed) for seed in range(options.seeds)
+    }
+    (options.out / 'simulated.json').write_text(json.dumps(results, indent=1) + '\n')
+    print('\n'.join(table(results)))
+
+
+if __name__ == '__main__':
+    main()

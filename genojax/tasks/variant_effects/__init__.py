@@ -1,0 +1,1 @@
+"""Effects of variants from labelled ones: a head on [reference, alternate - reference] vectors."""

@@ -1,0 +1,1 @@
+"""Consequences of variants for transcripts, as Sequence Ontology terms."""
