@@ -16,6 +16,7 @@ from genojax.cli import flags, interpret, main
 from genojax.tasks.contrastive import dataset as contrastive
 from genojax.tasks.labelled import dataset as labelled
 from genojax.tasks.masked_lm import dataset as masked
+from genojax.tasks.variant_effects import labelled_variants
 from tests import commands
 
 ROOT = commands.ROOT
@@ -37,6 +38,7 @@ CONFIGS = (
     labelled.LabelledRowsConfig,
     masked.GenomesDataConfig,
     contrastive.OrthologuesDataConfig,
+    labelled_variants.VariantsDataConfig,
 )
 
 

@@ -140,7 +140,7 @@ class ConsequenceAnnotator:
         collected, protein = _splicing(transcript, edit), {}
         inside = _overlaps(edit, transcript.start, transcript.end)
         if not inside:
-            before = edit.position < transcript.start
+            before = _lies_before(edit, transcript.start)
             upstream = before == (transcript.strand == '+')
             collected = {Term.UPSTREAM if upstream else Term.DOWNSTREAM}
         else:
@@ -169,7 +169,7 @@ class ConsequenceAnnotator:
         if any(_overlaps(edit, *part) for part in transcript.coding):
             term, protein = self._coding(transcript, edit)
             return {term}, protein
-        before = edit.position < transcript.coding[0][0]
+        before = _lies_before(edit, transcript.coding[0][0])
         return {Term.UTR5 if before == (transcript.strand == '+') else Term.UTR3}, {}
 
     def _coding(self, transcript: Transcript, edit) -> tuple[Term, dict]:
@@ -237,6 +237,11 @@ def _overlaps(edit: alleles.Edit, start: int, end: int) -> bool:
     return start < edit.position < end
 
 
+def _lies_before(edit: alleles.Edit, position: int) -> bool:
+    """Whether an edit begins before a base, or inserts right before it."""
+    return edit.position < position + (not edit.reference)
+
+
 def _sites(transcript: Transcript) -> list[tuple[int, int, bool]]:
     """(exon boundary, side of the intron: 1 behind it, -1 before it, whether a donor)."""
     sites = []
@@ -263,7 +268,11 @@ def _splicing(transcript: Transcript, edit: alleles.Edit) -> set[Term]:
 def _splice_distance(transcript: Transcript, edit: alleles.Edit) -> int:
     distances = []
     for boundary, side, _ in _sites(transcript):
-        first, last = edit.position, max(edit.end - 1, edit.position)
+        # An insertion lies between two bases.
+        first, last = edit.position - (not edit.reference), max(edit.end - 1, edit.position)
+        if first < boundary <= last:
+            distances.append(-1)
+            continue
         near = min((first, last), key=lambda place: abs(2 * place + 1 - 2 * boundary))
         inside = (near >= boundary) == (side > 0)  # of the intron
         size = near - boundary + 1 if near >= boundary else boundary - near

@@ -78,7 +78,7 @@ def rewritten(files, tmp_path, old, new):
         ('\nc\t', '\nchrc\t', "GX-BD09: .*:2: the FASTA file has no contig 'chrc'.*leave_out"),
         ('\tC\t', '\tG\t', 'GX-VC05: .*:2: REF is G, but the FASTA file has C there'),
         ('\tFUNC\t', '\tMAYBE\t', "GX-LB02: .*label 'MAYBE' is in no list"),
-        ('c\t6001\t', 'c\t12099\t', 'GX-VC05'),
+        ('c\t6001\t', 'c\t12101\t', 'GX-VC05: .*REF is C, but the FASTA file has nothing there'),
     ],
 )
 def test_rows_that_cannot_be_used_are_refused_or_counted(
