@@ -90,16 +90,18 @@ def logistic(x_NF: np.ndarray, training: TrainingVariants, test_NF: np.ndarray) 
     return _tuned(make, [{'C': c} for c in _PENALTIES], training, scaled)
 
 
-def by_class(fit: Callable, x_NF, training: TrainingVariants, test_NF, classes, fewest: int) -> Fit:
-    """`fit` to each class with enough rows of both labels, and to all rows for the others.
+def by_class(
+    fit: Callable, x_NF, training: TrainingVariants, test_NF, *, pooled: Fit, classes, fewest: int
+) -> Fit:
+    """`fit` to each class with enough rows of both labels; `pooled` for the others.
 
     Args:
         fit: `forest` or `logistic`.
+        pooled: `fit` to all rows.
         classes: names of the class of every training row and of every test row.
         fewest: positive and negative training rows that a class needs.
     """
     class_N, test_class_N = classes
-    pooled = fit(x_NF, training, test_NF)
     log_odds_N, own = pooled.log_odds_N.copy(), []
     for name in np.unique(test_class_N):
         rows, test_rows = class_N == name, test_class_N == name

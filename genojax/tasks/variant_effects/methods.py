@@ -61,6 +61,7 @@ def score_fold(
             x_ND[fit_rows],
             training,
             x_ND[rows],
+            pooled=probe,
             classes=classes,
             fewest=columns.per_class,
         )

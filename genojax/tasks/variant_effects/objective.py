@@ -25,24 +25,19 @@ _NEEDED = {'site': 'hidden', 'mean': 'pooled'}
 
 @dataclasses.dataclass(frozen=True)
 class VariantEffectsConfig(base.TaskConfig):
-    """How the two windows are read, what they are compared with, and the data.
-
-    `pool`: 'site', the mean of the tokens that cover the allele; 'mean', of all tokens.
-    `hidden`: width of a hidden layer of the head; 0: a linear map.
-    `annotated`: the head reads the columns of annotation and `data.features` too.
-    `groups`: which variants evaluation scores. 'every': each group is left out in turn, and
-    baselines and the probe are fitted to the others; for encoders that saw no label of the table.
-    'test': the test groups alone. 'auto': 'every' where the encoder is frozen, else 'test'.
-    `per_class`: positive and negative training rows from which a consequence class has a probe of
-    its own.
-    """
+    """How the two windows are read, what they are compared with, and the data."""
 
     kind: Literal['variant_effects'] = 'variant_effects'
+    # Vector of a window: the mean of the tokens that cover the allele, or of all tokens.
     pool: Literal['site', 'mean'] = 'site'
-    hidden: int = 0
+    hidden: int = 0  # width of a hidden layer of the head; 0: a linear map
     dropout: float = 0.1
-    annotated: bool = True
+    annotated: bool = True  # the head reads the columns of annotation and data.features too
+    # Variants that evaluation scores. 'every': each group is left out in turn, and baselines and
+    # the probe are fitted to the others; for encoders that saw no label of the table. 'test': the
+    # test groups alone. 'auto': 'every' where the encoder is frozen, else 'test'.
     groups: Literal['auto', 'every', 'test'] = 'auto'
+    # Positive and negative training rows from which a consequence class has a probe of its own.
     per_class: int = 30
     data: labelled_variants.VariantsDataConfig = labelled_variants.VariantsDataConfig()
 

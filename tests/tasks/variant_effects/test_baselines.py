@@ -50,11 +50,12 @@ def test_a_class_with_enough_rows_has_a_fit_of_its_own():
     arguments = (x_NF[:400], training, x_NF[400:])
     classes = class_N[:400], class_N[400:]
     pooled = baselines.logistic(*arguments)
-    own = baselines.by_class(baselines.logistic, *arguments, classes=classes, fewest=30)
+    options = {'pooled': pooled, 'classes': classes}
+    own = baselines.by_class(baselines.logistic, *arguments, **options, fewest=30)
     truth = label_N[400:]
     assert metrics.auroc(truth, own.log_odds_N) > metrics.auroc(truth, pooled.log_odds_N) + 0.1
     assert own.settings['own fits'] == 'a, b'
-    few = baselines.by_class(baselines.logistic, *arguments, classes=classes, fewest=1_000)
+    few = baselines.by_class(baselines.logistic, *arguments, **options, fewest=1_000)
     np.testing.assert_array_equal(few.log_odds_N, pooled.log_odds_N)
 
 
