@@ -5,7 +5,7 @@ The head trains on the frozen encoder; `--config.optim.train=full` or `lora` tra
 
 Hardware: two CPU cores, seconds; evaluation fits forests and probes, minutes. On saturation editing
 of BRCA1 expect an AUROC of 0.87 of the forest on annotation, leaving out one exon after the other
-(experiments/011_variants has all figures).
+(experiments/014_variants has all figures).
 
 genojax train --config=variant_effects --config.tasks.variants.data.path=FILE \\
     --config.tasks.variants.data.fasta=GENOME --config.tasks.variants.data.annotation=GTF \\

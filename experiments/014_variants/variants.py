@@ -1,6 +1,6 @@
 """Variants of BRCA1 by saturation genome editing: probe, baselines, zero-shot scores, one table.
 
-python experiments/011_variants/variants.py --data=$GENOJAX_DATA --workdir=runs/variants
+python experiments/014_variants/variants.py --data=$GENOJAX_DATA --workdir=runs/variants
 
 Pretrains the demo's DNABERT on 3 Mb of human chromosome 1, scores all variants by it, trains the
 probe and leaves out one exon after the other. Prints the tables and writes results.json. What is

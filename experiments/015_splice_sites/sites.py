@@ -1,6 +1,6 @@
 """Splice sites against all other GT and AG of whole genes: worm and Arabidopsis, real annotation.
 
-python experiments/012_splice_sites/sites.py --data=$GENOJAX_DATA --workdir=runs/splice_sites
+python experiments/015_splice_sites/sites.py --data=$GENOJAX_DATA --workdir=runs/splice_sites
 
 Cuts the windows (`genojax windows`), trains a small convolutional network on them, and scores whole
 chromosomes that it has not seen beside positional and k-mer baselines, by average precision. Prints

@@ -1,6 +1,6 @@
 """Simulated variants whose true effects are known: every method beside the ceiling.
 
-python experiments/011_variants/simulated.py --workdir=runs/simulated_variants --seeds=3
+python experiments/014_variants/simulated.py --workdir=runs/simulated_variants --seeds=3
 
 Simulates a clade with variants of its first species, pretrains the demo's language model on it,
 scores the variants, trains the probe and leaves out one chromosome after the other. Prints a table
