@@ -28,9 +28,9 @@ from genojax.simulate import (
     segments,
     signals,
     truth,
-    variants,
 )
 from genojax.simulate import grammar as grammars
+from genojax.simulate.labelled import variants
 
 TABLE_COLUMNS = ('species', 'fasta', 'contigs', 'annotation', 'circular', 'softmasked', 'split')
 ORTHOLOGUE_COLUMNS = ('gene', 'species', 'contig', 'start', 'end', 'strand')

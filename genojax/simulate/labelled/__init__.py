@@ -1,0 +1,1 @@
+"""Simulated tables with labels whose best possible scores are known."""
