@@ -31,6 +31,7 @@ setup(
         'importlib_resources',  # tensorflow-datasets imports it without saying so
         'ml-collections>=1.1',
         'absl-py>=2.3',
+        'fsspec>=2024.10',  # etils[epath] has it too
         'numpy>=2.0',
         'jaxtyping>=0.3.11',
         'rich>=13',
@@ -55,6 +56,11 @@ setup(
             'pyyaml>=6',
             'ruff==0.17.6',
             'pybigtools>=0.2.4',
+            # A local S3 server, and what reads it.
+            'moto[s3]>=5',
+            'flask',
+            'flask-cors',
+            's3fs>=2024.10',
         ],
         # Peers to measure against, and originals to compare with. The newest transformers have no
         # Flax models.
@@ -74,6 +80,9 @@ setup(
         'convert': ['torch>=2.6'],
         # Coverage tracks as bigWig files.
         'tracks': ['pybigtools>=0.2.4'],
+        # Runs and shards in buckets: --workdir=s3://BUCKET/RUN, gs://BUCKET/RUN.
+        's3': ['s3fs>=2024.10'],
+        'gcs': ['gcsfs>=2024.10'],
         'tpu': ['jax[tpu]'],
         'cuda': ['jax[cuda12]'],
     },

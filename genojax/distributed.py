@@ -1,7 +1,8 @@
 """Several processes (hosts): how they find each other, which rows each reads, and which one writes.
 
 All processes run the same command with the same config. They share the workdir and the data, as
-folders of one file system.
+folders of one file system; a workdir in a bucket is written through such a folder, and every host
+makes its own copy of shards that are in a bucket.
 """
 
 import contextlib
@@ -141,6 +142,13 @@ def all_rows(tree: Any) -> Any:
         return jax.device_get(tree)
     with jax.transfer_guard('allow'):  # an exchange on purpose, also in the training loop
         return multihost_utils.process_allgather(tree, tiled=True)
+
+
+def all_equal(value: int) -> bool:
+    """Whether all processes have one value, below 2^31."""
+    if jax.process_count() == 1:
+        return True
+    return len(set(multihost_utils.process_allgather(np.array(value, np.int32)).tolist())) == 1
 
 
 def agrees_to_stop(requested: bool) -> bool:

@@ -144,6 +144,22 @@ def with_logical_constraint(x: jax.Array, *names: str | None) -> jax.Array:
     return jax.lax.with_sharding_constraint(x, _spec(names, x.shape, mesh))
 
 
+def constrain_rows(x_BTD: jax.Array) -> jax.Array:
+    """Activations with rows over data and fsdp, tokens over sequence, and all features together.
+
+    Without this the compiler may leave the features on the axis that shards a weight: it then adds
+    up partial products over fsdp, for the rows of all its devices, where it should gather the
+    weight. Tokens that the sequence axis does not divide stay where the compiler puts them.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty:
+        return x_BTD
+    rows, tokens, _ = _spec(('batch', 'length', None), x_BTD.shape, mesh)
+    if tokens is None and mesh.shape[RULES['length']] > 1:
+        tokens = PartitionSpec.UNCONSTRAINED
+    return jax.lax.with_sharding_constraint(x_BTD, PartitionSpec(rows, tokens, None))
+
+
 def batch_sharding(mesh: Mesh) -> NamedSharding:
     """Sharding of every array of a batch: the first axis (rows) is sharded over data and fsdp."""
     return NamedSharding(mesh, PartitionSpec(RULES['batch']))

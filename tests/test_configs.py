@@ -20,7 +20,7 @@ import pytest
 from genojax import config, errors, sharding, tasks
 from genojax import experiment as experiments
 from genojax.cli import flags
-from genojax.plan import flops
+from genojax.hardware import flops
 from genojax.train import accumulate
 from genojax.train import step as steps
 from tests.tokenizers import files

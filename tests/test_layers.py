@@ -14,6 +14,7 @@ RANKS = {
     1: (
         'config',
         'config_fields',
+        'hardware',
         'json_files',
         'metrics',
         'optim',
@@ -22,7 +23,7 @@ RANKS = {
         'progress',
         'versions',
     ),
-    2: ('attention', 'data', 'checkpoint'),
+    2: ('attention', 'data', 'checkpoint', 'stores'),
     3: ('nn', 'simulate', 'distributed'),
     4: ('models',),
     5: ('convert', 'report'),
@@ -60,6 +61,7 @@ FENCES = {
     'tokenizers': ('tokenizers/bpe',),
     'pybigtools': ('data/formats/bigwig',),
     'cooler': ('data/formats/cooler',),
+    'fsspec': ('stores/bucket',),
     'importlib': ('cli/', '__init__'),  # strings that name code live at the door only
 }
 # No jax here: these modules prepare data, and a laptop may read a genome without an accelerator.
@@ -73,6 +75,7 @@ WITHOUT_JAX = (
     'tokenizers/',
     'data/',
     'simulate/',
+    'stores/',
     *(f'tasks/{task}/dataset' for task in ('masked_lm', 'classification', 'coverage')),
     'tasks/coverage/rows',
     'tasks/labelled/dataset',

@@ -22,8 +22,6 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
-# Rates are times, not results.
-_TIMES = frozenset({'tokens_per_s', 'bases_per_s', 'sha256'})
 _PARTS = ('step', 'params', 'extra', 'opt_state')
 _PATIENCE = 1200  # seconds for a process to end by itself
 
@@ -311,12 +309,15 @@ def _differences(
 
 
 def _rows(path: pathlib.Path) -> list[tuple[tuple[str, int], dict[str, str]]]:
-    """(kind, step) and the values of every row, in hexadecimal."""
+    """(kind, step) and the values of every row, in hexadecimal; times are no results."""
+    from genojax.train import timing
+
+    times = {*timing.FIELDS, 'sha256'}
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     return [
         (
             (row.pop('kind'), row.pop('step')),
-            {name: float(value).hex() for name, value in row.items() if name not in _TIMES},
+            {name: float(value).hex() for name, value in row.items() if name not in times},
         )
         for row in rows
     ]

@@ -3,6 +3,7 @@
     python experiments/plans/plans.py            # those that have no file yet
     python experiments/plans/plans.py NAME ...   # these, again
     python experiments/plans/plans.py --table    # the kept ones as a table
+    python experiments/plans/plans.py --stale    # which of them are of an earlier config or code
 
 Needs the TPU compiler (pip install -e '.[tpu]') and no TPU. DNABERT-2 needs a tokenizer.json, whose
 path the environment variable BPE names.
@@ -15,6 +16,13 @@ import os
 import pathlib
 import subprocess
 import sys
+
+import jax
+
+from genojax import experiment
+from genojax.cli import flags
+from genojax.plan import plan as plans
+from genojax.train import resources
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 
@@ -36,6 +44,13 @@ class Pod:
     def flags(self) -> list[str]:
         return [f'--config={self.config}', f'--topology={self.topology}', *self.overrides]
 
+    def planned(self) -> experiment.Experiment:
+        """The config with its overrides; DNABERT-2's without its tokenizer's file."""
+        _, configs = flags.parse_with_config(
+            flags.Parser('plan', 'Plan.'), [f'--config={self.config}', *self.overrides]
+        )
+        return experiment.from_config(configs['config'])
+
 
 PODS = {
     'dnabert2': Pod(
@@ -51,8 +66,9 @@ PODS = {
         ('--config.mesh.fsdp=8', '--config.mesh.sequence=16'),
     ),
     'enformer': Pod('enformer:dna', 'v5e:8x8'),
-    'hierarchical': Pod('hierarchical', 'v5e:8x8'),
+    'hierarchical': Pod('hierarchical', 'v5e:8x8', ('--config.mesh.fsdp=8',)),
 }
+LIMIT = 0.9  # of a chip's memory
 
 
 def write(name: str) -> int:
@@ -61,6 +77,58 @@ def write(name: str) -> int:
     extra = [f'--config.tokenizer.file={os.environ["BPE"]}'] if pod.config == 'dnabert2' else []
     command = [sys.executable, '-m', 'genojax', 'plan', *pod.flags(), *extra, '--no-advice']
     return subprocess.run([*command, f'--out={FOLDER / name}.json']).returncode
+
+
+def read_plan(name: str) -> dict:
+    """A plan as it was written."""
+    return json.loads((FOLDER / f'{name}.json').read_text())
+
+
+def problems(name: str) -> list[str]:
+    """Why a kept plan is no good: of another config, too large, or wasteful; nothing is traced."""
+    plan, lines = read_plan(name), []
+    if plan['config_sha256'] != plans.fingerprint(PODS[name].planned()):
+        lines.append(f'it is of another config. Fix: python experiments/plans/plans.py {name}')
+    if plan['topology'] != PODS[name].topology:
+        lines.append(f'it is for {plan["topology"]}, not {PODS[name].topology}')
+    share = plan['memory']['peak'] / plan['memory']['device']
+    if share > LIMIT:
+        lines.append(f'it takes {share:.1%} of the memory of a chip, more than {LIMIT:.0%}')
+    lines += [f'a weight is gathered: {line}' for line in plan['gathered_weights']]
+    lines += [f'a device holds whole rows: {line}' for line in plan['whole_rows']]
+    return lines
+
+
+def differences(name: str) -> list[str]:
+    """Where the sizes that tracing gives now differ from those of the kept plan."""
+    plan, planned = read_plan(name), PODS[name].planned()
+    sizes = tuple(plan['mesh'].values())
+    axis_types = (jax.sharding.AxisType.Auto,) * len(sizes)
+    mesh = jax.sharding.AbstractMesh(sizes, tuple(plan['mesh']), axis_types=axis_types)
+    state = experiment.abstract(planned, mesh)
+    trained = (state.params, state.frozen)
+    now = {
+        'parameters': experiment.count_parameters(state),
+        'params': resources.bytes_per_device(trained) / 2**30,
+        'optimizer': resources.bytes_per_device(state.opt_state) / 2**30,
+        'accumulate': planned.accumulate,
+        'steps': planned.steps,
+    }
+    before = {**plan, **plan['memory']}
+    return [
+        f'{field}: {before[field]} -> {value}'
+        for field, value in now.items()
+        if before[field] != value
+    ]
+
+
+def stale() -> str:
+    """All plans with what is wrong with them."""
+    lines = []
+    for name in PODS:
+        wrong = [*problems(name), *differences(name)]
+        lines += [f'{name}: {line}' for line in wrong or ['as the config and the code are now']]
+    return '\n'.join(lines)
 
 
 def table() -> str:
@@ -84,7 +152,11 @@ def main() -> None:
     )
     parser.add_argument('names', nargs='*', choices=[*PODS, []])
     parser.add_argument('--table', action='store_true')
+    parser.add_argument('--stale', action='store_true')
     arguments = parser.parse_args()
+    if arguments.stale:
+        print(stale())
+        return
     if not arguments.table:
         missing = [name for name in PODS if not (FOLDER / f'{name}.json').exists()]
         for name in arguments.names or missing:

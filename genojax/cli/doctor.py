@@ -30,6 +30,8 @@ EXTRAS = {
     'tpu': 'TPUs',
     'cuda': 'NVIDIA GPUs',
     'tracks': 'coverage tracks as bigWig files',
+    's3': 'runs and shards in buckets of S3',
+    'gcs': 'runs and shards in buckets of Google Cloud Storage',
 }
 # The package that shows that jax was installed with an extra of its own.
 _SHOWN_BY = {'jax[tpu]': 'libtpu', 'jax[cuda12]': 'jax-cuda12-plugin'}

@@ -85,7 +85,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     """
     parser = flags.Parser('embed', __doc__)
     add = parser.add_argument
-    add('model', type=pathlib.Path, help="a run's workdir or a converted model")
+    add('model', type=flags.location, help="a run's workdir or a converted model")
     add('--fasta', type=pathlib.Path, required=True, help='the sequences, plain or gzip')
     add('--bed', type=pathlib.Path, help='embed these intervals of them')
     flags.add_fasta_options(parser)

@@ -4,16 +4,16 @@ Examples:
   genojax evaluate runs/pretrain
 """
 
-import pathlib
 import sys
 
 from genojax import progress
 from genojax.cli import flags
+from genojax.stores import staging
 
 
 def run(argv: list[str]) -> None:
     parser = flags.Parser('evaluate', __doc__)
-    parser.add_argument('workdir', type=pathlib.Path, help='the run to score')
+    parser.add_argument('workdir', type=flags.readable, help='the run to score')
     parser.add_argument('--task', help='score one task of several (all)')
     parser.add_argument(
         '--split',
@@ -51,10 +51,10 @@ def run(argv: list[str]) -> None:
     scores = evaluation.evaluate_run(opened, names, arguments.split, arguments.limit)
     for name, result, path in scores:
         print(opened.tasks[name].as_text(result))
-        print(f'step {result["step"]}; written to {path}')
+        print(staging.as_named(f'step {result["step"]}; written to {path}'))
     opened.close()
 
 
 def _say(line: str) -> None:
     """Progress goes to stderr: stdout has the scores alone."""
-    print(line, file=sys.stderr, flush=True)
+    print(staging.as_named(line), file=sys.stderr, flush=True)

@@ -104,9 +104,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     """
     parser = flags.Parser('finetune', __doc__, epilog=EPILOG)
     add = parser.add_argument
-    add('model', metavar='MODEL', type=pathlib.Path, help="a run's workdir or a converted model")
+    add('model', metavar='MODEL', type=flags.location, help="a run's workdir or a converted model")
     add('table', metavar='TABLE', help='labelled sequences')
-    add('--workdir', required=True, type=pathlib.Path, metavar='DIR', help='of the new run')
+    add('--workdir', required=True, type=flags.location, metavar='DIR', help='of the new run')
     add('--kind', default='', help='classification or regression (inferred)')
     add('--sequence-column', default='', metavar='NAME', help='of the table (sequence)')
     add('--label-column', default='', metavar='NAME', help='of the table (label)')

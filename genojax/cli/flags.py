@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import genojax
-from genojax import errors, json_files
+from genojax import errors, json_files, stores
 
 CONFIG_HELP = """
   --config.FIELD=VALUE   override any field, as in --config.model.width=256; None removes an entry
@@ -100,6 +100,20 @@ def parse_with_config(
         values[prefix] = load(name)
         apply_overrides(values[prefix], overrides[prefix], prefix)
     return arguments, values
+
+
+def location(text: str) -> str | pathlib.Path:
+    """The `type` of a flag that names a folder, or a URL of one in a bucket."""
+    return text if stores.is_url(text) else pathlib.Path(text)
+
+
+def readable(text: str) -> pathlib.Path:
+    """The `type` of a flag that names a folder to read: that of the local copy of a URL.
+
+    Raises:
+        UsageError: the bucket cannot be read, or has nothing there.
+    """
+    return stores.local(text)
 
 
 def positive(text: str) -> int:
@@ -184,11 +198,14 @@ def config_names() -> list[str]:
 
 
 def resolve(name: str) -> tuple[pathlib.Path, str]:
-    """The file and the variant that `--config=` names: FILE, NAME or NAME:VARIANT.
+    """The file and the variant that `--config=` names: FILE, NAME or NAME:VARIANT, or a URL.
 
     Raises:
         UsageError: there is no such file and no such name.
     """
+    if stores.is_url(name):
+        folder, _, file = name.rpartition('/')
+        return stores.local(folder) / file, ''
     name, _, variant = name.partition(':')
     path = pathlib.Path(name)
     if path.suffix in ('.py', '.json'):

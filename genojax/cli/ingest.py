@@ -4,16 +4,19 @@ Examples:
   genojax ingest genomes/ --out=shards/
 """
 
-from genojax import errors
+from genojax import errors, stores
 from genojax.cli import flags
 from genojax.data.store import regions
+from genojax.stores import staging
 
 
 def run(argv: list[str]) -> None:
     """Write shards, or say that they are up to date."""
     parser = flags.Parser('ingest', __doc__)
     parser.add_argument('genomes', help='directory with a genomes.tsv')
-    parser.add_argument('--out', required=True, metavar='DIR', help='directory of the shards')
+    parser.add_argument(
+        '--out', required=True, metavar='DIR', help='directory of the shards; also gs:// or s3://'
+    )
     parser.add_argument(
         '--workers',
         type=flags.positive,
@@ -36,14 +39,18 @@ def run(argv: list[str]) -> None:
     # TFDS takes most of a second to import, which --help must not take.
     from genojax.data.store import ingest
 
+    in_bucket = stores.is_url(arguments.out)
+    out = staging.folder_of(arguments.out, 'shards') if in_bucket else arguments.out
     done = ingest.ingest(
         arguments.genomes,
-        arguments.out,
+        out,
         arguments.workers,
         replace=arguments.replace,
         promoter_span=(int(span[0]), int(span[1])),
         rna=arguments.rna,
     )
+    if in_bucket:
+        staging.push_shards(arguments.out)
     species = done.manifest['species']
     bases = sum(contig['length'] for one in species for contig in one['contigs'])
     print(

@@ -11,6 +11,7 @@ import sys
 
 import genojax
 from genojax import errors
+from genojax.stores import staging
 
 # Verb -> what it does; the module of the same name has `run(argv)`.
 VERBS = {
@@ -61,8 +62,9 @@ def main(argv: list[str] | None = None) -> None:
     quiet_checkpoints()
     try:
         _run(argv)
+        staging.push_additions()
     except errors.GenojaxError as error:
-        _fail(str(error), error.exit_code)
+        _fail(staging.as_named(str(error)), error.exit_code)
     except KeyboardInterrupt:
         _fail('interrupted', 130)
     except OSError as error:

@@ -29,9 +29,14 @@ def run(argv: list[str]) -> None:
         '--no-advice', action='store_true', help='look for no change if it does not fit'
     )
     parser.add_argument('--out', type=pathlib.Path, help='write the plan to FILE.json or FILE.html')
+    parser.add_argument(
+        '--program', type=pathlib.Path, metavar='FILE', help='write the compiled program (HLO text)'
+    )
     arguments, configs = flags.parse_with_config(parser, argv)
     if arguments.out and arguments.out.suffix not in ('.json', '.html'):
         parser.error(f'--out={arguments.out} must end in .json or .html')
+    if arguments.program and arguments.search:
+        parser.error('--program writes one program, and --search compiles many')
     _prepare(arguments.topology)
 
     # Imported here, so that --help does not wait for jax.
@@ -51,7 +56,7 @@ def run(argv: list[str]) -> None:
     else:
         _say(f'compiling for {topology.name}')
         try:
-            plan = plans.make_plan(planned, topology)
+            plan = plans.make_plan(planned, topology, arguments.program)
         except plans.DoesNotFitError as error:
             _refuse(error, None if arguments.no_advice else (planned, topology))
         print(plans.as_text(plan))

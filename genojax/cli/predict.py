@@ -136,7 +136,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     """
     parser = flags.Parser('predict', __doc__)
     add = parser.add_argument
-    add('model', metavar='RUN', type=pathlib.Path, help="a run's workdir")
+    add('model', metavar='RUN', type=flags.location, help="a run's workdir")
     add('--fasta', type=pathlib.Path, help='sequences, plain or gzip')
     add('--bed', type=pathlib.Path, help='predict for these intervals of the FASTA file')
     add('--table', type=pathlib.Path, help='a TSV or CSV with a column of sequences')

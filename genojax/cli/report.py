@@ -5,6 +5,7 @@ Examples:
 """
 
 from genojax.cli import flags
+from genojax.stores import staging
 
 
 def run(argv: list[str]) -> None:
@@ -27,5 +28,5 @@ def run(argv: list[str]) -> None:
     # Imported here, so that --help does not wait for jax.
     from genojax.pipeline import run_report
 
-    path = run_report.write(directories[0])
-    print(f'{path} ({path.stat().st_size / 1e6:.1f} MB)')
+    path = run_report.write(flags.readable(directories[0]))
+    print(staging.as_named(f'{path} ({path.stat().st_size / 1e6:.1f} MB)'))

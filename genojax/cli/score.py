@@ -69,7 +69,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     """
     parser = flags.Parser('score', __doc__)
     add = parser.add_argument
-    add('model', type=pathlib.Path, help="a run's workdir or a converted model")
+    add('model', type=flags.location, help="a run's workdir or a converted model")
     add('--vcf', required=True, help='the variants: plain, gzip or bgzip; - is standard input')
     add('--fasta', type=pathlib.Path, required=True, help='the reference genome, plain or gzip')
     add('--out', required=True, help='.vcf, or .vcf.gz (bgzip); - is standard output')

@@ -5,10 +5,10 @@ Examples:
 """
 
 import contextlib
-import pathlib
 
 from genojax import progress
 from genojax.cli import flags
+from genojax.stores import staging
 
 
 def run(argv: list[str]) -> None:
@@ -16,9 +16,9 @@ def run(argv: list[str]) -> None:
     parser.add_argument(
         '--workdir',
         required=True,
-        type=pathlib.Path,
+        type=flags.location,
         metavar='DIR',
-        help='the run: config.json, checkpoints/, metrics.jsonl',
+        help='the run: config.json, checkpoints/, metrics.jsonl; also gs:// or s3://',
     )
     parser.add_argument(
         '--fallback',
@@ -30,6 +30,15 @@ def run(argv: list[str]) -> None:
     )
     parser.add_argument(
         '--limit', type=flags.positive, help='largest number of test windows to score (all)'
+    )
+    parser.add_argument(
+        '--profile',
+        type=flags.positive,
+        nargs='?',
+        const=5,
+        default=0,
+        metavar='STEPS',
+        help='trace a few steps (5) for xprof, into profile/ of the workdir',
     )
     parser.add_processes()
     arguments, configs = flags.parse_with_config(parser, argv)
@@ -53,13 +62,13 @@ def run(argv: list[str]) -> None:
         _say(opened.summary())
         for line in changes.describe(opened.experiment, opened.changed):
             _say(f'changed: {line}')
-        state = loop.train(opened)
+        state = loop.train(opened, profile=arguments.profile)
         if distributed.is_writer():
             print(f'step {int(state.step)}: {log.last_validation(opened.workdir)}')
         if arguments.evaluate:
             for name, result, path in evaluation.evaluate_run(opened, limit=arguments.limit):
-                print(f'{opened.tasks[name].as_text(result)}\nwritten to {path}')
+                _say(f'{opened.tasks[name].as_text(result)}\nwritten to {path}')
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    print(staging.as_named(line), flush=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from flax import traverse_util
 
-from genojax import errors, json_files
+from genojax import errors, json_files, stores
 from genojax.convert import store
 
 FOLDER = 'base'
@@ -91,11 +91,11 @@ def locate(workdir: pathlib.Path, init_from: str) -> pathlib.Path:
     """
     places, record = [workdir / FOLDER], workdir / _RECORD
     if not record.is_file():
-        return pathlib.Path(init_from)
+        return stores.local(init_from)
     values = json_files.read_hashed(record, required=False)
     if 'base' in values:
         places.append(pathlib.Path(values['base']['path']))
-    places.append(pathlib.Path(init_from))
+    places.append(stores.local(init_from))
     for place in places:
         if store.is_converted(place) or (place / 'config.json').is_file():
             return place

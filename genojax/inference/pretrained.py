@@ -1,4 +1,4 @@
-"""Trained models on disk: a run's workdir, or a directory written by `genojax convert`.
+"""Trained models: a run's workdir, or a directory written by `genojax convert`; also in a bucket.
 
 A run's `config.json` names its model and tokenizer; its best checkpoint holds the parameters. Tasks
 and their heads are not needed to read a model.
@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from genojax import checkpoint, config, errors, json_files, models, plugins, tokenizers
+from genojax import checkpoint, config, errors, json_files, models, plugins, stores, tokenizers
 from genojax import optim as optimizers
 from genojax.convert import store
 from genojax.inference import adapters
@@ -72,7 +72,7 @@ class _ModelFields:
 
 def is_run(path: str | os.PathLike) -> bool:
     """Whether a directory is the workdir of a run: its config.json is ours."""
-    path = pathlib.Path(path) / 'config.json'
+    path = stores.local(path) / 'config.json'
     return path.is_file() and {'model', 'tasks', 'steps'} <= json_files.read(path).keys()
 
 
@@ -83,7 +83,7 @@ def run_config(workdir: str | os.PathLike) -> dict[str, Any]:
         UsageError: the directory is not the workdir of a run.
         DamageError: its config.json is damaged.
     """
-    path = pathlib.Path(workdir) / 'config.json'
+    path = stores.local(workdir) / 'config.json'
     if not path.is_file():
         raise errors.UsageError(f'{workdir} is not the workdir of a run: it has no config.json')
     values = json_files.read_hashed(path, required=False)
@@ -136,7 +136,7 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
         UsageError: `path` is neither a run's workdir nor a converted model.
         DamageError: its description is damaged.
     """
-    path = pathlib.Path(path)
+    path = stores.local(path)
     if store.is_converted(path):
         stored = store.describe(path)
         provenance = {**stored.provenance, 'license': stored.license}
@@ -223,7 +223,7 @@ def read(path: str | os.PathLike, fallback: bool = False) -> PretrainedModel:
         UsageError: `path` is neither, or the run has no finished checkpoint.
         DamageError: a file differs from what was written.
     """
-    path = pathlib.Path(path)
+    path = stores.local(path)
     described = describe(path)
     if store.is_converted(path):
         stored = store.read(path)

@@ -223,6 +223,7 @@ class _Layer(nn.Module):
             feed_forward=c.feed_forward,
             name='block',
         )
+        x_BTD = blocks.constrain_rows(x_BTD)
         x_BTD = block(x_BTD, self.pattern, segments_BT, coordinate_BT, self.train)
         self.sow('intermediates', 'layer', x_BTD)
         return x_BTD, None
@@ -332,6 +333,7 @@ class Bert(nn.Module):
     def _lm_head(self, x_BTD, words: nn.Embed) -> Float[Array, 'B T V']:
         """Dense, GELU, norm and decoder; float32 logits, -inf for table rows without an id."""
         c = self.config
+        x_BTD = blocks.constrain_rows(x_BTD)
         h_BTD = blocks.dense(c.width, ('embed', None), dtype=c.dtype, name='head')(x_BTD)
         h_BTD = blocks.LayerNorm(c.epsilon, c.dtype, name='head_norm')(
             nn.gelu(h_BTD, approximate=c.feed_forward == 'gelu_tanh')

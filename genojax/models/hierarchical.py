@@ -262,9 +262,10 @@ class _Head(nn.Module):
     @nn.compact
     def __call__(self, x_BTD: Float[Array, 'B T D']) -> Float[Array, 'B T V']:
         c = self.config
+        x_BTD = blocks.constrain_rows(x_BTD)
         h_BTD = blocks.dense(c.width, ('embed', None), dtype=c.dtype, name='dense')(x_BTD)
         h_BTD = nn.gelu(h_BTD, approximate=False)
-        h_BTD = blocks.LayerNorm(c.epsilon, c.dtype, name='norm')(h_BTD)
+        h_BTD = blocks.constrain_rows(blocks.LayerNorm(c.epsilon, c.dtype, name='norm')(h_BTD))
         decoder = blocks.dense(c.vocab, ('embed', 'vocab'), dtype=c.dtype, name='decoder')
         return decoder(h_BTD).astype(jnp.float32)
 
@@ -309,14 +310,17 @@ class Hierarchical(nn.Module):
             step = self._scan(_After, 3)(c, pattern, train, name='after')
             _, x_SBGPD = step((), x_SBGPD, segments_SBGP, layout.to_steps(chunks_BCD))
         x_BLD = layout.from_steps(x_SBGPD).reshape(*ids_BL.shape, c.width)[:, : body_BL.shape[1]]
+        norm = blocks.LayerNorm(c.epsilon, c.dtype, name='final_norm')
+        ends_BED, x_BLD = norm(ends_BED.astype(x_BLD.dtype)), norm(blocks.constrain_rows(x_BLD))
         x_BTD = _among(c.front, ends_BED, x_BLD)
-        x_BTD = blocks.LayerNorm(c.epsilon, c.dtype, name='final_norm')(x_BTD)
         real_BT1 = (tokens_BT != c.pad_id)[..., None].astype(x_BTD.dtype)
         count_B1 = jnp.maximum(real_BT1.sum(1, dtype=jnp.float32), 1)
         pooled_BD = ((x_BTD * real_BT1).sum(1, dtype=jnp.float32) / count_B1).astype(x_BTD.dtype)
         # Its arrays are the largest over all tokens, so they are recomputed, not stored.
         head = nn.remat(_Head)(c, name='head')
-        return features.Features(x_BTD, pooled_BD, x_BTD[:, 0], head(x_BTD))
+        # Of the ends apart: with them no number of devices divides the tokens.
+        logits_BTV = _among(c.front, head(ends_BED), head(x_BLD))
+        return features.Features(x_BTD, pooled_BD, x_BTD[:, 0], logits_BTV)
 
     def _scan(self, module: type[nn.Module], inputs: int) -> type[nn.Module]:
         """A module for the chunks of one step, scanned over all steps, which share parameters."""

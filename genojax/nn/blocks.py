@@ -18,7 +18,10 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from genojax import sharding
 from genojax.typing import Array, Bool, Float, Int
+
+constrain_rows = sharding.constrain_rows  # of the input of layers that read whole vectors
 
 # BERT's (Devlin et al. 2019, section A.2 and its released code).
 INIT = nn.initializers.normal(0.02)

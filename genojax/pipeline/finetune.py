@@ -49,9 +49,9 @@ class Finetuning:
     """What is fine-tuned on what.
 
     Attributes:
-        model: a run's workdir or a converted model.
+        model: a run's workdir or a converted model; also a URL of one in a bucket.
         table: a labelled table, or a folder with a published split.
-        workdir: of the new run.
+        workdir: of the new run; also a URL.
         kind: of the task; '' infers it from the labels.
         sequence_column, label_column: names; '' for those called sequence and label.
         value_columns: of a task of values, where there are several; () for `label_column`.
@@ -63,9 +63,9 @@ class Finetuning:
         edit: changes the plain values of the config before they are checked.
     """
 
-    model: pathlib.Path
+    model: pathlib.Path | str
     table: str
-    workdir: pathlib.Path
+    workdir: pathlib.Path | str
     kind: Literal['', 'classification', 'regression'] = ''
     sequence_column: str = ''
     label_column: str = ''
@@ -95,8 +95,8 @@ def run(settings: Finetuning, say: Callable[[str], None] = print) -> pathlib.Pat
         result = _evaluate(opened, say)
         say(opened.tasks[TASK].as_text(result))
         path = _predict_test(opened, say)
-    say(f'report: {run_report.write(settings.workdir)}')
-    return path
+        say(f'report: {run_report.write(opened.workdir)}')
+        return path
 
 
 def preset(settings: Finetuning, say: Callable[[str], None] = print) -> dict[str, Any]:

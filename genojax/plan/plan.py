@@ -2,6 +2,9 @@
 
 import contextlib
 import dataclasses
+import hashlib
+import json
+import pathlib
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +12,8 @@ from typing import Any
 import jax
 
 from genojax import config, errors, experiment, sharding, versions
-from genojax.plan import collectives, flops, hlo, topologies
+from genojax.hardware import flops
+from genojax.plan import collectives, hlo, topologies, waste
 from genojax.train import modes, resources
 from genojax.train import step as steps
 
@@ -90,6 +94,8 @@ class Plan:
         collectives: by kind and group.
         tokens, bases: most of one step; rows may hold fewer.
         steps: of the run.
+        gathered_weights, whole_rows: of `waste`; empty where nothing is wasted.
+        config_sha256: hash of the config (`fingerprint`).
         compile_seconds: of this plan.
         versions: that compiled it.
     """
@@ -111,6 +117,9 @@ class Plan:
     tokens: int
     bases: int
     steps: int
+    gathered_weights: list[str]
+    whole_rows: list[str]
+    config_sha256: str
     compile_seconds: float
     versions: dict[str, str]
 
@@ -124,8 +133,15 @@ class Plan:
         return dataclasses.asdict(self)
 
 
-def make_plan(planned: experiment.Experiment, topology: topologies.Topology) -> Plan:
+def make_plan(
+    planned: experiment.Experiment,
+    topology: topologies.Topology,
+    program_path: pathlib.Path | None = None,
+) -> Plan:
     """Compiles the training step of an experiment for a topology; nothing is executed.
+
+    Args:
+        program_path: where to write the text of the compiled program, if anywhere.
 
     Raises:
         UsageError: the mesh does not use the devices, a batch does not divide over it, or a task
@@ -144,7 +160,10 @@ def make_plan(planned: experiment.Experiment, topology: topologies.Topology) -> 
         traced = step.trace(*arguments)
         compiled = _compile(traced.lower(), topology)
     seconds = time.monotonic() - began
-    program = hlo.parse(compiled.as_text())
+    text = compiled.as_text()
+    if program_path is not None:
+        program_path.write_text(text)
+    program = hlo.parse(text)
     traffic, sent = program.memory_traffic(), collectives.of_program(program)
     hardware = flops.of_jaxpr(traced.jaxpr.jaxpr)
     size = modes.size(state)
@@ -166,8 +185,40 @@ def make_plan(planned: experiment.Experiment, topology: topologies.Topology) -> 
         tokens=sum(batch['tokens'].size for batch in batches.values()),
         bases=sum(_bases(config.to_dict(planned)['tasks'])),
         steps=planned.steps,
+        gathered_weights=waste.gathered_weights(
+            program, (state.params, state.frozen), dict(mesh.shape)
+        ),
+        whole_rows=_whole_rows(planned, program, mesh, batches),
+        config_sha256=fingerprint(planned),
         compile_seconds=round(seconds, 1),
         versions=versions.installed(),
+    )
+
+
+def fingerprint(planned: experiment.Experiment) -> str:
+    """SHA-256 of a config's fields, without the path of its tokenizer's file."""
+    values = config.to_dict(planned)
+    values['tokenizer'].pop('file', None)
+    text = json.dumps(values, sort_keys=True, separators=(',', ':'))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _whole_rows(planned, program: hlo.Program, mesh: jax.sharding.Mesh, batches) -> list[str]:
+    """Activations of whole rows on one device, where the mesh divides rows."""
+    if mesh.shape['sequence'] == 1:
+        return []
+    tokens = max(batch['tokens'].shape[1] for batch in batches.values())
+    names = ('model.attention.block', 'model.chunk')
+    fields = dict(config.leaves(planned))
+    blocks = [fields[name] for name in names if name in fields]
+    ways = mesh.shape['data'] * mesh.shape['fsdp'] * planned.accumulate
+    return waste.whole_rows(
+        program,
+        tokens,
+        blocks,
+        rows=max(min(batch['tokens'].shape[0] for batch in batches.values()) // ways, 1),
+        width=fields.get('model.width', 1),
+        vocab=planned.model.vocab,
     )
 
 
@@ -296,6 +347,9 @@ def rows(plan: Plan) -> Iterator[tuple[str, str]]:
             f'{row.count:,} over {row.group} devices, {_size(row.bytes / _GIB)} per step; the '
             f'largest {_size(row.largest / _GIB)}',
         )
+    for name, lines in (('gathered', plan.gathered_weights), ('whole rows', plan.whole_rows)):
+        for line in lines:
+            yield f'  {name}', line
     if times is None:
         yield 'step time', "not estimated: this chip's rates are not known"
     else:

@@ -1,8 +1,7 @@
 """Hardware by name: 'v5e:16x16' (chips), '2*v5p:4x4x8' (two slices), 'gpu:h100:8', 'cpu:8'.
 
-Peak rates are of Google's and NVIDIA's public tables (docs.cloud.google.com/tpu/docs, page of each
-chip; H100 SXM data sheet, dense). What a chip's memory leaves to a program is the compiler's own
-limit; it is printed where a program does not fit.
+What a chip's memory leaves to a program is the compiler's own limit; it is printed where a program
+does not fit.
 """
 
 import dataclasses
@@ -14,42 +13,8 @@ import jax
 from jax.experimental import topologies
 
 from genojax import errors, versions
+from genojax.hardware import chips
 
-
-@dataclasses.dataclass(frozen=True)
-class Chip:
-    """Peak rates of one chip.
-
-    Attributes:
-        name: as in a topology.
-        tflops: 1e12 FLOP/s in bfloat16; 0 where unknown.
-        memory_gib: device memory.
-        memory_gb_s: 1e9 byte/s of device memory.
-        network_gb_s: 1e9 byte/s to other chips of the slice, all links, both directions.
-        options: of `get_topology_desc`.
-    """
-
-    name: str
-    tflops: int
-    memory_gib: int
-    memory_gb_s: int
-    network_gb_s: int
-    options: tuple[tuple[str, str], ...] = ()
-
-
-CHIPS = {
-    chip.name: chip
-    for chip in (
-        # A v4 chip is one device where its two cores work as one ("megacore").
-        Chip('v4', 275, 32, 1228, 600, (('chip_config_name', 'megacore'),)),
-        Chip('v5e', 197, 16, 819, 400),
-        Chip('v5p', 459, 95, 2765, 1200),
-        Chip('v6e', 918, 32, 1638, 800),
-        Chip('tpu7x', 2307, 192, 7380, 1200),  # a chip is two devices
-        Chip('h100', 989, 80, 3350, 900),
-        Chip('cpu', 0, 0, 0, 0),
-    )
-}
 _TPUS = ('v4', 'v5e', 'v5p', 'v6e', 'tpu7x')
 _GRAMMAR = re.compile(
     r'(?:(?P<slices>[1-9]\d*)\*)?(?P<tpu>v\w+|tpu7x):(?P<shape>[1-9]\d*(?:x[1-9]\d*){1,2})'
@@ -71,7 +36,7 @@ class Topology:
     """
 
     name: str
-    chip: Chip
+    chip: chips.Chip
     chips: int
     slices: int = 1
     shape: tuple[int, ...] = ()
@@ -121,16 +86,16 @@ def parse(text: str) -> Topology:
     if match is None:
         raise errors.UsageError(f'--topology={text} is not understood; examples: {EXAMPLES}')
     if match['cpus']:
-        return Topology(text, CHIPS['cpu'], int(match['cpus']))
+        return Topology(text, chips.CHIPS['cpu'], int(match['cpus']))
     name = match['gpu'] or match['tpu']
     known = ('h100',) if match['gpu'] else _TPUS
     if name not in known:
         raise errors.UsageError(f'--topology={text}: no chip {name!r}, only {", ".join(known)}')
     if match['gpu']:
-        return Topology(text, CHIPS[name], int(match['gpus']))
+        return Topology(text, chips.CHIPS[name], int(match['gpus']))
     shape = tuple(map(int, match['shape'].split('x')))
     slices = int(match['slices'] or 1)
-    return Topology(text, CHIPS[name], slices * math.prod(shape), slices, shape)
+    return Topology(text, chips.CHIPS[name], slices * math.prod(shape), slices, shape)
 
 
 def prepare_compiler() -> None:

@@ -21,6 +21,9 @@ _LAST_ROW = {
     'grad_norm': 'gradient norm',
     'tokens_per_s': 'tokens per second',
     'bases_per_s': 'bases per second',
+    'step_seconds_p50': 'seconds per step, median',
+    'data_wait': 'share of time waiting for data',
+    'mfu': 'model FLOPs utilization',
 }
 
 

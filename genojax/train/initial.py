@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from genojax import distributed, errors, sharding
+from genojax import distributed, errors, sharding, stores
 from genojax import experiment as experiments
 from genojax.experiment import Experiment, TrainState
 from genojax.inference import adapters, pretrained
@@ -58,7 +58,7 @@ def _extra_of_data(run, extra):
 
 def _adopt(run, fresh: TrainState) -> TrainState:
     """A fresh state with the parameters of `init_from` in place of its own."""
-    source = pathlib.Path(run.experiment.init_from) if run.base is None else run.base.path
+    source = stores.local(run.experiment.init_from) if run.base is None else run.base.path
     run.say(f'reading the parameters of {source}')
     fallback = run.checkpoints.fallback
     if run.base is None:

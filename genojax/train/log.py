@@ -1,17 +1,17 @@
 """The log of a run: JSON lines and TensorBoard events, written without TensorFlow."""
 
+import contextlib
 import functools
 import math
 import pathlib
 import shlex
-import time
 
 import jax
 import numpy as np
 
 from genojax import distributed, errors, json_files, metrics
 from genojax.experiment import TrainState
-from genojax.train import resources
+from genojax.train import resources, timing
 
 
 class Log:
@@ -115,19 +115,38 @@ def _is_finite(leaf: jax.Array) -> bool:
 
 
 class Recorder:
-    """Collects the metrics of steps and writes them when a log row is due."""
+    """Collects the metrics of steps and writes them when a log row is due.
 
-    def __init__(self, run, first: int):
-        self.run, self.log = run, Log(run.workdir, first)
-        self.note = ''
+    Args:
+        steps: that will run.
+        flops: of the model per step, over all devices.
+        profile: number of steps to trace.
+    """
+
+    def __init__(self, run, steps: range, flops: int = 0, profile: int = 0):
+        self.run, self.log, self.note = run, Log(run.workdir, steps.start - 1), ''
+        kinds = [device.device_kind for device in run.mesh.devices.flat]
+        self._clock = timing.StepClock(flops, kinds)
+        self._tracer = timing.Tracer(run.workdir, steps, profile, run.say)
         self._restart_interval()
 
     def _restart_interval(self) -> None:
         self._states: list = []
         self._tokens = self._bases = 0
-        self._started = time.monotonic()
+        self._clock.restart()
 
-    def add(self, batches, states) -> None:
+    def step(self, number: int) -> contextlib.AbstractContextManager:
+        """Around the code that runs a step."""
+        return self._tracer.step(number)
+
+    def read(self, stream):
+        """The next batches of a stream; the wait for them is counted."""
+        return self._clock.read(stream)
+
+    def add(self, number: int, batches, states) -> None:
+        """Counts a step that was handed to the devices."""
+        self._clock.add(states)
+        self._tracer.after(number, states)
         self._batches = batches
         self._states.append(states)
         for batch in batches.values():
@@ -142,11 +161,12 @@ class Recorder:
             self.run.note(seconds_per_step=timer.seconds_per_step)
 
     def write(self, step: int, state: TrainState) -> None:
-        merged = merge(jax.device_get(self._states))
-        values = flatten(merged, self.run.metric_groups)
-        seconds = time.monotonic() - self._started
+        times = self._clock.values()
+        values = flatten(merge(jax.device_get(self._states)), self.run.metric_groups)
+        seconds = self._clock.elapsed
         values['tokens_per_s'] = self._tokens * jax.process_count() / seconds
         values['bases_per_s'] = self._bases * jax.process_count() / seconds
+        values |= times
         self._check_finite(step, state, values['loss'], values['grad_norm'])
         self.log.write('train', step, values)
         self.note = f'loss {values["loss"]:.4f}'
@@ -156,7 +176,7 @@ class Recorder:
         """Writes the validation metrics; returns the one that selects the checkpoint."""
         values = flatten(self.run.validate(state), self.run.metric_groups)
         self.log.write('validation', step, values)
-        self._started = time.monotonic()  # validation is not training time
+        self._clock.resume()  # validation is not training time
         metric = values[self.run.selection_metric]
         self._check_finite(step, state, metric)
         return metric
@@ -195,4 +215,5 @@ class Recorder:
         return '; '.join(parts) + '; '
 
     def close(self) -> None:
+        self._tracer.close()
         self.log.close()

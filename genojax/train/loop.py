@@ -17,11 +17,12 @@ from genojax.train import log, runs
 from genojax.train import step as steps
 
 
-def train(run: runs.Run, stop_at: int | None = None) -> runs.TrainState:
+def train(run: runs.Run, stop_at: int | None = None, profile: int = 0) -> runs.TrainState:
     """Trains to the experiment's last step and returns the state there; it is saved.
 
     Args:
         stop_at: save and return after this step, as if a stop had been requested.
+        profile: number of steps to trace for xprof.
 
     Raises:
         Preempted: SIGTERM or Ctrl-C came; the state is saved, and the same command resumes.
@@ -37,24 +38,28 @@ def train(run: runs.Run, stop_at: int | None = None) -> runs.TrainState:
             run.claim(run.memory)
             return state
         with contextlib.closing(run.train_batches(first)) as stream, jax.set_mesh(run.mesh):
-            return _train(run, state, stream, last)
+            return _train(run, state, stream, last, profile)
 
 
-def _train(run: runs.Run, state: runs.TrainState, stream: Iterator, last: int) -> runs.TrainState:
+def _train(
+    run: runs.Run, state: runs.TrainState, stream: Iterator, last: int, profile: int = 0
+) -> runs.TrainState:
     """Trains from `state` to step `last`; saved there, or where a stop is requested."""
     experiment, first = run.experiment, int(state.step)
-    step, stream = steps.compile_first(run, state, stream)
+    step, stream, flops = steps.compile_first(run, state, stream)
     key = steps.placed_key(run)
-    recorder, timer = log.Recorder(run, first), run.step_timer(first, last)
+    recorder = log.Recorder(run, range(first + 1, last + 1), flops, profile)
+    timer = run.step_timer(first, last)
     bar = progress.bar(run.workdir.name, experiment.steps)
     # Nothing moves to a device or back unless the code says so: not a batch, nor a scalar.
     guard = jax.transfer_guard('disallow')
     with contextlib.closing(recorder), _stop_requests() as stop, bar as display, guard:
         display.advance(first)
         for number in range(first + 1, last + 1):
-            batches = next(stream)
-            state, states = step(state, run.shard_batches(batches), key)
-            recorder.add(batches, states)
+            with recorder.step(number):
+                batches = recorder.read(stream)
+                state, states = step(state, run.shard_batches(batches), key)
+            recorder.add(number, batches, states)
             recorder.estimate(timer, number, states)
             # Read once: a later signal waits for the next step.
             stopping = run.stops(stop.requested)

@@ -70,6 +70,7 @@ def claim(
     """
     if not directory.claimed:
         directory.claim(dict(record), stored(experiment))
+        directory.publish()
         return
     existing = directory.record() | dict(record)
     if changed:
@@ -79,6 +80,7 @@ def claim(
     directory.write_record(existing)
     if changed:
         json_files.write_hashed(directory.path / workdirs.CONFIG, stored(experiment))
+    directory.publish()
 
 
 def note_first_checkpoint(directory: workdirs.Workdir, step: int) -> None:

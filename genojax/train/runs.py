@@ -21,6 +21,7 @@ from genojax import (
     metrics,
     plugins,
     sharding,
+    stores,
     tokenizers,
     versions,
 )
@@ -299,6 +300,7 @@ def open_run(
     The workdir is locked until `Run.close`, and is the run's once training starts.
 
     Args:
+        workdir: a folder, or a URL of one in a bucket, whose local copy is trained in.
         devices: to use; all by default.
         say: called with a line of text at the start of each stage.
         read_only: take no lock and write nothing, to evaluate a run.
@@ -312,10 +314,12 @@ def open_run(
         InputError: the data are damaged or incomplete.
         DamageError: a file of the run is missing or damaged.
     """
+    say = say or (lambda line: None)
     with distributed.writer_first('workdir'):
-        directory = workdirs.open_workdir(workdir, read_only)
+        directory = workdirs.open_workdir(workdir, read_only, say)
     try:
-        return _open(experiment, directory, devices, say or (lambda line: None), fallback)
+        workdirs.check_shared(directory)
+        return _open(experiment, directory, devices, say, fallback)
     except BaseException:
         directory.close()
         raise
@@ -335,7 +339,7 @@ def _open(
         raise errors.UsageError(str(error)) from error
     base = initial.find_base(experiment, directory.path)
     if experiment.init_from and not directory.claimed:
-        source = pathlib.Path(experiment.init_from)
+        source = stores.local(experiment.init_from)
         pretrained.check_source(source, experiment.model, experiment.tokenizer)
     with distributed.writer_first('data'):
         # The run keeps its own copy of a tokenizer's file.

@@ -1,5 +1,6 @@
 """One training step of all tasks, jitted over a mesh with explicit input and output shardings."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -8,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from genojax import config, metrics, optim, sharding
 from genojax import experiment as experiments
-from genojax import metrics, optim, sharding
+from genojax.hardware import flops
 from genojax.tasks.base import Task
 from genojax.train import accumulate, resources, runs
 from genojax.typing import Batch
@@ -58,10 +60,13 @@ class CompiledStep:
     """`make_step`'s function, compiled once per shape of the batches and then only called.
 
     Compiled ahead of its first call, so that its memory is known before step 1.
+
+    Attributes:
+        flops: of the program that was compiled last, over all devices.
     """
 
     def __init__(self, step: Callable):
-        self._step = step
+        self._step, self.flops = step, 0
         self._compiled: dict[Any, jax.stages.Compiled] = {}
 
     def compile(
@@ -70,7 +75,9 @@ class CompiledStep:
         """The step for batches of these shapes; nothing is computed."""
         shapes = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(batches))
         if shapes not in self._compiled:
-            self._compiled[shapes] = self._step.lower(state, batches, key).compile()
+            traced = self._step.trace(state, batches, key)
+            self.flops = flops.of_jaxpr(traced.jaxpr.jaxpr)
+            self._compiled[shapes] = traced.lower().compile()
         return self._compiled[shapes]
 
     def __call__(self, state, batches, key):
@@ -83,18 +90,34 @@ def placed_key(run: runs.Run) -> jax.Array:
 
 
 def compile_first(run: runs.Run, state: experiments.TrainState, stream: Iterator):
-    """The compiled step and all batches of a stream; refuses what does not fit in memory.
+    """The compiled step, all batches of a stream, and the model's FLOPs per step.
 
-    Only now, when nothing has refused the run, is the workdir its own.
+    Refuses what does not fit in memory. Only now, when nothing has refused the run, is the workdir
+    its own.
     """
     run.say('reading the first batch')
     batches = next(stream)
     run.say('compiling the step')
     make = make_step(run.experiment, run.tasks, run.abstract, run.mesh)
     step = CompiledStep(make)
-    compiled = step.compile(state, run.shard_batches(batches), run.key)
+    sharded = run.shard_batches(batches)
+    compiled = step.compile(state, sharded, run.key)
     memory = resources.with_step(run.memory, compiled)
     run.say(memory.text())
     resources.check(memory, run.experiment)
     run.claim(memory)
-    return step, itertools.chain([batches], stream)
+    return step, itertools.chain([batches], stream), _model_flops(run, step, state, sharded)
+
+
+def _model_flops(run: runs.Run, step: CompiledStep, state, batches) -> int:
+    """FLOPs of a step without recomputation: those of the step itself, or of one without remat."""
+    model = run.experiment.model
+    if dict(config.leaves(model)).get('remat', 'none') == 'none':
+        return step.flops
+    experiment = dataclasses.replace(run.experiment, model=dataclasses.replace(model, remat='none'))
+    tasks = {
+        name: task.bind(run.datasets[name])
+        for name, task in experiments.build_tasks(experiment).items()
+    }
+    plain = make_step(experiment, tasks, run.abstract, run.mesh)
+    return flops.of_jaxpr(plain.trace(state, batches, run.key).jaxpr.jaxpr)

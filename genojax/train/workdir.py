@@ -12,9 +12,12 @@ import os
 import pathlib
 import shutil
 import socket
+from collections.abc import Callable
 from typing import Any
 
-from genojax import distributed, errors, json_files
+from genojax import distributed, errors, json_files, stores
+from genojax.stores import mirror as mirrors
+from genojax.stores import staging
 
 CONFIG, RECORD, LOCK = 'config.json', 'run.json', 'run.lock'
 _PROBE_BYTES = 2**20
@@ -27,10 +30,13 @@ class Workdir:
         path: of the directory.
         read_only: whether nothing but evaluations is written to it.
         claimed: whether it belongs to a run: its start has succeeded, now or earlier.
+
+    Args:
+        mirror: of a run in a bucket, whose local copy `path` is; in the process that writes.
     """
 
-    def __init__(self, path: pathlib.Path, read_only: bool):
-        self.path, self.read_only = path, read_only
+    def __init__(self, path: pathlib.Path, read_only: bool, mirror: mirrors.Mirror | None = None):
+        self.path, self.read_only, self._mirror = path, read_only, mirror
         self.claimed = (path / CONFIG).is_file()
         self._lock: io.TextIOWrapper | None = None
         self._made: list[pathlib.Path] = []
@@ -68,6 +74,16 @@ class Workdir:
             json_files.write_hashed(self.path / CONFIG, config)
         self.claimed = True
 
+    def publish(self) -> None:
+        """Writes a claimed workdir to its bucket, now and from time to time until `close`.
+
+        Raises:
+            UsageError: the bucket cannot be written.
+        """
+        if self._mirror is not None:
+            self._mirror.push()
+            self._mirror.start()
+
     def record(self) -> dict[str, Any]:
         """The content of `run.json`.
 
@@ -85,7 +101,19 @@ class Workdir:
             json_files.write_hashed(self.path / RECORD, record)
 
     def close(self) -> None:
-        """Releases the lock, and removes what a start left that did not succeed."""
+        """Releases the lock, and removes what a start left that did not succeed.
+
+        Raises:
+            UsageError: the last changes could not be written to the bucket.
+        """
+        try:
+            self._close()
+        finally:
+            mirror, self._mirror = self._mirror, None
+            if mirror is not None:
+                mirror.close()
+
+    def _close(self) -> None:
         if not self.claimed and self._before is not None:
             for entry in set(os.listdir(self.path)) - self._before - {LOCK}:
                 _remove(self.path / entry)
@@ -165,17 +193,48 @@ class Workdir:
                 )
 
 
-def open_workdir(path: str | os.PathLike, read_only: bool = False) -> Workdir:
+def open_workdir(
+    path: str | os.PathLike,
+    read_only: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Workdir:
     """Opens a workdir; makes it, locks it and writes a probe unless it is only read.
+
+    Args:
+        path: a folder, or a URL of one in a bucket.
+        say: called with a line of text before a wait.
 
     Raises:
         UsageError: another process trains in it, it cannot be written, or `read_only` and it is not
             the workdir of a run.
         DamageError: it held a run and lacks a file of it.
     """
-    workdir = Workdir(pathlib.Path(path), read_only)
+    if read_only or not stores.is_url(path):
+        workdir = Workdir(stores.local(path), read_only)
+    elif distributed.is_writer():
+        mirror = staging.open_run(str(path), say)
+        workdir = Workdir(mirror.folder, read_only, mirror)
+    else:
+        workdir = Workdir(staging.folder_of(str(path), 'run'), read_only)
     workdir.open()
     return workdir
+
+
+def check_shared(workdir: Workdir) -> None:
+    """Refuses several hosts that do not share the local copy of a workdir in a bucket.
+
+    Orbax lets every host write its part of a checkpoint into one folder.
+
+    Raises:
+        UsageError: in every process alike.
+    """
+    if distributed.all_equal(staging.token_of(workdir.path)):
+        return
+    raise errors.UsageError(
+        f'the hosts do not share {workdir.path.parent.parent}, through which they write to the '
+        f'bucket. Fix: {staging.VARIABLE}=DIR, a folder that all of them see (a file server or a '
+        'mounted bucket)'
+    )
 
 
 def check_room(path: pathlib.Path, size: int, keep: int) -> None:

@@ -152,7 +152,7 @@ def test_a_program_that_does_not_fit_is_refused_with_a_change_that_fits(
 ):
     refused = []
 
-    def make_plan(planned, topology):
+    def make_plan(planned, topology, program_path=None):
         if planned.model.remat == 'block':
             return sharded
         refused.append(planned.model.remat)

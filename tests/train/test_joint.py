@@ -10,7 +10,7 @@ import pytest
 from genojax import errors, json_files
 from genojax import experiment as experiments
 from genojax.cli import flags, main
-from genojax.train import log, loop, runs
+from genojax.train import log, loop, runs, timing
 
 STEPS = 6
 WEIGHTS = {'masked_lm': 0.75, 'promoters': 0.2}
@@ -144,7 +144,7 @@ def test_three_steps_a_stop_and_three_more_equal_six(shards, table, whole, tmp_p
         assert np.array_equal(a, b)
     logs = [
         [
-            {name: value for name, value in row.items() if not name.endswith('per_s')}
+            {name: value for name, value in row.items() if name not in timing.FIELDS}
             for row in log.read(folder)
         ]
         for folder in (tmp_path / 'run', whole[1])

@@ -41,7 +41,7 @@ def saved_steps(tmp_path, monkeypatch, shard_batches) -> list[int]:
     run.checkpoints, run.say = mock.Mock(), mock.Mock()
     batch = {'task': {'tokens': np.ones((2, 3), np.int32), 'valid': np.ones(2)}}
     state = experiment.TrainState(jnp.zeros((), jnp.int32), {}, {}, {})
-    monkeypatch.setattr(loop.steps, 'compile_first', lambda run, state, stream: (step, stream))
+    monkeypatch.setattr(loop.steps, 'compile_first', lambda run, state, stream: (step, stream, 0))
     loop._train(run, state, iter([batch] * 2), 2)
     return [int(call.args[0].step) for call in run.save.call_args_list]
 

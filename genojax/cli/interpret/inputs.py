@@ -14,7 +14,7 @@ def parser(verb: str, doc: str) -> flags.Parser:
     """A parser with the model, the sequences, the folder and the number of pictures."""
     result = flags.Parser(f'interpret {verb}', doc)
     add = result.add_argument
-    add('model', type=pathlib.Path, help="a run's workdir or a converted model")
+    add('model', type=flags.location, help="a run's workdir or a converted model")
     add('--fasta', type=pathlib.Path, required=True, help='the sequences, plain or gzip')
     add('--bed', type=pathlib.Path, help='interpret these intervals of them')
     add('--out', type=pathlib.Path, required=True, help='a folder for tables, arrays, pictures')

@@ -29,7 +29,7 @@ def run(argv: list[str]) -> None:
     add = parser.add_argument
     add('--match', type=pathlib.Path, help='known motifs in MEME format, plain or gzip')
     add('--q-value', type=float, default=0.05, help='of the matches reported (%(default)s)')
-    add('--control', type=pathlib.Path, help='the same model trained on shuffled labels')
+    add('--control', type=flags.location, help='the same model trained on shuffled labels')
     add('--core', type=flags.positive, default=9, help='bases of a seqlet (%(default)s)')
     add('--min-seqlets', type=flags.positive, default=10, help='of a motif (%(default)s)')
     add('--similarity', type=float, default=0.7, help='of the seqlets of a motif (%(default)s)')

@@ -8,6 +8,17 @@ from genojax.data.genomes import assemblies
 from genojax.data.store import manifest, shard_cache, shard_files
 
 
+def check_shards(folder: pathlib.Path) -> None:
+    """Compares every file of a directory of shards with its manifest.
+
+    Raises:
+        errors.DamageError: AR01 to AR03, naming the shard and, where possible, the record.
+    """
+    value, _ = manifest.load(folder)
+    manifest.genes(folder, value)
+    shard_files.check_files(folder, value)
+
+
 def open_shards(directory: str | os.PathLike, verify: bool = True) -> assemblies.Corpus:
     """The genomes of a directory of shards, mapped into memory.
 

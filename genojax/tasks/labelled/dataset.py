@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from genojax import dna, errors, progress
+from genojax import dna, errors, progress, stores
 from genojax.data.datasets import base
 from genojax.data.formats import labelled_table, table_columns
 from genojax.data.genomes import loading
@@ -104,7 +104,7 @@ class RowDatasets(base.TaskDatasets):
             self.trimmed_bases = _trimmed_bases(table, config.trim)
             table = table.trimmed(*config.trim)
         self.length = config.length or table.longest
-        seen = pretraining.read(init_from)
+        seen = pretraining.read(stores.local(init_from) if init_from else '')
         table = self.table = self._screened(table, seen)
         try:
             table.padded(length=self.length)  # refuses rows that are too long

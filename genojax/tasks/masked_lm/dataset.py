@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from genojax import dna, errors, progress, simulate
+from genojax import dna, errors, progress, simulate, stores
 from genojax.data.datasets import base, window_batches
 from genojax.data.datasets import mixture as mixtures
 from genojax.data.formats import labelled_table, table_columns
@@ -25,6 +25,7 @@ from genojax.data.genomes import loading, windows
 from genojax.data.splits import labelled_rows, split_cache
 from genojax.data.store import ingest
 from genojax.nn import ngram_config
+from genojax.stores import staging
 from genojax.tasks.masked_lm import ngram_counts
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Batch
@@ -60,7 +61,8 @@ class LabelRowsConfig:
 class GenomesDataConfig:
     """Windows of ingested genomes, mixed by species."""
 
-    # A directory written by `genojax ingest`; 'simulated': a simulated clade in the workdir.
+    # A directory written by `genojax ingest`, or its URL in a bucket (gs://, s3://), copied once
+    # per host; 'simulated': a simulated clade in the workdir.
     shards: str = ''
     mixture: mixtures.MixtureConfig = mixtures.MixtureConfig()
     test: float = 0.1  # share of the bases left out of training, where the genome table has none
@@ -343,6 +345,8 @@ def _shards(shards: str, workdir: pathlib.Path) -> pathlib.Path:
         )
         ingest.ingest(clade, workdir / 'shards')
         return workdir / 'shards'
+    if stores.is_url(shards):
+        return staging.local_shards(shards, loading.check_shards)
     if not pathlib.Path(shards).is_dir():
         raise errors.UsageError(f'data.shards={shards}: no such folder')
     return pathlib.Path(shards)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genojax.plan import flops
+from genojax.hardware import flops
 
 F32 = jnp.float32
 X, W = jax.ShapeDtypeStruct((8, 16), F32), jax.ShapeDtypeStruct((16, 16), F32)

@@ -1,0 +1,1 @@
+"""Peak rates of chips, and what a program asks of them in FLOPs."""
