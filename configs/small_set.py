@@ -5,7 +5,7 @@ from both strands, and the checkpoint with the lowest validation loss. For label
 such as promoters or splice sites, set `--config.tasks.labels.data.reverse_complement=False`. Six
 blocks see 63 bases to either side; for longer sequences set `--config.model.stages=3`.
 
-Hardware: two CPU cores, minutes. experiments/011_signals has numbers to expect.
+Hardware: two CPU cores, minutes. No figure to expect was measured yet.
 
 genojax train --config=small_set --config.tasks.labels.data.path=FILE --workdir=runs/labels
 """

@@ -132,8 +132,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         default=defaults.min_known,
         help='smallest share of usable bases in a known bin (%(default)s)',
     )
+    mask = 'bases to mask; SPECIES=BED where there are several species'
     for kind in ('blacklist', 'unmappable'):
-        add(f'--{kind}', type=_names, default=(), metavar='BED,BED', help='bases to mask')
+        add(f'--{kind}', type=_names, default=(), metavar='BED,BED', help=mask)
     add('--annotation', default='', metavar='FILE', help='genes of a FASTA file (GFF3, GTF)')
     add('--replace', action='store_true', help='overwrite windows of other files or settings')
     flags.add_fasta_options(parser, names=False)

@@ -86,6 +86,7 @@ ELSEWHERE = {
     '--contigs={}': 'tests/cli/test_tracks.py',
     'name an empty folder, as in': 'tests/data/store/signals/test_prepare.py',
     '--test={}, or a smaller': 'tests/cli/test_tracks.py',
+    '--{}={}={}': 'tests/data/store/signals/test_track_settings.py',
     'leave --test out': 'tests/data/store/signals/test_tiling.py',
     '--window={} --crop={}': 'tests/cli/test_tracks.py',
     'genojax tracks GENOMES': 'tests/data/store/signals/test_shards.py',

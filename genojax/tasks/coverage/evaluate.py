@@ -74,7 +74,8 @@ def evaluate(
     """Every organism's tables (see `compare`) for the model and the baselines, and the leak audit.
 
     Baselines of the test split are fitted on all training windows, validation included, since the
-    model used both.
+    model used both. The windows of the split are in memory, and as many training windows as
+    `baselines.limited` allows.
 
     Raises:
         UsageError: `limit` is set: every window is scored.

@@ -6,6 +6,7 @@ files' contigs: files of other assemblies, and chr1 beside 1, would else be read
 
 import os
 import pathlib
+import resource
 from collections.abc import Iterable, Mapping, Sequence
 
 from genojax import errors
@@ -43,6 +44,9 @@ def open_files(paths: Sequence[str | os.PathLike], folder: pathlib.Path) -> list
         UsageError, InputError: as of `open_file`.
     """
     bigwig_check.check([path for path in paths if bigwig.is_bigwig(path)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < 2 * len(paths) + 256 <= hard:  # every bigWig file stays open
+        resource.setrlimit(resource.RLIMIT_NOFILE, (2 * len(paths) + 256, hard))
     return [open_file(path, folder / str(number)) for number, path in enumerate(paths)]
 
 

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from genojax import errors, json_files, progress
 from genojax.data.formats.track_files import signal_file, signal_table, track_windows
 from genojax.data.store import manifest
-from genojax.data.store.signals import sources, species_writer, track_settings
+from genojax.data.store.signals import masks, sources, species_writer, track_settings
 
 NAME = 'tracks.json'
 GENES = 'genes.tsv'
@@ -96,9 +96,9 @@ def _write(
     organisms = {}
     for (name, (contigs, notes)), rows in zip(read.items(), by_species.values(), strict=True):
         fasta = parts[name][0].fasta
-        entry = species_writer.write(
-            species_writer.Source(name, tuple(contigs), fasta), rows, settings, folder / name
-        )
+        mask_files = {kind: settings.mask_files(kind, name, list(parts)) for kind in masks.KINDS}
+        source = species_writer.Source(name, tuple(contigs), fasta, mask_files)
+        entry = species_writer.write(source, rows, settings, folder / name)
         genes = sources.gene_starts(parts[name], contigs)
         _write_genes(folder / name / GENES, genes)
         files = sorted((folder / name).iterdir())
@@ -131,8 +131,9 @@ def _plan(settings: track_settings.TrackSettings, parts: Mapping, rows: Sequence
     """Everything that the shards depend on; the names of files, but not their folders."""
     fields = dataclasses.asdict(settings)
     fields.pop('annotation')  # is in the genomes
-    for name in ('blacklist', 'unmappable'):
-        fields[name] = [_file(path) for path in getattr(settings, name)]
+    for kind in masks.KINDS:
+        files = {name: settings.mask_files(kind, name, list(parts)) for name in parts}
+        fields[kind] = {name: [_file(path) for path in paths] for name, paths in files.items()}
     for name in ('contigs', 'test'):
         fields[name] = list(fields[name])
     genomes = {

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import pathlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -18,11 +18,12 @@ _CHUNK = 4 << 20  # bases whose bins are in memory at once
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A species whose base codes are written: its name, contigs and FASTA file."""
+    """A species whose base codes are written: its name, contigs, FASTA file and masks by kind."""
 
     name: str
     contigs: tuple[sources.SourceContig, ...]
     fasta: pathlib.Path
+    mask_files: Mapping[str, Sequence[str]]
 
 
 @dataclasses.dataclass(eq=False)
@@ -84,14 +85,13 @@ def write(
     with progress.stage(f'opening the signals of {source.name}'):
         files = signal_file.open_files([row.path for row in rows], scratch)
     unread = [signal_file.check_contigs(file, lengths, source.fasta) for file in files]
-    mask_files = {kind: getattr(settings, kind) for kind in masks.KINDS}
     writer = SpeciesWriter(
         source=source,
         rows=rows,
         settings=settings,
         bases=np.memmap(folder / 'bases.u8', np.uint8, 'r'),
         files=files,
-        regions=masks.read(mask_files, lengths, source.fasta),
+        regions=masks.read(source.mask_files, lengths, source.fasta),
         lost=dict.fromkeys((*masks.REASONS, masks.ABSENT), 0),
         known=np.zeros(len(rows), np.int64),
     )

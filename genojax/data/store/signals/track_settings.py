@@ -1,6 +1,7 @@
 """How signals become bins of windows."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from genojax import errors
 
@@ -22,8 +23,9 @@ class TrackSettings:
     test_share: float = 0.1  # of the blocks, where no contig is named or marked
     seed: int = 0  # of the choice of blocks
     min_known: float = 1.0  # smallest share of usable bases in a bin that is known
-    blacklist: tuple[str, ...] = ()  # BED files
-    unmappable: tuple[str, ...] = ()  # BED files
+    # BED files; SPECIES=FILE where there are several, whose contigs may have the same names
+    blacklist: tuple[str, ...] = ()
+    unmappable: tuple[str, ...] = ()
     annotation: str = ''  # genes of a FASTA file, to score across genes
     rna: bool = False  # read U as T
 
@@ -46,3 +48,26 @@ class TrackSettings:
     def centre(self) -> int:
         """Bases of a window that its bins cover."""
         return self.window - 2 * self.crop
+
+    def mask_files(self, kind: str, name: str, species: Sequence[str]) -> list[str]:
+        """The BED files of a kind of mask ('blacklist', 'unmappable') for a species.
+
+        Args:
+            species: all of them.
+
+        Raises:
+            UsageError: a file does not say which of several species it is of.
+        """
+        files = []
+        for text in getattr(self, kind):
+            owner, sign, path = text.partition('=')
+            if not (sign and owner in species):
+                if len(species) > 1:
+                    raise errors.UsageError(
+                        f'--{kind}={text} does not say of which species it is. '
+                        f'Fix: --{kind}={species[0]}={text}'
+                    )
+                owner, path = name, text
+            if owner == name:
+                files.append(path)
+        return files

@@ -5,8 +5,9 @@ import pathlib
 import numpy as np
 import pytest
 
+import genojax
 from genojax import errors
-from genojax.data.store.signals import shards
+from genojax.data.store.signals import prepare, shards, track_settings
 from tests.data import signal_files
 
 
@@ -106,3 +107,8 @@ def test_contigs_are_chosen_and_named_before_signals_are_read(folder, tmp_path):
     entry = value['organisms']['genome']
     assert [contig['name'] for contig in entry['contigs']] == ['chr1', 'chr3']
     assert "open.bg: contigs that are not read: 1 ('chr2')" in entry['notes']
+
+
+def test_the_public_names_are_these():
+    assert genojax.prepare_tracks is prepare.prepare_tracks
+    assert genojax.TrackSettings is track_settings.TrackSettings

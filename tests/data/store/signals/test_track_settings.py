@@ -29,3 +29,16 @@ def test_the_fix_gives_sizes_that_fit(window, crop):
     words = str(caught.value).partition('Fix: ')[2].split()
     sizes = {word[2:].partition('=')[0]: int(word.partition('=')[2]) for word in words}
     assert track_settings.TrackSettings(**sizes).centre > 0
+
+
+def test_masks_are_of_one_species():
+    """Contigs of two species may have the same names."""
+    settings = track_settings.TrackSettings(blacklist=('human=h.bed', 'mouse=m.bed', 'human=i.bed'))
+    species = ('human', 'mouse')
+    assert settings.mask_files('blacklist', 'human', species) == ['h.bed', 'i.bed']
+    assert settings.mask_files('blacklist', 'mouse', species) == ['m.bed']
+    assert settings.mask_files('unmappable', 'mouse', species) == []
+    plain = track_settings.TrackSettings(unmappable=('a=b.bed',))
+    assert plain.mask_files('unmappable', 'yeti', ('yeti',)) == ['a=b.bed']
+    with pytest.raises(errors.UsageError, match='Fix: --unmappable=human=a=b.bed'):
+        plain.mask_files('unmappable', 'mouse', species)
