@@ -38,7 +38,7 @@ __all__ = ['__version__', *_PUBLIC]
 
 def __getattr__(name: str):
     if name == 'configs':  # beside the package in a clone, inside an installed one
-        return importlib.import_module('genojax.cli.flags').import_configs()
+        return importlib.import_module('genojax.cli.config_module').import_configs()
     if name not in _PUBLIC:
         raise AttributeError(f'genojax has no public name {name!r}; it has {", ".join(_PUBLIC)}')
     module = importlib.import_module(_PUBLIC[name])

@@ -8,18 +8,15 @@ so that all mistakes are reported at once and a species can be added to the weig
 import argparse
 import ast
 import difflib
-import importlib.util
 import pathlib
 import re
 import sys
-import traceback
-import types
 import warnings
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-import genojax
 from genojax import errors, json_files, stores
+from genojax.cli import config_module
 
 CONFIG_HELP = """
   --config.FIELD=VALUE   override any field, as in --config.model.width=256; None removes an entry
@@ -187,14 +184,10 @@ def split_overrides(argv: list[str], prefixes: list[str]) -> tuple[list[str], di
     return rest, overrides
 
 
-def config_folder() -> pathlib.Path:
-    """Where the named configs are: inside an installed package, beside it in a clone."""
-    package = pathlib.Path(genojax.__file__).parent
-    return package / 'configs' if (package / 'configs').is_dir() else package.parent / 'configs'
-
-
 def config_names() -> list[str]:
-    return sorted(path.stem for path in config_folder().glob('*.py') if path.stem != '__init__')
+    return sorted(
+        path.stem for path in config_module.folder().glob('*.py') if path.stem != '__init__'
+    )
 
 
 def resolve(name: str) -> tuple[pathlib.Path, str]:
@@ -214,7 +207,7 @@ def resolve(name: str) -> tuple[pathlib.Path, str]:
         if path.is_file():
             return path, variant
         raise errors.UsageError(f'--config={name}: no such file')
-    file = config_folder() / f'{name}.py'
+    file = config_module.folder() / f'{name}.py'
     if file.is_file():
         return file, variant
     near = difflib.get_close_matches(name, config_names(), n=1)
@@ -225,61 +218,9 @@ def resolve(name: str) -> tuple[pathlib.Path, str]:
     )
 
 
-def module(path: pathlib.Path, function: str = 'get_config', flag: str = '--config='):
-    """A config file as a Python module; it may import the named configs (`from configs import …`).
-
-    Args:
-        function: that it must define.
-        flag: before the path, for errors.
-
-    Raises:
-        UsageError: it cannot be executed (its line is named), or does not define the function.
-    """
-    import_configs()
-    spec = importlib.util.spec_from_file_location(f'genojax_config_{path.stem}', path)
-    loaded = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(loaded)
-    except errors.GenojaxError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise _failed(path, error, flag) from error
-    if not callable(vars(loaded).get(function)):
-        raise errors.UsageError(f'{flag}{path}: the file defines no {function}()')
-    return loaded
-
-
-def import_configs() -> types.ModuleType:
-    """The package of the named configs, as `configs` and `genojax.configs`, from any folder."""
-    folder = config_folder()
-    if 'genojax.configs' not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            'genojax.configs', folder / '__init__.py', submodule_search_locations=[str(folder)]
-        )
-        package = importlib.util.module_from_spec(spec)
-        sys.modules['genojax.configs'] = package
-        spec.loader.exec_module(package)
-        genojax.configs = package
-    sys.modules.setdefault('configs', sys.modules['genojax.configs'])
-    return sys.modules['genojax.configs']
-
-
-def _failed(path: pathlib.Path, error: BaseException, flag: str) -> errors.UsageError:
-    """The error for a file that raised one, with the line of the file where it did."""
-    line, file = None, str(path.resolve())
-    if isinstance(error, SyntaxError) and error.filename in (str(path), file):
-        line = error.lineno
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename in (str(path), file):
-            line = frame.lineno
-    where = path if line is None else f'{path}:{line}'
-    text = ' '.join(str(error).split())[:300]
-    return errors.UsageError(f'{flag}{where}: {type(error).__name__}: {text}')
-
-
 def variants(path: pathlib.Path) -> list[str]:
     """The variants of a config file: its VARIANTS, in order; empty for a single config."""
-    return list(vars(module(path)).get('VARIANTS', ()))
+    return list(vars(config_module.load(path)).get('VARIANTS', ()))
 
 
 def load(name: str) -> dict[str, Any]:
@@ -295,7 +236,7 @@ def load(name: str) -> dict[str, Any]:
     try:
         return values if isinstance(values, dict) else values.to_dict()
     except AttributeError as error:  # it is neither a dictionary nor a ConfigDict
-        raise _failed(path, error, '--config=') from error
+        raise config_module.failed(path, error, '--config=') from error
 
 
 def call(
@@ -309,7 +250,7 @@ def call(
     Raises:
         UsageError: there is no such variant, or the file or the function fails (with its line).
     """
-    loaded = module(path, function, flag)
+    loaded = config_module.load(path, function, flag)
     known = list(vars(loaded).get('VARIANTS', ()))
     if variant and variant not in known:
         options = f'one of {", ".join(known)}' if known else 'without variants'
@@ -319,7 +260,7 @@ def call(
     except errors.GenojaxError:
         raise
     except (Exception, SystemExit) as error:
-        raise _failed(path, error, flag) from error
+        raise config_module.failed(path, error, flag) from error
 
 
 def _load_json(path: pathlib.Path, name: str) -> dict[str, Any]:

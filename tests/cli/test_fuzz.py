@@ -1,8 +1,10 @@
 """No command line and no config value leads to a traceback: exit codes 0, 2, 3, 4 and 75 only."""
 
 import collections
+import os
 import random
 import re
+import sys
 
 import pytest
 
@@ -218,6 +220,17 @@ def test_an_own_config_from_outside_the_package_builds_on_a_named_one(tmp_path, 
     (tmp_path / 'own.py').write_text(OWN.replace('width=32', 'width=33'))
     with pytest.raises(errors.UsageError, match='own.py:11: ValueError: self.width=33 must be'):
         flags.load('own.py')
+
+
+def test_an_edit_that_changes_neither_size_nor_time_is_read(tmp_path, monkeypatch):
+    """Kept bytecode would say that nothing has changed."""
+    monkeypatch.setattr(sys, 'dont_write_bytecode', False)
+    path = tmp_path / 'own.py'
+    for width in (32, 48):
+        path.write_text(OWN.replace('width=32', f'width={width}'))
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        assert flags.load(str(path))['model']['width'] == width
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(
