@@ -63,8 +63,8 @@ def prepare(data: pathlib.Path, folder: pathlib.Path) -> int:
     return len(variants)
 
 
-def pretrain(data: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """The language model's workdir."""
+def pretrain(data: pathlib.Path, folder: pathlib.Path) -> None:
+    """Trains the language model, in the folder `pretrain`."""
     genomes, shards = folder / 'genomes', folder / 'shards'
     if not shards.exists():
         genomes.mkdir(exist_ok=True)
@@ -79,7 +79,6 @@ def pretrain(data: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     for name, text in {**PRETRAINING, 'tasks.masked_lm.data.shards': str(shards)}.items():
         flags.override(values, name, text)
     trained(values, folder / 'pretrain').close()
-    return folder / 'pretrain'
 
 
 def trained(values, workdir: pathlib.Path) -> runs.Run:
@@ -89,23 +88,20 @@ def trained(values, workdir: pathlib.Path) -> runs.Run:
     return run
 
 
-def score(pretrained: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """Zero-shot scores and calibrated ones of all variants."""
-    out = folder / 'scores.tsv'
-    if not out.exists():
-        request = score_file.FileRequest(
-            vcf=str(folder / 'variants.vcf'),
-            fasta=str(folder / 'genome.fa'),
-            out=str(out),
-            table=True,
-            neutral=NEUTRAL,
-            annotation=str(folder / 'brca1.gtf'),
-            transcripts=(TRANSCRIPT,),
-        )
-        options = scorer.ScoreConfig(scores=('likelihood', 'distance'))
-        known = scorer.VariantScorer(loading.load(pretrained), options)
-        print(score_file.run(known, request).text(str(out)))
-    return out
+def score(pretrained: pathlib.Path, folder: pathlib.Path) -> None:
+    """Writes zero-shot scores and calibrated ones of all variants, scores.tsv."""
+    request = score_file.FileRequest(
+        vcf=str(folder / 'variants.vcf'),
+        fasta=str(folder / 'genome.fa'),
+        out=str(folder / 'scores.tsv'),
+        table=True,
+        neutral=NEUTRAL,
+        annotation=str(folder / 'brca1.gtf'),
+        transcripts=(TRANSCRIPT,),
+    )
+    options = scorer.ScoreConfig(scores=('likelihood', 'distance'))
+    known = scorer.VariantScorer(loading.load(pretrained), options)
+    print(score_file.run(known, request).text(request.out))
 
 
 def probe(pretrained: pathlib.Path, scores: pathlib.Path, folder: pathlib.Path) -> dict:
@@ -151,9 +147,11 @@ def main(arguments: list[str] | None = None) -> None:
         seconds[name] = round(time.process_time() - started)
         return result
 
-    prepare(options.data, options.workdir)
-    pretrained = timed('pretraining', pretrain, options.data, options.workdir)
-    scores = timed('scores', score, pretrained, options.workdir)
+    pretrained, scores = options.workdir / 'pretrain', options.workdir / 'scores.tsv'
+    if not scores.exists():
+        prepare(options.data, options.workdir)
+        timed('pretraining', pretrain, options.data, options.workdir)
+        timed('scores', score, pretrained, options.workdir)
     result = timed('probe and baselines', probe, pretrained, scores, options.workdir)
     (options.out / 'results.json').write_text(
         json.dumps({'cpu_seconds': seconds, **result}, indent=1) + '\n'

@@ -14,7 +14,7 @@ from genojax import metrics
 from genojax.tasks.labelled import tuning
 
 _TREES = 300
-_TUNING_TREES = 100
+_TUNING_TREES = 60
 _LEAVES = (2, 5, 12)  # fewest rows of a leaf
 _SHARES = ('sqrt', 0.5)  # columns that a split may choose from
 _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # C of logistic regression
