@@ -21,8 +21,8 @@ from genojax.train import loop, runs
 from genojax.variants import score_file, scorer
 
 HERE = pathlib.Path(__file__).parent
-ROWS = 4_000
-PRETRAINING = {'steps': '800', 'validate_every': '400', 'save_every': '400'}
+ROWS = 2_500
+PRETRAINING = {'steps': '400', 'validate_every': '400', 'save_every': '400'}
 
 
 def trained(values, workdir: pathlib.Path) -> runs.Run:

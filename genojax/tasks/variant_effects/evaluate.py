@@ -219,7 +219,10 @@ def as_text(result: dict) -> str:
             lines.append('')
         split = result['split']
         named = ', '.join(result['split_groups'][:8])
-        lines.append(f'{label}, {split} groups ({named}):')
+        fitted = ''
+        if tables['sets']:
+            fitted = '; the head was fitted to the training groups, all else to all other groups'
+        lines.append(f'{label}, {split} groups ({named}){fitted}:')
         for name, table in tables[split].items():
             lines += ['', *_table(name, table)]
         lines.append('')
