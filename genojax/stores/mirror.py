@@ -10,6 +10,7 @@ succeed.
 import os
 import pathlib
 import re
+import shutil
 import sys
 import threading
 from typing import NamedTuple
@@ -56,6 +57,7 @@ class Mirror:
         additions: bool = False,
     ):
         self.bucket, self.folder, self._state = bucket, folder, state
+        self._outbox = state.with_suffix('.outbox')
         self._additions, self._lock = additions, threading.Lock()
         self._copies: dict[str, _Copy] = {}
         self._claimed = False
@@ -180,19 +182,43 @@ class Mirror:
             for name, signature in local.items()
             if name not in self._copies or self._copies[name][:2] != signature
         ]
-        for name in sorted(changed, key=lambda name: (_rank(name, self._claimed), name)):
-            manifest = _MANIFEST.fullmatch(name)
-            if manifest and not self._has_step(manifest[1]):
-                continue
-            try:
-                signature = _signature(self.folder / name)
-                stored = self.bucket.upload(self.folder / name, name)
-            except FileNotFoundError:
-                continue  # removed meanwhile, as old checkpoints are
-            self._copies[name] = _Copy(*signature, stored.version)
-            self._claimed |= name == CONFIG
+        try:
+            paths = self._pin(changed)
+            for name in sorted(paths, key=lambda name: (*_rank(name, self._claimed), name)):
+                manifest = _MANIFEST.fullmatch(name)
+                if manifest and not self._has_step(manifest[1], paths[name]):
+                    continue
+                try:
+                    signature = _signature(paths[name])
+                    stored = self.bucket.upload(paths[name], name)
+                except FileNotFoundError:
+                    continue  # removed meanwhile
+                self._copies[name] = _Copy(*signature, stored.version)
+                self._claimed |= name == CONFIG
+        finally:
+            shutil.rmtree(self._outbox, ignore_errors=True)
         if not self._additions:
             self._remove(local)
+
+    def _pin(self, names: list[str]) -> dict[str, pathlib.Path]:
+        """Name -> the file to send; those of checkpoints are links that a run cannot remove.
+
+        A run may remove a checkpoint faster than it is sent, and the next one, and so on.
+        """
+        shutil.rmtree(self._outbox, ignore_errors=True)
+        paths, lost = {}, set()
+        for name in names:
+            paths[name] = self.folder / name
+            if not name.startswith('checkpoints/'):
+                continue
+            link = self._outbox / name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(paths[name], link)
+            except FileNotFoundError:
+                lost.add(_step_of(name))
+            paths[name] = link
+        return {name: path for name, path in paths.items() if _step_of(name) not in lost}
 
     def _remove(self, local) -> None:
         """Removes objects whose files are gone; a step's files only once its manifest is gone."""
@@ -204,17 +230,13 @@ class Mirror:
             self.bucket.remove(name)
             del self._copies[name]
 
-    def _has_step(self, step: str) -> bool:
-        """Whether the bucket has all files of a step, as they are here."""
+    def _has_step(self, step: str, manifest: pathlib.Path) -> bool:
+        """Whether the bucket has all files of a step that its manifest names."""
         try:
-            files = json_files.read(self.folder / f'checkpoints/integrity/{step}.json')['files']
-            names = [f'checkpoints/{step}/{name}' for name in files]
-            return all(
-                name in self._copies and self._copies[name][:2] == _signature(self.folder / name)
-                for name in names
-            )
-        except (errors.DamageError, FileNotFoundError):
+            files = json_files.read(manifest)['files']
+        except errors.DamageError:
             return False  # removed meanwhile
+        return all(f'checkpoints/{step}/{name}' in self._copies for name in files)
 
     def _is_ahead(self, remote, local) -> bool:
         if RECORD not in remote or RECORD not in local or self._additions:
@@ -274,15 +296,21 @@ def _signature(path: pathlib.Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _rank(name: str, claimed: bool) -> int:
-    """The place of a file in the order of a push."""
+def _rank(name: str, claimed: bool) -> tuple[int, ...]:
+    """The place of a file in the order of a push; the newest checkpoint comes first."""
     if name in (RECORD, CONFIG):
-        return (5 if claimed else 1) + (name == CONFIG)
-    if _MANIFEST.fullmatch(name) or name in _COMPLETING:
-        return 4
+        return (5 if claimed else 1, name == CONFIG)
+    if name in _COMPLETING:
+        return (4,)
     if name.startswith('checkpoints/'):
-        return 3
-    return 2 if _LOGS.match(name) else 0
+        return (3, -(_step_of(name) or 0), _MANIFEST.fullmatch(name) is not None)
+    return (2,) if _LOGS.match(name) else (0,)
+
+
+def _step_of(name: str) -> int | None:
+    """The step of a checkpoint's file or manifest; None for other files."""
+    match = _MANIFEST.fullmatch(name) or _STEP_FILE.match(name)
+    return int(match[1]) if match else None
 
 
 def _last_step(names) -> int:

@@ -61,8 +61,11 @@ def test_a_push_is_in_the_order_in_which_a_run_is_whole(tmp_path):
     write_run(tmp_path / 'a', 1, 2)
     one.push()
     names = [path.partition('/run/')[2] for path in faults.written]
-    assert names[-3:] == ['checkpoints/integrity/2.json', 'run.json', 'config.json']
-    assert names.index('checkpoints/2/state/data') < names.index('checkpoints/integrity/2.json')
+    assert names[-6:] == [
+        *('checkpoints/2/state/data', 'checkpoints/integrity/2.json'),  # the newest first
+        *('checkpoints/1/state/data', 'checkpoints/integrity/1.json'),
+        *('run.json', 'config.json'),
+    ]
 
 
 def test_another_machine_continues_and_old_steps_go(tmp_path):
@@ -156,7 +159,7 @@ def test_a_step_that_is_removed_while_it_is_pushed_has_no_manifest(tmp_path, mon
 
     def remove_first(path, name):
         if name == 'checkpoints/1/state/data':
-            path.unlink()
+            raise FileNotFoundError(2, 'No such file', str(path))
         return upload(path, name)
 
     monkeypatch.setattr(target, 'upload', remove_first)
@@ -164,6 +167,32 @@ def test_a_step_that_is_removed_while_it_is_pushed_has_no_manifest(tmp_path, mon
     assert sorted(name for name in target.list() if 'integrity' in name) == [
         'checkpoints/integrity/2.json'
     ]
+
+
+def test_checkpoints_that_are_removed_faster_than_they_are_sent_arrive(tmp_path, monkeypatch):
+    """While step 1 is sent the run saves step 2 and removes step 1; and so on."""
+    target, _ = memory.new_bucket()
+    one = new_mirror(target, tmp_path / 'a')
+    one.pull()
+    write_run(tmp_path / 'a', 1)
+    upload = target.upload
+
+    def replace_first(path, name):
+        if name.endswith('state/data') and '99' not in name:
+            step = int(name.split('/')[1])
+            (tmp_path / 'a' / name).unlink()
+            (tmp_path / f'a/checkpoints/integrity/{step}.json').unlink()
+            write_run(tmp_path / 'a', step + 1)
+        return upload(path, name)
+
+    monkeypatch.setattr(target, 'upload', replace_first)
+    for step in (1, 2, 3):
+        one.push()
+        steps = {name for name in target.list() if name.startswith('checkpoints/')}
+        assert f'checkpoints/integrity/{step}.json' in steps
+        assert f'checkpoints/{step}/state/data' in steps
+    assert len(steps) == 2  # the older ones are gone
+    assert not one._outbox.exists()
 
 
 def test_a_copy_to_read_sends_what_is_new_and_removes_nothing(tmp_path):
