@@ -68,6 +68,8 @@ PODS = {
     'enformer': Pod('enformer:dna', 'v5e:8x8'),
     'hierarchical': Pod('hierarchical', 'v5e:8x8', ('--config.mesh.fsdp=8',)),
 }
+# Without a plan yet: the compiler was stopped after 12 CPU minutes.
+OPEN = ('enformer',)
 LIMIT = 0.9  # of a chip's memory
 
 
@@ -125,7 +127,7 @@ def differences(name: str) -> list[str]:
 def stale() -> str:
     """All plans with what is wrong with them."""
     lines = []
-    for name in PODS:
+    for name in (name for name in PODS if name not in OPEN):
         wrong = [*problems(name), *differences(name)]
         lines += [f'{name}: {line}' for line in wrong or ['as the config and the code are now']]
     return '\n'.join(lines)

@@ -5,6 +5,8 @@ import math
 import re
 from collections import Counter
 
+import numpy as np
+
 from genojax.plan import hlo
 
 KINDS = (
@@ -75,14 +77,39 @@ def group_size(attributes: str) -> int:
     """Devices of a group; 2 for a permutation between pairs, 1 where none are named."""
     if pairs := re.search(r'source_target_pairs=\{\{(\d+),(\d+)\}', attributes):
         return 2 if pairs[1] != pairs[2] or '},{' in attributes else 1
-    if mesh := re.search(r'replica_groups=mesh\[([^\]]*)\] \{([^}]*)\}', attributes):
-        sizes = dict(re.findall(r"'([^']+)'=(\d+)", mesh[1]))
-        return math.prod(int(sizes[axis]) for axis in re.findall(r"'([^']+)'", mesh[2]))
-    if tiles := re.search(r'replica_groups=\[(\d+),(\d+)\]', attributes):
-        return int(tiles[2])
-    if groups := re.search(r'replica_groups=\{\{([\d,]*)\}', attributes):
-        return groups[1].count(',') + 1
-    return 1
+    members = first_group(attributes)
+    return 1 if members is None else len(members)
+
+
+def first_group(attributes: str) -> np.ndarray | None:
+    """Numbers of the devices of the first group; None where no groups are named."""
+    if groups := re.search(r'replica_groups=\{\{([\d,]+)\}', attributes):
+        return np.array(_numbers(groups[1]))
+    tiles = re.search(r'replica_groups=\[(\d+),(\d+)\]<=\[([\d,]+)\](?:T\(([\d,]+)\))?', attributes)
+    if tiles:
+        return _tiled(tiles[3], tiles[4]).reshape(int(tiles[1]), int(tiles[2]))[0]
+    named = re.search(
+        r'replica_groups=mesh\[([^\]]*)\]'
+        r'(?:, device_ids=\(\[([\d,]+)\](?:T\(([\d,]+)\))?\))? \{([^}]*)\}',
+        attributes,
+    )
+    if named is None:
+        return None
+    sizes = {name: int(size) for name, size in re.findall(r"'([^']+)'=(\d+)", named[1])}
+    numbers = _tiled(named[2] or str(math.prod(sizes.values())), named[3])
+    within = set(re.findall(r"'([^']+)'", named[4]))
+    places = tuple(slice(None) if name in within else 0 for name in sizes)
+    return numbers.reshape(tuple(sizes.values()))[places].ravel()
+
+
+def _tiled(dims: str, order: str | None) -> np.ndarray:
+    """Consecutive numbers of a shape, and its axes in another order."""
+    numbers = np.arange(math.prod(_numbers(dims))).reshape(_numbers(dims))
+    return numbers.transpose(_numbers(order)) if order else numbers
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(',')]
 
 
 def _origin(attributes: str) -> str:

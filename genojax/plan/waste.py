@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import jax
 import numpy as np
 
-from genojax.plan import hlo
+from genojax.plan import collectives, hlo
 
 _LARGE = 2**16  # elements: smaller weights (norms, biases) are whole on every device
 # Bytes per token of a row: ids, masks and weights of a batch are not sharded along a row.
@@ -82,30 +82,11 @@ def group_axes(attributes: str, mesh: Mapping[str, int]) -> set[str]:
 
     Devices are numbered as in the mesh. Groups that the text does not name are of all devices.
     """
-    members = _first_group(attributes)
+    members = collectives.first_group(attributes)
     if members is None:
         return {axis for axis, size in mesh.items() if size > 1}
     places = np.unravel_index(members, tuple(mesh.values()))
     return {axis for axis, place in zip(mesh, places, strict=True) if len(np.unique(place)) > 1}
-
-
-def _first_group(attributes: str) -> np.ndarray | None:
-    """Numbers of the devices of the first group."""
-    if groups := re.search(r'replica_groups=\{\{([\d,]+)\}', attributes):
-        return np.array([int(number) for number in groups[1].split(',')])
-    tiles = re.search(r'replica_groups=\[(\d+),(\d+)\]<=\[([\d,]+)\](?:T\(([\d,]+)\))?', attributes)
-    if tiles:
-        dims = [int(size) for size in tiles[3].split(',')]
-        numbers = np.arange(math.prod(dims)).reshape(dims)
-        if tiles[4]:
-            numbers = numbers.transpose([int(axis) for axis in tiles[4].split(',')])
-        return numbers.reshape(int(tiles[1]), int(tiles[2]))[0]
-    if named := re.search(r'replica_groups=mesh\[([^\]]*)\] \{([^}]*)\}', attributes):
-        sizes = {name: int(size) for name, size in re.findall(r"'([^']+)'=(\d+)", named[1])}
-        numbers = np.arange(math.prod(sizes.values())).reshape(tuple(sizes.values()))
-        within = set(re.findall(r"'([^']+)'", named[2]))
-        return numbers[tuple(slice(None) if name in within else 0 for name in sizes)].ravel()
-    return None
 
 
 def _weight_shapes(params) -> set[tuple[int, ...]]:

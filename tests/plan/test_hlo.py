@@ -66,6 +66,7 @@ def test_a_tpu_program_by_hand():
         (', replica_groups=[2,4]<=[8]', 4),
         (', replica_groups=[8,1]<=[8]', 1),
         (", replica_groups=mesh['a'=2,'b'=8] {'a','b'}", 16),
+        (", replica_groups=mesh['a'=2,'b'=8], device_ids=([8,2]T(1,0)) {'b'}", 8),
         (', source_target_pairs={{0,1},{1,0}}', 2),
         (', replica_groups={}', 1),
     ],

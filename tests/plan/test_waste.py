@@ -76,6 +76,8 @@ ENTRY %main (x: f32[1,32,128,64]) -> f32[1,32,128,64] {
         ('replica_groups=[2,4]<=[8]', {'sequence'}),
         ("replica_groups=mesh['a'=2,'b'=4] {'b'}", {'sequence'}),
         ("replica_groups=mesh['a'=2,'b'=4] {'a','b'}", {'fsdp', 'sequence'}),
+        ("replica_groups=mesh['a'=4,'b'=2], device_ids=([2,4]T(1,0)) {'a'}", {'sequence'}),
+        ("replica_groups=mesh['a'=4,'b'=2], device_ids=([2,4]T(1,0)) {'b'}", {'fsdp'}),
         ('replica_groups={}', {'fsdp', 'sequence'}),
     ],
 )

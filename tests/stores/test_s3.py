@@ -137,7 +137,7 @@ def test_a_killed_run_resumes_on_another_machine(shards, server, machine, tmp_pa
 
         system = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
         found = system.find('bucket/runs/killed/checkpoints/integrity')
-        return sorted(int(pathlib.Path(name).stem) for name in found)
+        return sorted(int(pathlib.Path(n).stem) for n in found if n.endswith('.json'))
 
     def wait_for(step: int, process: subprocess.Popen) -> int:
         while not (saved := steps()) or saved[-1] < step:

@@ -63,9 +63,11 @@ def train(shards, workdir, steps: int, kill_at: int = 0, devices: list | None = 
         return placed
 
     object.__setattr__(run, 'shard_batches', recorded)
-    with log:
-        loop.train(run)
-    run.close()
+    try:
+        with log:
+            loop.train(run)
+    finally:
+        run.close()
 
 
 if __name__ == '__main__':
