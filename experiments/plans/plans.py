@@ -21,7 +21,7 @@ import jax
 
 from genojax import experiment
 from genojax.cli import flags
-from genojax.plan import plan as plans
+from genojax.plan import fingerprint
 from genojax.train import resources
 
 FOLDER = pathlib.Path(__file__).resolve().parent
@@ -89,7 +89,7 @@ def read_plan(name: str) -> dict:
 def problems(name: str) -> list[str]:
     """Why a kept plan is no good: of another config, too large, or wasteful; nothing is traced."""
     plan, lines = read_plan(name), []
-    if plan['config_sha256'] != plans.fingerprint(PODS[name].planned()):
+    if plan['config_sha256'] != fingerprint.of_experiment(PODS[name].planned()):
         lines.append(f'it is of another config. Fix: python experiments/plans/plans.py {name}')
     if plan['topology'] != PODS[name].topology:
         lines.append(f'it is for {plan["topology"]}, not {PODS[name].topology}')

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import hashlib
-import json
 import pathlib
 import time
 from collections.abc import Iterator, Mapping
@@ -13,7 +11,7 @@ import jax
 
 from genojax import config, errors, experiment, sharding, versions
 from genojax.hardware import flops
-from genojax.plan import collectives, hlo, topologies, waste
+from genojax.plan import collectives, fingerprint, hlo, topologies, waste
 from genojax.train import modes, resources
 from genojax.train import step as steps
 
@@ -95,7 +93,7 @@ class Plan:
         tokens, bases: most of one step; rows may hold fewer.
         steps: of the run.
         gathered_weights, whole_rows: of `waste`; empty where nothing is wasted.
-        config_sha256: hash of the config (`fingerprint`).
+        config_sha256: hash of the config (`fingerprint.of_experiment`).
         compile_seconds: of this plan.
         versions: that compiled it.
     """
@@ -189,35 +187,10 @@ def make_plan(
             program, (state.params, state.frozen), dict(mesh.shape)
         ),
         whole_rows=_whole_rows(planned, program, mesh, batches),
-        config_sha256=fingerprint(planned),
+        config_sha256=fingerprint.of_experiment(planned),
         compile_seconds=round(seconds, 1),
         versions=versions.installed(),
     )
-
-
-def fingerprint(planned: experiment.Experiment) -> str:
-    """SHA-256 of the fields of a config that are not as by default, so that a new field is none.
-
-    The path of a tokenizer's file is left out.
-    """
-    fields = {path: value for path, value in _set_fields(planned, '') if path != 'tokenizer.file'}
-    text = json.dumps(fields, sort_keys=True, separators=(',', ':'))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _set_fields(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Path and value of the fields of a dataclass, and those in it, that differ from a default."""
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _set_fields(item, f'{path}.{name}')
-    elif not dataclasses.is_dataclass(value):
-        yield path, value
-    else:
-        yield f'{path}.kind', type(value).__name__
-        for field in dataclasses.fields(value):
-            item = getattr(value, field.name)
-            if item != field.default:
-                yield from _set_fields(item, f'{path}.{field.name}' if path else field.name)
 
 
 def _whole_rows(planned, program: hlo.Program, mesh: jax.sharding.Mesh, batches) -> list[str]:
