@@ -5,8 +5,8 @@
 
 Simulates the genomes of `human_genomes` (31 GB of disk for scale 1) and runs, each as a process of
 its own: `genojax check`, `genojax ingest`, the start of a first run (shards unpacked, homology,
-split, audit), the start of a second run, the loader beside that of genomes of 1 Mb, and the
-comparison of the homology that was stored with what was planted. CPU time and the largest resident
+split, audit), the start of a second run, the loader beside that of genomes of 1 Mb, and two
+comparisons of the homology that was stored with what is true. CPU time and the largest resident
 set are those of the process; the resident set includes pages of mapped files. Prints one JSON line
 per step and writes all to results/human_size.json; the folder is removed unless `--keep`.
 """
@@ -26,7 +26,7 @@ import numpy as np
 
 HERE = pathlib.Path(__file__).resolve()
 RESULTS = HERE.parent / 'results'
-STEPS = ('simulate', 'check', 'ingest', 'first', 'second', 'loader', 'recall')
+STEPS = ('simulate', 'check', 'ingest', 'first', 'second', 'loader', 'recall', 'removals')
 LENGTH, ROWS = 512, 128  # bases per window, windows per batch
 _LOADER_SECONDS = 10.0
 _SMALL = 1 / 3_100  # scale of the genomes that the loader is compared with
@@ -92,12 +92,34 @@ def loader(folder: pathlib.Path, scale: float) -> dict:
 
 
 def recall(folder: pathlib.Path, scale: float) -> dict:
-    """Planted homologues that the stored relation has, and what training loses by mistake."""
+    """Planted homologues that the stored relation has, by divergence and strand."""
     import truth_check
 
-    datasets = open_datasets(folder)
+    axis, homology = stored_homology(folder)
     truth = np.load(folder / 'genomes' / 'truth.npz')
-    return truth_check.compare(folder / 'shards', datasets, truth)
+    return {
+        'matches': homology.matches,
+        'recall': truth_check.planted(axis, homology, truth['planted']),
+    }
+
+
+def removals(folder: pathlib.Path, scale: float) -> dict:
+    """What training loses by the homology of the test blocks, right and by mistake."""
+    import truth_check
+
+    axis, homology = stored_homology(folder)
+    report = open_datasets(folder).split_report
+    return truth_check.removals(axis, homology, report, np.load(folder / 'genomes' / 'truth.npz'))
+
+
+def stored_homology(folder: pathlib.Path):
+    """The axis of the genomes, and their homology."""
+    from genojax.data.genomes import interval_sets, loading
+    from genojax.data.splits import split_cache
+
+    corpus = loading.open_shards(folder / 'shards', verify=False)
+    axis = interval_sets.Axis(corpus)
+    return axis, split_cache.homology(folder / 'shards', corpus, axis)
 
 
 STAGES = {
@@ -106,6 +128,7 @@ STAGES = {
     'second': start,
     'loader': loader,
     'recall': recall,
+    'removals': removals,
 }
 
 

@@ -1,31 +1,16 @@
 """The homology of simulated genomes beside what was planted in them (`human_genomes`)."""
 
-import pathlib
-
 import human_genomes
 import numpy as np
 
 from genojax.data.genomes import interval_sets
-from genojax.data.splits import split_cache
-
-
-def compare(shards: pathlib.Path, datasets, truth) -> dict:
-    """Recall of planted homologues by divergence and strand, and false removals.
-
-    A planted homologue is found if the relation holds for at least half of its bases. Removed is
-    what the relation has for the test blocks of the split; false of it what is no homologue of
-    theirs by `truth` and no repeat that is not soft-masked (those are counted apart).
-    """
-    axis = interval_sets.Axis(datasets.corpus)
-    homology = split_cache.homology(shards, datasets.corpus, axis)
-    return {
-        'recall': planted(axis, homology, truth['planted']),
-        **removals(axis, homology, datasets.split_report, truth),
-    }
 
 
 def planted(axis: interval_sets.Axis, homology, rows: np.ndarray) -> dict:
-    """Shares of planted homologues that are found and of their bases, by divergence, strand."""
+    """Shares of planted homologues that are found and of their bases, by divergence, strand.
+
+    One is found if the relation holds for at least half of its bases.
+    """
     size, first = human_genomes.PLANTED, axis.first
     shares = []
     for _, genome, contig, start, other, there, at, _ in rows.tolist():
@@ -45,7 +30,11 @@ def planted(axis: interval_sets.Axis, homology, rows: np.ndarray) -> dict:
 
 
 def removals(axis: interval_sets.Axis, homology, report: dict, truth) -> dict:
-    """What the test blocks remove from training beyond their true homologues."""
+    """What the homology of the test blocks removes from training.
+
+    False is what is no homologue of theirs by `truth` and no repeat that is not soft-masked; those
+    are counted apart.
+    """
     names = {name: number for number, name in enumerate(axis.names)}
     numbers = {(axis.species[i], c.name): i for i, c in enumerate(axis.contigs)}
     blocks = [block for entry in report['species'].values() for block in entry['blocks']]

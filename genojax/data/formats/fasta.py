@@ -76,13 +76,15 @@ class FastaReader:
                         yield self._finish()
                     header, at, line_start = b'', at + 1, False
                 else:
-                    end = block.find(b'\n>', at) + 1 or len(block)
+                    # Most blocks have no '>' at all, and one byte is searched for fast.
+                    end = len(block)
+                    if block.find(b'>', at) >= 0:
+                        end = block.find(b'\n>', at) + 1 or end
                     segment = block[at:end]
                     if self._record is None:
                         preamble = self._before_first(preamble + segment)
                     else:
-                        self._record.add(segment, self._line)
-                        self._line += segment.count(b'\n')
+                        self._line += self._record.add(segment, self._line)
                     at, line_start = end, segment.endswith(b'\n')
         if header is not None:
             self._record = self._start(header)

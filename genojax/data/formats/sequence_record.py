@@ -96,8 +96,11 @@ class RecordBuilder:
         self.blank_lines, self.uneven = 0, False
         self._width, self._short, self._open = 0, False, 0
 
-    def add(self, segment: bytes, line: int) -> None:
+    def add(self, segment: bytes, line: int) -> int:
         """Append whole or partial sequence lines; `line` is the number of the first.
+
+        Returns:
+            The number of newlines.
 
         Raises:
             errors.InputError: FA07 to FA10, a byte that is not a DNA letter.
@@ -107,7 +110,8 @@ class RecordBuilder:
         bases = np.frombuffer(segment.translate(self.table, b'\n'), np.uint8)
         if bases.size and bases.max() == _BAD:
             raise self._bad_byte(text, bases, line)
-        self._count_lines(np.flatnonzero(text == _NEWLINE), len(text))
+        ends = np.flatnonzero(text == _NEWLINE)
+        self._count_lines(ends, len(text))
         counts = _counts(bases)
         upper_case = segment.translate(self.upper, b'\n')
         self.sha512.update(upper_case)
@@ -123,6 +127,7 @@ class RecordBuilder:
         self.counts += counts
         self.codes += (bases & genome.CODE_BITS).data
         self.soft += (bases >> genome.SOFT_SHIFT).data
+        return len(ends)
 
     def finish(self) -> Record:
         """The whole record.
