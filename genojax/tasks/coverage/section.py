@@ -101,7 +101,7 @@ def _organism(
         },
         f'mean Pearson r over tracks, {split} windows (higher is better)',
         alt=f'{organism}: correlation of the model and of baselines by assay, with intervals',
-        caption='Pearson r of predicted and measured reads over all bins of '
+        caption='Pearson r of predicted and measured reads over the known bins of '
         f'{windows["scored"]:,} windows, averaged over tracks; bars are 95 % bootstrap intervals '
         f'over windows.{_clip_words(result)}',
     )
