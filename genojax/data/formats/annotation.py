@@ -5,7 +5,6 @@ Coordinates are shifted in `annotation_rows` and nowhere else. What features mea
 in `data.store.regions`.
 """
 
-import collections
 import contextlib
 import dataclasses
 import functools
@@ -13,12 +12,13 @@ import gc
 import os
 from collections.abc import Iterable, Iterator
 
-from genojax.data.formats import annotation_rows, content, input_file
+from genojax.data.formats import annotation_places, annotation_rows, content, input_file
 
 Feature = annotation_rows.Feature
 GENE_ROWS, TRANSCRIPT_ROWS = annotation_rows.GENE_ROWS, annotation_rows.TRANSCRIPT_ROWS
+NO_TRANSCRIPT = annotation_rows.NO_TRANSCRIPT
 _IGNORED = ('#', 'track ', 'track\t', 'browser ')
-_PART_ROWS = frozenset({'exon', 'noncoding_exon', 'pseudogenic_exon'})
+_PART_ROWS = annotation_places.EXONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,12 +52,20 @@ class Annotation:
 
     @functools.cached_property
     def has_structure(self) -> bool:
-        """Whether any exon says its transcript, or any CDS is part of one, so introns are known."""
+        """Whether any exon says its transcript, or any CDS is part of one, so introns are known.
+
+        A CDS is part of a transcript unless its parent is a row of another kind, such as a gene.
+        """
         every = [row for rows in self.features.values() for row in rows]
         if any(row.kind in _PART_ROWS and row.parents for row in every):
             return True
-        transcripts = {row.id for row in every if row.kind in TRANSCRIPT_ROWS}
-        return any(row.kind == 'CDS' and transcripts.intersection(row.parents) for row in every)
+        others = {row.id for row in every if row.kind not in TRANSCRIPT_ROWS}
+        return any(
+            parent not in others and not parent.startswith(annotation_rows.NO_TRANSCRIPT)
+            for row in every
+            if row.kind == 'CDS'
+            for parent in row.parents
+        )
 
     def covers(self, contig: str) -> bool:
         """Whether the file says anything about a contig: it has rows there or declares it."""
@@ -218,13 +226,15 @@ class _AnnotationReader:
                 f'{rows["unknown"]:,} of {total:,} rows have attributes that are not understood, '
                 f'so they belong to no gene or transcript (first: line {line}, {text!r})'
             )
-        parts = [row for rows in self.features.values() for row in rows if row.kind in _PART_ROWS]
-        loose = sum(not row.parents for row in parts)
-        if loose:
-            self.notes.append(
-                f'{loose:,} of {len(parts):,} exon rows name no transcript: introns between them '
-                'are unknown'
-            )
+        every = [row for rows in self.features.values() for row in rows]
+        for what, kinds in (('exon', _PART_ROWS), ('CDS', {'CDS'})):
+            parts = [row for row in every if row.kind in kinds]
+            loose = sum(not row.parents for row in parts)
+            if loose:
+                self.notes.append(
+                    f'{loose:,} of {len(parts):,} {what} rows name no transcript: introns between '
+                    'them are unknown'
+                )
         if self.format == 'gff3':
             self._unquote_contigs()
 
@@ -254,7 +264,7 @@ class _AnnotationReader:
                     problem = f'ID {row.id!r} is on {other!r} and on {contig!r}'
                     raise self.rows.error('GF03', row.line, problem, 'give each feature its own ID')
         separated = sorted(
-            {name for rows in self.features.values() for name in _separate_places(rows)}
+            {name for rows in self.features.values() for name in annotation_places.separate(rows)}
         )
         if separated:
             self.notes.append(
@@ -266,58 +276,3 @@ class _AnnotationReader:
             shown = ', '.join(sorted(missing)[:3])
             self.notes.append(f'{len(missing):,} parents are not in the file ({shown} ..)')
 
-
-def _separate_places(rows: list[Feature]) -> set[str]:
-    """Give the rows of one id at disjoint places of a contig ids of their own, and their parts too.
-
-    A transcript is one place: UCSC's tables, for example, repeat a transcript's id for every place
-    that it aligns to.
-
-    Returns:
-        The ids that were used for several places.
-    """
-    ids = [row.id for row in rows if row.id]
-    repeated = {name for name, count in collections.Counter(ids).items() if count > 1}
-    if not repeated:
-        return set()
-    parents = {parent for row in rows for parent in row.parents}
-    by_id: dict[str, list[Feature]] = {}
-    for row in rows:
-        if row.id in repeated and (row.id in parents or row.kind in TRANSCRIPT_ROWS):
-            by_id.setdefault(row.id, []).append(row)
-    places = {name: _places(same) for name, same in by_id.items() if len(same) > 1}
-    places = {name: listed for name, listed in places.items() if len(listed) > 1}
-    if not places:
-        return set()
-    for number, row in enumerate(rows):
-        own = row.id
-        if own in by_id and own in places:
-            own = _place_id(own, row.interval, places)
-        parts_of = tuple(
-            _place_id(parent, row.interval, places) if parent in places else parent
-            for parent in row.parents
-        )
-        if own != row.id or parts_of != row.parents:
-            rows[number] = row._replace(id=own, parents=parts_of)
-    return set(places)
-
-
-def _places(rows: list[Feature]) -> list[tuple[int, int, str]]:
-    """(start, end, strand) of the rows, those that overlap on one strand joined."""
-    joined: list[tuple[int, int, str]] = []
-    for row in sorted(rows, key=lambda row: (row.interval.strand, row.interval.start)):
-        start, end, strand = row.interval.start, row.interval.end, row.interval.strand
-        if joined and joined[-1][2] == strand and start < joined[-1][1]:
-            joined[-1] = joined[-1][0], max(joined[-1][1], end), strand
-        else:
-            joined.append((start, end, strand))
-    return joined
-
-
-def _place_id(name: str, interval, places: dict[str, list[tuple[int, int, str]]]) -> str:
-    """The id of the place of `name` that contains an interval; the first keeps the name."""
-    for number, (start, end, strand) in enumerate(places[name]):
-        inside = start <= interval.start and interval.end <= end
-        if inside and interval.strand in (strand, '.'):
-            return name if number == 0 else f'{name}@{start + 1}{strand}'
-    return name

@@ -18,6 +18,8 @@ _GENE_KEYS = ('gene', 'gene_name', 'gene_id')
 _GENE_ROW_KEYS = ('gene', 'gene_name', 'locus', 'Name', 'gene_id', 'locus_tag', 'ID')
 GENE_ROWS = frozenset({'gene', 'pseudogene', 'ncRNA_gene', 'protein_coding_gene'})
 TRANSCRIPT_ROWS = frozenset({'mRNA', 'transcript', 'primary_transcript', 'lnc_RNA', 'lncRNA'})
+# NCBI writes such an id in GTF rows of genes without a transcript, as those of bacteria.
+NO_TRANSCRIPT = ('unassigned_transcript', 'unknown_transcript')
 _GTF_ATTRIBUTE = re.compile(r'\s*([^\s;"]+)\s+(?:"([^"]*)"|([^\s;]+))\s*;?')
 _GFF3_START = re.compile(r'\s*[^\s=;"]+\s*=')
 _GTF_START = re.compile(r'\s*[^\s=;"]+\s+\S')

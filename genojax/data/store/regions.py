@@ -28,6 +28,7 @@ _CODING = ('CDS', 'start_codon', 'stop_codon')
 _PARTS = frozenset(kind.lower() for kind in (*_EXONS, *_CODING)) - frozenset(_SPLICED)
 # A shorter gap between coding parts is a frameshift: the shortest known introns have 15 bases.
 _SHORTEST_INTRON = 15
+_KINDS_SHOWN = 5
 # The order of intervals of one contig; a key is faster than comparisons.
 _POSITION = operator.attrgetter('start', 'end', 'strand')
 _REPEATS = (
@@ -187,7 +188,7 @@ def _parts_of_transcripts(
         if parent not in exons
         and exons.keys().isdisjoint(partners.get(parent, ()))
         and ids.get(parent, 'transcript') in _TRANSCRIPTS
-        and not parent.startswith('unassigned_transcript')  # NCBI's GTF of bacteria
+        and not parent.startswith(annotation.NO_TRANSCRIPT)
     }
     return exons, others
 
@@ -300,7 +301,7 @@ def kinds_of(annotated: annotation.Annotation) -> genome.Region:
 
 
 def notes(annotated: annotation.Annotation, span: tuple[int, int] = PROMOTER_SPAN) -> list[str]:
-    """Remarks on what was inferred from a file rather than read: introns and promoters."""
+    """Remarks on what was inferred from a file (introns, promoters), and on rows without use."""
     lines, derived, both_strands, starts, own_rows = [], 0, 0, 0, False
     for contig, features in annotated.features.items():
         exons, others = _parts_of_transcripts(features)
@@ -322,7 +323,32 @@ def notes(annotated: annotation.Annotation, span: tuple[int, int] = PROMOTER_SPA
             f'promoters are {"partly " if own_rows else ""}inferred, not annotated: {span[0]:,} '
             f'bases before and {span[1]:,} after {starts:,} transcript starts'
         )
-    return lines
+    return lines + _unused_rows(annotated)
+
+
+def _unused_rows(annotated: annotation.Annotation) -> list[str]:
+    """A note on rows that label no base: of unknown kinds, and neither gene nor transcript."""
+    parents = {
+        parent for rows in annotated.features.values() for row in rows for parent in row.parents
+    }
+    kinds = collections.Counter(
+        row.kind
+        for rows in annotated.features.values()
+        for row in rows
+        if row.kind.lower() not in BITS_OF_KIND
+        and row.kind not in annotation.GENE_ROWS
+        and row.kind not in _TRANSCRIPTS
+        and row.id not in parents
+    )
+    if not kinds:
+        return []
+    total = sum(map(len, annotated.features.values()))
+    listed = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+    shown = ', '.join(f'{kind or "no name"} {count:,}' for kind, count in listed[:_KINDS_SHOWN])
+    more = f' and {len(listed) - _KINDS_SHOWN:,} more' if len(listed) > _KINDS_SHOWN else ''
+    return [
+        f'{kinds.total():,} of {total:,} rows are of kinds that label nothing ({shown}{more})'
+    ]
 
 
 def check_fits(annotated: annotation.Annotation, lengths: dict[str, int]) -> None:

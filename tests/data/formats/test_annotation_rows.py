@@ -86,6 +86,14 @@ def test_the_dialect_is_that_of_most_rows_and_others_are_counted(tmp_path):
     assert '1 of 3 exon rows name no transcript' in notes
 
 
+def test_cds_rows_that_name_no_transcript_are_counted(tmp_path):
+    row = 'c\ts\tCDS\t{}\t{}\t.\t+\t0\t{}\n'
+    text = row.format(1, 9, 'ID=a;Parent=t') + row.format(21, 29, 'ID=b') + row.format(41, 49, '.')
+    (tmp_path / 'x').write_text(text)
+    notes = ' '.join(annotation.read(tmp_path / 'x').notes)
+    assert '2 of 3 CDS rows name no transcript: introns between them are unknown' in notes
+
+
 @pytest.mark.parametrize('name', ['same.gtf', 'opposite.gtf', 'gff3.gff3', 'bed12.bed'])
 def test_a_transcript_is_one_place(name):
     read = annotation.read(CASES / 'transcript_twice' / name)
