@@ -9,6 +9,8 @@ from genojax.cli import flags
 from genojax.data.store import regions
 from genojax.stores import staging
 
+_NOTES_SHOWN = 20
+
 
 def run(argv: list[str]) -> None:
     """Write shards, or say that they are up to date."""
@@ -57,3 +59,8 @@ def run(argv: list[str]) -> None:
         f'{arguments.out}: {done.status}; {len(species)} species, {bases:,} bases, '
         f'{done.fingerprint[:12]}'
     )
+    notes = done.manifest['notes']
+    for note in notes[:_NOTES_SHOWN]:
+        print(f'note: {note}')
+    if len(notes) > _NOTES_SHOWN:
+        print(f'note: .. {len(notes) - _NOTES_SHOWN:,} more in {arguments.out}/manifest.json')

@@ -47,6 +47,8 @@ def run(argv: list[str]) -> None:
         raise errors.UsageError(f'--out={out} cannot be written: {problem}')
     table = promoter_table.read(arguments.genomes, settings)
     promoter_table.write(arguments.out, table)
+    for note in table.notes:
+        print(f'note: {note}')
     for reason, count in table.left_out.items():
         print(f'left out: {reason}: {count:,}')
     print(

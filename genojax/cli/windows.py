@@ -17,6 +17,7 @@ from genojax import errors, progress
 from genojax.cli import flags
 from genojax.data.formats import annotation, fasta
 from genojax.data.genomes import splice_windows
+from genojax.data.store import contig_names
 
 
 def run(argv: list[str]) -> None:
@@ -45,6 +46,8 @@ def run(argv: list[str]) -> None:
             source = annotation.read(table)
             cut = splice_windows.cut(contigs, source, name, arguments.site, arguments.flank)
         rows += cut.rows
+        for note in contig_names.notes(source, {name: len(c) for name, c in contigs.items()}):
+            print(f'{name}: note: {note}')
         for reason, count in cut.left_out.items():
             print(f'{name}: left out: {count:,} {reason}')
     parts = splice_windows.splits(rows, _names(arguments.test), _names(arguments.validation))

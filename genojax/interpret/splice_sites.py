@@ -72,6 +72,14 @@ def windows(
                 left_out['genes beyond the end of their contig'] += 1
                 continue
             result += _of_gene(row, introns, codes, length, rng, left_out)
+    elsewhere = sum(
+        row.kind in annotation.GENE_ROWS
+        for contig in source.contigs
+        if contig not in contigs
+        for row in source.on(contig)
+    )
+    if elsewhere:
+        left_out['genes on contigs that the FASTA file does not have'] = elsewhere
     if not genes:
         raise errors.InputError(
             'BD09',

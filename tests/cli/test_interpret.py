@@ -82,13 +82,17 @@ def test_attention_at_splice_sites_needs_introns_that_fit(files, capsys):
     """The model reads 64 tokens, and these introns have 100 bases."""
     contigs, _ = gene_annotation(files, 8)
     letters = ''.join('ACGT'[code] for code in contigs['c'])
-    (files / 'x.fa').write_text(f'>c\n{letters}\n')
+    (files / 'x.fa').write_text(f'>c\n{letters}\n>chrM\n{letters}\n')
+    with open(files / 'genes.gff3', 'a') as file:
+        file.write('MT\tx\tgene\t1\t9\t.\t+\t.\tID=m\n')
     with pytest.raises(SystemExit) as stopped:
         run(files, 'attention', '--annotation', str(files / 'genes.gff3'))
     assert stopped.value.code == 2
     error = capsys.readouterr().err
     assert 'left out: 8 introns longer than a window' in error
     assert '0 genes have an intron' in error
+    assert 'left out: 1 genes on contigs that the FASTA file does not have' in error
+    assert 'note: genes.gff3: names that look alike: chrM = MT' in error
 
 
 def test_errors_are_one_line_with_a_fix(files):

@@ -45,3 +45,18 @@ def test_species_have_names_and_two_files_each(files, tmp_path):
         windows.run([*files, *files, '--site=donor', f'--out={out}'])
     with pytest.raises(errors.UsageError, match='as many --fasta'):
         windows.run([*files, *names, '--site=donor', f'--out={out}'])
+
+
+def test_genes_elsewhere_and_unannotated_contigs_are_counted(files, tmp_path, capsys):
+    path = tmp_path / 'genes.gff3'
+    text = path.read_text()
+    path.write_text(text.replace('e\tx', 'MT\tx'))
+    with open(tmp_path / 'g.fa', 'a') as file:
+        file.write(f'>c2\n{small.text()}\n>chrM\n{small.text()}\n')
+    names = ['--test=c', '--validation=d']
+    with pytest.raises(errors.UsageError):  # no contig is left for train
+        windows.run([*files, '--site=donor', *names, f'--out={tmp_path / "out.tsv"}'])
+    out = capsys.readouterr().out
+    assert 'g: left out: 1 genes on contigs that the FASTA file does not have' in out
+    assert '3 of 5 contigs are not annotated (e, c2, chrM)' in out
+    assert 'contigs that the sequence does not have (MT)' in out and 'chrM = MT' in out

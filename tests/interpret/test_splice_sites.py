@@ -68,3 +68,13 @@ def test_introns_that_are_not_gt_ag_are_counted(tmp_path):
     assert left_out == {'introns that are not GT..AG': 1}
     with pytest.raises(errors.InputError, match='no gene rows on the contigs'):
         splice_sites.windows({'other': contigs['c']}, source, 400)
+
+
+def test_genes_on_contigs_that_are_not_in_the_fasta_file_are_counted(tmp_path):
+    contigs, _ = gene_annotation(tmp_path, 6)
+    path = tmp_path / 'genes.gff3'
+    text = path.read_text()
+    path.write_text(text + text.replace('c\t', 'MT\t').replace('=g', '=mg').replace('=t', '=mt'))
+    windows, left_out = splice_sites.windows(contigs, annotation.read(path), 400)
+    assert len(windows) == 6
+    assert left_out == {'genes on contigs that the FASTA file does not have': 6}

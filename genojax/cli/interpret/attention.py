@@ -91,12 +91,17 @@ def _splice(model, regions, folder, arguments) -> None:
     import numpy as np
 
     from genojax.data.formats import annotation
+    from genojax.data.store import contig_names
     from genojax.interpret import attention, files, splice_sites
 
     length = arguments.window or _readable(model)
-    windows, left_out = splice_sites.windows(
-        regions.contigs, annotation.read(arguments.annotation), length, arguments.seed
+    source = annotation.read(arguments.annotation)
+    notes = contig_names.notes(
+        source, {name: len(codes_L) for name, codes_L in regions.contigs.items()}
     )
+    for note in notes:
+        inputs.say(f'note: {note}')
+    windows, left_out = splice_sites.windows(regions.contigs, source, length, arguments.seed)
     for reason, count in left_out.items():
         inputs.say(f'left out: {count:,} {reason}')
     if arguments.limit and arguments.limit < len(windows):
@@ -115,6 +120,7 @@ def _splice(model, regions, folder, arguments) -> None:
         for name, value in vars(result).items()
     }
     record = {**inputs.metadata(model, arguments), 'window': length, 'left_out': left_out}
+    record['notes'] = notes
     (folder / 'splice.json').write_text(json.dumps({**record, **summary}, indent=1) + '\n')
     columns = ('layer', 'head', 'direction', 'auroc_training', 'auroc_test')
     rows = [

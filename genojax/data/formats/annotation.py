@@ -275,4 +275,3 @@ class _AnnotationReader:
         if missing and self.format == 'gff3':
             shown = ', '.join(sorted(missing)[:3])
             self.notes.append(f'{len(missing):,} parents are not in the file ({shown} ..)')
-

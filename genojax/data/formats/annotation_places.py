@@ -13,7 +13,6 @@ divided by three rules:
    themselves reach, are copies.
 """
 
-import collections
 import itertools
 from collections.abc import Sequence
 
@@ -95,14 +94,12 @@ def _place_id(name: str, interval: genome.Interval, places: list[Place]) -> str:
 
 
 def _distance(at: genome.Interval, place: Place) -> int:
-    """Bases between an interval and a place; of those that overlap the smallest place is nearest."""
+    """Bases between an interval and a place; negative, and less in smaller ones, of an overlap."""
     between = max(place[0] - at.end, at.start - place[1])
     return between if between > 0 else place[1] - place[0] - (1 << 60)
 
 
-def _places_of_parts(
-    rows: list[Feature], places: dict[str, list[Place]]
-) -> dict[str, list[Place]]:
+def _places_of_parts(rows: list[Feature], places: dict[str, list[Place]]) -> dict[str, list[Place]]:
     """The places of transcripts whose parts are not where a row of the transcript is.
 
     Args:
@@ -253,4 +250,3 @@ class _FileOrder:
     def _is_sorted(self, first: int, last: int) -> bool:
         """Whether the positions of the rows from one to another only grow, or only fall."""
         return self.back[first] == self.back[last] or self.forth[first] == self.forth[last]
-

@@ -101,6 +101,12 @@ def cut(
                 row = SpliceWindow(text, key in sites, species, contig, *key, name)
                 rows.append(row)
         left_out[f'{kind}s that are not {SITES[kind]}, or in no gene'] += len(sites - taken)
+    left_out['genes on contigs that the FASTA file does not have'] += sum(
+        row.kind in annotation.GENE_ROWS
+        for contig in source.contigs
+        if contig not in contigs
+        for row in source.on(contig)
+    )
     if not any(row.is_site for row in rows):
         what = 'splice sites' if genes else 'gene rows'
         raise errors.InputError(

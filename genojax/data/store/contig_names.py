@@ -7,8 +7,9 @@ are counted here, with the pairs that look alike.
 """
 
 import dataclasses
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from genojax.data.formats import annotation
 
@@ -91,6 +92,19 @@ def compare(
         unknown=unknown,
         similar=similar(unannotated, list(unknown), contigs, annotated.lengths),
     )
+
+
+def notes(
+    annotated: annotation.Annotation, contigs: Mapping[str, int], all_contigs: Iterable[str] = ()
+) -> list[str]:
+    """What a verb says of an annotation that it reads beside sequences: its notes, and the names.
+
+    Args:
+        contigs, all_contigs: as `compare`; a length of 0 is unknown.
+    """
+    file = os.path.basename(annotated.path)
+    compared = compare(annotated, file, dict(contigs), all_contigs)
+    return [*(f'{file}: {note}' for note in annotated.notes), *compared.notes()]
 
 
 def similar(

@@ -17,7 +17,7 @@ import numpy as np
 
 from genojax import dna, errors, genome
 from genojax.data.formats import annotation, fasta, genome_table
-from genojax.data.store import regions
+from genojax.data.store import contig_names, regions
 
 COLUMNS = ('sequence', 'label', 'species', 'contig', 'start', 'end', 'strand', 'gc', 'group')
 _BLOCK = 100_000  # bases of a contig with one group
@@ -59,6 +59,7 @@ class PromoterTable:
 
     rows: list[tuple]
     left_out: dict[str, int]
+    notes: list[str] = dataclasses.field(default_factory=list)
 
     def count(self, label: str) -> int:
         """Rows of a label."""
@@ -76,17 +77,24 @@ def read(genomes: str | os.PathLike, settings: PromoterSettings | None = None) -
     rng = np.random.default_rng([settings.seed, settings.upstream, settings.downstream])
     result = PromoterTable([], {})
     read_files: dict[pathlib.Path, annotation.Annotation] = {}
+    lengths_of: dict[pathlib.Path, dict[str, int]] = {}
+    names: list[str] = []
     for row in table.rows:
         if row.annotation is None:
             continue
         if row.annotation not in read_files:
             read_files[row.annotation] = annotation.read(row.annotation)
         annotated = read_files[row.annotation]
+        lengths = lengths_of.setdefault(row.annotation, {})
         for record in fasta.FastaReader(row.fasta, rna=settings.rna):
+            names.append(record.name)
             if row.contigs and record.name not in row.contigs:
                 continue
+            lengths[record.name] = len(record.codes)
             starts = regions.transcript_starts(annotated.on(record.name), record.name)
             _add_contig(result, row.species, record, starts, settings, rng)
+    for path, annotated in read_files.items():
+        result.notes += contig_names.notes(annotated, lengths_of[path], names)
     if not result.count('promoter'):
         raise errors.InputError(
             'BD08',

@@ -346,9 +346,7 @@ def _unused_rows(annotated: annotation.Annotation) -> list[str]:
     listed = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
     shown = ', '.join(f'{kind or "no name"} {count:,}' for kind, count in listed[:_KINDS_SHOWN])
     more = f' and {len(listed) - _KINDS_SHOWN:,} more' if len(listed) > _KINDS_SHOWN else ''
-    return [
-        f'{kinds.total():,} of {total:,} rows are of kinds that label nothing ({shown}{more})'
-    ]
+    return [f'{kinds.total():,} of {total:,} rows are of kinds that label nothing ({shown}{more})']
 
 
 def check_fits(annotated: annotation.Annotation, lengths: dict[str, int]) -> None:

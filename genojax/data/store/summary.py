@@ -205,7 +205,8 @@ def summarize_file(path: str | os.PathLike, *, rna: bool = False, full_names: bo
             bases[feature.kind] += len(feature.interval)
     lines += [[kind, f'{rows[kind]:,}', f'{bases[kind]:,}'] for kind in sorted(rows)]
     head = f'{annotated.format} on {len(annotated.features):,} contigs\n'
-    return head + _columns(lines) + '\n' + ''.join(f'note: {note}\n' for note in annotated.notes)
+    notes = (*annotated.notes, *regions.notes(annotated))
+    return head + _columns(lines) + '\n' + ''.join(f'note: {note}\n' for note in notes)
 
 
 def _summarize_records(reader: fasta.FastaReader) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from genojax import dna, errors
 from genojax.data.formats import annotation
+from genojax.data.store import contig_names
 from genojax.variants.consequences import translation
 from genojax.variants.reference import Bases
 
@@ -155,8 +156,9 @@ def build(
             if missing
             else 'use the annotation of this assembly, with the same names of contigs',
         )
-    notes = tuple(f'{count:,} {reason}' for reason, count in sorted(counts.items()))
-    return TranscriptSet(by_contig, notes, source.sha256)
+    notes = contig_names.notes(source, {name: len(bases) for name, bases in contigs.items()})
+    notes += [f'{count:,} {reason}' for reason, count in sorted(counts.items())]
+    return TranscriptSet(by_contig, tuple(notes), source.sha256)
 
 
 @dataclasses.dataclass(eq=False)

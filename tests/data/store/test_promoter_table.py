@@ -121,3 +121,15 @@ def test_without_starts_there_is_no_table(folder, tmp_path):
     for changes in ({'negatives': 0}, {'upstream': -1}, {'upstream': 0, 'downstream': 0}):
         with pytest.raises(errors.UsageError):
             promoter_table.PromoterSettings(**changes)
+
+
+def test_starts_on_other_names_of_contigs_are_counted(folder, tmp_path):
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_text(path.read_text())
+    text = (tmp_path / 'x.gff3').read_text()
+    (tmp_path / 'x.gff3').write_text(text.replace('d\tx', 'chrd\tx'))
+    notes = ' '.join(promoter_table.read(tmp_path, SETTINGS).notes)
+    assert '1 of 2 contigs are not annotated (d)' in notes
+    assert '2 features are on 1 contigs that the sequence does not have (chrd)' in notes
+    assert 'd = chrd' in notes
+    assert promoter_table.read(folder, SETTINGS).notes == []

@@ -211,3 +211,19 @@ def test_bits_of_random_spans_are_those_of_a_loop_over_bases():
                 for place in range(start, end):
                     expected[place % length] |= bit
         np.testing.assert_array_equal(regions._bits_of_spans(spans, length), expected)
+
+
+def test_rows_that_label_nothing_are_counted_by_kind(tmp_path):
+    rows = [f'c s Exon_coding {i * 50 + 1} {i * 50 + 30} . + . Parent=t' for i in range(60)]
+    rows += ['c s gene 1 9 . + . ID=g', 'c s tRNA 1 9 . + . ID=t;Parent=g', 'c s EXON 1 9 . + . .']
+    rows += ['c s region 1 99 . . . ID=c', 'c s mRNA 1 9 . + . ID=m']
+    read = annotation_files.read(tmp_path, annotation_files.gff(*rows))
+    expected = '61 of 65 rows are of kinds that label nothing (Exon_coding 60, region 1)'
+    assert expected in regions.notes(read)
+    text = 'c\t500\t700\texon\n' + ''.join(f'c\t{i}\t{i + 9}\tTP{i}\n' for i in range(60))
+    read = annotation_files.read(tmp_path, text + 'c\t1\t2\n')
+    expected = '61 of 62 rows are of kinds that label nothing (TP0 1, TP1 1, TP10 1'
+    unused = [note for note in regions.notes(read) if 'label nothing' in note]
+    assert len(unused) == 1 and '61 of 62 rows' in unused[0] and 'and 56 more' in unused[0]
+    read = annotation_files.read(tmp_path, 'c\t500\t700\texon\n')
+    assert regions.notes(read) == []

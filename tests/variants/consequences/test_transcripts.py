@@ -83,6 +83,14 @@ def test_what_is_left_out_is_counted(tmp_path):
     assert found.notes == ('1 transcripts pass the end of their contig and are left out',)
 
 
+def test_transcripts_on_other_names_of_contigs_are_counted(tmp_path):
+    text = genes.gtf(False) + line('exon', 1, 9, 'gene_id "h"; transcript_id "u";').replace(
+        'c\t', 'chrc\t', 1
+    )
+    (note,) = built(tmp_path, text).notes
+    assert 'features are on 1 contigs that the sequence does not have (chrc)' in note
+
+
 def test_transcripts_near_a_place_are_those_of_a_linear_search():
     rng = np.random.default_rng(0)
     every = []

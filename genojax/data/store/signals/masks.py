@@ -63,12 +63,12 @@ def read(
         for path in paths:
             annotated = annotation.read(path)
             _check_names(annotated, contigs, path, fasta)
-            elsewhere = beyond = 0
+            elsewhere, beyond = {}, 0
             for name, features in annotated.features.items():
                 for feature in features:
                     start, end = feature.interval.start, feature.interval.end
                     if name not in contigs:
-                        elsewhere += 1
+                        elsewhere[name] = elsewhere.get(name, 0) + 1
                     elif start >= contigs[name]:
                         beyond += 1
                     else:
@@ -90,10 +90,13 @@ def _check_names(annotated, contigs: Mapping[str, int], path, fasta) -> None:
         )
 
 
-def _notes(kind: str, path, elsewhere: int, beyond: int) -> list[str]:
+def _notes(kind: str, path, elsewhere: Mapping[str, int], beyond: int) -> list[str]:
     name, notes = os.path.basename(path), []
     if elsewhere:
-        notes.append(f'{kind} {name}: rows on contigs that are not read: {elsewhere:,}')
+        notes.append(
+            f'{kind} {name}: rows on contigs that are not read: {sum(elsewhere.values()):,} '
+            f'({signal_file.listed(elsewhere)})'
+        )
     if beyond:
         notes.append(f'{kind} {name}: rows beyond the end of their contig: {beyond:,}')
     return notes

@@ -99,14 +99,15 @@ def _write(
         mask_files = {kind: settings.mask_files(kind, name, list(parts)) for kind in masks.KINDS}
         source = species_writer.Source(name, tuple(contigs), fasta, mask_files)
         entry = species_writer.write(source, rows, settings, folder / name)
-        genes = sources.gene_starts(parts[name], contigs)
+        all_read = not settings.contigs and not any(part.contigs for part in parts[name])
+        genes, remarks = sources.gene_starts(parts[name], contigs, all_read)
         _write_genes(folder / name / GENES, genes)
         files = sorted((folder / name).iterdir())
         organisms[name] = {
             'contigs': [dataclasses.asdict(contig) for contig in contigs],
             **entry,
             'genes': len(genes),
-            'notes': [*notes, *entry['notes']],
+            'notes': [*notes, *remarks, *entry['notes']],
             'files': {path.name: _file(path) for path in files},
         }
     return organisms

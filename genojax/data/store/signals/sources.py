@@ -13,7 +13,7 @@ import numpy as np
 from genojax import dna, errors
 from genojax.data.formats import annotation, fasta, genome_table
 from genojax.data.formats.track_files import track_windows
-from genojax.data.store import regions
+from genojax.data.store import contig_names, regions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,24 +126,29 @@ def write_bases(
 
 
 def gene_starts(
-    parts: Sequence[FastaPart], contigs: Sequence[SourceContig]
-) -> list[track_windows.GeneStart]:
-    """The first base of every named gene with a strand, in the order of the contigs.
+    parts: Sequence[FastaPart], contigs: Sequence[SourceContig], all_read: bool = True
+) -> tuple[list[track_windows.GeneStart], list[str]]:
+    """The first base of every named gene with a strand, in the order of the contigs; and notes.
+
+    Args:
+        all_read: the contigs are all of the files; if not, features on others are no surprise.
 
     Raises:
         InputError: GF.., BD.. of the annotation; BD04, it has none of the contigs.
     """
-    starts = []
+    starts, notes = [], []
     lengths = {contig.name: contig.length for contig in contigs}
     for path in dict.fromkeys(part.annotation for part in parts if part.annotation):
         annotated = annotation.read(path)
         regions.check_fits(annotated, lengths)
+        others = () if all_read else annotated.contigs
+        notes += contig_names.notes(annotated, lengths, others)
         for contig, length in lengths.items():
             for name, interval in regions.genes(annotated.on(contig), contig):
                 first = interval.start if interval.strand == '+' else interval.end - 1
                 if interval.strand != '.' and first < length:
                     starts.append(track_windows.GeneStart(name, contig, first, interval.strand))
-    return starts
+    return starts, notes
 
 
 def _check_present(part: FastaPart, in_file: list[str]) -> None:

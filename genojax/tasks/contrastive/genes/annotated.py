@@ -8,6 +8,7 @@ import numpy as np
 
 from genojax import errors
 from genojax.data.formats import annotation, genome_table
+from genojax.data.store import contig_names
 from genojax.tasks.contrastive.genes import reciprocal_hits, rows, sequences
 
 PARTS = ('CDS', 'transcript', 'gene')
@@ -49,7 +50,8 @@ def read(
             does not have, OR02 no row of that kind, or no family of two species.
     """
     table = genome_table.read(genomes)
-    every = list(_cut_all(table, part))
+    notes: list[str] = []
+    every = list(_cut_all(table, part, notes))
     short = sum(len(one.codes) < MIN_BASES for one in every)
     every = [one for one in every if len(one.codes) >= MIN_BASES]
     if not every:
@@ -59,7 +61,8 @@ def read(
             path=table.path,
             fix='--config.tasks.TASK.data.part=gene, transcript or CDS; or name a table of genes',
         )
-    notes = [f'{short:,} rows shorter than {MIN_BASES} bases were left out'] if short else []
+    if short:
+        notes.append(f'{short:,} rows shorter than {MIN_BASES} bases were left out')
     if match == 'names':
         nameless = sum(not one.symbol for one in every)
         if nameless:
@@ -101,9 +104,11 @@ def _by_hits(every: list[CutGene], k: int, min_shared: int) -> tuple[list[str], 
     return [label[one.species, one.gene] for one in every], note
 
 
-def _cut_all(table: genome_table.GenomeTable, part: str) -> Iterator[CutGene]:
+def _cut_all(table: genome_table.GenomeTable, part: str, notes: list[str]) -> Iterator[CutGene]:
+    """The genes of all rows; what of the annotation was not used is added to `notes`."""
     genome = sequences.GenomeSequences(table)
     read_files: dict[pathlib.Path, annotation.Annotation] = {}
+    contigs_of: dict[pathlib.Path, dict[str, int]] = {}
     for row in table.rows:
         if row.annotation is None:
             continue
@@ -112,8 +117,14 @@ def _cut_all(table: genome_table.GenomeTable, part: str) -> Iterator[CutGene]:
         features = read_files[row.annotation]
         where = {'path': table.path, 'line': row.line}
         in_file = genome.contigs(row.species, where)
-        for contig in row.contigs or in_file:
+        names = row.contigs or tuple(in_file)
+        contigs_of.setdefault(row.annotation, {}).update(
+            {name: len(in_file[name][0]) for name in names}
+        )
+        for contig in names:
             yield from _cut_contig(genome, row.species, features.on(contig), part, features.path)
+    for path, lengths in contigs_of.items():
+        notes += contig_names.notes(read_files[path], lengths, genome.in_files)
 
 
 def _cut_contig(genome, species: str, features, part: str, path: str) -> Iterator[CutGene]:

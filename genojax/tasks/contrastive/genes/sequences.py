@@ -17,6 +17,7 @@ class GenomeSequences:
 
     def __init__(self, table: genome_table.GenomeTable):
         self.table = table
+        self.in_files: list[str] = []  # names of all records that were read
         self._contigs: dict[str, dict[str, tuple[np.ndarray, bool]]] = {}
 
     def contigs(self, species: str, where: dict[str, Any]) -> dict[str, tuple[np.ndarray, bool]]:
@@ -40,6 +41,7 @@ class GenomeSequences:
             self._contigs[species] = {}
             for row in rows:
                 records = {record.name: record.codes for record in fasta.read(row.fasta)}
+                self.in_files += records
                 for name in self.table.contigs_of(row, records):
                     self._contigs[species][name] = (records[name], row.circular)
         return self._contigs[species]

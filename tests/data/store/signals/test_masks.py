@@ -39,7 +39,7 @@ def test_rows_that_mask_nothing_are_counted(tmp_path):
     path = write(tmp_path, 'b.bed', ('c', 0, 5), ('c', 40, 50), ('chrX', 1, 2), ('chrX', 3, 4))
     regions = masks.read({'blacklist': [path]}, CONTIGS, 'x.fa')
     assert regions.notes == (
-        'blacklist b.bed: rows on contigs that are not read: 2',
+        "blacklist b.bed: rows on contigs that are not read: 2 ('chrX')",
         'blacklist b.bed: rows beyond the end of their contig: 1',
     )
 

@@ -69,3 +69,16 @@ def test_genomes_are_a_fasta_file_or_a_table(tmp_path):
     assert list(sources.find(tmp_path, [''])) == ['x']
     with pytest.raises(errors.InputError, match="TK09.*of species 'z'"):
         sources.find(tmp_path, ['x', 'z'])
+
+
+def test_genes_on_other_names_of_contigs_are_counted(tmp_path):
+    row = '{}\tx\tgene\t1\t9\t.\t+\t.\tID={}\n'
+    (tmp_path / 'a.gff3').write_text(row.format('a', 'one') + row.format('MT', 'two'))
+    parts = [sources.FastaPart(tmp_path / 'x.fa', annotation=tmp_path / 'a.gff3')]
+    contigs = [sources.SourceContig(name, 100, 0, False, '') for name in ('a', 'chrM')]
+    starts, notes = sources.gene_starts(parts, contigs)
+    assert [start.contig for start in starts] == ['a']
+    assert '1 of 2 contigs are not annotated (chrM)' in notes[0]
+    assert '1 features are on 1 contigs that the sequence does not have (MT)' in notes[1]
+    _, notes = sources.gene_starts(parts, contigs, all_read=False)  # the others were not asked for
+    assert len(notes) == 1

@@ -98,3 +98,20 @@ def test_what_is_not_annotated_is_named(genomes, tmp_path):
     with pytest.raises(errors.InputError, match='data.part=gene') as caught:
         annotated.read(str(tmp_path))
     assert caught.value.code == 'OR02'
+
+
+def test_genes_on_other_names_of_contigs_are_counted(genomes, tmp_path):
+    for path in genomes.iterdir():
+        (tmp_path / path.name).write_text(path.read_text())
+    path = tmp_path / 'beta.gff3'
+    rows = path.read_text().splitlines(keepends=True)
+    moved = [i for i, row in enumerate(rows) if 'beta2' in row]
+    for i in moved:
+        rows[i] = rows[i].replace('c\t', 'chrc\t', 1)
+    path.write_text(''.join(rows))
+    notes = annotated.read(str(tmp_path), match='names').notes
+    assert len(notes) == 1
+    assert (
+        f'{len(moved)} features are on 1 contigs that the sequence does not have (chrc)'
+        in (notes[0])
+    )
