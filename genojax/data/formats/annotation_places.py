@@ -20,7 +20,7 @@ from genojax import genome
 from genojax.data.formats import annotation_rows
 
 Feature = annotation_rows.Feature
-Place = tuple[int, int, str]  # start, end, strand
+Extent = tuple[int, int, str]  # start, end, strand
 EXONS = frozenset({'exon', 'noncoding_exon', 'pseudogenic_exon'})
 _OTHER_PARTS = frozenset({'CDS', 'start_codon', 'stop_codon', 'five_prime_UTR', 'three_prime_UTR',
                           'UTR', 'five_prime_utr', 'three_prime_utr', '5UTR', '3UTR'})  # fmt: skip
@@ -55,7 +55,7 @@ def separate(rows: list[Feature]) -> set[str]:
     return set(places)
 
 
-def _places_of_rows(rows: list[Feature]) -> dict[str, list[Place]]:
+def _places_of_rows(rows: list[Feature]) -> dict[str, list[Extent]]:
     """The places of every transcript or gene that has rows of its own, by id."""
     parents = {parent for row in rows for parent in row.parents}
     by_id: dict[str, list[Feature]] = {}
@@ -70,9 +70,9 @@ def _places_of_rows(rows: list[Feature]) -> dict[str, list[Place]]:
     }
 
 
-def _joined(intervals: Sequence[genome.Interval]) -> list[Place]:
+def _joined(intervals: Sequence[genome.Interval]) -> list[Extent]:
     """The places of intervals, those that overlap on one strand joined."""
-    joined: list[Place] = []
+    joined: list[Extent] = []
     for at in sorted(intervals, key=lambda at: (at.strand, at.start)):
         if joined and joined[-1][2] == at.strand and at.start < joined[-1][1]:
             joined[-1] = joined[-1][0], max(joined[-1][1], at.end), at.strand
@@ -81,7 +81,7 @@ def _joined(intervals: Sequence[genome.Interval]) -> list[Place]:
     return joined
 
 
-def _place_id(name: str, interval: genome.Interval, places: list[Place]) -> str:
+def _place_id(name: str, interval: genome.Interval, places: list[Extent]) -> str:
     """The id of the place of `name` that is nearest to an interval on its strand.
 
     The first place keeps the name; so does what is on a strand of no place.
@@ -93,13 +93,15 @@ def _place_id(name: str, interval: genome.Interval, places: list[Place]) -> str:
     return name if nearest == places[0] else f'{name}@{nearest[0] + 1}{nearest[2]}'
 
 
-def _distance(at: genome.Interval, place: Place) -> int:
+def _distance(at: genome.Interval, place: Extent) -> int:
     """Bases between an interval and a place; negative, and less in smaller ones, of an overlap."""
     between = max(place[0] - at.end, at.start - place[1])
     return between if between > 0 else place[1] - place[0] - (1 << 60)
 
 
-def _places_of_parts(rows: list[Feature], places: dict[str, list[Place]]) -> dict[str, list[Place]]:
+def _places_of_parts(
+    rows: list[Feature], places: dict[str, list[Extent]]
+) -> dict[str, list[Extent]]:
     """The places of transcripts whose parts are not where a row of the transcript is.
 
     Args:
@@ -131,20 +133,20 @@ def _places_of_parts(rows: list[Feature], places: dict[str, list[Place]]) -> dic
     return result
 
 
-def _belongs(at: genome.Interval, place: Place) -> bool:
+def _belongs(at: genome.Interval, place: Extent) -> bool:
     """Whether a part is inside a place, or no further away from it than the place is long."""
     start, end, _ = place
     return at.start < 2 * end - start and at.end > 2 * start - end
 
 
-def _divide(rows: list[Feature], numbers: list[int], order: '_FileOrder') -> list[Place]:
+def _divide(rows: list[Feature], numbers: list[int], order: '_FileOrder') -> list[Extent]:
     """The places of the parts of one id, sorted by strand and start."""
     by_strand: dict[str, list[int]] = {}
     for number in numbers:
         by_strand.setdefault(rows[number].interval.strand, []).append(number)
     if len(by_strand) > 1:
         by_strand.pop('.', None)  # each belongs to the place that is nearest
-    result: list[Place] = []
+    result: list[Extent] = []
     for strand, same in sorted(by_strand.items()):
         runs = [[rows[number].interval for number in run] for run in order.runs(same)]
         for run in runs if _are_apart(runs) else [list(itertools.chain(*runs))]:
