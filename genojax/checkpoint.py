@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
@@ -172,9 +173,10 @@ class Checkpoints:
 
         Raises:
             DamageError: the step is incomplete, a file differs from its hash or is missing, or the
-                saved tree is not that of `abstract`.
+                saved tree is not that of `abstract`: another structure, shape or dtype.
         """
         self.verify(step)
+        self._check_arrays(step, abstract)
         try:
             restored = self._manager.restore(
                 step,
@@ -188,6 +190,24 @@ class Checkpoints:
                 f'{self.directory}/{step} does not match the state of the config: {reason}'
             ) from error
         return restored['state'], restored['data']
+
+    def _check_arrays(self, step: int, abstract: Any) -> None:
+        """Refuses saved arrays of another shape or dtype: Orbax casts them without a word."""
+        with _without_warnings(), ocp.PyTreeCheckpointer() as checkpointer:
+            saved = checkpointer.metadata(self.directory / str(step) / 'state').item_metadata.tree
+        before, after = _arrays(saved), _arrays(abstract)
+        wrong = [
+            f'{name} is {before[name]} there, {after[name]} here'
+            for name in after
+            if name in before and before[name] != after[name]
+        ]
+        if wrong:
+            more = f'; and {len(wrong) - 3} more arrays' if len(wrong) > 3 else ''
+            raise errors.DamageError(
+                f'{self.directory}/{step} does not match the state of the config: '
+                f'{"; ".join(wrong[:3])}{more}. Fix: the config that it was saved with, or '
+                'a new workdir'
+            )
 
     def restore_raw(self, step: int, names: Sequence[str] = ('params', 'extra')) -> dict[str, Any]:
         """Parts of a state as nested dictionaries of numpy arrays, after checking the hashes.
@@ -295,6 +315,23 @@ class Checkpoints:
             f'{self.directory}: a checkpoint could not be written: {_reason(error)}; {saved}. '
             'Fix: free disk space; the same command resumes'
         )
+
+
+def _arrays(tree: Any) -> dict[str, str]:
+    """Path -> shape and dtype of the arrays of a tree of arrays or of Orbax's metadata.
+
+    The steps of a path are keys, fields or numbers: Orbax keeps a dataclass as a dictionary.
+    """
+    result = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        try:
+            dtype, shape = leaf.dtype, leaf.shape
+        except AttributeError:  # no array
+            continue
+        if not jnp.issubdtype(dtype, jax.dtypes.extended):  # keys of random numbers
+            name = jax.tree_util.keystr(path, simple=True, separator='/')
+            result[name] = f'{np.dtype(dtype).name} {list(shape)}'
+    return result
 
 
 def _reason(error: Exception) -> str:

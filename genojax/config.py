@@ -118,7 +118,34 @@ def _suggestion(name: Any, known: Collection[str]) -> str:
     return f'; did you mean {nearest[0]!r}?' if nearest else ''
 
 
-def _build(cls: type, values: Any, path: str, mistakes: list[str]) -> Any:
+def _of_other_kinds(name: Any, kinds: Mapping[str, type], selected: type) -> str:
+    """Which other kinds of a part have a field of this name, or of a similar one."""
+    fields: dict[str, list[str]] = {}
+    for kind in kinds:
+        try:
+            cls = kinds[kind]
+        except ValueError:  # a class of another package, which cannot be used
+            continue
+        if cls is not selected:
+            for field in dataclasses.fields(cls):
+                fields.setdefault(field.name, []).append(repr(kind))
+    nearest = difflib.get_close_matches(str(name), fields, n=1)
+    if not nearest:
+        return ''
+    owners = ' or '.join(fields[nearest[0]])
+    if nearest[0] == name:
+        return f' of this kind; kind {owners} has it'
+    return f'; did you mean {nearest[0]!r}, which kind {owners} has?'
+
+
+def _build(
+    cls: type,
+    values: Any,
+    path: str,
+    mistakes: list[str],
+    kinds: Mapping[str, type] = types.MappingProxyType({}),
+) -> Any:
+    """The dataclass of a dictionary; `kinds` are the classes among which its kind selects."""
     if isinstance(values, cls):
         return values
     where = path.rstrip('.') or 'config'
@@ -129,7 +156,8 @@ def _build(cls: type, values: Any, path: str, mistakes: list[str]) -> Any:
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for key in values:
         if key not in fields:
-            hint = _suggestion(key, fields) or f'; known fields: {", ".join(fields)}'
+            hint = _suggestion(key, fields) or _of_other_kinds(key, kinds, cls)
+            hint = hint or f'; known fields: {", ".join(fields)}'
             mistakes.append(f'  {path}{key}: no such field{hint}')
     arguments = {}
     for name, field in fields.items():
@@ -228,7 +256,7 @@ def _by_kind(kinds: Mapping[str, type], value: Any, where: str, mistakes: list[s
         except ValueError as error:  # a class of another package, which cannot be used
             mistakes.append(f'  {where}.kind: {error}')
             return None
-        return _build(selected, value, f'{where}.', mistakes)
+        return _build(selected, value, f'{where}.', mistakes, kinds)
     if kind is None:
         problem = 'required field is missing, one of'
     else:

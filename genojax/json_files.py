@@ -16,7 +16,10 @@ from genojax import errors
 
 HASH_FIELD = 'sha256'
 _ROW_DIGITS = 8  # of the hash of a row in a log: 32 bits
-Fields = Mapping[str, type | tuple[type, ...]]
+# What values must be: a type or several; an object with the fields of a mapping, where 'NAME?' may
+# be absent and `...` is every other field; the list of one shape: a list of values of that shape.
+Shape = type | tuple[type, ...] | Mapping[Any, Any] | list[Any]
+Fields = Mapping[Any, Shape]
 
 
 def read(
@@ -30,7 +33,7 @@ def read(
 
     Args:
         fix: what to do about a damaged file, for the message.
-        fields: required fields and the types that their values may have.
+        fields: what the values must be (`Shape`).
         error: raised for a damaged file; `UsageError` for one that a user wrote.
 
     Raises:
@@ -59,7 +62,7 @@ def parse(
     """What `read` returns, of bytes from the file, or the line of a file, that `where` names."""
     try:
         values = _object(data)
-        _check_fields(values, fields or {})
+        _check_shape(values, fields or {}, '')
     except ValueError as problem:
         raise error(f'{where} {problem}. Fix: {fix}') from problem
     return values
@@ -107,8 +110,9 @@ def replace(path: pathlib.Path, text: str) -> None:
     try:
         partial.write_text(text, encoding='utf-8')
         partial.replace(path)
-    except OSError:
+    except OSError as error:
         partial.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)
         raise
 
 
@@ -230,12 +234,56 @@ def _object(data: bytes) -> dict[str, Any]:
     return values
 
 
-def _check_fields(values: dict[str, Any], fields: Fields) -> None:
-    for name, types in fields.items():
-        if name not in values:
-            raise ValueError(f'has no field {name!r}')
-        if not isinstance(values[name], types):
-            raise ValueError(f'has {_type_name(values[name])} in the field {name!r}')
+def check(
+    values: Any,
+    where: str,
+    fix: str = 'restore the file',
+    *,
+    fields: Fields,
+    error: type[errors.GenojaxError] = errors.DamageError,
+) -> None:
+    """Compares values that were read with what they must be; arguments as of `parse`.
+
+    Raises:
+        error: a field is missing or of another type; the field is named.
+    """
+    try:
+        _check_shape(values, fields, '')
+    except ValueError as problem:
+        raise error(f'{where} {problem}. Fix: {fix}') from problem
+
+
+def _check_shape(value: Any, shape: Shape, path: str) -> None:
+    if isinstance(shape, Mapping):
+        if not isinstance(value, dict):
+            raise ValueError(_wrong_type(value, path))
+        _check_object(value, shape, f'{path}.' if path else '')
+    elif isinstance(shape, list):
+        if not isinstance(value, list):
+            raise ValueError(_wrong_type(value, path))
+        for number, item in enumerate(value):
+            _check_shape(item, shape[0], f'{path}[{number}]')
+    else:
+        types = shape if isinstance(shape, tuple) else (shape,)
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            raise ValueError(_wrong_type(value, path))
+
+
+def _check_object(values: dict[str, Any], fields: Fields, prefix: str) -> None:
+    named = [str(name).removesuffix('?') for name in fields if name is not ...]
+    for name, shape in fields.items():
+        if name is ...:
+            for key in values.keys() - set(named):
+                _check_shape(values[key], shape, f'{prefix}{key}')
+        elif (key := name.removesuffix('?')) in values:
+            _check_shape(values[key], shape, f'{prefix}{key}')
+        elif key == name:
+            raise ValueError(f'has no field {f"{prefix}{key}"!r}')
+
+
+def _wrong_type(value: Any, path: str) -> str:
+    place = f' in the field {path!r}' if path else ' in place of an object'
+    return f'has {_type_name(value)}{place}'
 
 
 def _type_name(value: Any) -> str:

@@ -15,7 +15,7 @@ from genojax import checkpoint, errors
 
 
 def state(value=1.0):
-    return {'a': jnp.full((4, 3), value), 'b': {'c': jnp.arange(5, dtype=jnp.int32)}}
+    return {'a': jnp.full((4, 3), float(value)), 'b': {'c': jnp.arange(5, dtype=jnp.int32)}}
 
 
 def abstract():
@@ -101,6 +101,28 @@ def test_a_state_of_another_structure_is_refused(written, change):
     store = checkpoint.Checkpoints(written)
     with pytest.raises(errors.DamageError, match='does not match the state'):
         store.restore(5, expected)
+
+
+@pytest.mark.parametrize(
+    ('path', 'change', 'words'),
+    [
+        (('a',), {'dtype': jnp.float16}, r'a is float32 \[4, 3\] there, float16 \[4, 3\] here'),
+        (('a',), {'dtype': jnp.int32}, r'a is float32 \[4, 3\] there, int32 \[4, 3\] here'),
+        (('a',), {'shape': (3, 4)}, r'a is float32 \[4, 3\] there, float32 \[3, 4\] here'),
+        (('b', 'c'), {'dtype': jnp.float32}, r'b/c is int32 \[5\] there, float32 \[5\] here'),
+        (('b', 'c'), {'shape': ()}, r'b/c is int32 \[5\] there, int32 \[\] here'),
+    ],
+)
+def test_an_array_of_another_shape_or_type_is_named_and_never_cast(written, path, change, words):
+    expected = tree = abstract()
+    *folders, last = path
+    for name in folders:
+        tree = tree[name]
+    leaf = tree[last]
+    values = {'shape': leaf.shape, 'dtype': leaf.dtype, **change}
+    tree[last] = jax.ShapeDtypeStruct(**values, sharding=leaf.sharding)
+    with pytest.raises(errors.DamageError, match=f'{words}. Fix'):
+        checkpoint.Checkpoints(written).restore(5, expected)
 
 
 def test_the_manifest_holds_a_hash_of_every_file(written):

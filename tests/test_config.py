@@ -114,6 +114,8 @@ def test_mistakes_in_an_open_base_class_are_reported_with_their_path():
                 'c': {'kind': 'square', 'color': {'kind': 'red', 'widht': 2}},
                 'd': 3,
                 'e': {},
+                'f': {'kind': 'circle', 'colr': 'red'},
+                'g': {'kind': 'circle', 'color': 'red'},
             },
             'frame': {'kind': 'line'},
         },
@@ -126,6 +128,8 @@ def test_mistakes_in_an_open_base_class_are_reported_with_their_path():
         "  shapes.c.color.widht: no such field; did you mean 'width'?",
         '  shapes.d: 3 is not a dictionary of fields',
         "  shapes.e.kind: required field is missing, one of 'circle', 'square'",
+        "  shapes.f.colr: no such field; did you mean 'color', which kind 'square' has?",
+        "  shapes.g.color: no such field of this kind; kind 'square' has it",
         "  frame.kind: 'line' is not one of 'circle', 'square'",
     ]
 

@@ -149,3 +149,45 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
         json_files.write(path, {'a': 2})
     assert json_files.read(path) == {'a': 1}
     assert [file.name for file in tmp_path.iterdir()] == ['a.json']
+
+
+SHAPE = {
+    'name': str,
+    'size?': (int, type(None)),
+    'rows?': {'tokens?': {...: int}},
+    'list?': [{'id': int}],
+}
+
+
+@pytest.mark.parametrize(
+    ('values', 'words'),
+    [
+        ({}, "has no field 'name'"),
+        ({'name': 3}, "has a number in the field 'name'"),
+        ({'name': 'x', 'size': '3'}, "has text in the field 'size'"),
+        ({'name': 'x', 'size': True}, "has a boolean in the field 'size'"),
+        ({'name': 'x', 'rows': []}, "has a list in the field 'rows'"),
+        ({'name': 'x', 'rows': {'tokens': [1]}}, "has a list in the field 'rows.tokens'"),
+        ({'name': 'x', 'rows': {'tokens': {'a': None}}}, "has null in the field 'rows.tokens.a'"),
+        ({'name': 'x', 'list': {}}, "has an object in the field 'list'"),
+        ({'name': 'x', 'list': [{'id': 1}, 3]}, "has a number in the field 'list[1]'"),
+        ({'name': 'x', 'list': [{}]}, "has no field 'list[0].id'"),
+    ],
+)
+def test_a_value_of_another_type_is_named_with_its_field(tmp_path, values, words):
+    path = tmp_path / 'x.json'
+    json_files.write(path, values)
+    for error in (errors.DamageError, errors.UsageError):
+        with pytest.raises(error) as failure:
+            json_files.read(path, 'copy it', fields=SHAPE, error=error)
+        assert str(failure.value) == f'{path} {words}. Fix: copy it'
+
+
+def test_values_of_the_right_types_pass(tmp_path):
+    for values in (
+        {'name': ''},
+        {'name': 'x', 'size': None, 'rows': {'tokens': {'a': 1}, 'other': []}, 'list': []},
+        {'name': 'x', 'size': 4, 'list': [{'id': 1, 'more': 'x'}], 'unknown': None},
+    ):
+        json_files.write(tmp_path / 'x.json', values)
+        assert json_files.read(tmp_path / 'x.json', fields=SHAPE) == values

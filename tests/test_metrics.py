@@ -175,6 +175,27 @@ def test_metric_state_is_a_mean_over_any_grouping():
         assert np.isnan(metrics.MetricState.empty().compute())
 
 
+@pytest.mark.parametrize(
+    ('values', 'weights', 'words'),
+    [
+        ([1, 2, 3], [1.0], 'shape'),
+        (np.ones((2, 3)), np.ones(3), 'shape'),
+        (np.ones(2), 1.0, 'shape'),
+        ([1, 2], [1, np.nan], 'finite'),
+        ([1, 2], [1, np.inf], 'finite'),
+        ([1, 2], [2, -1], 'negative'),
+    ],
+)
+def test_metric_state_refuses_weights_that_are_none(values, weights, words):
+    import jax.numpy as jnp
+
+    for convert in (np.asarray, jnp.asarray):
+        with pytest.raises(ValueError, match=words):
+            metrics.MetricState.of(convert(values), convert(weights))
+    with pytest.raises(ValueError, match=words):
+        metrics.MetricState.of(values, weights)
+
+
 def test_metric_state_passes_through_jit():
     import jax
     import jax.numpy as jnp

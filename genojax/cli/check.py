@@ -10,7 +10,7 @@ import json
 import pathlib
 import sys
 
-from genojax import errors
+from genojax import errors, output_files
 from genojax.cli import flags
 from genojax.data.formats import genome_table, table_draft
 from genojax.data.store import summary
@@ -67,7 +67,8 @@ def _check(path: pathlib.Path, arguments: argparse.Namespace) -> None:
         print(figures.text(arguments.all), end='')
         if arguments.json:
             text = json.dumps(figures.to_json(), indent=1, allow_nan=False) + '\n'
-            pathlib.Path(arguments.json).write_text(text)
+            with output_files.replaced(arguments.json) as file:
+                file.write_text(text)
     else:
         text = summary.summarize_file(path, **flags.fasta_options(arguments))
         print(f'{path}:\n{text}', end='')

@@ -16,7 +16,7 @@ import dataclasses
 import logging
 import pathlib
 
-from genojax import errors
+from genojax import errors, output_files
 from genojax.cli import flags
 
 
@@ -29,10 +29,9 @@ def run(argv: list[str]) -> None:
     from genojax.inference import pretrained
 
     source = arguments.source
-    if store.is_converted(source) or pretrained.is_run(source):
-        _write_published(arguments)
-    else:
-        _read_published(arguments)
+    write = store.is_converted(source) or pretrained.is_run(source)
+    with output_files.new_folder(arguments.out):
+        _write_published(arguments) if write else _read_published(arguments)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:

@@ -3,14 +3,18 @@
 Verbs are imported only when called, so `genojax --help` does not wait for jax.
 """
 
+import contextlib
 import difflib
 import importlib
 import logging
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 
 import genojax
-from genojax import errors
+from genojax import errors, output_files
 from genojax.stores import staging
 
 # Verb -> what it does; the module of the same name has `run(argv)`.
@@ -61,7 +65,9 @@ def main(argv: list[str] | None = None) -> None:
     argv = sys.argv[1:] if argv is None else argv
     quiet_checkpoints()
     try:
-        _run(argv)
+        with _stopped_by_sigterm():
+            _run(argv)
+            sys.stdout.flush()  # here, where a full disk is one line
         staging.push_additions()
     except errors.GenojaxError as error:
         _fail(staging.as_named(str(error)), error.exit_code)
@@ -70,11 +76,41 @@ def main(argv: list[str] | None = None) -> None:
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             # The reader of a pipe (head, less) has gone; nothing is wrong here.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             return
-        if error.filename is None:
+        if error.filename is None and error.errno is None:
             raise
-        _fail(f'{error.filename}: {error.strerror}', errors.UsageError.exit_code)
+        if error.filename is None and error.errno in output_files.NO_ROOM:
+            _drop_output()
+        _fail(output_files.problem(error), errors.UsageError.exit_code)
+
+
+def _drop_output() -> None:
+    """What is left of standard output goes nowhere: writing it at exit would fail once more."""
+    with contextlib.suppress(OSError, ValueError):  # in a notebook or a test it is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Within the block SIGTERM ends the verb as an error does; training saves first (`loop`).
+
+    Raises:
+        Preempted: at the first signal; a second one ends the process.
+    """
+
+    def stop(number, frame):
+        signal.signal(number, signal.SIG_DFL)
+        raise errors.Preempted('by SIGTERM; the same command goes on from what is there')
+
+    if threading.current_thread() is not threading.main_thread():  # which alone gets signals
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _is_critical(record: logging.LogRecord) -> bool:

@@ -130,6 +130,7 @@ def from_source(values: Mapping[str, Any], kind: str, path: Any = None) -> bert.
             epsilon=c['layer_norm_eps'],
             pad_id=c['pad_token_id'],
             **parts,
+            **({'attention': _attention(c)} if bigbird else {}),
         )
     )
 
@@ -144,10 +145,17 @@ def _bigbird_parts(c: encoder.SourceConfig) -> dict[str, Any]:
     if c['attention_type'] == 'block_sparse':
         parts['length_multiple'] = c['block_size']
         parts['attention_dropout'] = 0.0  # the original's block-sparse attention has none
-        parts['attention'] = self_attention.AttentionConfig(
-            'bigbird', block=c['block_size'], random_blocks=c['num_random_blocks'], plan='hf_eval'
-        )
     return parts
+
+
+def _attention(c: encoder.SourceConfig) -> self_attention.AttentionConfig:
+    """The attention of a BigBird; ValueError for sizes that do not fit."""
+    if c['attention_type'] != 'block_sparse':
+        return self_attention.AttentionConfig()
+    block, random_blocks = c['block_size'], c['num_random_blocks']
+    return self_attention.AttentionConfig(
+        'bigbird', block=block, random_blocks=random_blocks, plan='hf_eval'
+    )
 
 
 def to_source(c: bert.BertConfig, kind: str) -> dict[str, Any]:

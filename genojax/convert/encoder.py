@@ -85,6 +85,23 @@ def norm(source: str, target: str) -> list[rules.Rule]:
     ]
 
 
+# Fields of published configs that are whole numbers -> the least and the greatest that any has.
+_WHOLE = {
+    **dict.fromkeys(('vocab_size', 'vocab', 'hidden_size', 'embed_dim'), (0, 10**7)),
+    **dict.fromkeys(('intermediate_size', 'ffn_embed_dim'), (1, 10**7)),
+    **dict.fromkeys(('num_hidden_layers', 'num_layers'), (1, 1_000)),
+    **dict.fromkeys(('num_attention_heads', 'attention_heads', 'block_size'), (1, 10**5)),
+    **dict.fromkeys(('max_position_embeddings', 'max_positions'), (1, 10**8)),
+    **dict.fromkeys(('type_vocab_size', 'num_random_blocks'), (0, 10**5)),
+    'pad_token_id': (0, 10**7),
+}
+_NUMBERS = (
+    *('hidden_dropout_prob', 'attention_probs_dropout_prob', 'layer_norm_eps'),
+    *('masking_ratio', 'masking_prob'),
+)
+_BOOLEANS = ('emb_layer_norm_before', 'token_dropout', 'tie_word_embeddings')
+
+
 class SourceConfig:
     """A config of another library, whose every mismatch is collected and reported by `build`.
 
@@ -101,10 +118,20 @@ class SourceConfig:
         self._problems: list[str] = []
 
     def __getitem__(self, name: str) -> Any:
-        """The value of a field; 0, and a problem to report, if it is missing."""
+        """The value of a field; 0, and a problem to report, if it is missing or of another type."""
         if name not in self._values:
-            self._problems.append(f'{name} is missing')
-        return self._values.get(name, 0)
+            self._add(f'{name} is missing')
+            return 0
+        value = self._values[name]
+        problem = _value_problem(name, value)
+        if problem:
+            self._add(f'{name} is {_shown(value)}, not {problem}')
+            return 0
+        return value
+
+    def _add(self, problem: str) -> None:
+        if problem not in self._problems:  # a field may be read twice
+            self._problems.append(problem)
 
     def require(self, **allowed: Any) -> None:
         """Reports fields with other values: they describe a model that is not supported here.
@@ -116,7 +143,7 @@ class SourceConfig:
             choices = value if isinstance(value, tuple) else (value,)
             if self._values.get(name) not in choices:
                 expected = ' or '.join(map(repr, choices))
-                self._problems.append(f'{name} is {self._values.get(name)!r}, not {expected}')
+                self._add(f'{name} is {_shown(self._values.get(name))}, not {expected}')
 
     def build(self, make: Callable[[], bert.BertConfig]) -> bert.BertConfig:
         """Calls `make`, which builds a config from the fields.
@@ -137,6 +164,28 @@ class SourceConfig:
         if self._absent:
             problem = 'there is no config.json beside the weights, so their sizes are unknown'
         raise errors.InputError('CV02', problem, path=self._path)
+
+
+def _value_problem(name: str, value: Any) -> str:
+    """What the value of a field should be; '' if it is that."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name in _WHOLE:
+        low, high = _WHOLE[name]
+        if not (is_number and low <= value <= high and value == int(value)):
+            return f'a whole number from {low} to {high:,}'
+    if name in _NUMBERS and not (is_number and 0 <= value <= 1):
+        return 'a number from 0 to 1'
+    if name in _BOOLEANS and not isinstance(value, bool):
+        return 'true or false'
+    return ''
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more than 4,300 digits
+        return 'a very long number'
+    return text if len(text) <= 60 else f'{text[:57]}...'
 
 
 def canonical(c: bert.BertConfig) -> bert.BertConfig:
@@ -197,6 +246,7 @@ def bpe_tokenizer(
 
     Raises:
         InputError: CV06, the file is missing or its vocabulary has another size than the model's.
+        DamageError: it is no tokenizer.json.
     """
     path = source.folder / tokenizers.FILE_NAME
     if not path.is_file():
@@ -204,10 +254,15 @@ def bpe_tokenizer(
             'CV06',
             f'{tokenizers.FILE_NAME} is missing beside the weights',
             path=source.path,
-            fix='copy it from where the weights are published',
+            fix=files.FIX,
         )
+    json_files.read(path, files.FIX, fields={'model': dict})
+    vocabulary.ids(path)
     config = tokenizers.with_sha256(tokenizers.TokenizerConfig('bpe', file=str(path)))
-    tokenizer = tokenizers.make(config)
+    try:
+        tokenizer = tokenizers.make(config)
+    except errors.UsageError as error:  # the user has named no tokenizer: the file is damaged
+        raise errors.DamageError(f'{error}. Fix: {files.FIX}') from error
     if tokenizer.vocab_size != c.vocab:
         problem = f'the tokenizer has {tokenizer.vocab_size} tokens, but the model has {c.vocab}'
         raise errors.InputError('CV06', problem, path=path)

@@ -8,7 +8,10 @@ names by `auto_map`, are never opened: our own tables recognise a family (see `b
 import dataclasses
 import hashlib
 import pathlib
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,15 +19,21 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from genojax import errors, json_files, versions
+from genojax import errors, json_files, output_files, versions
+from genojax.convert import values
 from genojax.convert.tf import tf_bundle
 
 PICKLE_SUFFIXES = ('.joblib', '.pkl', '.pickle', '.npy')  # .npy: object arrays are pickles
 TORCH_SUFFIXES = ('.bin', '.pt', '.pth', '.ckpt')
+FIX = 'copy it from where the weights are published'  # of a damaged file beside weights
 CONFIG_NAMES = ('config.json', 'hyperparams.json')  # beside the weights; the second is InstaDeep's
 
 # Names under which trainers keep the weights beside the optimizer's state.
 _NESTED = ('state_dict', 'model_state_dict', 'model_state', 'model', 'module', 'net', 'weights')
+
+# Types of safetensors that numpy has; quantised weights are of others.
+_INTEGERS = tuple(f'{sign}{bits}' for sign in 'IU' for bits in (8, 16, 32, 64))
+_NUMPY_TYPES = ('F64', 'F32', 'F16', 'BF16', 'BOOL', *_INTEGERS)
 
 Readers = dict[str, Callable[[], np.ndarray]]  # name of a tensor -> function that reads it
 
@@ -144,7 +153,8 @@ def _find_weights(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def _shards(index: pathlib.Path) -> list[pathlib.Path]:
     """The files that an index of shards lists; they must be in its directory."""
-    names = sorted(set(json_files.read(index).get('weight_map', {}).values()))
+    values = json_files.read(index, FIX, fields={'weight_map': {...: str}})
+    names = sorted(set(values['weight_map'].values()))
     for name in names:
         if pathlib.PurePath(name).name != name:
             problem = f'{name!r} is not in the directory of its index'
@@ -190,25 +200,42 @@ def _open_safetensors(path: pathlib.Path) -> Readers:
         raise errors.DamageError(f'{path} is not a complete safetensors file: {error}') from error
 
     def reader(name: str) -> Callable[[], np.ndarray]:
-        return lambda: file.get_tensor(name)
+        def read() -> np.ndarray:
+            kind = file.get_slice(name).get_dtype()
+            if kind not in _NUMPY_TYPES:  # float8, float4 and complex numbers
+                problem = f'{name} {values.not_of_weights(kind)}'
+                raise errors.InputError('CV07', problem, path=path)
+            return file.get_tensor(name)
+
+        return read
 
     return {name: reader(name) for name in file.keys()}
+
+
+# What numpy raises for an archive or an array that is cut off or changed.
+_NPZ_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, SyntaxError),
+    *(ValueError, TypeError, KeyError, EOFError, NotImplementedError, OverflowError, MemoryError),
+)
 
 
 def _open_npz(path: pathlib.Path) -> Readers:
     try:
         file = np.load(path, allow_pickle=False)
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+    except _NPZ_DAMAGE as error:
         raise errors.DamageError(f'{path} is not a complete .npz file: {error}') from error
+    if not isinstance(file, np.lib.npyio.NpzFile):
+        raise errors.DamageError(f'{path} is not an .npz file but a single array (.npy)')
 
     def reader(name: str) -> Callable[[], np.ndarray]:
         def read() -> np.ndarray:
             try:
                 return file[name]
-            except zipfile.BadZipFile as error:
-                raise errors.DamageError(f'{path}: {name}: {error}') from error
-            except ValueError as error:  # numpy raises it for an array that is a pickle
-                raise _pickle_error(path) from error
+            except _NPZ_DAMAGE as error:
+                reason = ' '.join(str(error).split())[:200]
+                if 'Object arrays' in reason:  # numpy's words for an array that is a pickle
+                    raise _pickle_error(path) from error
+                raise errors.DamageError(f'{path}: {name}: {reason}. Fix: {FIX}') from error
 
         return read
 
@@ -276,29 +303,33 @@ def write_tensors(path: pathlib.Path, tensors: Mapping[str, np.ndarray]) -> None
     """Writes named tensors as .safetensors, .npz or a torch .bin, by the suffix of the path.
 
     Raises:
-        UsageError: a .bin, and torch is not installed.
+        UsageError: the file cannot be written, or it is a .bin and torch is not installed.
     """
     tensors = {name: np.asarray(value, order='C') for name, value in tensors.items()}
-    partial = path.with_name(f'partial.{path.name}')
-    if path.suffix == '.safetensors':
-        # The library creates files that only their owner may read; keep the mode of the umask.
-        partial.touch()
-        mode = partial.stat().st_mode
-        # transformers refuses a file without the framework of its layouts.
-        safetensors.numpy.save_file(tensors, partial, metadata={'format': 'pt'})
-        partial.chmod(mode)
-    elif path.suffix == '.npz':
-        np.savez(partial, **tensors)
-    else:
-        try:
-            import torch
-        except ImportError as error:
-            raise errors.UsageError(
-                f'{path} can be written only with torch. Fix: --format=safetensors, or '
-                f'{versions.install_line("convert")}'
-            ) from error
-        torch.save({name: torch.from_numpy(value) for name, value in tensors.items()}, partial)
-    partial.replace(path)
+    with output_files.replaced(path, path.suffix) as partial:
+        if path.suffix == '.safetensors':
+            # The library creates files that only their owner may read; keep the mode of the umask.
+            partial.touch()
+            mode = partial.stat().st_mode
+            # transformers refuses a file without the framework of its layouts.
+            safetensors.numpy.save_file(tensors, partial, metadata={'format': 'pt'})
+            partial.chmod(mode)
+        elif path.suffix == '.npz':
+            np.savez(partial, **tensors)
+        else:
+            torch = _torch_to_write(path)
+            torch.save({name: torch.from_numpy(value) for name, value in tensors.items()}, partial)
+
+
+def _torch_to_write(path: pathlib.Path):
+    try:
+        import torch
+    except ImportError as error:
+        raise errors.UsageError(
+            f'{path} can be written only with torch. Fix: --format=safetensors, or '
+            f'{versions.install_line("convert")}'
+        ) from error
+    return torch
 
 
 def sha256(path: pathlib.Path) -> str:

@@ -17,6 +17,11 @@ from genojax.convert import files, store
 FILE = 'provenance.json'
 CARD = 'README.md'
 UNKNOWN = 'unknown'
+FIELDS = {
+    **dict.fromkeys(('license?', 'origin?', 'kind?'), str),
+    'trained_tokens?': (int, type(None)),
+    'files?': {...: str},
+}
 
 
 def write(
@@ -49,7 +54,8 @@ def read(folder: pathlib.Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     fix = f'export the model again; if the files were changed on purpose, remove {FILE}'
-    values = json_files.read_hashed(path, fix, required='files' in json_files.read(path, fix))
+    required = 'files' in json_files.read(path, fix, fields=FIELDS)
+    values = json_files.read_hashed(path, fix, required)
     listed = values.get('files', {})
     for name, digest in listed.items():
         file = folder / name

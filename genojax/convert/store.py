@@ -21,6 +21,12 @@ from genojax.convert import files
 # Of model.json. Version 1 has no hash.
 VERSION = 2
 _FIX = 'convert the source again'
+_FIELDS = {
+    'model': dict,
+    'tokenizer': {'kind?': str, 'file?': str},
+    'license': (str, type(None)),
+    'provenance': {'origin?': str, 'trained_tokens?': (int, type(None))},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +154,7 @@ def describe(directory: pathlib.Path) -> ConvertedModel:
     if missing or values['version'] not in (1, VERSION):
         problem = f'lacks {missing[0]}' if missing else f'is of version {values["version"]}'
         raise errors.DamageError(f'{path} {problem}. Fix: {_FIX}')
+    json_files.check(values, str(path), _FIX, fields=_FIELDS)
     tokenizer = tokenizers.with_absolute_file(values['tokenizer'], path.parent)
     stored = configs.from_dict(_StoredConfigs, {'model': values['model'], 'tokenizer': tokenizer})
     return ConvertedModel(

@@ -19,7 +19,7 @@ def problem(tensor: np.ndarray | np.generic, dtype: np.dtype) -> str:
     if not jnp.issubdtype(dtype, jnp.floating):
         return _integer_problem(tensor, dtype)
     if not jnp.issubdtype(tensor.dtype, jnp.floating) or tensor.dtype.itemsize < 2:
-        return f'is of type {tensor.dtype}, not of float16, bfloat16, float32 or float64'
+        return not_of_weights(tensor.dtype)
     wide = tensor.astype(np.float64) if tensor.dtype.itemsize < 4 else tensor
     for name, where in (('NaN', np.isnan(wide)), ('infinite', np.isinf(wide))):
         if where.any():
@@ -30,6 +30,11 @@ def problem(tensor: np.ndarray | np.generic, dtype: np.dtype) -> str:
         value = wide[tuple(np.argwhere(where)[0])]
         return f'is {value:.4g} at {_first(where)}, more than {np.dtype(dtype).name} can hold'
     return ''
+
+
+def not_of_weights(dtype: object) -> str:
+    """What `problem` says of a type whose numbers are no weights."""
+    return f'is of type {dtype}, not of float16, bfloat16, float32 or float64'
 
 
 def _integer_problem(tensor: np.ndarray, dtype: np.dtype) -> str:

@@ -90,8 +90,7 @@ def paths(folder: pathlib.Path) -> list[pathlib.Path]:
     for path in there:
         if not path.is_file():
             kind = 'a directory' if path.is_dir() else 'not a regular file'
-            fix = 'copy it from where the weights are published'
-            raise errors.InputError('FA20', f'this is {kind}', path=path, fix=fix)
+            raise errors.InputError('FA20', f'this is {kind}', path=path, fix=files.FIX)
     return there
 
 
@@ -121,13 +120,16 @@ def ids(path: pathlib.Path) -> dict[str, int]:
 
 
 def _ids_of_json(path: pathlib.Path) -> dict[str, int]:
-    values = json_files.read(path, 'copy it from where the weights are published')
+    values = json_files.read(path, files.FIX)
     model = values.get('model')
     vocab = model.get('vocab') if isinstance(model, dict) else None
     if not isinstance(vocab, dict):
         problem = 'there is no list of words (model.vocab)'
         raise errors.InputError('CV06', problem, path=path)
+    json_files.check(vocab, f'{path}: model.vocab', files.FIX, fields={...: int})
     added = values.get('added_tokens') or []
+    shape = {'added_tokens': [{'content': str, 'id': int}]}
+    json_files.check({'added_tokens': added}, str(path), files.FIX, fields=shape)
     return {**vocab, **{token['content']: token['id'] for token in added}}
 
 

@@ -38,7 +38,7 @@ class DamageError(GenojaxError):
 
 
 class Preempted(GenojaxError):
-    """Training was stopped by a signal and its state is saved.
+    """A command was stopped by a signal; what it had done is saved, and it can be run again.
 
     Exit code 75 (EX_TEMPFAIL), on which schedulers can requeue the job.
     """

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from genojax import genome
-from genojax.inference import requests
+from genojax import genome, output_files
+from genojax.inference import finite, requests
 from genojax.inference.model import Model
 
 
@@ -59,6 +59,7 @@ def embed(
 
     Raises:
         UsageError: the model has no such output.
+        DamageError: a vector is not finite.
     """
     model.check_output(output)
     bins = bool(model.reader.window)
@@ -72,6 +73,7 @@ def embed(
             values, spans[number] = _inside(model, values, token_spans, interval)
         vectors[number] = values.mean(0) if bins and output == 'pooled' else values
         advance(1)
+    finite.check(model.path, vectors, lambda number: repr(regions.rows[number].name))
     if output != 'hidden':
         return {'embeddings': np.stack(vectors)}
     return {
@@ -104,14 +106,17 @@ def write(
 
     The .npz holds no pickles: `metadata` is JSON text. The .tsv has the metadata in a first line
     that begins with '#', and nine significant digits, which give the same float32 back.
+
+    Raises:
+        UsageError: the file cannot be written.
     """
-    partial = path.with_name(f'{path.name}.partial{path.suffix}')
-    if path.suffix == '.npz':
-        np.savez(partial, **arrays, **_columns(regions), metadata=np.array(json.dumps(metadata)))
-    else:
-        with open(partial, 'w', encoding='utf-8') as file:
-            _write_table(file, regions, arrays['embeddings'], metadata)
-    partial.replace(path)
+    with output_files.replaced(path, path.suffix) as partial:
+        if path.suffix == '.npz':
+            columns = _columns(regions)
+            np.savez(partial, **arrays, **columns, metadata=np.array(json.dumps(metadata)))
+        else:
+            with open(partial, 'w', encoding='utf-8') as file:
+                _write_table(file, regions, arrays['embeddings'], metadata)
 
 
 def _columns(regions: requests.Regions) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ import numpy as np
 
 import genojax
 from genojax import config, dna, errors, models, sharding, tokenizers
-from genojax.inference import batching, likelihood, prediction, pretrained
+from genojax.inference import batching, finite, likelihood, prediction, pretrained
 from genojax.models import coordinates
 from genojax.typing import Batch
 
@@ -247,9 +247,9 @@ class Model:
         codes, output = self.codes(sequences), outputs[pool]
         vectors: list = [None] * len(codes)
         for number, values, spans in self.features(codes, output):
-            vectors[number] = values
-            if pool is None and not self.reader.window:
-                vectors[number] = values[spans[:, 0] >= 0]
+            every = pool is not None or self.reader.window
+            vectors[number] = values if every else values[spans[:, 0] >= 0]
+        finite.check(self.path, vectors, lambda number: f'sequence {number}')
         return vectors if pool is None else np.stack(vectors)
 
     @functools.cached_property

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from genojax import errors
-from genojax.inference import batching
+from genojax.inference import batching, finite
 from genojax.typing import Array, Batch
 
 if TYPE_CHECKING:
@@ -154,9 +154,13 @@ def predict(
 
     Args:
         advance: called with the number of sequences that are done.
+
+    Raises:
+        DamageError: a prediction is not finite.
     """
     values_NC = np.empty((len(codes), len(head.names)), np.float32)
     for number, values_C in rows(model, head, codes):
         values_NC[number] = values_C
         advance(1)
+    finite.check(model.path, values_NC, lambda number: f'sequence {number + 1:,}')
     return Predictions(head.name, head.kind, head.names, values_NC)

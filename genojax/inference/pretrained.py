@@ -27,6 +27,13 @@ LICENSE_FILE = 'init_from.json'
 _OBSOLETE = {'optim.beta1': 0.9, 'model.attention.global_tokens': 1}
 # In every workdir: what the run is, beside its config.
 RECORD_FILE = 'run.json'
+_RECORD = {
+    'rows?': {'tokens?': {...: int}, 'trained_tokens?': (int, type(None))},
+    'plugins?': {...: str},
+}
+_LICENSE = dict.fromkeys(('license?', 'origin?', 'init_from?'), str)
+# What a run or a converted model leaves in its folder beside its config.
+_TRACES = ('checkpoints', 'metrics.jsonl')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,8 +95,12 @@ def run_config(workdir: str | os.PathLike) -> dict[str, Any]:
         raise errors.UsageError(f'{workdir} is not the workdir of a run: it has no config.json')
     values = json_files.read_hashed(path, required=False)
     if not {'model', 'tokenizer', 'tasks'} <= values.keys():
+        if 'objective' not in values:
+            _refuse_damaged(path.parent)
         old = ' (it is of an earlier version of genojax)' if 'objective' in values else ''
         raise errors.UsageError(f'{workdir} is not the workdir of a run{old}')
+    fields = {'model': dict, 'tokenizer': {'kind?': str, 'file?': str}, 'tasks': dict}
+    json_files.check(values, str(path), fields=fields)
     _drop_obsolete(values)
     values['tokenizer'] = tokenizers.with_absolute_file(values['tokenizer'], path.parent)
     return values
@@ -105,8 +116,7 @@ def naming_absent_packages(workdir: pathlib.Path) -> Iterator[None]:
     try:
         yield
     except errors.UsageError as error:
-        path = workdir / RECORD_FILE
-        record = json_files.read_hashed(path, required=False) if path.is_file() else {}
+        record = _record(workdir)
         absent = plugins.absent(record.get('plugins', {}))
         if not absent:
             raise
@@ -116,6 +126,18 @@ def naming_absent_packages(workdir: pathlib.Path) -> Iterator[None]:
             f'{workdir} needs packages that are not installed: {kinds}. '
             f'Fix: pip install {packages}, or from their source'
         ) from error
+
+
+def _record(workdir: pathlib.Path) -> dict[str, Any]:
+    """The content of run.json; {} if there is none, as of earlier versions.
+
+    Raises:
+        DamageError: it is damaged.
+    """
+    path = workdir / RECORD_FILE
+    if not path.is_file():
+        return {}
+    return json_files.read_hashed(path, required=False, fields=_RECORD)
 
 
 def _drop_obsolete(values: dict[str, Any]) -> None:
@@ -145,6 +167,7 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
             stored.config, stored.tokenizer, {}, {}, provenance, trained_tokens=trained, path=path
         )
     if not is_run(path):
+        _refuse_damaged(path)
         raise errors.UsageError(f'{path} is neither the workdir of a run nor a converted model')
     values = run_config(path)
     names = [field.name for field in dataclasses.fields(_ModelFields)]
@@ -162,10 +185,25 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
     return PretrainedModel(fields.model, fields.tokenizer, {}, {}, provenance, path=path, **run)
 
 
+def _refuse_damaged(path: pathlib.Path) -> None:
+    """Raises DamageError for a folder of a run or a converted model whose description is lost."""
+    trace = next((name for name in _TRACES if (path / name).exists()), None)
+    if trace is None:
+        return
+    config_path = path / 'config.json'
+    values = json_files.read(config_path) if config_path.is_file() else {}
+    if 'objective' in values:  # of an earlier version of genojax
+        return
+    lost = 'neither the config.json of a run nor the model.json of a converted model'
+    if config_path.is_file():
+        absent = sorted({'model', 'steps', 'tasks', 'tokenizer'} - values.keys())
+        lost = f'a config.json without {" or ".join(absent)}'
+    raise errors.DamageError(f'{path} holds {trace}, but {lost}. Fix: restore the file')
+
+
 def _lengths(workdir: pathlib.Path) -> dict[str, Any]:
     """`trained_tokens` and `row_tokens` of a run; a run of an earlier version has neither."""
-    path = workdir / RECORD_FILE
-    record = json_files.read_hashed(path, required=False).get('rows', {}) if path.is_file() else {}
+    record = _record(workdir).get('rows', {})
     return {
         'trained_tokens': record.get('trained_tokens'),
         'row_tokens': max(record.get('tokens', {}).values(), default=0),
@@ -193,7 +231,7 @@ def row_record(tokens: Mapping[str, int], init_from: str) -> dict[str, Any]:
 def _license_of_run(workdir: pathlib.Path, source: pathlib.Path) -> dict[str, Any]:
     """Licence and origin of the weights a run started from; kept in the run if they are gone."""
     if (workdir / LICENSE_FILE).is_file():
-        return json_files.read_hashed(workdir / LICENSE_FILE, required=False)
+        return json_files.read_hashed(workdir / LICENSE_FILE, required=False, fields=_LICENSE)
     return license_of(source)
 
 
@@ -229,11 +267,11 @@ def read(path: str | os.PathLike, fallback: bool = False) -> PretrainedModel:
         stored = store.read(path)
         return dataclasses.replace(described, params=stored.params, extra=stored.extra)
     if not (path / 'checkpoints').is_dir():
-        raise errors.UsageError(f'{path} holds no finished checkpoint')
+        raise _no_checkpoint(path)
     checkpoints = checkpoint.Checkpoints(path / 'checkpoints', read_only=True, fallback=fallback)
     step = checkpoints.best()
     if step is None:
-        raise errors.UsageError(f'{path} holds no finished checkpoint')
+        raise _no_checkpoint(path)
     state, data = checkpoints.restore_raw(step), checkpoints.data(step)
     checkpoints.close()
     params, record = state['params'], {'step': step}
@@ -251,6 +289,16 @@ def read(path: str | os.PathLike, fallback: bool = False) -> PretrainedModel:
         heads=params.get('heads', {}),
         provenance={**described.provenance, **record},
     )
+
+
+def _no_checkpoint(workdir: pathlib.Path) -> errors.GenojaxError:
+    """The error for a run without a checkpoint: damage, if its record says that it had one."""
+    if 'first_checkpoint' in _record(workdir):
+        return errors.DamageError(
+            f'{workdir}/checkpoints holds no finished checkpoint, and the run has had some. '
+            'Fix: restore the folder'
+        )
+    return errors.UsageError(f'{workdir} holds no finished checkpoint')
 
 
 def _on_its_base(run: PretrainedModel, params, sha256: str, fallback: bool):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from genojax import dna, errors
+from genojax import dna, errors, output_files
 from genojax.inference import requests
 from genojax.interpret.motifs import discovery
 
@@ -69,20 +69,19 @@ def write_npz(
     """
     intervals = [row.interval for row in regions.rows]
     codes = [regions.codes(number) for number in range(len(regions))]
-    partial = path.with_name(f'{path.stem}.partial.npz')
-    np.savez(
-        partial,
-        **arrays,
-        names=np.array([row.name for row in regions.rows]),
-        contig=np.array([interval.contig for interval in intervals]),
-        start=np.array([interval.start for interval in intervals], np.int64),
-        end=np.array([interval.end for interval in intervals], np.int64),
-        strand=np.array([interval.strand for interval in intervals]),
-        bases=np.concatenate(codes),
-        offsets=np.cumsum([0, *map(len, codes)]).astype(np.int64),
-        metadata=np.array(json.dumps(metadata)),
-    )
-    partial.replace(path)
+    with output_files.replaced(path, '.npz') as partial:
+        np.savez(
+            partial,
+            **arrays,
+            names=np.array([row.name for row in regions.rows]),
+            contig=np.array([interval.contig for interval in intervals]),
+            start=np.array([interval.start for interval in intervals], np.int64),
+            end=np.array([interval.end for interval in intervals], np.int64),
+            strand=np.array([interval.strand for interval in intervals]),
+            bases=np.concatenate(codes),
+            offsets=np.cumsum([0, *map(len, codes)]).astype(np.int64),
+            metadata=np.array(json.dumps(metadata)),
+        )
 
 
 def write_table(
@@ -95,8 +94,8 @@ def write_table(
 
     Numbers have nine significant digits, which give the same float32 back.
     """
-    partial, count = path.with_name(f'{path.name}.partial'), 0
-    with open(partial, 'w', encoding='utf-8') as file:
+    count = 0
+    with output_files.replaced(path) as partial, open(partial, 'w', encoding='utf-8') as file:
         if metadata is not None:
             print('#', json.dumps(metadata), file=file)
         print(*header, sep='\t', file=file)
@@ -104,7 +103,6 @@ def write_table(
             count += 1
             cells = (f'{cell:.9g}' if isinstance(cell, float) else cell for cell in row)
             print(*cells, sep='\t', file=file)
-    partial.replace(path)
     return count
 
 
@@ -121,13 +119,11 @@ def write_bedgraph(
             if np.isfinite(value):
                 total.setdefault((region.interval.contig, position), []).append(value)
     order = {contig: number for number, contig in enumerate(regions.contigs)}
-    partial = path.with_name(f'{path.name}.partial')
-    with open(partial, 'w', encoding='utf-8') as file:
+    with output_files.replaced(path) as partial, open(partial, 'w', encoding='utf-8') as file:
         print(f'track type=bedGraph name="{title}"', file=file)
         for contig, position in sorted(total, key=lambda key: (order[key[0]], key[1])):
             value = np.mean(total[contig, position])
             print(contig, position, position + 1, f'{value:.9g}', sep='\t', file=file)
-    partial.replace(path)
     return sum(len(cells) > 1 for cells in total.values())
 
 

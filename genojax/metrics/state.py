@@ -4,6 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from genojax.metrics import weighting
+
+_PLAIN = list | tuple | int | float  # values that are no arrays
+
 
 class MetricState(NamedTuple):
     """A running mean as (total, count), merged over steps, batches and hosts in any order.
@@ -21,9 +25,19 @@ class MetricState(NamedTuple):
 
     @classmethod
     def of(cls, values: Any, weights: Any = None) -> 'MetricState':
-        """The state of an array of values, weighted by `weights` of the same shape."""
+        """The state of an array of values, weighted by `weights` of the same shape.
+
+        Raises:
+            ValueError: the shapes differ, or a weight is negative, NaN or infinite; under `jit`,
+                where values are not known, only the shapes are compared.
+        """
+        values = np.asarray(values) if isinstance(values, _PLAIN) else values
         if weights is None:
             return cls(values.sum(), float(values.size))
+        weights = np.asarray(weights) if isinstance(weights, _PLAIN) else weights
+        if values.shape != weights.shape:
+            raise ValueError(f'weights of shape {weights.shape} for values of shape {values.shape}')
+        weighting.check_concrete(weights)
         return cls((values * weights).sum(), weights.sum())
 
     def merge(self, other: 'MetricState') -> 'MetricState':

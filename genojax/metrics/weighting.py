@@ -14,9 +14,18 @@ def checked(weights: np.ndarray | None, size: int) -> np.ndarray:
     weight_WN = np.asarray(weights, float)
     if weight_WN.ndim < 1 or weight_WN.shape[-1] != size:
         raise ValueError(f'weights of shape {weight_WN.shape} for {size} rows')
-    if not (np.isfinite(weight_WN).all() and (weight_WN >= 0).all()):
-        raise ValueError('weights must be finite and not negative')
+    check_concrete(weight_WN)
     return weight_WN
+
+
+def check_concrete(weights) -> None:
+    """Raises ValueError if a weight is negative, NaN or infinite; abstract ones of jax pass."""
+    try:
+        values = np.asarray(weights, float)
+    except TypeError:  # of jax, for values that are known only when the program runs
+        return
+    if not (np.isfinite(values).all() and (values >= 0).all()):
+        raise ValueError('weights must be finite and not negative')
 
 
 def binary(values, name: str) -> np.ndarray:

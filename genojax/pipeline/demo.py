@@ -271,7 +271,11 @@ class Stages:
             'runs': {'pretrain': 'pretrain', 'finetune': 'finetune', 'scratch': 'scratch'},
         }
         self.record.setdefault('seconds', {})
-        runs.write_json(self.folder / 'run.json', self.record)
+        try:
+            runs.write_json(self.folder / 'run.json', self.record)
+        except OSError:
+            self._remove_unused()
+            raise
 
     @contextlib.contextmanager
     def __call__(self, name: str, result: str = '') -> Iterator[bool]:
@@ -284,7 +288,7 @@ class Stages:
         started = time.monotonic()
         try:
             yield True
-        except errors.InputError:
+        except (errors.GenojaxError, OSError):
             self._remove_unused()
             raise
         seconds = self.record['seconds']

@@ -11,6 +11,7 @@ import dataclasses
 import math
 import pathlib
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -169,6 +170,9 @@ def read_labels(settings: Finetuning) -> tuple[str, labelled_table.LabelledTable
     """The kind of task that the labels are for, and the table read for it.
 
     Words and up to 50 different whole numbers are classes; other numbers are values.
+
+    Raises:
+        InputError: LB.. for the table; LB02 for a row of classes without a label.
     """
     columns = _columns(settings)
     try:
@@ -189,6 +193,7 @@ def _own_flags(fix: str) -> str:
         (r"'--config\.tasks\.TASK\.data\.value_columns=\[\"(.*?)\"\]'", r"'--label-column=\1'"),
         (r'a task of kind regression \(genojax train .*?\)', '--kind=regression'),
         (r'--config\.tasks\.TASK\.data\.rna=True', '--rna'),
+        ('remove the row, or name its class', r'\g<0> (--kind=regression if labels are values)'),
     ):
         fix = re.sub(field, flag, fix)
     return fix.replace('tasks.TASK.', f'tasks.{TASK}.')
@@ -202,7 +207,7 @@ def _kind(path: str, columns: table_columns.TableColumns) -> str:
             return 'classification'
         raise
     known = values[np.isfinite(values)]
-    whole = (known % 1 == 0).all() and len(known) == values.size
+    whole = (known % 1 == 0).all()  # also where a label is absent: reading them as classes says so
     return 'classification' if whole and len(np.unique(known)) <= _MAX_CLASSES else 'regression'
 
 
@@ -217,7 +222,8 @@ def _evaluate(opened: runs.Run, say: Callable[[str], None]) -> Mapping[str, Any]
     path = opened.workdir / 'evaluation' / f'{TASK}.test.json'
     best = opened.checkpoints.best()
     if path.exists():
-        result = json_files.read_hashed(path, required=False)
+        fix = f'rm {shlex.quote(str(path))}, and the same command evaluates again'
+        result = json_files.read_hashed(path, fix, fields={'step': int})
         if result['step'] == best:
             return result
     say('evaluating beside baselines')

@@ -65,7 +65,9 @@ def describe_tasks(workdir: pathlib.Path) -> dict[str, tuple[base.Task, Mapping]
     with pretrained.naming_absent_packages(workdir):
         experiment = experiments.from_config(pretrained.run_config(workdir))
     tasks = experiments.build_tasks(experiment)
-    descriptions = json_files.read_hashed(workdir / DATASETS_FILE, required=False)
+    path = workdir / DATASETS_FILE
+    fields = {name: dict(task.description_fields) for name, task in tasks.items()}
+    descriptions = json_files.read_hashed(path, required=False, fields=fields)
     return {name: (task, descriptions[name]) for name, task in tasks.items()}
 
 

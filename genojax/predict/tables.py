@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from genojax import errors, versions
+from genojax import errors, output_files, versions
 from genojax.inference import prediction
 from genojax.predict import request as requests
 
@@ -93,20 +93,23 @@ def check_path(out: str) -> None:
 
 
 def write(out: str, table: Columns, metadata: Mapping[str, Any]) -> None:
-    """Writes a table; `metadata` goes into a Parquet file, or to OUT.json beside a text file."""
+    """Writes a table; `metadata` goes into a Parquet file, or to OUT.json beside a text file.
+
+    Raises:
+        UsageError: a file cannot be written.
+    """
     if out == STDOUT:
         _write_text(sys.stdout, table)
         return
     path = pathlib.Path(out)
-    partial = path.with_name(f'{path.name}.partial')
-    if path.suffix == '.parquet':
-        _write_parquet(partial, table, metadata)
-    else:
+    with output_files.replaced(path) as partial:
+        if path.suffix == '.parquet':
+            _write_parquet(partial, table, metadata)
+            return
         with open(partial, 'w', encoding='utf-8', newline='') as file:
             _write_text(file, table)
-        beside = path.with_name(f'{path.name}.json')
-        beside.write_text(json.dumps(metadata, indent=1))
-    partial.replace(path)
+        with output_files.replaced(path.with_name(f'{path.name}.json')) as beside:
+            beside.write_text(json.dumps(metadata, indent=1))
 
 
 def _write_text(file, table: Columns) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from genojax import dna, errors, genome, json_files
+from genojax import dna, errors, genome, json_files, output_files
 from genojax.data.formats import bigwig
-from genojax.inference import pretrained, requests
+from genojax.inference import finite, pretrained, requests
 from genojax.inference.model import Model
 from genojax.predict import loading, tables
 
@@ -104,6 +104,7 @@ def predict(
 
     Raises:
         UsageError: the model predicts no tracks, or not one of these.
+        DamageError: a number is not finite.
     """
     names = choose(model, names)
     every = track_names(model)
@@ -116,6 +117,7 @@ def predict(
         joined_PC = np.concatenate([values[name] for name in model.config.track_heads], axis=-1)
         values_of[number] = joined_PC[:, columns_T]
         advance(1)
+    finite.check(model.path, values_of, lambda n: repr(regions.rows[starts[n][0]].name))
     for (region, first), values_PT in zip(starts, values_of, strict=True):
         row = regions.rows[region]
         bins = list(_bins(row.interval, first, model))
@@ -175,16 +177,15 @@ def write(out: str, predictions: TrackPredictions, metadata: Mapping[str, Any]) 
         'end': [interval.end for interval in bins],
     }
     if path.suffix == '.npz':
-        partial = path.with_name(f'{path.name}.partial.npz')
-        np.savez(
-            partial,
-            tracks=predictions.values,
-            names=np.array(predictions.names),
-            region=np.array(predictions.regions),
-            **{name: np.array(column) for name, column in places.items()},
-            metadata=np.array(json.dumps(metadata)),
-        )
-        partial.replace(path)
+        with output_files.replaced(path, path.suffix) as partial:
+            np.savez(
+                partial,
+                tracks=predictions.values,
+                names=np.array(predictions.names),
+                region=np.array(predictions.regions),
+                **{name: np.array(column) for name, column in places.items()},
+                metadata=np.array(json.dumps(metadata)),
+            )
         return [out]
     columns = {name: predictions.values[:, i] for i, name in enumerate(predictions.names)}
     tables.write(out, {'region': predictions.regions, **places, **columns}, metadata)
@@ -201,10 +202,9 @@ def _write_bigwig(path: pathlib.Path, predictions: TrackPredictions, metadata) -
         file = path
         if len(predictions.names) > 1:
             file = path.with_name(f'{path.stem}.{name.translate(_UNSAFE)}{path.suffix}')
-        partial = file.with_name(f'{file.stem}.partial{file.suffix}')
         rows = ((bins[i], predictions.values[i, number]) for i in order)
-        bigwig.write(partial, predictions.sizes, rows)
-        partial.replace(file)
+        with output_files.replaced(file, file.suffix) as partial:
+            bigwig.write(partial, predictions.sizes, rows)
         files.append(str(file))
     json_files.write(path.with_name(f'{path.name}.json'), dict(metadata))
     return files

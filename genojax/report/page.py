@@ -3,13 +3,11 @@
 import base64
 import dataclasses
 import hashlib
-import os
 import pathlib
-import tempfile
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from genojax import errors
+from genojax import errors, output_files
 from genojax.report import html, plots
 
 MAX_BYTES = 3_000_000
@@ -135,7 +133,8 @@ def write(path: str | os.PathLike, draw: Callable[[plots.Renderer], Page]) -> pa
         The path.
 
     Raises:
-        errors.UsageError: the page is larger than 3 MB even with coarse pictures.
+        errors.UsageError: the page is larger than 3 MB even with coarse pictures, or cannot be
+            written.
     """
     path = pathlib.Path(path)
     for dpi in _RESOLUTIONS:
@@ -144,9 +143,6 @@ def write(path: str | os.PathLike, draw: Callable[[plots.Renderer], Page]) -> pa
             break
     else:
         raise errors.UsageError(f'{path} would take {len(content):,} bytes, more than 3 MB')
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix='.report')
-    with os.fdopen(handle, 'wb') as out:
-        out.write(content)
-    os.chmod(partial, 0o644)
-    os.replace(partial, path)
+    with output_files.replaced(path) as partial:
+        partial.write_bytes(content)
     return path

@@ -93,8 +93,10 @@ class RunFiles:
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
+                if not isinstance(row, dict) or not isinstance(row.get('step'), int):
+                    raise DamagedFile(name, f'has no row on line {number}')
                 json_files.check_row(row, f'{name}:{number}')
-                key = row['kind'], int(row['step'])
+                key = str(row['kind']), row['step']
             except errors.DamageError as error:
                 raise DamagedFile(name, f'has another hash on line {number}') from error
             except (KeyError, TypeError, ValueError, RecursionError) as error:

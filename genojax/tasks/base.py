@@ -252,6 +252,9 @@ class Task(abc.ABC):
             limit: largest number of rows to score; None for all.
         """
 
+    # What the description of the data must have for predictions: fields of `json_files.check`.
+    description_fields: Mapping[str, Any] = {}
+
     def outputs(self, description: Mapping[str, Any]) -> RowOutputs | None:
         """What `predict` returns per row; None for a task that predicts nothing per row.
 

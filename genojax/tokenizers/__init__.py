@@ -134,7 +134,7 @@ def with_absolute_file(values: dict[str, Any], directory: pathlib.Path) -> dict[
     """Undoes `with_relative_file` for a dictionary that was read from `directory`."""
     if values.get('kind') != 'bpe':
         return values
-    return {**values, 'file': str(pathlib.Path(directory) / values['file'])}
+    return {**values, 'file': str(pathlib.Path(directory) / values.get('file', ''))}
 
 
 def identity(config: TokenizerConfigBase) -> dict[str, Any]:

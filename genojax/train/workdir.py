@@ -5,17 +5,14 @@ before `claim` is removed by `close`, so that a command that failed leaves nothi
 """
 
 import contextlib
-import datetime
-import fcntl
 import io
 import os
 import pathlib
 import shutil
-import socket
 from collections.abc import Callable
 from typing import Any
 
-from genojax import distributed, errors, json_files, stores
+from genojax import distributed, errors, json_files, locks, stores
 from genojax.stores import mirror as mirrors
 from genojax.stores import staging
 
@@ -137,27 +134,13 @@ class Workdir:
 
     def _take_lock(self) -> None:
         """Locks the directory until `close` or the end of this process, also if it is killed."""
-        path = self.path / LOCK
-        while True:
-            file = path.open('a+')
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._before = None  # nothing in here is ours
-                raise errors.UsageError(self._owner(file)) from None
-            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                break
-            file.close()  # its owner ended and removed it while this process opened it
-        file.truncate(0)
-        started = datetime.datetime.now().astimezone().isoformat(timespec='seconds')
-        file.write(f'process {os.getpid()} on {socket.gethostname()} since {started}\n')
-        file.flush()
-        self._lock = file
+        try:
+            self._lock = locks.take(self.path / LOCK, self._in_use)
+        except errors.UsageError:
+            self._before = None  # nothing in here is ours
+            raise
 
-    def _owner(self, file: io.TextIOWrapper) -> str:
-        file.seek(0)
-        owner = file.read(200).strip() or 'another process'
-        file.close()
+    def _in_use(self, owner: str) -> str:
         return (
             f'{self.path} is in use: {owner} is training in it. '
             f'Fix: wait for it or stop it, or --workdir={errors.new_name(self.path)}'

@@ -13,7 +13,10 @@ import json
 import os
 import pathlib
 import shlex
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -274,6 +277,13 @@ class Calibration:
         os.replace(partial, path)
 
 
+# What numpy raises for a file that is empty, cut off or changed.
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, NotImplementedError),
+)
+
+
 def load(path: str | os.PathLike) -> Calibration:
     """A calibration from `Calibration.save`.
 
@@ -284,10 +294,12 @@ def load(path: str | os.PathLike) -> Calibration:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         identity = json.loads(str(arrays.pop('identity')))
+        if not isinstance(identity, dict):
+            raise ValueError(f'its identity is no object but {identity!r}')
         neutral = {k[8:]: v for k, v in arrays.items() if k.startswith('neutral_')}
         common = {k[7:]: v for k, v in arrays.items() if k.startswith('common_')}
         return Calibration(NeutralTable(**neutral) if neutral else None, common, identity)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise errors.DamageError(
             f'{path} is not a calibration of `genojax score`: {error}. '
             f'Fix: rm {shlex.quote(str(path))}, and it is computed again'

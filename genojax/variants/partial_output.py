@@ -12,8 +12,17 @@ from genojax import config, errors, json_files
 from genojax.data.formats import input_file
 from genojax.data.formats.variant_files import bgzip, vcf
 
-JOURNAL = 'journal.json'  # in the folder of a partial output
+JOURNAL, LOCK = 'journal.json', 'run.lock'  # in the folder of a partial output
 _FIELDS = {'identity': dict, 'done': dict}
+
+
+def is_unused(folder: pathlib.Path) -> bool:
+    """Whether a partial output has nothing that a later call could continue; not if damaged."""
+    path = folder / JOURNAL
+    try:
+        return not (path.exists() and json_files.read_hashed(path, fields=_FIELDS)['done'])
+    except errors.DamageError:
+        return False
 
 
 class Journal:
@@ -35,8 +44,9 @@ class Journal:
             saved = json_files.read_hashed(path, remove, fields=_FIELDS)
             wrong = config.differences(saved['identity'], identity)
             if wrong and not saved['done']:  # nothing of it was written yet
-                shutil.rmtree(path.parent)
-                path.parent.mkdir()
+                for entry in path.parent.iterdir():
+                    if entry.name != LOCK:
+                        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
             elif wrong:
                 title = f'{path.parent} is the partial output of another command (it -> this one):'
                 raise errors.UsageError('\n  '.join([title, *wrong[:10], f'Fix: {remove}']))

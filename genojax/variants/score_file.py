@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 
 import genojax
-from genojax import errors, progress
+from genojax import errors, locks, output_files, progress
 from genojax.data.formats.variant_files import vcf
 from genojax.inference.model import Model
 from genojax.variants import calibrate, output, partial_output, records, reference
@@ -126,10 +126,8 @@ def score_vcf(
 def run(scorer: VariantScorer, request: FileRequest) -> ScoreSummary:
     """Scores a file; `score_vcf` with a scorer."""
     started = time.monotonic()
-    with contextlib.ExitStack() as stack:
+    with output_files.writing(request.out), contextlib.ExitStack() as stack:
         folder = _folder(request, stack)
-        if request.out != STREAM:
-            stack.push(functools.partial(_remove_unused, folder))
         identity = _identity(scorer, request)
         journal = partial_output.Journal(folder / partial_output.JOURNAL, identity)
         if not journal.done:
@@ -157,14 +155,27 @@ def _folder(request: FileRequest, stack: contextlib.ExitStack) -> pathlib.Path:
         return pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
     folder = pathlib.Path(f'{request.out}.partial')
     folder.mkdir(exist_ok=True)
+    # Closed last, so that whoever waits for it finds the folder as it stays.
+    stack.enter_context(
+        locks.take(folder / partial_output.LOCK, functools.partial(_in_use, request))
+    )
+    stack.push(functools.partial(_remove_unused, folder))
     return folder
 
 
+def _in_use(request: FileRequest, owner: str) -> str:
+    new = errors.new_name(request.out)
+    return (
+        f'{request.out} is in use: {owner} is scoring. Fix: wait for it or stop it, or --out={new}'
+    )
+
+
 def _remove_unused(folder: pathlib.Path, kind, error, trace) -> None:
-    """Removes the partial output of a command that was refused before it wrote anything."""
-    refused = isinstance(error, errors.GenojaxError)
-    if refused and {path.name for path in folder.iterdir()} <= {partial_output.JOURNAL}:
+    """Removes the partial output of a command that failed before it scored anything."""
+    if isinstance(error, errors.GenojaxError | OSError) and partial_output.is_unused(folder):
         shutil.rmtree(folder)
+    elif folder.exists():
+        (folder / partial_output.LOCK).unlink(missing_ok=True)
 
 
 def _identity(scorer: VariantScorer, request: FileRequest) -> dict:

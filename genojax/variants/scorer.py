@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from genojax import dna, errors, genome
+from genojax.inference import finite
 from genojax.inference.model import Model
 from genojax.variants import alleles, effects, llr, reference, windows
 from genojax.variants.alleles import AlleleState, Edit
@@ -227,9 +228,13 @@ class VariantScorer:
         """The final state and the scores of planned alleles, in order.
 
         An allele for which the model has no score at all, because N is too near, is NON_ACGT.
+
+        Raises:
+            DamageError: a score is infinite, or absent though all bases are known.
         """
         where = [i for i, allele in enumerate(planned) if allele.state == AlleleState.SCORED]
         scored = self.score_pairs([planned[i].pair for i in where])
+        self._check_finite([planned[i].pair for i in where], scored)
         states = [allele.state for allele in planned]
         values = {name: np.full(len(planned), np.nan) for name in self.columns}
         for row, number in enumerate(where):
@@ -238,6 +243,18 @@ class VariantScorer:
             for name, column in scored.items():
                 values[name][number] = column[row]
         return states, values
+
+    def _check_finite(self, pairs: Sequence[AllelePair], scored: Mapping) -> None:
+        columns_CN = np.stack(list(scored.values()))
+        wrong_N = np.isinf(columns_CN).any(0)
+        for row in np.flatnonzero(np.isnan(columns_CN).all(0)).tolist():
+            windows = (pairs[row].reference_L, pairs[row].alternate_L)
+            wrong_N[row] = all((codes_L < dna.UNKNOWN).all() for codes_L in windows)
+        if wrong_N.any():
+            edit = pairs[int(np.flatnonzero(wrong_N)[0])].edit
+            first = f'{edit.reference or "-"}>{edit.alternate or "-"} at base {edit.position + 1:,}'
+            count = f'{wrong_N.sum():,} of {len(pairs):,} alleles'
+            raise finite.error(self.model.path, count, first)
 
 
 def _kinds(model: Model, config: ScoreConfig) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The command line: help is quick, errors are one line with an exit code, every verb has help."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -173,3 +174,11 @@ def test_a_failed_save_is_one_line_and_the_process_ends(tmp_path):
     assert (run.returncode, run.stderr) == (0, '')
     lines = run.stdout.splitlines()
     assert len(lines) == 3 and all('File too large; no step is complete' in x for x in lines)
+
+
+def test_a_verb_stopped_by_sigterm_ends_with_the_code_of_the_list(capsys, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(main, '_run', lambda argv: signal.raise_signal(signal.SIGTERM))
+    code, text = fails(capsys, 'demo')
+    assert code == 75 and text.startswith('genojax: stopped by SIGTERM; the same command')
+    assert text.count('\n') == 1 and signal.getsignal(signal.SIGTERM) is before

@@ -1,5 +1,7 @@
 """Tensors whose values are no weights are refused by name."""
 
+import json
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -37,6 +39,31 @@ def test_a_tensor_without_weights_is_refused_by_name(change, words, tmp_path):
     tensors[NAME] = change(tensors[NAME])
     files.write_tensors(source / 'model.safetensors', tensors)
     with pytest.raises(errors.InputError, match=f'GX-CV07: .*: {NAME} {words}'):
+        convert.load(source)
+
+
+def write_raw(path, tensors):
+    """A safetensors file; tensors: name -> (type, shape, bytes)."""
+    header, data = {}, b''
+    for name, (kind, shape, part) in tensors.items():
+        end = len(data) + len(part)
+        header[name] = {'dtype': kind, 'shape': shape, 'data_offsets': [len(data), end]}
+        data += part
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, 'little') + text + data)
+
+
+@pytest.mark.parametrize('kind', ['F8_E4M3', 'F8_E5M2', 'F8_E8M0'])
+def test_quantised_weights_are_refused_by_name(kind, tmp_path):
+    source = published.write('dnabert', tmp_path / 'source')
+    tensors = {
+        name: ({'float32': 'F32', 'int64': 'I64'}[str(x.dtype)], list(x.shape), x.tobytes())
+        for name, x in published.oracle('dnabert').tensors.items()
+    }
+    shape = tensors[NAME][1]
+    tensors[NAME] = (kind, shape, bytes(shape[0]))
+    write_raw(source / 'model.safetensors', tensors)
+    with pytest.raises(errors.InputError, match=f'GX-CV07: .*{NAME} is of type {kind}, not of'):
         convert.load(source)
 
 

@@ -54,6 +54,12 @@ def test_every_row_is_predicted_once_and_in_order(model):
     assert dataclasses.replace(half, kind='values').classes is None
 
 
+def test_predictions_that_are_not_finite_are_refused(model):
+    model._read_heads = lambda: {'one': head('one', np.nan)}
+    with pytest.raises(errors.DamageError, match='of 5 of 5 rows are NaN or .* of sequence 1:'):
+        model.predict(['A' * length for length in (1, 8, 4, 2, 6)])
+
+
 def test_one_of_several_tasks_must_be_named(model):
     with pytest.raises(errors.UsageError, match=r'several tasks. Fix: --task=one \(or half\)'):
         model.predict(['ACGT'])

@@ -46,6 +46,16 @@ def test_the_kind_of_task_follows_from_the_labels(trained, tmp_path, labels, kin
     assert (result, tuple(read.names)) == (kind, names)
 
 
+def test_a_row_without_a_class_is_named_and_does_not_change_the_task(trained, tmp_path):
+    table = write_table(tmp_path / 'x.csv', [0, 1, '', *[0, 1] * 30])
+    words = r"LB02: .*x.csv:4: '' is no label .*--kind=regression"
+    with pytest.raises(errors.InputError, match=words):
+        finetune.read_labels(settings(trained, table))
+    assert finetune.read_labels(settings(trained, table, kind='regression'))[0] == 'regression'
+    table = write_table(tmp_path / 'y.csv', ['0.5', '1', '', *[0.25, 1] * 30])
+    assert finetune.read_labels(settings(trained, table))[0] == 'regression'
+
+
 def test_the_preset_follows_from_rows_and_width_and_edits_come_last(trained, tmp_path):
     table = write_table(tmp_path / 'x.csv', ['a', 'b', 'c'] * 200)
     lines = []

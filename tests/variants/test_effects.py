@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genojax import genome
+from genojax import errors, genome
 from genojax.inference.model import Model
 from genojax.variants import effects, scorer, windows
 from genojax.variants.alleles import Edit
@@ -83,3 +83,13 @@ def test_track_differences_by_hand():
 def test_default_masks_hide_15_percent(model_of):
     groups = {name: effects.default_groups(model_of(name)) for name in ('kmer', 'nucleotide')}
     assert groups == {'kmer': 20, 'nucleotide': 7}
+
+
+def test_scores_that_overflow_are_refused_and_those_beside_n_have_a_state(model_of, contig):
+    scored = scorer.VariantScorer(model_of('nucleotide'), window=WINDOW)
+    near_n, known = (scored.plan(contig, i, 'ACGT'[contig[i]], 'GT').pair for i in (155, 60))
+    nothing, infinite = np.array([np.nan]), np.array([np.inf])
+    scored._check_finite([near_n], {'LLR': nothing, 'PLL': nothing})
+    for value in (nothing, infinite):
+        with pytest.raises(errors.DamageError, match='of 1 of 1 alleles are NaN .* at base 61'):
+            scored._check_finite([known], {'LLR': value, 'PLL': nothing})

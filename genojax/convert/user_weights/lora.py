@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from genojax import errors, json_files
-from genojax.convert import files
+from genojax.convert import files, values
 
 CONFIG_NAME = 'adapter_config.json'
 _WEIGHTS = ('adapter_model.safetensors', 'adapter_model.bin')
@@ -40,11 +40,12 @@ def is_adapter(path: pathlib.Path) -> bool:
 def refusal(path: pathlib.Path) -> errors.InputError:
     """CV08, for an adapter without the weights that it changes."""
     folder = path if path.is_dir() else path.parent
-    values = json_files.read(folder / CONFIG_NAME)
-    base = values.get('base_model_name_or_path') or 'unknown'
+    settings = json_files.read(folder / CONFIG_NAME)
+    base = settings.get('base_model_name_or_path') or 'unknown'
+    method = settings.get('peft_type', 'peft')
     return errors.InputError(
         'CV08',
-        f'a {values.get("peft_type", "peft")} adapter for the weights {base!r}, not a whole model',
+        f'a {method} adapter for the weights {base!r}, not a whole model',
         path=path,
         fix='--base=DIR with those weights, or merge it first (merge_and_unload() of peft)',
     )
@@ -67,11 +68,12 @@ def merge(base: files.PublishedSource, path: pathlib.Path) -> files.PublishedSou
 
     Raises:
         InputError: CV01 the adapter changes a tensor that the base does not have, or of another
-            shape; CV08 an adapter of another method.
+            shape; CV07 values that are no weights; CV08 an adapter of another method, or
+            settings of other types.
         DamageError: its config is not JSON.
     """
     folder = path if path.is_dir() else path.parent
-    config = json_files.read(folder / CONFIG_NAME)
+    config = _read_config(folder / CONFIG_NAME)
     for name, value in _PLAIN.items():
         if config.get(name, value) not in (value, None):
             problem = f'{name} is {config[name]!r}: such an adapter is not W + scale * B @ A'
@@ -86,8 +88,12 @@ def merge(base: files.PublishedSource, path: pathlib.Path) -> files.PublishedSou
     readers = {name: _reader(base.tensors, name) for name in base.tensors}
     for module, factors in adapter.factors.items():
         name = _name_in(base.tensors, f'{module}.weight', weights)
+        for factor, tensor in sorted(factors.items()):
+            _check_values(f'{module}.lora_{factor}', tensor, weights)
         delta = _delta(config, module, factors, weights)
-        if delta.shape != tuple(np.shape(base.tensors[name])):
+        matrix = base.tensors[name]
+        _check_values(name, matrix, base.path)
+        if delta.shape != tuple(np.shape(matrix)):
             problem = f'{name} of the base has another shape than B @ A, {delta.shape}'
             raise errors.InputError('CV01', problem, path=weights)
         readers[name] = _merged(base.tensors, name, delta)
@@ -99,6 +105,39 @@ def merge(base: files.PublishedSource, path: pathlib.Path) -> files.PublishedSou
         tensors=files.LazyTensors(readers),
         files=(*base.files, weights, folder / CONFIG_NAME),
     )
+
+
+def _read_config(path: pathlib.Path) -> dict[str, Any]:
+    """The settings of an adapter.
+
+    Raises:
+        DamageError: the file is not JSON, or a setting that counts here is of another type.
+    """
+    config = json_files.read(path, files.FIX)
+    shape = {'lora_alpha?': (int, float), 'alpha_pattern?': {...: (int, float)}}
+    optional = {**config, 'alpha_pattern': config.get('alpha_pattern') or {}}
+    json_files.check(optional, str(path), files.FIX, fields=shape)
+    patterns = optional['alpha_pattern']
+    numbers = {'lora_alpha': config.get('lora_alpha', 0)}
+    numbers |= {f'alpha_pattern.{pattern}': alpha for pattern, alpha in patterns.items()}
+    for name, number in numbers.items():
+        if not abs(number) < 1e30:  # also of NaN; an integer may be too long for a float
+            problem = f'has no usable number in the field {name!r}'
+            raise errors.DamageError(f'{path} {problem}. Fix: {files.FIX}')
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            problem = f'has {pattern!r} in the field alpha_pattern, no regular expression: {error}'
+            raise errors.DamageError(f'{path} {problem}. Fix: {files.FIX}') from error
+    return config
+
+
+def _check_values(name: str, tensor: np.ndarray, path: pathlib.Path) -> None:
+    """Raises CV07 for a tensor of other numbers than weights, which no sum may hide."""
+    problem = values.problem(tensor, np.dtype(np.float32))
+    if problem:
+        raise errors.InputError('CV07', f'{name} {problem}', path=path)
 
 
 def _split(tensors: Mapping[str, np.ndarray], path: pathlib.Path) -> _Adapter:

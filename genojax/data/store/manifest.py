@@ -22,6 +22,25 @@ GENES = 'genes.json'
 LOCK = '.lock'
 FORMAT = 'genojax shards'
 VERSION = 1
+_FILE = {'file': str, 'bytes': int, 'sha256': str}
+_CONTIG = {
+    **{'name': str, 'length': int, 'circular': bool, 'softmasked': bool},
+    **{'split': str, 'digest': str},
+}
+_FIELDS = {
+    'genes': {'sha256': str},
+    'chunk': int,
+    'part': int,
+    'sources': [_FILE],
+    'species': [
+        {
+            'name': str,
+            'contigs': [_CONTIG],
+            'files': [_FILE],
+            'shards': [{**_FILE, 'part': str, 'records': int}],
+        }
+    ],
+}
 # The word of a split in manifests of this version; the words of the code are train and test.
 SPLIT_WORD = {'': '', 'train': 'train', 'test': 'held_out'}
 _SPLIT_OF_WORD = {word: split for split, word in SPLIT_WORD.items()}
@@ -118,6 +137,11 @@ def load(directory: pathlib.Path) -> tuple[dict, str]:
     if (value['format'], value['version']) != (FORMAT, VERSION):
         version = f'{value["format"]!r} version {value["version"]!r}'
         raise damaged('AR03', path, f'this is {version}, not {FORMAT!r} version {VERSION}')
+    try:
+        json_files.check(value, str(path), fields=_FIELDS)
+    except errors.DamageError as error:
+        problem = str(error).partition('. Fix: ')[0].removeprefix(f'{path} ')
+        raise damaged('AR03', path, f'the manifest {problem}') from error
     return value, fingerprint
 
 

@@ -22,6 +22,18 @@ from genojax.typing import Array, Batch, Float
 _NEEDED = {'mean': ('pooled',), 'first': ('first',), 'positions': ('pooled', 'hidden')}
 
 
+# What predictions need of the description of a run's datasets (`json_files.check`).
+DESCRIPTION = {
+    'length': int,
+    'classes?': [str],
+    'trim?': {
+        **{'left': int, 'right': int},
+        **dict.fromkeys(('left_bases', 'right_bases'), (str, type(None))),
+    },
+    'values?': {'names': [str], 'mean': [(int, float)], 'sd': [(int, float)]},
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class RowTaskConfig(base.TaskConfig):
     """How a row is read from the model.
@@ -130,6 +142,8 @@ class RowTask(base.Task):
         """The head's outputs for a batch, without dropout."""
         features, _ = self.apply_model(params, extra, batch)
         return self.apply_head(params, features)
+
+    description_fields = DESCRIPTION
 
     def read_row(self, codes_L: np.ndarray, description, **where) -> np.ndarray:
         return dataset.read_row(codes_L, description, self.tokenizer, **where)

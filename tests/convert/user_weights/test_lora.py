@@ -1,5 +1,7 @@
 """Adapters of peft: named as such, or merged into their base as W + scale * B @ A."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,26 @@ def test_other_adapters_are_refused(config, more, words, tmp_path, sources):
     write_adapter(tmp_path / 'adapter', config, **more)
     with pytest.raises(errors.InputError, match=words):
         convert.load(tmp_path / 'adapter', base=sources['dnabert'])
+
+
+@pytest.mark.parametrize('kind', [np.int8, bool, np.int64])
+@pytest.mark.parametrize('where', ['factor', 'base'])
+def test_factors_and_matrices_of_other_types_are_refused(kind, where, tmp_path, sources):
+    write_adapter(tmp_path / 'adapter')
+    base = files.open_source(sources['dnabert'])
+    name = QUERY.format(n=0)
+    if where == 'factor':
+        weights = tmp_path / 'adapter' / 'adapter_model.safetensors'
+        tensors = dict(files.open_weights(weights))
+        factor = f'base_model.model.{name}.lora_A.weight'
+        files.write_tensors(weights, tensors | {factor: (tensors[factor] * 9).astype(kind)})
+        words = f'{name}.lora_A is of type {np.dtype(kind)}'
+    else:
+        matrix = (base.tensors[f'{name}.weight'] * 9).astype(kind)
+        base = dataclasses.replace(base, tensors={**base.tensors, f'{name}.weight': matrix})
+        words = f'{name}.weight is of type {np.dtype(kind)}'
+    with pytest.raises(errors.InputError, match=f'GX-CV07: .*{words}'):
+        lora.merge(base, tmp_path / 'adapter')
 
 
 def test_tensors_are_found_in_the_dictionaries_of_trainers():
