@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import hashlib
+import os
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Literal

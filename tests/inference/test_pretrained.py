@@ -79,3 +79,53 @@ def test_what_is_neither_a_run_nor_a_model_is_refused(tmp_path):
     (tmp_path / 'config.json').write_text('[1, 2')
     with pytest.raises(errors.DamageError, match='is not JSON'):
         pretrained.is_run(tmp_path)
+
+
+RUN = {
+    'model': config.to_dict(NETWORK),
+    'tokenizer': config.to_dict(TOKENIZER),
+    'tasks': {},
+    'steps': 1,
+}
+
+
+@pytest.mark.parametrize(
+    ('name', 'values', 'words'),
+    [
+        ('run.json', {'rows': []}, "run.json has a list in the field 'rows'"),
+        ('run.json', {'rows': {'tokens': [1]}}, "a list in the field 'rows.tokens'"),
+        ('run.json', {'rows': {'tokens': {'a': 'x'}}}, "text in the field 'rows.tokens.a'"),
+        ('init_from.json', {'license': 3}, "init_from.json has a number in the field 'license'"),
+        ('init_from.json', {'origin': []}, "a list in the field 'origin'"),
+        ('config.json', {**RUN, 'tokenizer': [1]}, "config.json has a list in the field 'token"),
+        ('config.json', {**RUN, 'model': 3}, "config.json has a number in the field 'model'"),
+        ('config.json', {'model': 3}, 'a config.json without steps or tasks or tokenizer. Fix'),
+        ('config.json', {}, 'holds checkpoints, but a config.json without model or steps'),
+        ('config.json', None, 'holds checkpoints, but neither the config.json of a run nor the mo'),
+    ],
+)
+def test_a_damaged_run_is_damage_and_the_field_is_named(tmp_path, name, values, words):
+    (tmp_path / 'checkpoints').mkdir()
+    (tmp_path / 'config.json').write_text(json.dumps({**RUN, 'init_from': 'gone'}))
+    if values is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_text(json.dumps(values))
+    for read in (pretrained.describe, pretrained.read):
+        with pytest.raises(errors.DamageError, match=words):
+            read(tmp_path)
+
+
+def test_a_run_that_lost_its_checkpoints_is_damaged_and_a_new_one_has_none_yet(tmp_path):
+    (tmp_path / 'config.json').write_text(json.dumps(RUN))
+    for make_folder in (False, True):
+        if make_folder:
+            (tmp_path / 'checkpoints').mkdir()
+        (tmp_path / 'run.json').write_text(json.dumps({'rows': {}}))
+        with pytest.raises(errors.UsageError, match='holds no finished checkpoint'):
+            pretrained.read(tmp_path)
+        (tmp_path / 'run.json').write_text(json.dumps({'rows': {}, 'first_checkpoint': 3}))
+        with pytest.raises(
+            errors.DamageError, match='checkpoints holds no finished checkpoint, an'
+        ):
+            pretrained.read(tmp_path)

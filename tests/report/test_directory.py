@@ -191,6 +191,13 @@ def test_values_of_another_version_are_said_with_the_file(demo_directory):
     assert text.count('<img') >= 3
 
 
+@pytest.mark.parametrize('row', ['3', '[]', 'null', '{"kind": "train", "step": "x"}', '{}'])
+def test_a_last_row_of_another_type_is_damage_not_a_stop(demo_directory, row):
+    path = demo_directory / 'pretrain' / 'metrics.jsonl'
+    path.write_text(f'{row}\n')
+    assert 'has no row on line 1' in reading.read(demo_directory).text
+
+
 def test_a_killed_and_resumed_log_is_drawn_and_noted(demo_directory):
     path = demo_directory / 'pretrain' / 'metrics.jsonl'
     lines = path.read_text().splitlines()

@@ -133,9 +133,14 @@ def test_a_stored_calibration_is_the_same(tmp_path):
     loaded = calibration.load(tmp_path / 'c.npz')
     assert loaded.identity == {'window': 5} and loaded.common['PLL'].tolist() == [0, 1, 2]
     np.testing.assert_array_equal(loaded.neutral.indel_22, table.indel_22)
-    (tmp_path / 'c.npz').write_bytes(b'PK\x03\x04 no')
-    with pytest.raises(errors.DamageError, match='not a calibration'):
-        calibration.load(tmp_path / 'c.npz')
+    for identity in ('[1]', '3', '{'):
+        np.savez(tmp_path / 'c.npz', identity=np.array(identity))
+        with pytest.raises(errors.DamageError, match='not a calibration.*Fix: rm'):
+            calibration.load(tmp_path / 'c.npz')
+    for data in (b'PK\x03\x04 no', b'', b'hello'):
+        (tmp_path / 'c.npz').write_bytes(data)
+        with pytest.raises(errors.DamageError, match='not a calibration.*Fix: rm'):
+            calibration.load(tmp_path / 'c.npz')
 
 
 def test_similar_names():

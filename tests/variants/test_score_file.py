@@ -1,15 +1,17 @@
 """VCF in, VCF out: no record is lost or changed, every ALT has a state, a kill changes nothing."""
 
 import gzip
+import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
 
-from genojax import dna, errors
+from genojax import dna, errors, locks
 from genojax.data.formats import input_file
 from genojax.variants import calibrate, partial_output, score_file, scorer
 from genojax.variants.alleles import AlleleState
@@ -60,14 +62,19 @@ def score(model_of, genome, tmp_path, monkeypatch):
     """Scores the text of a VCF file by a `SumScorer`; returns the text of the output."""
     monkeypatch.setattr(calibrate, 'CHUNK', 5)
 
-    def call(content, out='out.vcf', check_ref='w', stop_at=None, **request):
+    def call(content, out='out.vcf', check_ref='w', stop_at=None, limit=None, **request):
         data = content if isinstance(content, bytes) else content.encode('latin-1')
         (tmp_path / 'in.vcf').write_bytes(data)
         known = SumScorer(model_of('nucleotide'), window=16, check_ref=check_ref)
         known.stop_at = stop_at
         paths = {'vcf': str(tmp_path / 'in.vcf'), 'fasta': str(genome[0])}
         file_request = score_file.FileRequest(**paths, out=str(tmp_path / out), **request)
-        call.summary = score_file.run(known, file_request)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit or before[0], before[1]))
+        try:
+            call.summary = score_file.run(known, file_request)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
         return (tmp_path / out).read_bytes()
 
     return call
@@ -320,6 +327,27 @@ def test_a_command_that_is_refused_before_it_writes_leaves_nothing(score, tmp_pa
     with pytest.raises(errors.InputError, match='VC01'):
         score('nothing')
     assert [path.name for path in tmp_path.iterdir()] == ['in.vcf']
+
+
+def test_a_second_command_for_the_same_output_is_refused_at_once(score, genome, tmp_path):
+    content = generated(np.random.default_rng(7), genome[1])
+    whole = score(content, out='whole.vcf')
+    folder = tmp_path / 'out.vcf.partial'
+    folder.mkdir()
+    with locks.take(folder / 'run.lock', str):
+        words = f'out.vcf is in use: process {os.getpid()} on .* is scoring. Fix: .*--out='
+        with pytest.raises(errors.UsageError, match=words):
+            score(content)
+        assert (folder / 'run.lock').exists()
+    assert score(content) == whole and not folder.exists()
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(score, genome, tmp_path):
+    content = generated(np.random.default_rng(7), genome[1])
+    for limit in (100, 1500):
+        with pytest.raises(errors.UsageError, match='cannot be written: File too large. Fix'):
+            score(content, limit=limit)
+        assert sorted(os.listdir(tmp_path)) == ['in.vcf']
 
 
 def test_a_table_has_one_row_per_alternate(score, genome):

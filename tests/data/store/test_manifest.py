@@ -40,6 +40,24 @@ def test_a_changed_manifest_is_refused(shards, tmp_path):
         manifest.load(folder)
 
 
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (lambda value: value.pop('genes'), "no field 'genes'"),
+        (lambda value: value.update(genes=[]), "a list in the field 'genes'"),
+        (lambda value: value.pop('species'), "no field 'species'"),
+        (lambda value: value['species'][0].pop('shards'), r"no field 'species\[0\].shards'"),
+        (lambda value: value['sources'][0].update(bytes='x'), r"text in the field 'sources\[0\].b"),
+    ],
+)
+def test_a_manifest_with_a_valid_hash_must_have_its_fields(shards, tmp_path, change, words):
+    value, _ = manifest.load(shards)
+    change(value)
+    manifest.finish(tmp_path, value)
+    with pytest.raises(errors.DamageError, match=f'GX-AR03: .*manifest.json: .*{words}.*ingest'):
+        manifest.load(tmp_path)
+
+
 def test_a_lock_is_held_once_and_released(tmp_path):
     with manifest.locked(tmp_path):
         with pytest.raises(errors.UsageError, match='another process'), manifest.locked(tmp_path):
