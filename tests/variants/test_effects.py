@@ -87,7 +87,9 @@ def test_default_masks_hide_15_percent(model_of):
 
 def test_scores_that_overflow_are_refused_and_those_beside_n_have_a_state(model_of, contig):
     scored = scorer.VariantScorer(model_of('nucleotide'), window=WINDOW)
-    near_n, known = (scored.plan(contig, i, 'ACGT'[contig[i]], 'GT').pair for i in (155, 60))
+    near_n, known = (
+        scored.plan(contig, i, 'ACGT'[contig[i]], 'CGTA'[contig[i]]).pair for i in (155, 60)
+    )
     nothing, infinite = np.array([np.nan]), np.array([np.inf])
     scored._check_finite([near_n], {'LLR': nothing, 'PLL': nothing})
     for value in (nothing, infinite):
