@@ -4,7 +4,7 @@ The encoder is that of `demo`; for another one give its `--config.model` and `--
 The head trains on the frozen encoder; `--config.optim.train=full` or `lora` trains the encoder too.
 
 Hardware: two CPU cores, seconds; evaluation fits forests and probes, minutes. On saturation editing
-of BRCA1 expect an AUROC of 0.87 of the forest on annotation, leaving out one exon after the other
+of BRCA1 expect an AUROC of 0.887 of the forest on annotation, leaving out one exon after the other
 (experiments/014_variants has all figures).
 
 genojax train --config=variant_effects --config.tasks.variants.data.path=FILE \\

@@ -238,7 +238,7 @@ def _table(name: str, table: dict) -> list[str]:
     head += f'{table["majority"]:.3f}'
     width = max(24, *(len(model) + 2 for model in table['models']))
     titles = ('AUROC', 'average precision', 'accuracy', 'lead minus this, AUROC')
-    lines = [head, f'{"":<{width}}' + ''.join(f'{title:>25}' for title in titles)]
+    lines = [head, f'{"":<{width}}' + ''.join(f'{title:>28}' for title in titles)]
     ranked = sorted(table['models'].items(), key=lambda item: -(item[1]['auroc'] or [0])[0])
     if table['ceiling']:
         ranked.insert(0, (CEILING, table['ceiling']))
@@ -249,5 +249,5 @@ def _table(name: str, table: dict) -> list[str]:
             cells.append(metrics.format_interval(table['differences'][model]['auroc']))
         else:
             cells.append('lead' if model == table['lead'] else '')
-        lines.append(f'{model:<{width}}' + ''.join(f'{cell:>25}' for cell in cells))
+        lines.append(f'{model:<{width}}' + ''.join(f'{cell:>28}' for cell in cells))
     return lines + intervals.notes_text(table['notes'])
