@@ -64,8 +64,9 @@ EXPLANATIONS: dict[str, str] = {
     ),
     'FA17': (
         'A contig has a different length in the FASTA file and in its annotation '
-        '(##sequence-region) or in the index beside it (.fai, .gzi). The FASTA file is incomplete, '
-        'for example a bgzip file that lost a block, or the two files do not belong together.'
+        '(##sequence-region) or in the index beside it (.fai), or one (.gzi, .tbi, .csi) lists '
+        'blocks that the file does not have. The file is incomplete, for example a bgzip file that '
+        'lost a block, or the two files do not belong together.'
     ),
     'FA18': (
         'A small compressed file expands more than 100-fold and beyond 64 MiB (0.5 MiB for tables '

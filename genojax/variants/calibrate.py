@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import itertools
 import json
 import pathlib
 from collections.abc import Iterator
@@ -14,11 +13,19 @@ from genojax.variants import calibration, records
 from genojax.variants.scorer import VariantScorer
 
 CHUNK = 512  # records that are scored together
+_MAX_CHUNK = 20 * CHUNK  # lines, most of them without a record
 
 
-def chunks(items: Iterator) -> Iterator[list]:
-    """Lists of `CHUNK` items, the last one shorter."""
-    while chunk := list(itertools.islice(items, CHUNK)):
+def chunks(lines: Iterator[vcf.VcfRecord]) -> Iterator[list[vcf.VcfRecord]]:
+    """Lists of `CHUNK` records, the last one shorter, with the lines between that hold none."""
+    chunk, records_in = [], 0
+    for line in lines:
+        chunk.append(line)
+        records_in += bool(line.fields)
+        if records_in == CHUNK or len(chunk) == _MAX_CHUNK:
+            yield chunk
+            chunk, records_in = [], 0
+    if chunk:
         yield chunk
 
 
@@ -94,7 +101,4 @@ def _common_scores(scorer, contigs, path: str, neutral: calibration.Calibration)
 
 
 def _sha256(path: str) -> str:
-    file = input_file.InputFile(path, max_uncompressed=1 << 62)
-    for _ in file.blocks():
-        pass
-    return file.sha256
+    return input_file.InputFile(path).file_sha256()

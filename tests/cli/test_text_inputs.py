@@ -8,7 +8,6 @@ import gzip
 import importlib
 import os
 import pathlib
-import resource
 import time
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from genojax.cli import flags, interpret, main
 from genojax.inference import pretrained
 from genojax.predict import loading
+from tests import memory
 from tests.interpret import conftest
 
 FASTA = '>c\n' + 'ACGTTGCA' * 5 + '\n'
@@ -154,8 +154,22 @@ def _bomb(path):
     path.write_bytes(members)
 
 
+def _lines_bomb(line: bytes):
+    """Half a GiB in 2 MB: lines of a few bytes, each of which becomes an object."""
+
+    def write(path):
+        # In a VCF the lines are further header, or comments behind it.
+        start = '' if path.stem != 'vcf' else VCF if line == b'#a\n' else VCF.split('#CHROM')[0]
+        members = gzip.compress(start.encode()) + gzip.compress(line * (1 << 20)) * 192
+        path.write_bytes(members)
+
+    return write
+
+
 KINDS = {
     'bomb': _bomb,
+    'header bomb': _lines_bomb(b'##\n'),
+    'comment bomb': _lines_bomb(b'#a\n'),
     'pipe': os.mkfifo,
     'directory': pathlib.Path.mkdir,
     'device': lambda path: path.symlink_to('/dev/zero'),
@@ -170,15 +184,14 @@ def refused(folder, command: str, kind: str, capsys) -> tuple[int, str, float, i
     bad = where / 'BAD'
     if not bad.exists():
         KINDS[kind](bad)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started, code = time.process_time(), 0
-    try:
-        main.main(command.split())
-    except SystemExit as stop:
-        code = stop.code
+    with memory.Peak() as peak:
+        try:
+            main.main(command.split())
+        except SystemExit as stop:
+            code = stop.code
     seconds = time.process_time() - started
-    added = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
-    return code, capsys.readouterr().err, seconds, added
+    return code, capsys.readouterr().err, seconds, peak.added
 
 
 def check(folder, key, kind, capsys):
@@ -195,6 +208,36 @@ def test_a_bad_file_is_one_line_and_exit_code_3(folder, capsys, key):
     if (key, kind) in READ:
         kind = 'directory'
     check(folder, key, kind, capsys)
+
+
+@pytest.mark.parametrize('kind', ['header bomb', 'comment bomb'])
+@pytest.mark.parametrize('flag', ['--vcf', '--common'])
+def test_lines_of_a_vcf_without_records_are_refused_early(folder, capsys, flag, kind):
+    KINDS[kind](folder / 'vcf')
+    (folder / 'vcf').rename(folder / 'BAD')
+    code, error, seconds, added = refused(folder, COMMANDS['score', flag], kind, capsys)
+    last = error.splitlines()[-1]  # progress may be before it
+    assert code == 3 and last.startswith('genojax: error GX-VC04: BAD:'), error
+    assert seconds < 5 and added < 300_000
+
+
+@pytest.mark.parametrize(
+    ('data', 'code'),
+    [
+        (VCF.encode('utf-16'), 'FA11'),
+        (b'<!DOCTYPE html>404', 'FA13'),
+        (b'version https://git-lfs.github.com/spec/v1\noid sha256:1\n', 'FA14'),
+        (b'PK\x03\x04rest', 'FA23'),
+        (gzip.compress(gzip.compress(VCF.encode())), 'FA23'),
+        (b'%PDF-1.4', 'FA23'),
+    ],
+)
+@pytest.mark.parametrize('flag', ['--vcf', '--common'])
+def test_a_vcf_that_is_no_text_has_the_error_of_every_text_input(folder, capsys, flag, data, code):
+    (folder / 'BAD').write_bytes(data)
+    exit_code, error, _, _ = refused(folder, COMMANDS['score', flag], '', capsys)
+    assert exit_code == 3 and error.startswith(f'genojax: error GX-{code}: BAD')
+    assert 'Fix: ' in error and error.count('\n') == 1
 
 
 @pytest.mark.slow

@@ -10,11 +10,11 @@ import os
 import pathlib
 import shlex
 import stat
-import struct
 import zlib
 from collections.abc import Callable, Iterator
 
 from genojax import errors
+from genojax.data.formats.variant_files import block_index
 
 BLOCK = 1 << 20  # decompressed bytes per block
 _RAW_BLOCK = 1 << 18  # small, because each bgzip member copies the rest of the raw block
@@ -115,7 +115,7 @@ class InputFile:
         pending_cr, first = b'', True
         for block in self.blocks():
             if first:
-                block = self._first_of_text(block)
+                block = self.check_text(block)
                 first = False
             block = pending_cr + block
             pending_cr = b''
@@ -176,6 +176,21 @@ class InputFile:
         """
         return '\n'.join(line for _, line in self.lines())
 
+    def file_sha256(self) -> str:
+        """The hash of the file on disk, which is not decompressed.
+
+        Raises:
+            errors.InputError: FA20, unreadable.
+        """
+        self._stat()
+        try:
+            with open(self.path, 'rb', buffering=0) as file:
+                for _ in self._raw(file):
+                    pass
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return self.sha256
+
     def _stat(self) -> os.stat_result:
         try:
             status = os.stat(self.path)
@@ -212,7 +227,7 @@ class InputFile:
     def _inflate(self, pending: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
         bgzip = len(pending) > 14 and pending[3] & 4 and pending[12:14] == b'BC'
         self.compression = 'bgzip' if bgzip else 'gzip'
-        index = _block_index(self.path) if bgzip else {}
+        index = block_index.listed(self.path) if bgzip else {}
         written, member = 0, None
         while True:
             if not pending:
@@ -223,8 +238,9 @@ class InputFile:
                 pending = pending.lstrip(b'\0')  # tape blocks are padded with zeros
                 if not pending:
                     continue
-                if index and index.get(self._raw_bytes - len(pending)) == written:
-                    del index[self._raw_bytes - len(pending)]
+                start = self._raw_bytes - len(pending)
+                if index and index.get(start, ('', -1))[1] in (written, None):
+                    del index[start]
                 member = zlib.decompressobj(31)
             try:
                 block = member.decompress(pending, BLOCK)
@@ -241,8 +257,9 @@ class InputFile:
                 yield block
         if member is not None or (bgzip and self._tail != BGZIP_END):
             raise self._truncated(cut_inside=member is not None)
+        index.pop(self._raw_bytes, None)  # the end of the file
         if index:
-            raise self._lacks_blocks(min(index))
+            raise self._lacks_block(min(index), index[min(index)][0])
 
     def _damaged(self, error: zlib.error, pending: int) -> errors.InputError:
         position = max(self._raw_bytes - pending, 0)
@@ -263,10 +280,10 @@ class InputFile:
             fix='get the whole file again',
         )
 
-    def _lacks_blocks(self, offset: int) -> errors.InputError:
+    def _lacks_block(self, offset: int, index: str) -> errors.InputError:
         return errors.InputError(
             'FA17',
-            f'{self.path.name}.gzi lists a block at compressed byte {offset:,} that is not there: '
+            f'{index} lists a block at compressed byte {offset:,} that is not there: '
             'a block is missing, or the index is of another file',
             path=self.path,
             fix='get the whole file again, or delete the index if the file is right',
@@ -281,8 +298,12 @@ class InputFile:
             fix='if the file is intended, decompress it yourself and use the plain file',
         )
 
-    def _first_of_text(self, block: bytes) -> bytes:
-        """Refuse known formats other than text; drop a UTF-8 byte-order mark."""
+    def check_text(self, block: bytes) -> bytes:
+        """The first block without a byte-order mark, where it is no known format but text.
+
+        Raises:
+            errors.InputError: FA11, FA13, FA14 or FA23.
+        """
         if block.startswith((b'\xff\xfe', b'\xfe\xff')) or _is_wide(block[:64]):
             raise errors.InputError(
                 'FA11',
@@ -315,25 +336,6 @@ class InputFile:
 def _is_wide(start: bytes) -> bool:
     """Whether every second byte of the first bytes is NUL: UTF-16 without a byte-order mark."""
     return len(start) >= 8 and (not any(start[1::2]) or not any(start[::2]))
-
-
-def _block_index(path: pathlib.Path) -> dict[int, int]:
-    """Compressed -> uncompressed offset of the blocks in the .gzi index beside a bgzip file.
-
-    {} without an index or with one that is not readable: only what it lists can be missed.
-    """
-    file = pathlib.Path(f'{path}.gzi')
-    try:
-        if not file.is_file() or file.stat().st_size > 64 << 20:
-            return {}
-        data = file.read_bytes()
-        (count,) = struct.unpack_from('<Q', data)
-        if len(data) != 8 + 16 * count:
-            return {}
-        numbers = struct.unpack_from(f'<{2 * count}Q', data, 8)
-    except (OSError, struct.error):
-        return {}
-    return dict(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def _decoded_lines(whole: bytes) -> list[str]:

@@ -172,12 +172,12 @@ def read_scores(path: str | os.PathLike) -> tuple[list[str], dict[tuple, list[fl
     A variant is (contig, position from 1, ref, alt); NaN where it has no such score.
 
     Raises:
-        InputError: LB01, the file is no such table.
+        InputError: LB01, the file is no such table; LB06, a row that is damaged.
     """
     path = pathlib.Path(path)
-    lines = (line for _, line in input_file.InputFile(path).lines())
-    rows = [line.split('\t') for line in lines if line and not line.startswith('# ')]
-    header = rows[0] if rows else []
+    lines = input_file.InputFile(path).lines()
+    rows = [(n, line.split('\t')) for n, line in lines if line and not line.startswith('# ')]
+    header = rows[0][1] if rows else []
     fixed = ('contig', 'position', 'id', 'ref', 'alt', 'state', 'kind', 'window')
     if tuple(header[: len(fixed)]) != fixed:
         raise errors.InputError(
@@ -189,7 +189,16 @@ def read_scores(path: str | os.PathLike) -> tuple[list[str], dict[tuple, list[fl
     names = [name for name in header[len(fixed) :] if name not in ANNOTATION_COLUMNS]
     where = [header.index(name) for name in names]
     values = {}
-    for row in rows[1:]:
-        numbers = [float(row[i]) if row[i] != '.' else np.nan for i in where]
-        values[row[0], int(row[1]), row[3].upper(), row[4].upper()] = numbers
+    for line, row in rows[1:]:
+        try:
+            numbers = [float(row[i]) if row[i] != '.' else np.nan for i in where]
+            values[row[0], int(row[1]), row[3].upper(), row[4].upper()] = numbers
+        except (ValueError, IndexError):
+            raise errors.InputError(
+                'LB06',
+                'the row has fewer cells than the header, or a score or position is not a number',
+                path=path,
+                line=line,
+                fix='write the table again with genojax score --tsv',
+            ) from None
     return names, values

@@ -23,7 +23,8 @@ STANDARD_STREAM = '-'
 _MAX_LINE = 1 << 26  # bytes; a million samples with depths have fewer
 _COLUMN_FIX = f'write a line {" ".join(COLUMNS)}, with TABs, before the records'
 _MAX_HEADER = 1 << 26  # bytes
-_MAX_EMPTY = 1_000_000  # lines after the header that hold no record
+_MAX_HEADER_LINES = 1_000_000
+_MAX_EMPTY = 100_000  # lines after the header that hold no record
 _NO_LIMIT = 1 << 62  # genotypes of many samples compress more than 100:1, and lines are streamed
 
 
@@ -113,7 +114,7 @@ class VcfReader:
 
         Raises:
             InputError: VC01 for a file that is not VCF, VC02 for one without a #CHROM line, VC04
-                for a header of 64 MiB, FA.. for one that cannot be read.
+                for a header of 64 MiB or a million lines, FA.. for one that cannot be read.
         """
         size = 0
         for number, line in self._lines:
@@ -123,6 +124,9 @@ class VcfReader:
             size += len(line)
             if size > _MAX_HEADER:
                 raise self._error('VC04', number, f'a header of more than {_MAX_HEADER:,} bytes')
+            if number > _MAX_HEADER_LINES:
+                problem = f'a header of more than {_MAX_HEADER_LINES:,} lines'
+                raise self._error('VC04', number, problem)
             if line.startswith(b'#CHROM'):
                 self._check_columns(number, line)
                 return self.header
@@ -139,8 +143,7 @@ class VcfReader:
 
         Raises:
             InputError: VC03 for a record without eight columns or with a carriage return inside,
-                VC04 for a line of 64 MiB, or a million lines
-                without a record.
+                VC04 for a line of 64 MiB, or 100,000 lines without a record.
         """
         empty = 0
         for number, line in self._lines:
@@ -169,6 +172,8 @@ class VcfReader:
         """Line numbers from 1 and lines with their ends."""
         number, rest, size = 0, [], 0
         for block in self.file.blocks():
+            if not number and not rest and not block.startswith(b'BCF'):  # `_first` names BCF
+                block = self.file.check_text(block)
             *whole, last = block.split(b'\n')
             for line in whole:
                 number += 1
@@ -182,7 +187,6 @@ class VcfReader:
             yield number + 1, b''.join(rest)
 
     def _first(self, line: bytes) -> bytes:
-        line = line.removeprefix(b'\xef\xbb\xbf')
         if line.startswith(b'BCF'):
             old, new = shlex.quote(str(self.path)), errors.new_name(f'{self.path}.vcf')
             fix = f'bcftools view -Ov -o {new} {old}, and name {new}'

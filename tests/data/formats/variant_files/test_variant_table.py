@@ -63,3 +63,14 @@ def test_scores_of_genojax_score_without_its_columns_of_text(tmp_path):
     np.testing.assert_array_equal(values['chr1', 5, 'A', 'G'], [-1.5, np.nan])
     with pytest.raises(errors.InputError, match='GX-LB01: .*not written by genojax score --tsv'):
         variant_table.read_scores(written(tmp_path, ROWS))
+
+
+@pytest.mark.parametrize(
+    'row', ['c\t5', 'c\tx\t.\tA\tC\tscored\tsnv\t.\t0.5', 'c\t5\t.\tA\tC\ts\tk\t.\ty']
+)
+def test_a_damaged_row_of_scores_is_named(tmp_path, row):
+    text = 'contig\tposition\tid\tref\talt\tstate\tkind\twindow\tGX_X\n'
+    good = 'c\t5\t.\tA\tC\ts\tk\t.\t0.5\n'
+    with pytest.raises(errors.InputError, match='GX-LB06') as caught:
+        variant_table.read_scores(written(tmp_path, f'# by genojax\n{text}{good}{row}\n'))
+    assert caught.value.line == 4

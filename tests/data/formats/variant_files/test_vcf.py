@@ -81,3 +81,25 @@ def test_header_keys_and_escapes():
     assert line == b'##INFO=<ID=X,Number=A,Description="a \\"b\\" \\\\c">\n'
     assert vcf.info_ids([HEADER.encode(), line, b'##INFO=<ID=DP,Number=1>\n']) == {'X', 'DP'}
     assert vcf.escape('A|b=c;d,e%f g') == 'A%7Cb%3Dc%3Bd%2Ce%25f%20g'
+
+
+@pytest.mark.parametrize(
+    ('name', 'start', 'line', 'words'),
+    [
+        ('_MAX_HEADER_LINES', HEADER, '##\n', 'a header of more than 1,000 lines'),
+        ('_MAX_EMPTY', HEADER + COLUMNS, '#a\n', 'more than 1,000 lines without a record'),
+        ('_MAX_EMPTY', HEADER + COLUMNS, '\n', 'more than 1,000 lines without a record'),
+    ],
+)
+def test_lines_without_records_do_not_go_on_for_ever(
+    tmp_path, monkeypatch, name, start, line, words
+):
+    monkeypatch.setattr(vcf, name, 1_000)
+    read(tmp_path / 'a.vcf', start + line * 900 + COLUMNS * (start == HEADER))
+    with pytest.raises(errors.InputError, match=f'GX-VC04: .*{words}'):
+        read(tmp_path / 'a.vcf', start + line * 1_200)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
+    header, records = read(tmp_path / 'a.vcf', b'\xef\xbb\xbf' + (HEADER + COLUMNS + ROW).encode())
+    assert header[0].startswith(b'##fileformat') and len(records) == 1
