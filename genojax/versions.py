@@ -50,7 +50,9 @@ def commit() -> str:
     # An installed copy may lie in another repository.
     if not (clone / '.git').exists():
         return ''
-    command = ['git', '-C', str(clone), 'describe', '--always', '--dirty', '--abbrev=40']
+    # Without the lock of the index, which a git that is stopped would leave in the clone.
+    command = ['git', '--no-optional-locks', '-C', str(clone), 'describe', '--always', '--dirty']
+    command.append('--abbrev=40')
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     return ''

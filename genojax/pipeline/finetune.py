@@ -220,12 +220,9 @@ def _check_length(source: pretrained.PretrainedModel, table: labelled_table.Labe
 
 def _evaluate(opened: runs.Run, say: Callable[[str], None]) -> Mapping[str, Any]:
     path = opened.workdir / 'evaluation' / f'{TASK}.test.json'
-    best = opened.checkpoints.best()
-    if path.exists():
-        fix = f'rm {shlex.quote(str(path))}, and the same command evaluates again'
-        result = json_files.read_hashed(path, fix, fields={'step': int})
-        if result['step'] == best:
-            return result
+    result = _stored_result(path, opened.checkpoints.best())
+    if result is not None:
+        return result
     say('evaluating beside baselines')
     state = opened.restore_best()
     trained = opened.trained(state)
@@ -233,6 +230,19 @@ def _evaluate(opened: runs.Run, say: Callable[[str], None]) -> Mapping[str, Any]
     result['step'] = int(state.step)
     runs.write_json(path, result)
     return result
+
+
+def _stored_result(path: pathlib.Path, step: int | None) -> dict[str, Any] | None:
+    """The evaluation of a checkpoint in a file; None if there is none of this step.
+
+    Raises:
+        DamageError: the file is damaged.
+    """
+    if not path.exists():
+        return None
+    fix = f'rm {shlex.quote(str(path))}, and the same command evaluates again'
+    result = json_files.read_hashed(path, fix, fields={'step': int})
+    return result if result['step'] == step else None
 
 
 def _predict_test(opened: runs.Run, say: Callable[[str], None]) -> pathlib.Path:

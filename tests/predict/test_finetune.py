@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from genojax import errors
+from genojax import errors, json_files
 from genojax import experiment as experiments
 from genojax.cli import main
 from genojax.optim import trainable
@@ -85,6 +85,21 @@ def test_the_preset_follows_from_rows_and_width_and_edits_come_last(trained, tmp
         finetune.preset(settings(trained, ragged), lines.append)['tasks']['labels']['pool']
         == 'mean'
     )
+
+
+@pytest.mark.parametrize(
+    ('values', 'words'),
+    [
+        ({}, "has no field 'step'"),
+        ({'step': 'x'}, "text in the field 'step'"),
+        ({'step': 3}, 'sha'),
+    ],
+)
+def test_a_damaged_evaluation_is_named_and_not_shown(tmp_path, values, words):
+    path = tmp_path / 'evaluation' / 'labels.test.json'
+    json_files.write(path, values)
+    with pytest.raises(errors.DamageError, match=f'{words}.*Fix: rm {path}'):
+        finetune._stored_result(path, 3)
 
 
 def test_rows_that_the_model_cannot_read_are_refused_before_anything_is_written(trained, tmp_path):

@@ -1,11 +1,15 @@
 """Models with the heads of their run: predictions are those behind the scores of `evaluate`."""
 
+import json
+import shutil
+
 import jax
 import numpy as np
 import pytest
 
 import genojax
 from genojax import errors
+from genojax.predict import loading
 from genojax.tasks.classification import evaluate
 
 
@@ -52,3 +56,24 @@ def test_the_trained_length_limits_what_a_model_with_learned_positions_reads(tra
     assert model.embed(['ACGT' * 10]).shape == (1, 16)
     with pytest.raises(errors.InputError, match='reads 40, the longest rows it was trained on'):
         model.embed(['ACGT' * 10 + 'A'])
+
+
+@pytest.mark.parametrize(
+    ('values', 'words'),
+    [
+        ({}, "has no field 'promoters'"),
+        ({'promoters': []}, "has a list in the field 'promoters'"),
+        (
+            {'promoters': {'classes': 3, 'length': 9}},
+            "has a number in the field 'promoters.classes'",
+        ),
+        ({'promoters': {'length': 9, 'trim': 3}}, "has a number in the field 'promoters.trim'"),
+        ({'promoters': {'classes': ['a']}}, "has no field 'promoters.length'"),
+    ],
+)
+def test_a_damaged_description_of_the_data_is_named(trained, tmp_path, values, words):
+    for name in ('config.json', 'run.json'):
+        shutil.copy(trained.run.workdir / name, tmp_path)
+    (tmp_path / loading.DATASETS_FILE).write_text(json.dumps(values))
+    with pytest.raises(errors.DamageError, match=f'datasets.json {words}'.replace('.', '[.]')):
+        loading.describe_tasks(tmp_path)
