@@ -65,6 +65,9 @@ def write_tables(folder: pathlib.Path) -> None:
     table(folder / 'score.csv', 'sequence,activity level', scores)
     named = [(r, names[i % 2]) for i, r in enumerate(rows)]
     table(folder / 'named.csv', 'Promoter Sequence,label', named)
+    table(folder / 'bare.csv', f'{rows[0]},other', list(zip(rows[1:], names * 60, strict=False)))
+    (folder / 'bare.csv.gz').write_bytes(gzip.compress((folder / 'bare.csv').read_bytes()))
+    table(folder / 'eight.csv', 'sequence,label', [(r, i % 2) for i, r in enumerate(rows[:8])])
     rna = [(r.replace('T', 'U'), i % 2) for i, r in enumerate(rows)]
     table(folder / 'rna.csv', 'sequence,label', rna)
     parts = ('train', 'train', 'validation', 'test')

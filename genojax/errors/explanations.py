@@ -97,6 +97,10 @@ EXPLANATIONS: dict[str, str] = {
         'nothing about a label and make every row share sequence with every other; data.trim '
         'leaves them out.'
     ),
+    'LB13': (
+        'The first line of a table names its columns, and here it is a row of data, which would '
+        'be lost. Add a line with the names; the command of the fix keeps a copy of the file.'
+    ),
     # Orthologous genes
     'OR01': (
         'A row of a table of genes, or of an annotation, names a species, a contig or bases that '

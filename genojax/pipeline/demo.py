@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import platform
+import shlex
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -116,11 +117,33 @@ def _check_labels(demo: Demo) -> None:
     length = 0
     if limit is not None and tokenizer.overlapping:
         length = limit - tokenizer.num_special + tokenizer.bases_per_token - 1
-    table = labelled.check_table(demo.promoters, length)
+    name = _only_task(demo.finetune)
+    data = demo.finetune.tasks[name].data
+    with errors.renaming({'--config.tasks.TASK.': f'--finetune.tasks.{name}.'}):
+        table = labelled.check_table(demo.promoters, length, data.columns())
     if table.classes != 2:
         raise errors.InputError(
-            'LB02', f'{table.classes} classes where two are compared', path=table.source
+            'LB02',
+            f'{table.classes} classes where two are compared',
+            path=table.source,
+            fix=_other_commands(demo, data),
         )
+
+
+def _other_commands(demo: Demo, data: labelled.LabelledDataConfig) -> str:
+    """The commands that pretrain and then fine-tune on a table of several classes."""
+    model = demo.directory / 'pretrain'
+    words = ['genojax', 'finetune', str(model), demo.promoters]
+    words += [f'--workdir={demo.directory}_labels']
+    for field in ('sequence_column', 'label_column', 'split_column'):
+        if getattr(data, field):
+            words.append(f'--{field.replace("_", "-")}={getattr(data, field)}')
+    options = [f'--genomes={demo.genomes}'] if demo.genomes else []
+    pretraining = shlex.join(['genojax', 'demo', *options, f'--workdir={demo.directory}'])
+    fine_tuning = shlex.join(words)
+    if (model / 'config.json').exists():
+        return fine_tuning
+    return f'pretrain without the table, then fine-tune: {pretraining} && {fine_tuning}'
 
 
 def _simulate(stages: 'Stages', folder: pathlib.Path) -> pathlib.Path:

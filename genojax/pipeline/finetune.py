@@ -90,9 +90,9 @@ def run(settings: Finetuning, say: Callable[[str], None] = print) -> pathlib.Pat
     opened = runs.open_run(experiment, settings.workdir, say=say)
     with contextlib.closing(opened):
         say(opened.summary())
+        loop.train(opened)
         say(f'the same by hand: genojax train --config={settings.workdir}/config.json '
             f'--workdir={settings.workdir}')  # fmt: skip
-        loop.train(opened)
         result = _evaluate(opened, say)
         say(opened.tasks[TASK].as_text(result))
         path = _predict_test(opened, say)
@@ -126,7 +126,6 @@ def preset(settings: Finetuning, say: Callable[[str], None] = print) -> dict[str
         'init_from': str(settings.model),
         'optim': {
             'peak': float(f'{peak:.2g}'),
-            'warmup': max(1, steps // 16),
             'train': {'kind': settings.train},
         },
         'tasks': {TASK: _task(settings, kind, table, batch, dropout, source)},
@@ -136,6 +135,8 @@ def preset(settings: Finetuning, say: Callable[[str], None] = print) -> dict[str
         'save_every': max(1, steps // _VALIDATIONS),
     }
     settings.edit(values)
+    if isinstance(values['optim'], dict) and isinstance(values['steps'], int):
+        values['optim'].setdefault('warmup', max(1, values['steps'] // 16))
     return values
 
 
@@ -179,7 +180,9 @@ def read_labels(settings: Finetuning) -> tuple[str, labelled_table.LabelledTable
         kind = settings.kind or ('regression' if settings.value_columns else '')
         kind = kind or _kind(settings.table, columns)
         columns = dataclasses.replace(columns, values=kind == 'regression')
-        return kind, labelled_table.read(settings.table, columns)
+        table = labelled_table.read(settings.table, columns)
+        labelled_table.check_classes(table)
+        return kind, table
     except errors.InputError as error:
         raise error.with_fix(_own_flags(error.fix)) from None
 
@@ -203,7 +206,8 @@ def _kind(path: str, columns: table_columns.TableColumns) -> str:
     try:
         values = labelled_table.read(path, dataclasses.replace(columns, values=True)).labels
     except errors.InputError as error:
-        if error.code == 'LB02':  # not numbers
+        absent = error.code == 'LB01' and 'no column' in error.problem  # called so for a value
+        if error.code == 'LB02' or absent:  # not numbers
             return 'classification'
         raise
     known = values[np.isfinite(values)]

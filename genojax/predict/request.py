@@ -89,9 +89,11 @@ def read_table(
 
     Raises:
         InputError: FA.. unreadable; LB01 no such column, LB03 no row or an empty sequence, LB04 not
-            DNA, LB06 another number of columns.
+            DNA, LB06 another number of columns, LB13 no header.
     """
-    header, rows, lines = delimited.read(path)
+    table = delimited.read(path)
+    delimited.check_header(path, table)
+    header, rows, lines = table
     chosen = [i for i, name in enumerate(header) if name.lower() == sequence_column.lower()]
     if len(chosen) != 1:
         likely = table_columns.dna_columns(header, rows)

@@ -190,7 +190,8 @@ def genomes(summary: dict) -> page.Section:
     body.append(html.folded(f'Every contig ({len(contigs):,})', html.table(columns, contigs)))
     bases = sum(row['length'] for row in rows)
     size = f'{bases / 1e6:,.2f} Mb' if bases >= 1e5 else f'{bases:,} bases'
-    card = page.Card('Genomes', size, (f'{len(rows)} species', f'{len(contigs):,} contigs'))
+    count = f'{len(contigs):,} contig{"" if len(contigs) == 1 else "s"}'
+    card = page.Card('Genomes', size, (f'{len(rows)} species', count))
     return page.Section('genomes', 'Genomes', html.join(body), (card,))
 
 

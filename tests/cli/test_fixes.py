@@ -135,6 +135,9 @@ class Case:
 CASES = [
     # Labelled tables
     Case('data.path=FILE', ROWS.replace(f' {PATH}.path={{}}', ''), {'FILE': 'table.csv'}),
+    Case("-i.bak '1i {}", ROWS.format('bare.csv'), shell='names the columns: (sed .*)'),
+    Case('{}.bak && (printf', ROWS.format('bare.csv.gz'), shell='names the columns: (cp .*)'),
+    Case('another share for that part', ROWS.format('eight.csv')),
     Case('.classes={}', ROWS.format('three.csv')),
     Case('.loss=softmax', ROWS.format('table.csv') + ' --config.tasks.promoters.loss=sigmoid'),
     Case('data.{}', ROWS.format('named.csv')),
@@ -199,6 +202,7 @@ CASES = [
     Case('data.{}', VALUES.replace('values.csv', 'named.csv')),
     Case('or =DIR, a', f'{COVERAGE}.path='),
     Case('data.bin={}', f'{COVERAGE}.bin=64'),
+    Case('data.length=0', f'{COVERAGE}.path=simulated {COVERAGE.split()[-1]}.length=9999'),
     Case('.length=BASES', 'plan --config=demo_promoters --topology=cpu:1', {'BASES': '40'}),
     Case('coordinate=tokens', f'{MLM} {BPE} --config.model.coordinate=cpg --config.model.positions=alibi'),
     Case('long_rows=cut', f'{ROWS} {BPE} --config.tokenizer.tokens=10'.format('table.csv'), number=1),
@@ -413,6 +417,35 @@ def test_too_little_disk(folder, capsys, monkeypatch):
     monkeypatch.setattr(workdir, 'check_free', check_with)
     words, fix = fails(MLM, capsys)
     assert not attempt([*words, *commands.paste(fix)], capsys)
+
+
+def test_the_main_job_names_its_own_fields_and_fine_tunes_several_classes(folder, capsys):
+    new = 'demo --genomes=genomes --workdir=runs/new_demo'
+    words, fix = fails(f'{new} --promoters=named.csv', capsys)
+    assert '--finetune.tasks.promoters.data.sequence_column=' in fix
+    assert not attempt([*words, *commands.paste(fix)], capsys)
+    _, fix = fails(f'{new} --promoters=three.csv', capsys)
+    first, _, second = fix.strip().partition(' && ')
+    assert first.endswith(f': genojax {new}')
+    assert second == (
+        'genojax finetune runs/new_demo/pretrain three.csv --workdir=runs/new_demo_labels'
+    )
+    _, fix = fails('demo --workdir=runs --promoters=three.csv', capsys)
+    assert not attempt(shlex.split(fix)[1:], capsys)
+
+
+def test_fine_tuning_follows_the_steps_and_says_what_the_labels_lack(folder, capsys):
+    tune = 'finetune runs/pretrain {} --workdir=runs/tuned_new'
+    words = [*shlex.split(tune.format('table.csv')), '--config.steps=12']
+    assert not attempt(words, capsys)
+    (folder / 'one.csv').write_text('sequence,label\nACGTACGTTA,1\nTTGTACGTAC,1\n')
+    with pytest.raises(SystemExit):
+        main.main(shlex.split(tune.format('one.csv')))
+    assert 'GX-LB02: one.csv: all rows have label 1' in capsys.readouterr().err
+    (folder / 'kinds.csv').write_text('dna,kind\nACGTACGTTA,0\nTTGTACGTAC,2\n')
+    message = attempt(shlex.split(tune.format('kinds.csv')), capsys)
+    assert "'sequence', and none 'label'" in message
+    assert '--sequence-column=dna --label-column=kind' in message
 
 
 def test_a_file_of_the_main_job_that_is_damaged(folder, capsys):

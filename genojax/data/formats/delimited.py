@@ -8,14 +8,18 @@ refused. Cells lose the blanks around them; nothing is skipped, cut or repaired.
 import csv
 import os
 import pathlib
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from genojax import errors
+from genojax import dna, errors
 from genojax.data.formats import input_file
 
 SUFFIXES = ('.tsv', '.csv', '.tsv.gz', '.csv.gz', '.tsv.bgz', '.csv.bgz')
 _SEPARATORS = ('\t', ',', ';')  # the first one that the header holds
+_DNA = f'{dna.IUPAC}U'
+_MIN_DNA = 4  # letters of a cell that is taken for DNA
+_LONG_NAME = 10  # letters; a shorter name of IUPAC codes may be a word, such as 'strand'
 _MAX_CELL = 2**31 - 1  # characters; csv's own limit of 131,072 is shorter than a sequence
 
 
@@ -57,11 +61,66 @@ def read(path: str | os.PathLike, limit: int | None = None) -> DelimitedRows:
     return DelimitedRows(header, rows, lines)
 
 
+def is_dna(cell: str, letters: str = _DNA) -> bool:
+    """Whether a cell looks like a sequence rather than a word."""
+    return len(cell) >= _MIN_DNA and not set(cell.upper()) - set(letters)
+
+
+def check_header(
+    path: str | os.PathLike, table: DelimitedRows, names: Sequence[str] = ('label',)
+) -> None:
+    """Refuses a table whose first line is a row like the next one, with a sequence in it.
+
+    A name of plain bases, such as `ACGT` above counts, is a name: the cell below is no sequence.
+
+    Args:
+        names: of the other columns from the left, or of the last one, for the fix.
+
+    Raises:
+        InputError: LB13, the table has no header.
+    """
+    below = table.rows[0] if table.rows else table.header
+    columns = [
+        number
+        for number, (name, cell) in enumerate(zip(table.header, below, strict=True))
+        if is_dna(cell) and is_dna(name, 'ACGTUN' if len(name) < _LONG_NAME else _DNA)
+    ]
+    if not columns:
+        return
+    header = [f'column_{number + 1}' for number in range(len(table.header))]
+    others = [number for number in range(len(header)) if number != columns[0]]
+    for number, name in zip(others if len(names) > 1 else others[::-1], names, strict=False):
+        header[number] = name
+    header[columns[0]] = 'sequence'
+    file = shlex.quote(os.fspath(path))
+    lines = (text for _, text in input_file.InputFile(pathlib.Path(path)).lines())
+    text = _separator(next(lines, '')).join(header)
+    raise errors.InputError(
+        'LB13',
+        f'the first line is data: column {columns[0] + 1} of it is a sequence, no name',
+        path=path,
+        line=1,
+        fix=f'add a header that names the columns: {_fix(file, text)}',
+    )
+
+
+def _fix(file: str, header: str) -> str:
+    """The command that writes a header into a file, quoted for a shell, and keeps a copy of it."""
+    header = header.replace('\t', r'\t')
+    if file.rstrip("'").endswith(('.gz', '.bgz')):
+        return f"cp {file} {file}.bak && (printf '{header}\\n' | gzip; cat {file}.bak) > {file}"
+    return f"sed -i.bak '1i {header}' {file}"
+
+
+def _separator(first: str) -> str:
+    return next((mark for mark in _SEPARATORS if mark in first), ',')
+
+
 def _records(path: pathlib.Path) -> Iterator[tuple[int, list[str]]]:
     """The line on which each record begins, and its cells; blank lines are records of no cells."""
     lines = (text for _, text in input_file.InputFile(path).lines())
     first = next(lines, '')
-    separator = next((mark for mark in _SEPARATORS if mark in first), ',')
+    separator = _separator(first)
     texts = (f'{text}\n' for part in ((first,), lines) for text in part)
     before = csv.field_size_limit(_MAX_CELL)
     line = 1

@@ -141,6 +141,21 @@ class LabelledTable:
         return codes, valid
 
 
+def check_classes(table: LabelledTable) -> None:
+    """Refuses a table of one class.
+
+    Raises:
+        InputError: LB02.
+    """
+    if table.has_classes and table.classes == 1:
+        raise errors.InputError(
+            'LB02',
+            f'all rows have label {table.names[0]}',
+            path=table.source,
+            fix='add rows of another class, or name another label column',
+        )
+
+
 def read(
     path: str | os.PathLike, columns: table_columns.TableColumns = table_columns.DEFAULT
 ) -> LabelledTable:
@@ -151,8 +166,8 @@ def read(
     example), is not a table of labelled DNA.
 
     Raises:
-        InputError: LB01 to LB08, each naming file and line; as `input_file` for what cannot be
-            read.
+        InputError: LB01 to LB08 and LB13, each naming file and line; as `input_file` for what
+            cannot be read.
     """
     path = pathlib.Path(path)
     files = _published_split(path) if path.is_dir() else {}
@@ -176,7 +191,9 @@ class _FilePart:
 
 
 def _read_file(path: pathlib.Path, columns: table_columns.TableColumns) -> _FilePart:
-    header, rows, lines = delimited.read(path)
+    cells_of_file = delimited.read(path)
+    delimited.check_header(path, cells_of_file)
+    header, rows, lines = cells_of_file
     sequence, labels, split = table_columns.select(header, rows[:1], columns, path)
     if not rows:
         raise errors.InputError('LB03', 'the table has no rows', path=path)
@@ -269,16 +286,22 @@ def _published_split(directory: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def _only_table(directory: pathlib.Path, columns: table_columns.TableColumns) -> pathlib.Path:
-    tables = []
+    tables, without_header = [], None
     for path in sorted(directory.iterdir()):
         if path.is_file() and path.name.endswith(delimited.SUFFIXES):
             try:
-                header, rows, lines = delimited.read(path, limit=1)
+                start = delimited.read(path, limit=1)
+                delimited.check_header(path, start)
+                header, rows, lines = start
                 sequence, _, _ = table_columns.select(header, rows, columns, path)
                 sequence_codes(rows[0][header.index(sequence)], path, lines[0], columns.rna)
-            except (errors.InputError, IndexError):
+            except (errors.InputError, IndexError) as error:
+                if isinstance(error, errors.InputError) and error.code == 'LB13':
+                    without_header = without_header or error
                 continue
             tables.append(path)
+    if not tables and without_header:
+        raise without_header
     if len(tables) != 1:
         names = ', '.join(path.name for path in tables) or 'none'
         raise errors.InputError(

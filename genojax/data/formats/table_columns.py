@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from genojax import dna, errors
+from genojax import errors
+from genojax.data.formats import delimited
 
 # What programs write for a value that is absent.
 ABSENT = ('', 'NA', 'N/A', 'nan', 'NaN', 'NAN', 'null', 'NULL')
@@ -62,10 +63,16 @@ def select(
     """
     if len(columns.labels) > 1 and not columns.values:
         raise errors.UsageError(f'a table of classes has one label column, not {columns.labels}')
-    sequence = _named(header, columns.sequence, 'sequence', path, dna_columns(header, first))
-    others = [name for name in header if name != sequence]
+    likely = dna_columns(header, first)
     role = 'value' if columns.values else 'label'
-    labels = [_named(header, name, role, path, others) for name in columns.labels or ('',)]
+    names = columns.labels or ('',)
+    if likely and not any(
+        _matching(header, *wanted) for wanted in ((columns.sequence, 'sequence'), (names[0], role))
+    ):
+        raise _neither(header, columns, likely[0], path)
+    sequence = _named(header, columns.sequence, 'sequence', path, likely)
+    others = [name for name in header if name != sequence]
+    labels = [_named(header, name, role, path, others) for name in names]
     split = ''
     if columns.split or any(name.lower() == 'split' for name in header):
         split = _named(header, columns.split, 'split', path, others)
@@ -82,18 +89,14 @@ def _named(
     Args:
         likely: columns of which the fix names the first.
     """
-    matching = [n for n in header if (n == name if name else n.lower() in _DEFAULT_NAMES[role])]
+    matching = _matching(header, name, role)
     if len(matching) == 1:
         return matching[0]
-    example = likely[0] if likely else 'COLUMN'
-    if role == 'value':
-        option = f'value_columns={json.dumps([example])}'
-    else:
-        option = f'{role}_column={example}'
+    option = _option(role, likely[0] if likely else 'COLUMN')
     raise errors.InputError(
         'LB01',
         f'{"more than one" if matching else "no"} column is called {name or role!r}; the first '
-        f'line names {", ".join(map(repr, filter(None, header))) or "nothing"}',
+        f'line names {_listed(header)}',
         path=path,
         line=1,
         fix=f'name the column, as in {shlex.quote(f"--config.tasks.TASK.data.{option}")}, or '
@@ -101,13 +104,43 @@ def _named(
     )
 
 
+def _matching(header: list[str], name: str, role: str) -> list[str]:
+    return [n for n in header if (n == name if name else n.lower() in _DEFAULT_NAMES[role])]
+
+
+def _option(role: str, column: str) -> str:
+    if role == 'value':
+        return f'value_columns={json.dumps([column])}'
+    return f'{role}_column={column}'
+
+
+def _listed(header: list[str]) -> str:
+    return ', '.join(map(repr, filter(None, header))) or 'nothing'
+
+
+def _neither(
+    header: list[str], columns: TableColumns, sequence: str, path: pathlib.Path
+) -> errors.InputError:
+    """The error of a table in which both the sequence and the label have other names."""
+    role = 'value' if columns.values else 'label'
+    others = [name for name in header if name and name != sequence] or ['COLUMN']
+    options = _option('sequence', sequence), _option(role, others[-1])
+    first, second = (shlex.quote(f'--config.tasks.TASK.data.{option}') for option in options)
+    label = columns.labels[0] if columns.labels else role
+    return errors.InputError(
+        'LB01',
+        f'no column is called {columns.sequence or "sequence"!r}, and none {label!r}; the first '
+        f'line names {_listed(header)}',
+        path=path,
+        line=1,
+        fix=f'name the columns, as in {first} {second}, or rename them',
+    )
+
+
 def dna_columns(header: list[str], rows: list[list[str]]) -> list[str]:
     """Columns with DNA in the first row, if there is one."""
-    return [name for name, cell in zip(header, (rows or [[]])[0], strict=False) if _is_dna(cell)]
-
-
-def _is_dna(cell: str) -> bool:
-    return len(cell) > 3 and not set(cell.upper()) - set(f'{dna.IUPAC}U')
+    cells = zip(header, (rows or [[]])[0], strict=False)
+    return [name for name, cell in cells if delimited.is_dna(cell)]
 
 
 def classes(cells: Sequence[str], column: str, where: Where) -> tuple[np.ndarray, tuple[str, ...]]:

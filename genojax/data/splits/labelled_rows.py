@@ -238,8 +238,16 @@ def _check_parts(
             path=table.source,
             fix=row_groups.designed(table)
             if 2 * np.bincount(group_N).max() > len(table)
-            else 'more rows, or a larger share for that part (data.test, data.validation)',
+            else _larger_share(table, name),
         )
+
+
+def _larger_share(table: labelled_table.LabelledTable, name: str) -> str:
+    if table.split is not None and name != 'validation':
+        return 'more rows of that part'
+    share = 'test=0.1' if name == 'train' else f'{name}=0.4'
+    fix = f'more rows, or another share for that part, as in --config.tasks.TASK.data.{share}'
+    return fix
 
 
 def _column_parts(

@@ -44,16 +44,21 @@ class LabelledDatasets(dataset.RowDatasets):
         return [*super().summary, f'  rows per class: {", ".join(shown)}']
 
 
-def check_table(path: str | pathlib.Path, length: int) -> labelled_table.LabelledTable:
+def check_table(
+    path: str | pathlib.Path,
+    length: int,
+    columns: table_columns.TableColumns = table_columns.DEFAULT,
+) -> labelled_table.LabelledTable:
     """Reads a table and refuses what would stop training later.
 
     Args:
         length: bases that the model can read per row; 0 for no limit.
 
     Raises:
-        InputError: LB01 .. LB07.
+        InputError: LB01 .. LB07, LB13.
     """
-    table = labelled_table.read(path)
+    table = labelled_table.read(path, columns)
+    labelled_table.check_classes(table)
     if length and table.longest > length:
         table.padded(length=length)  # LB05 names the row
     return table

@@ -217,7 +217,7 @@ def _table(result: dict) -> list[str]:
     if result['ceiling']:
         rows.insert(0, ('known ceiling', result['ceiling']))
     several = len(result['classes']) > 2
-    mean = 'mean AUROC' if several else 'AUROC'
+    mean = 'mean one-vs-rest AUROC' if several else 'AUROC'
     columns = {mean: 'auroc', 'average precision': 'auprc', 'macro-F1': 'macro_f1', 'MCC': 'mcc'}
     lines = [f'{"":<20}' + ''.join(f'{title:>24}' for title in columns)]
     for name, row in rows:

@@ -77,16 +77,16 @@ def _lead(result: dict) -> str:
 def _headline(result: dict) -> tuple[tuple[page.Card, ...], tuple[page.Verdict, ...]]:
     models, ceiling, split = result['models'], result.get('ceiling'), result.get('split', 'test')
     differences = result.get('differences') or {}
-    lead = _lead(result)
+    lead, auroc = _lead(result), _area_name(result)
     limit = [f'known ceiling {_area(ceiling):.3f}'] if ceiling is not None else []
-    cards = [comparisons.card(f'AUROC, {_name(lead)}', models[lead]['auroc'], *limit)]
+    cards = [comparisons.card(f'{auroc}, {_name(lead)}', models[lead]['auroc'], *limit)]
     baselines = {name: row['auroc'] for name, row in models.items() if name not in TRAINED}
     best = comparisons.best(baselines)
     if best is not None:
-        cards.append(comparisons.card('AUROC, best baseline', baselines[best], _name(best)))
+        cards.append(comparisons.card(f'{auroc}, best baseline', baselines[best], _name(best)))
     verdicts = [
         comparisons.verdict(
-            f'AUROC on {split} rows',
+            f'{auroc} on {split} rows',
             (_name(lead), models[lead]['auroc']),
             (_name_in_a_sentence(other), models[other]['auroc']),
             differences.get(other),
@@ -108,9 +108,9 @@ def _area(ceiling: Any) -> float:
 
 def _scores(result: dict, renderer: plots.Renderer) -> list[html.Markup]:
     models, ceiling, split = result['models'], result.get('ceiling'), result.get('split', 'test')
-    lead = _lead(result)
+    lead, auroc = _lead(result), _area_name(result)
     areas = {
-        _name(m): {'AUROC': comparisons.as_interval(models[m]['auroc'])}
+        _name(m): {auroc: comparisons.as_interval(models[m]['auroc'])}
         for m in _ranked(models)
         if models[m]['auroc'] is not None
     }
@@ -118,29 +118,53 @@ def _scores(result: dict, renderer: plots.Renderer) -> list[html.Markup]:
         html.paragraph(
             f'{html.number(result.get("n_train"))} training and '
             f'{html.number(result.get("n_test"))} {split} rows. '
-            'Every model is fitted and scored on the same split.'
+            f'Every model is fitted and scored on the same split.{_positive(result)}'
         ),
         _roc(result, renderer),
         renderer.figure(
             plots.estimates,
             areas,
-            f'AUROC on {split} rows (higher is better)',
+            f'{auroc} on {split} rows (higher is better)',
             ('known ceiling', _area(ceiling)) if ceiling is not None else None,
             _name(lead),
-            alt='AUROC of every model with its interval',
+            alt=f'{auroc} of every model with its interval',
             caption=_ceiling_words(ceiling),
         ),
-        _models_table(models, ceiling),
+        _models_table(models, ceiling, auroc),
     ]
     if result.get('differences'):
         named = {_name(other): value for other, value in result['differences'].items()}
-        parts.append(comparisons.differences_table(_name(lead), named, 'AUROC'))
+        parts.append(comparisons.differences_table(_name(lead), named, auroc))
     parts += [_classes(result), _confusion(result), _without_shared(result)]
     parts += [html.note(text) for text in intervals.notes_text(result.get('notes') or {})]
     if result.get('no_baselines'):
         parts.append(html.paragraph(f'No baselines: {result["no_baselines"]}.'))
-    parts.append(labelled.settings({_name(m): row for m, row in models.items()}))
+    parts.append(labelled.settings(_settings(models, result.get('classes') or [])))
     return [part for part in parts if part is not None]
+
+
+def _settings(models: Mapping[str, Any], classes: list[str]) -> dict[str, dict]:
+    """The models by the names that are shown, their settings with the names of classes."""
+    named = {}
+    for model, row in models.items():
+        settings = dict(row.get('settings') or {})
+        number, direction = settings.get('class'), settings.get('direction')
+        if isinstance(number, int) and number < len(classes):
+            settings['class'] = classes[number]
+        if direction and len(classes) == 2:
+            settings['direction'] = f'{direction.removesuffix(" is 1")} is {classes[1]}'
+        named[_name(model)] = {**row, 'settings': settings}
+    return named
+
+
+def _area_name(result: dict) -> str:
+    """What a model's AUROC is: of two classes, or the mean over more."""
+    return 'mean one-vs-rest AUROC' if len(result.get('classes') or ()) > 2 else 'AUROC'
+
+
+def _positive(result: dict) -> str:
+    classes = result.get('classes') or ()
+    return f' The positive class is {classes[1]}.' if len(classes) == 2 else ''
 
 
 def _roc(result: dict, renderer: plots.Renderer) -> html.Markup | None:
@@ -178,7 +202,7 @@ def _ceiling_words(ceiling: Any) -> str:
     )
 
 
-def _models_table(models: dict, ceiling: Any) -> html.Markup:
+def _models_table(models: dict, ceiling: Any, auroc: str) -> html.Markup:
     blank = html.NumberText(html.DASH)
     decided = any('mcc' in row for row in models.values())
     rows = [
@@ -196,9 +220,9 @@ def _models_table(models: dict, ceiling: Any) -> html.Markup:
         area = ceiling.get('auroc') if isinstance(ceiling, dict) else ceiling
         blanks = [blank] * (3 if decided else 1)
         rows.append(['known ceiling', html.interval(area), html.interval(average), *blanks])
-    columns = ['model', 'AUROC (95 % interval)', 'average precision (95 % interval)']
+    columns = ['model', f'{auroc} (95 % interval)', 'average precision (95 % interval)']
     columns += ['macro-F1', "Matthews' correlation"] if decided else []
-    return html.table([*columns, 'AUROC, cross-validated on training rows'], rows)
+    return html.table([*columns, f'{auroc}, cross-validated on training rows'], rows)
 
 
 def _classes(result: dict) -> html.Markup | None:
@@ -238,7 +262,11 @@ def _without_shared(result: dict) -> html.Markup | None:
         return html.join([title, html.paragraph('Without them a class has no row.')])
     text = f'{html.number(rest["n_test"])} rows share nothing with the rows that were fitted.'
     return html.join(
-        [title, html.paragraph(text), _models_table(rest['models'], rest.get('ceiling'))]
+        [
+            title,
+            html.paragraph(text),
+            _models_table(rest['models'], rest.get('ceiling'), _area_name(result)),
+        ]
     )
 
 

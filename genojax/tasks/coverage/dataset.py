@@ -85,8 +85,8 @@ class CoverageDatasets(base.TaskDatasets):
         self.config, self.tokenizer, self.seed = config, tokenizer, seed
         if not config.path:
             raise errors.UsageError(
-                f'data.path is empty. Fix: --config.tasks.TASK.data.path={SIMULATED}, or =DIR, a '
-                'directory of windows'
+                f'data.path is empty. Fix: --config.tasks.TASK.data.path={SIMULATED}'
+                f'{_small(config)}, or =DIR, a directory of windows'
             )
         folder = _simulated(workdir, config) if config.path == SIMULATED else config.path
         self.species = tuple(config.organisms)
@@ -294,8 +294,17 @@ def _row_length(organism: track_windows.Organism, config: CoverageDataConfig) ->
             f'data.length={length} must be at most {longest} and leave whole bins of '
             f'{config.bin} bp at both ends'
             + (f' of a piece of {piece} bp' if config.pieces > 1 else '')
+            + '. Fix: --config.tasks.TASK.data.length=0 reads the largest'
         )
     return length
+
+
+def _small(config: CoverageDataConfig) -> str:
+    """The other fields that simulated tracks need, which are few and short."""
+    fields = {'length': 0} if config.length else {}
+    fields |= {'batch_size': 2} if config.batch_size > 8 else {}
+    fields |= {f'accessibility.{name}': 'open_one' for name in config.accessibility}
+    return ''.join(f' --config.tasks.TASK.data.{name}={value}' for name, value in fields.items())
 
 
 def _simulated(workdir: pathlib.Path, config: CoverageDataConfig) -> str:

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import os
+import subprocess
 import zlib
 
 import pytest
@@ -89,3 +90,29 @@ def test_a_bomb_a_pipe_and_a_folder_are_refused(tmp_path, monkeypatch):
         with pytest.raises(errors.InputError) as caught:
             delimited.read(refused)
         assert caught.value.code == code
+
+
+@pytest.mark.parametrize('name', ['rows.tsv', "my row's.csv", 'rows.csv.gz'])
+def test_a_first_line_of_data_is_refused_and_the_pasted_command_adds_a_header(tmp_path, name):
+    """Reading it as names would lose a row without a word."""
+    mark = ',' if '.csv' in name else '\t'
+    text = '\n'.join(mark.join((f'{i}', f'ACGTNNAC{"ACGT"[i]}R', 'x')) for i in range(4)) + '\n'
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith('gz') else text.encode())
+    table = delimited.read(path)
+    with pytest.raises(errors.InputError, match='LB13.*the first line is data: column 2') as caught:
+        delimited.check_header(path, table)
+    command = caught.value.fix.partition(': ')[2]
+    subprocess.run(command, shell=True, check=True, executable='/bin/sh')
+    again = delimited.read(path)
+    delimited.check_header(path, again)
+    assert again.header == ['column_1', 'sequence', 'label']
+    assert again.rows == [table.header, *table.rows]
+
+
+@pytest.mark.parametrize(
+    'text', ['sequence,ACGT\nACGTACGT,3\n', 'strand,start\nACGTACGT,ACGT\n', 'dna,y\nACGT,1\n']
+)
+def test_names_that_are_words_or_k_mers_are_names(tmp_path, text):
+    (tmp_path / 'rows.csv').write_text(text)
+    delimited.check_header(tmp_path / 'rows.csv', delimited.read(tmp_path / 'rows.csv'))

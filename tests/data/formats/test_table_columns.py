@@ -5,6 +5,8 @@ import pytest
 
 from genojax import errors
 from genojax.data.formats import labelled_table, table_columns
+from genojax.predict import request
+from genojax.tasks.contrastive.genes import table as genes
 
 
 def _where(row):
@@ -92,3 +94,25 @@ def test_u_is_read_as_t_only_where_the_table_is_called_rna(tmp_path):
     assert caught.value.code == 'LB04'
     table = labelled_table.read(path, table_columns.TableColumns(rna=True))
     assert table.sequences[0].tolist() == [2, 2, 0, 2, 3, 3, 0, 3, 2]
+
+
+@pytest.mark.parametrize('kind', ['labels', 'folder', 'split', 'predict', 'genes'])
+def test_every_reader_of_tables_refuses_one_without_a_header(tmp_path, kind):
+    rows = [('ACGTACGTAC', '0'), ('TTGTACGTAC', '1')]
+    if kind == 'genes':
+        rows = [('f1', 'human', 'ACGTACGTAC'), ('f1', 'mouse', 'ACGTACGTAA')]
+    for name in ('train.csv', 'test.csv') if kind == 'split' else ('rows.csv',):
+        (tmp_path / name).write_text(''.join(','.join(row) + '\n' for row in rows))
+    read = {'predict': request.read_table, 'genes': genes.read}.get(kind, labelled_table.read)
+    with pytest.raises(errors.InputError, match='LB13.*:1: the first line is data') as caught:
+        read(str(tmp_path if kind in ('folder', 'split') else tmp_path / 'rows.csv'))
+    names = 'family,species,sequence' if kind == 'genes' else 'sequence,label'
+    assert f"sed -i.bak '1i {names}'" in caught.value.fix
+
+
+def test_two_columns_of_other_names_are_named_in_one_fix(tmp_path):
+    (tmp_path / 'rows.csv').write_text('id,Seq,Class\n0,ACGTACGT,coding\n1,ACGTTTTT,random\n')
+    with pytest.raises(errors.InputError, match="LB01.*'sequence', and none 'label'") as caught:
+        labelled_table.read(tmp_path / 'rows.csv')
+    field = '--config.tasks.TASK.data.'
+    assert f'{field}sequence_column=Seq {field}label_column=Class,' in caught.value.fix

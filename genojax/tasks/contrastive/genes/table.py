@@ -34,12 +34,14 @@ def read(
 
     Raises:
         InputError: LB01 a column is missing, LB03 an empty sequence or no rows, LB04 a letter that
-            is not DNA, LB06 a row with other columns, LB08 a word that is no split, OR01 an
-            interval that its genome does not have, OR02 no family has two species.
+            is not DNA, LB06 a row with other columns, LB08 a word that is no split, LB13 no
+            header, OR01 an interval that its genome does not have, OR02 no family has two species.
         UsageError: intervals without `genomes`.
     """
     file = pathlib.Path(path)
-    header, rows, lines = delimited.read(file)
+    cells = delimited.read(file)
+    delimited.check_header(file, cells, ('family', 'species', 'split'))
+    header, rows, lines = cells
     if not rows:
         raise errors.InputError('LB03', 'the table has no rows', path=file)
     column = _GeneColumns(file, header, family_column)
