@@ -53,6 +53,7 @@ ELSEWHERE = {
     'mixture.length={}': 'tests/data/splits/test_genome_windows.py',
     'mixture.weights={}': 'tests/data/datasets/test_species_weights.py',
     '{}.length={}': 'tests/data/splits/test_genome_windows.py',
+    'data.length=0': 'tests/tasks/coverage/test_dataset.py',
     '--config.accumulate': 'tests/test_experiment.py',
     'tasks.{}.{}={}': 'test_a_batch_that_does_not_divide',
     '--config.keep=1': 'test_too_little_disk',
@@ -202,7 +203,6 @@ CASES = [
     Case('data.{}', VALUES.replace('values.csv', 'named.csv')),
     Case('or =DIR, a', f'{COVERAGE}.path='),
     Case('data.bin={}', f'{COVERAGE}.bin=64'),
-    Case('data.length=0', f'{COVERAGE}.path=simulated {COVERAGE.split()[-1]}.length=9999'),
     Case('.length=BASES', 'plan --config=demo_promoters --topology=cpu:1', {'BASES': '40'}),
     Case('coordinate=tokens', f'{MLM} {BPE} --config.model.coordinate=cpg --config.model.positions=alibi'),
     Case('long_rows=cut', f'{ROWS} {BPE} --config.tokenizer.tokens=10'.format('table.csv'), number=1),
@@ -267,7 +267,7 @@ def past(*arguments, **options):
     raise Past
 
 
-def start(run, stop_at=None):
+def start(run, stop_at=None, profile=None):
     """In place of training: what it does before the first step, without compiling anything."""
     log.read(run.workdir)
     if run.checkpoints.latest() is not None:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from genojax import errors
+from genojax.cli import flags
 from genojax.data.datasets import base
 from genojax.tasks.coverage import dataset
 from genojax.tokenizers import nucleotide
+from tests import commands
 from tests.data import track_files
 
 TOKENIZER = nucleotide.NucleotideTokenizer()
@@ -185,3 +187,26 @@ def test_missing_and_invalid_settings_are_refused(folder):
     ):  # fmt: skip
         with pytest.raises(ValueError, match=field):
             dataclasses.replace(config, **{field: value})
+
+
+@pytest.mark.parametrize('rule', [{}, {'human': '^DNASE:HepG2$', 'mouse': '^DNASE:liver'}])
+def test_the_fix_of_no_path_names_all_fields_that_simulated_tracks_need(tmp_path, rule):
+    """As for `--config=enformer`, whose rows and batches are larger than what is simulated."""
+    config = make_config('', length=196_608, batch_size=64, accessibility=rule)
+    config = dataclasses.replace(config, path='')
+    with pytest.raises(errors.UsageError, match='data.path is empty. Fix: ') as caught:
+        dataset.CoverageDatasets(config, 0, TOKENIZER, tmp_path)
+    values = {'data': dataclasses.asdict(config)}
+    for option in commands.paste(str(caught.value).partition('Fix: ')[2]):
+        path, _, text = option.removeprefix('--config.tasks.TASK.').partition('=')
+        flags.override(values, path, text)
+    pasted = dataset.CoverageDataConfig(**values['data'])
+    datasets = dataset.CoverageDatasets(pasted, 0, TOKENIZER, tmp_path)
+    assert next(datasets.test())['tokens'].shape == (2, 4096)
+
+
+def test_the_fix_of_rows_that_are_too_long_reads_the_largest(folder):
+    with pytest.raises(errors.UsageError, match='at most 4096 .*data.length=0 reads') as caught:
+        open_datasets(folder, length=9999)
+    (option,) = commands.paste(str(caught.value).partition('Fix: ')[2])
+    assert option.endswith('.data.length=0') and open_datasets(folder, length=0)
