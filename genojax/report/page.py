@@ -74,7 +74,7 @@ class Page:
         lead: one line below it, or ''.
         sections: in the order of the page.
         cards: headline numbers beside those of the sections, shown after them.
-        hints: a last line: commands that would add something, or ''.
+        hints: a first line: commands that would add something, or ''.
     """
 
     title: str

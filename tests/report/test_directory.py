@@ -66,10 +66,11 @@ def test_a_file_that_is_not_there_takes_its_section_along(demo_directory):
         assert 'damage' not in seen.classes('div'), name
 
 
-def test_a_last_line_names_the_commands_that_would_add_scores(demo_directory):
+def test_a_first_line_names_the_commands_that_would_add_scores(demo_directory):
     assert 'genojax evaluate' not in reading.read(demo_directory).text
     run = demo_directory / 'finetune'
-    assert f'genojax evaluate {run}' in reading.read(run).text
+    text = reading.read(run).text
+    assert 0 < text.find(f'genojax evaluate {run}') < text.find('Curves')
 
 
 def test_each_run_of_a_kind_of_task_has_its_section(demo_directory, coverage_run):

@@ -67,7 +67,7 @@ def select(
     role = 'value' if columns.values else 'label'
     names = columns.labels or ('',)
     if likely and not any(
-        _matching(header, *wanted) for wanted in ((columns.sequence, 'sequence'), (names[0], role))
+        _matching(header, *pair) for pair in ((columns.sequence, 'sequence'), (names[0], role))
     ):
         raise _neither(header, columns, likely[0], path)
     sequence = _named(header, columns.sequence, 'sequence', path, likely)
