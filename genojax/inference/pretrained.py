@@ -169,7 +169,9 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
     if not is_run(path):
         _refuse_damaged(path)
         if (path / 'run.lock').exists():  # made before the step is compiled
-            raise errors.UsageError(f'{path} was stopped before step 1; the same command continues')
+            raise errors.UsageError(
+                f'{path} was stopped before step 1, or is not there yet; the same command continues'
+            )
         raise errors.UsageError(f'{path} is neither the workdir of a run nor a converted model')
     values = run_config(path)
     names = [field.name for field in dataclasses.fields(_ModelFields)]

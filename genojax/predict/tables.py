@@ -67,7 +67,7 @@ def summary(request: requests.Request, predictions: prediction.Predictions) -> l
         lines.append(f'columns of the table, not read: {", ".join(request.table)}')
     if predictions.classes is not None:
         counts = collections.Counter(predictions.classes)
-        each = ', '.join(f'{name} {counts[name]:,}' for name in predictions.names)
+        each = ', '.join(f'{name}: {counts[name]:,}' for name in predictions.names)
         lines.append(f'{predictions.task}: predicted classes {each}')
     elif len(predictions):
         for number, name in enumerate(predictions.names):

@@ -129,3 +129,11 @@ def test_a_run_that_lost_its_checkpoints_is_damaged_and_a_new_one_has_none_yet(t
             errors.DamageError, match='checkpoints holds no finished checkpoint, an'
         ):
             pretrained.read(tmp_path)
+
+
+def test_a_run_that_was_killed_while_compiling_is_said_to_continue(tmp_path):
+    (tmp_path / 'run.lock').touch()
+    with pytest.raises(
+        errors.UsageError, match='was stopped before step 1.* the same command continues'
+    ):
+        pretrained.describe(tmp_path)

@@ -140,3 +140,19 @@ def test_several_classes_are_shown_by_name_with_a_confusion_matrix():
     ):
         assert words in text
     assert _kinds(drawn)[0] == 'open'
+    assert 'mean one-vs-rest AUROC, model' in [card.label for card in drawn.cards]
+    assert 'positive class' not in text
+
+
+def test_settings_and_the_positive_class_are_named_as_in_the_table():
+    row = {'auroc': [0.8, 0.7, 0.9], 'auprc': [0.6, 0.5, 0.7]}
+    models = {
+        'model': row,
+        'majority': {**row, 'settings': {'class': 1}},
+        'gc_only': {**row, 'settings': {'direction': 'less GC is 1'}},
+    }
+    result = {'models': models, 'classes': ['coding', 'random'], 'lead': 'model'}
+    text = _text(section.section(json.loads(json.dumps(result)), None, [], RENDERER))
+    for words in ('class random', 'less GC is random', 'The positive class is random'):
+        assert words in text
+    assert 'is 1' not in text and 'one-vs-rest' not in text
