@@ -91,7 +91,7 @@ def check(memory: RunMemory, experiment: Experiment) -> None:
     """
     if memory.available is not None and memory.total > memory.available:
         raise errors.UsageError(
-            f'this run does not fit: {memory.text()}. Fix: {"; ".join(fixes(memory, experiment))}'
+            f'this run does not fit: {memory.text()}. Fix: {_offer(fixes(memory, experiment))}'
         )
 
 
@@ -133,7 +133,7 @@ def one_line_errors(run) -> Iterator[None]:
             raise
         raise errors.UsageError(
             f'out of memory: {first_line(error)}. {run.memory.text()}. '
-            f'Fix: {"; ".join(fixes(run.memory, run.experiment))}'
+            f'Fix: {_offer(fixes(run.memory, run.experiment))}'
         ) from error
     except OSError as error:
         saved = run.checkpoints.latest()
@@ -243,6 +243,11 @@ def bytes_per_device(tree: Any) -> int:
         math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
         for leaf in jax.tree.leaves(tree)
     )
+
+
+def _offer(lines: list[str]) -> str:
+    """Each line reduces the memory; whether one is enough is seen when the step is compiled."""
+    return f'one of these or, where it is not enough, several: {"; ".join(lines)}'
 
 
 def _more_microbatches(experiment: Experiment) -> list[str]:

@@ -79,6 +79,7 @@ ELSEWHERE = {
     '--vep-alleles': 'tests/variants/test_bad_variants.py',
     'FASTA file of the assembly of the VCF': 'tests/variants/test_bad_variants.py',
     'verb score wrote with --tsv': 'tests/data/formats/variant_files/test_variant_table.py',
+    'write the table again with': 'tests/data/formats/variant_files/test_variant_table.py',
     '--species=NAME for each': 'tests/cli/test_windows.py',
     '--test and --validation': 'tests/data/genomes/test_splice_windows.py',
     'data.test_groups': 'tests/tasks/variant_effects/test_dataset.py',
@@ -386,6 +387,7 @@ def test_too_little_memory(folder, capsys, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(resources, 'available', lambda mesh: int(0.7 * totals[0]))
         words, fix = fails(MLM, capsys)
+        assert fix.startswith('one of these or, where it is not enough, several: --config.')
         assert not attempt([*words, *commands.paste(fix)], capsys)
     memory = resources.RunMemory(1000, 2000, 64_000, 3000 + 64_000 // 10)
     values = flags.load('demo')
