@@ -29,6 +29,7 @@ data/formats          C  coverage tracks
 data/splits           S  parts: train, validation, test
 data/store            B  blocks of windows
                       C  coverage tracks
+                      J  ends of intervals
                       S  windows of a part
 interpret             A  alternatives to a base
                       X  any further axes: layers and heads
@@ -79,7 +80,7 @@ tasks/labelled        F  features of a sequence
 tasks/regression      F  features of a linear model
 tasks/masked_lm       C  contexts: the bases beside a base
                       G  folds of a cross-validation
-tasks/variant_effects D  width of the encoder's vectors
+tasks/variant_effects  D  width of the encoder's vectors
                       F  columns of annotation
 tokenizers            R  runs of known bases
 variants              A  alleles of a variant

@@ -29,7 +29,7 @@ _OBSOLETE = {'optim.beta1': 0.9, 'model.attention.global_tokens': 1}
 RECORD_FILE = 'run.json'
 _RECORD = {
     'rows?': {'tokens?': {...: int}, 'trained_tokens?': (int, type(None))},
-    'plugins?': {...: str},
+    'plugins?': {...: {...: str}},
 }
 _LICENSE = dict.fromkeys(('license?', 'origin?', 'init_from?'), str)
 # What a run or a converted model leaves in its folder beside its config.

@@ -110,7 +110,7 @@ def test_evaluate_prints_the_table_and_writes_it(whole, capsys, one_device):
         assert word in printed
     result = json.loads((whole[1] / 'evaluation' / 'coverage.test.json').read_text())
     organism = result['organisms']['other']
-    assert organism['windows'] == {'training': 6, 'scored': 3}
+    assert organism['windows'] == {'training': 6, 'baselines': 6, 'scored': 3}
     assert [row['identifier'] for row in organism['tracks']] == [
         'reads+',
         'reads-',
@@ -136,7 +136,7 @@ def test_the_share_of_the_training_windows_that_selects_the_checkpoint_is_scored
     assert '1 validation windows' in capsys.readouterr().out
     result = json.loads((whole[1] / 'evaluation' / 'coverage.validation.json').read_text())
     # The baselines are fitted without the windows that they are scored on.
-    assert result['organisms']['sim']['windows'] == {'training': 5, 'scored': 1}
+    assert result['organisms']['sim']['windows'] == {'training': 5, 'baselines': 5, 'scored': 1}
 
 
 def test_a_model_with_other_heads_than_the_data_is_refused_before_training(folder, tmp_path):

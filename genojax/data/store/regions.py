@@ -110,15 +110,15 @@ def _bits_of_spans(spans: dict[int, list[tuple[int, int]]], length: int) -> np.n
         starts, ends = zip((start_N, end_N), wrapped, again, strict=True)
         inside[bit] = [np.concatenate(places).clip(0, length) for places in (starts, ends)]
     places = [place for pair in inside.values() for place in pair]
-    edge_E = np.unique(np.concatenate([[0, length], *places]))
-    bits_E = np.zeros(len(edge_E), np.uint8)  # from each edge to the next
+    edge_J = np.unique(np.concatenate([[0, length], *places]))
+    bits_J = np.zeros(len(edge_J), np.uint8)  # from each edge to the next
     for bit, (start_N, end_N) in inside.items():
         opened, closed = (
-            np.bincount(np.searchsorted(edge_E, place), minlength=len(edge_E))
+            np.bincount(np.searchsorted(edge_J, place), minlength=len(edge_J))
             for place in (start_N, end_N)
         )
-        bits_E |= np.where(np.cumsum(opened - closed) > 0, bit, 0).astype(np.uint8)
-    return np.repeat(bits_E[:-1], np.diff(edge_E))
+        bits_J |= np.where(np.cumsum(opened - closed) > 0, bit, 0).astype(np.uint8)
+    return np.repeat(bits_J[:-1], np.diff(edge_J))
 
 
 def _by_kind(features: Iterable[annotation.Feature], table: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,11 @@ class BedGraphFile:
         if contig not in self.sizes or not 0 <= start <= end:
             raise ValueError(f'{self.path}: {contig}:{start}-{end}')
         start_N, end_N, value_N = (
-            np.load(self._folder / f'{self._numbers[contig]}.{name}.npy', mmap_mode='r')
+            np.load(
+                self._folder / f'{self._numbers[contig]}.{name}.npy',
+                mmap_mode='r',
+                allow_pickle=False,
+            )
             for name in ('start', 'end', 'value')
         )
         first = int(np.searchsorted(end_N, start, side='right'))
