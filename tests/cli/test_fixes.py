@@ -52,6 +52,7 @@ ELSEWHERE = {
     'homology=False': 'tests/data/splits/test_genome_windows.py',
     'mixture.length={}': 'tests/data/splits/test_genome_windows.py',
     'mixture.weights={}': 'tests/data/datasets/test_species_weights.py',
+    'genojax score --tsv': 'tests/data/formats/variant_files/test_variant_table.py',
     '{}.length={}': 'tests/data/splits/test_genome_windows.py',
     'data.length=0': 'tests/tasks/coverage/test_dataset.py',
     '--config.accumulate': 'tests/test_experiment.py',
@@ -106,7 +107,7 @@ VALUES = 'train --config=regression --config.tasks.values.data.path=values.csv -
 COVERAGE = 'train --config=enformer_small --workdir=new --config.tasks.coverage.data'
 DEMO = 'demo --genomes=genomes --workdir=runs/demo'
 SCORE = 'score runs/pretrain --fasta=small.fa --out=x.vcf --vcf='
-EFFECTS = 'train --config=variant_effects --workdir=new --config.tasks.variants.data'
+EFFECTS = 'train --config=variant_effects --config.optim.train=full --workdir=new --config.tasks.variants.data'
 VARIANTS = f'{EFFECTS}.path=variants.csv {EFFECTS.split()[-1]}.fasta=small.fa'
 BPE = '--config.tokenizer.kind=bpe --config.tokenizer.file=bpe.json --config.model.vocab=64 --config.model.pad_id=3'
 

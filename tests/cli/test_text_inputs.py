@@ -25,6 +25,8 @@ VCF = (
 TABLE = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\n'
 INTERPRETERS = [f'interpret {verb}' for verb in interpret.VERBS]
 OF_SEQUENCES = ['embed', 'predict', *INTERPRETERS]
+TRACKS = 'tracks a.fa --tracks=a.tracks --out=t --window=16 --crop=0 --bin=4 --block=1'
+WINDOWS = 'windows --site=donor --flank=2 --out=x.tsv'
 LABELS = '--config.tasks.promoters.data.path=BAD'
 
 # (verb, flag) -> a command in which BAD is the file.
@@ -39,6 +41,16 @@ COMMANDS = {
     ('score', '--vcf'): 'score MODEL --vcf=BAD --fasta=a.fa --out=x.vcf --window=20',
     ('score', '--fasta'): 'score MODEL --vcf=a.vcf --fasta=BAD --out=x.vcf --window=20',
     ('score', '--common'): 'score MODEL --vcf=a.vcf --fasta=a.fa --out=x.vcf --common=BAD --window=20',
+    ('score', '--annotation'): 'score MODEL --vcf=a.vcf --fasta=a.fa --out=x.vcf --window=20 --annotation=BAD',
+    ('windows', '--fasta'): f'{WINDOWS} --fasta=BAD --annotation=a.gtf',
+    ('windows', '--annotation'): f'{WINDOWS} --fasta=a.fa --annotation=BAD',
+    ('promoters', 'genomes'): 'promoters table_of_annotation --out=x.tsv',
+    ('tracks', 'genomes'): 'tracks BAD --tracks=a.tracks --out=t',
+    ('tracks', 'table of tracks'): 'tracks a.fa --tracks=BAD --out=t',
+    ('tracks', 'file of a table'): 'tracks a.fa --tracks=bad.tracks --out=t',
+    ('tracks', '--blacklist'): f'{TRACKS} --blacklist=BAD',
+    ('tracks', '--unmappable'): f'{TRACKS} --unmappable=BAD',
+    ('tracks', '--annotation'): f'{TRACKS} --annotation=BAD',
     ('interpret attention', '--annotation'): 'interpret attention MODEL --fasta=a.fa --annotation=BAD --out=x',
     ('interpret motifs', '--match'): 'interpret motifs MODEL --fasta=a.fa --match=BAD --out=x --output=y',
     ('check', 'fasta of a genome table'): 'check table_of_fasta',
@@ -53,7 +65,7 @@ for _verb in OF_SEQUENCES:
 
 # Flags that name no text input: folders, weights, outputs, numbers and words.
 FOLDERS = {'model', 'workdir', '--workdir', 'directory', 'source', '--base', '--control', 'SHARDS'}
-OUTPUTS = {'out', '--out', '--json', '--calibration'}
+OUTPUTS = {'out', '--out', '--json', '--calibration', '--program'}
 CONFIGS = {
     ('plan', '--config'),
     ('configs', 'name'),
@@ -87,6 +99,9 @@ WORDS = {
         '--tree',
         '--repeat-fraction',
     ),
+    *('--variant-rows', '--signals', '--upstream', '--downstream', '--distance', '--negatives'),
+    *('--crop', '--bin', '--block', '--contigs', '--test', '--test-share', '--min-known'),
+    *('--site', '--flank', '--validation', '--profile', '--transcripts', '--genetic-code'),
     *('--task-rows', '--no-hold-out', '--raw', '--evaluate', '--shard', '--list', '--dry-run'),
 }
 
@@ -135,6 +150,10 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'a.fa').write_text(FASTA)
     (tmp_path / 'a.vcf').write_text(VCF)
+    (tmp_path / 'a.bedgraph').write_text('c\t0\t40\t1\n')
+    for name, file in {'a': 'a.bedgraph', 'bad': 'BAD'}.items():
+        (tmp_path / f'{name}.tracks').write_text(f'name\tpath\nx\t{file}\n')
+    (tmp_path / 'a.gtf').write_text('c\tx\texon\t1\t8\t.\t+\t.\ttranscript_id "t"; gene_id "g";\n')
     for name, row in {
         'fasta': 'x\tBAD\t*\t\tno\tno',
         'annotation': 'x\ta.fa\t*\tBAD\tno\tno',

@@ -19,8 +19,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from genojax import errors, json_files, progress
+from genojax.data.formats import input_file
 from genojax.data.formats.track_files import signal_file, signal_table, track_windows
-from genojax.data.store import manifest
 from genojax.data.store.signals import masks, sources, species_writer, track_settings
 
 NAME = 'tracks.json'
@@ -161,16 +161,8 @@ def _file(path: str | os.PathLike) -> dict:
         InputError: FA20.
     """
     path = pathlib.Path(path)
-    try:
-        return {
-            'file': path.name,
-            'bytes': path.stat().st_size,
-            'sha256': manifest.sha256_of(path),
-        }
-    except OSError as error:
-        raise errors.InputError(
-            'FA20', f'cannot be read: {error.strerror}', path=path, fix='check the name'
-        ) from error
+    sha256 = input_file.InputFile(path).file_sha256()
+    return {'file': path.name, 'bytes': path.stat().st_size, 'sha256': sha256}
 
 
 def _is_written(out: pathlib.Path, plan: dict, replace: bool) -> bool:
