@@ -246,7 +246,7 @@ def _with_lengths(experiment: experiments.Experiment) -> experiments.Experiment:
 
 def test_a_length_that_is_left_to_the_data_is_named_with_its_fix():
     seen = []
-    for name in NAMES:
+    for name in (name for name in NAMES if name not in SIBLINGS):
         experiment = experiments.from_config(flags.load(name))
         lengths = [task for task, values in experiment.tasks.items() if _leaves_length(values)]
         if not lengths:

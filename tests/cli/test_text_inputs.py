@@ -230,7 +230,7 @@ def test_a_bad_file_is_one_line_and_exit_code_3(folder, capsys, key):
 
 
 @pytest.mark.parametrize('kind', ['header bomb', 'comment bomb'])
-@pytest.mark.parametrize('flag', ['--vcf', '--common'])
+@pytest.mark.parametrize('flag', ['--vcf', pytest.param('--common', marks=pytest.mark.slow)])
 def test_lines_of_a_vcf_without_records_are_refused_early(folder, capsys, flag, kind):
     KINDS[kind](folder / 'vcf')
     (folder / 'vcf').rename(folder / 'BAD')

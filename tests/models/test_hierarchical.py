@@ -157,6 +157,7 @@ def test_chunks_split_over_devices_mean_the_same_as_one(small):
         small[0].apply({'params': params}, small[2])
 
 
+@pytest.mark.slow
 def test_bfloat16_runs_and_stays_near(small):
     _, params, tokens = small
     low = models.build(dataclasses.replace(SMALL, dtype='bfloat16'))

@@ -114,6 +114,7 @@ def test_changes_are_valid_configs_and_save_memory_first():
     assert numbers == [2, 4, 8]  # of 32 rows on 4 devices
 
 
+@pytest.mark.slow
 def test_the_search_tries_microbatches_as_long_as_they_save_memory(monkeypatch, sharded):
     def make_plan(planned, topology):
         peak = {1: 9.0, 4: 4.0, 16: 3.9}[planned.accumulate]

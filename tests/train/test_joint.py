@@ -165,6 +165,7 @@ def test_the_log_has_every_task_and_one_of_them_selects_the_checkpoint(whole):
         assert record['loss'] == pytest.approx(row['promoters/loss'], rel=1e-6)
 
 
+@pytest.mark.slow  # tests/train/test_resume.py refuses those of the only task
 def test_other_data_of_one_task_are_refused_by_its_name(shards, table, tmp_path):
     folder = tmp_path / 'run'
     finish(make_experiment(shards, table), folder, stop_at=1)
