@@ -1,4 +1,4 @@
-"""_Kinds of configs: the classes that this package registers, and those of other packages.
+"""Kinds of configs: the classes that this package registers, and those of other packages.
 
 Another package adds a task, a model or a tokenizer by an entry point of the group of its base
 class, `genojax.tasks`, `genojax.models` or `genojax.tokenizers`:
@@ -12,7 +12,10 @@ nothing else. A run records the packages of its kinds (`used`), so that an absen
 
 import collections
 import dataclasses
+import functools
 import importlib.metadata
+import os
+import sys
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -73,6 +76,26 @@ class _Kinds(Mapping[str, type]):
 
 def _entry_points(group: str) -> dict[str, list[importlib.metadata.EntryPoint]]:
     """The entry points of other packages by name; two packages may use one name."""
+    return _scan(group, tuple((path, _changed(path)) for path in sys.path))
+
+
+def _changed(path: str) -> int:
+    """When a package was last installed in a folder or removed from it; 0 where there is none."""
+    try:
+        return os.stat(path or '.').st_mtime_ns
+    except OSError:
+        return 0
+
+
+@functools.lru_cache(maxsize=len(GROUPS))
+def _scan(
+    group: str, folders: tuple[tuple[str, int], ...]
+) -> dict[str, list[importlib.metadata.EntryPoint]]:
+    """As `_entry_points`; reading the metadata of every package takes milliseconds, so it is kept.
+
+    Args:
+        folders: of Python's path, and when each changed.
+    """
     result: dict[str, list[importlib.metadata.EntryPoint]] = {}
     for entry in importlib.metadata.entry_points(group=group):
         same = result.setdefault(entry.name, [])

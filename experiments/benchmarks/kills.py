@@ -272,11 +272,15 @@ def _end(processes: list[Process], folder: pathlib.Path, killed: bool) -> bool:
 
     Raises:
         SystemExit: one ended otherwise than by SIGKILL, with exit code 0 or, if it was signalled,
-            with 75.
+            with 75. Beside one that was killed by SIGKILL, JAX may abort the others before the
+            launcher does.
     """
     codes = [process.wait() for process in processes]
+    expected = {0, 75, -signal.SIGKILL} if killed else {0}
+    if killed and -signal.SIGKILL in codes:
+        expected.add(-signal.SIGABRT)
     for index, code in enumerate(codes):
-        if code not in ((0, 75, -signal.SIGKILL) if killed else (0,)):
+        if code not in expected:
             messages = pathlib.Path(f'{folder}.messages{index}').read_text()
             raise SystemExit(f'{folder.name}: exit codes {codes}: {messages[-3000:]}')
     return any(codes)

@@ -135,7 +135,9 @@ def stale() -> str:
 
 def table() -> str:
     """The kept plans, one line each."""
-    lines = [f'{"plan":<24} {"topology":<10} {"GiB":>6} {"share":>6} {"s/step":>18} bound by']
+    lines = [
+        f'{"plan":<24} {"topology":<10} {"GiB":>6} {"share":>6} {"s/step":>18} {"bound by":<8} compiled in'
+    ]
     for path in sorted(FOLDER.glob('*.json')):
         plan = json.loads(path.read_text())
         memory, times = plan['memory'], plan['times']
@@ -143,7 +145,8 @@ def table() -> str:
         bound = max(times, key=times.get)
         lines.append(
             f'{path.stem:<24} {plan["topology"]:<10} {memory["peak"]:>6.2f} '
-            f'{memory["peak"] / memory["device"]:>6.1%} {seconds:>18} {bound}'
+            f'{memory["peak"] / memory["device"]:>6.1%} {seconds:>18} {bound:<8} '
+            f'{plan["compile_seconds"]:.0f} s'
         )
     return '\n'.join(lines)
 

@@ -83,7 +83,7 @@ def check(ends):
     assert harmless <= {'model.json', 'provenance.json', 'checkpoints/integrity/0.json'}
 
 
-@pytest.mark.parametrize(('make', 'flips'), [(converted, 18), (exported, 12)])
+@pytest.mark.parametrize(('make', 'flips'), [(converted, 36), (exported, 20)])
 def test_no_flipped_bit_is_silent(make, flips, loaded, sources, tmp_path):
     check(flip_everywhere(tmp_path / 'model', make(tmp_path / 'model', loaded, sources), flips, 0))
 

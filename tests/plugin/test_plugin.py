@@ -6,6 +6,7 @@
 import contextlib
 import copy
 import importlib
+import importlib.metadata
 import io
 import json
 import os
@@ -320,3 +321,16 @@ def test_kinds_that_cannot_be_used_are_refused_with_their_package(tmp_path, monk
     assert rows['genojax.models bert'].startswith('odd-parts 1.0: not used')
     assert 'refused' in rows['genojax.models twice']
     assert rows['genojax.models plain'] == 'odd-parts 1.0'
+
+
+def test_the_metadata_of_packages_is_read_once_until_one_is_installed(tmp_path, monkeypatch):
+    reads, read = [], importlib.metadata.entry_points
+    monkeypatch.setattr(
+        importlib.metadata, 'entry_points', lambda **group: reads.append(1) or read(**group)
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    kinds = models.ModelConfig.config_kinds()
+    assert 'late' not in kinds and 'late' not in list(kinds)
+    assert len(reads) == 1
+    register(tmp_path, 'later', {'genojax.models': {'late': 'later:Late'}})
+    assert 'late' in kinds and len(reads) == 2
