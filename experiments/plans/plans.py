@@ -135,9 +135,8 @@ def stale() -> str:
 
 def table() -> str:
     """The kept plans, one line each."""
-    lines = [
-        f'{"plan":<24} {"topology":<10} {"GiB":>6} {"share":>6} {"s/step":>18} {"bound by":<8} compiled in'
-    ]
+    columns = f'{"plan":<24} {"topology":<10} {"GiB":>6} {"share":>6} {"s/step":>18}'
+    lines = [f'{columns} {"bound by":<8} compiled in']
     for path in sorted(FOLDER.glob('*.json')):
         plan = json.loads(path.read_text())
         memory, times = plan['memory'], plan['times']
