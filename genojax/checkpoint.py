@@ -276,6 +276,15 @@ class Checkpoints:
             with contextlib.suppress(Exception):  # it raises the error of a failed save once more
                 self._manager.close()
 
+    @contextlib.contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Within the block, an error closes them."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
     def _record(self, step: int) -> dict[str, Any]:
         path = self._integrity / f'{step}.json'
         others = any(other != step for other in self.steps())

@@ -1,4 +1,7 @@
-"""Progress displays: a bar on a terminal; in a log one line after 2 s, then one every 30 s."""
+"""Progress displays: a bar on a terminal; in a log one line after 2 s, then one every 30 s.
+
+Work of unknown length is a stage: its name after 2 s, then the time every 30 s.
+"""
 
 import contextlib
 import sys
@@ -77,12 +80,20 @@ def track(items: Iterable, label: str, total: int | float | None = None) -> Iter
 
 @contextlib.contextmanager
 def stage(label: str) -> Iterator[None]:
-    """A line on stderr that names a stage of a command while it runs, if it takes over 2 s."""
-    line = f'{label} ...'
-    timer = threading.Timer(STAGE_SECONDS, print, (line,), {'file': sys.stderr, 'flush': True})
-    timer.daemon = True
-    timer.start()
+    """Lines on stderr that name a stage of a command while it runs: after 2 s, then every 30 s."""
+    ended, started = threading.Event(), time.monotonic()
+
+    def show() -> None:
+        text, interval = f'{label} ...', STAGE_SECONDS
+        while not ended.wait(interval):
+            print(text, file=sys.stderr, flush=True)
+            interval = LOG_SECONDS
+            text = f'{label}: {time.monotonic() - started + interval:.0f} s'
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        timer.cancel()
+        ended.set()
+        thread.join()

@@ -151,7 +151,7 @@ def _fix_nodes(tree: ast.Module) -> set[int]:
 
 FIX_NAMES = {'fix', 'FIX', '_FIX', 'hint', 'advice', 'remove', 'READ_AS_RNA', 'REPLACE_U'}
 FIX_FUNCTIONS = {
-    '_fix', 'fixes', '_smaller', 'designed', '_group_option', '_drop', 'leaving_out', '_remove',
+    '_fix', '_advice', 'designed', '_group_option', '_drop', 'leaving_out', '_remove',
     '_renaming', '_other_format', 'shell_words', 'install_line', '_own_flags', '_mutagenesis',
 }  # fmt: skip
 

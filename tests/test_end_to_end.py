@@ -18,7 +18,7 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import errors, simulate
+from genojax import errors, progress, simulate
 from genojax.cli import main
 from genojax.pipeline import demo
 from tests import commands
@@ -64,6 +64,7 @@ SAME = {
     'make demo': 'genojax demo',
 }
 DEMO = ('genojax demo',)
+LOG = 'demo.log'  # what `genojax demo` printed
 README = commands.of_readme('genojax')
 EXAMPLES = [line for text in commands.helps().values() for line in commands.examples(text)]
 ORDER = [*README, *(line for line in EXAMPLES if line not in (*README, *DEMO, *NOT_RUN))]
@@ -86,9 +87,12 @@ def folder(one_device, two_point_grids, tmp_path_factory):
         simulate.SimulationConfig, species=2, length=80_000, genes=16, task_rows=400
     )
     with contextlib.chdir(folder):
-        with pytest.MonkeyPatch.context() as sizes:
+        with pytest.MonkeyPatch.context() as sizes, open(LOG, 'w') as log:
             sizes.setattr(simulate, 'SimulationConfig', tiny)
-            main.main(small('genojax demo'))
+            sizes.setattr(progress, 'STAGE_SECONDS', 0.0)
+            sizes.setattr(progress, 'FIRST_SECONDS', 0.0)
+            with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+                main.main(small('genojax demo'))
         write_inputs(folder)
         yield folder
 
@@ -268,6 +272,25 @@ def test_every_stage_leaves_its_result(folder):
         'scratch/metrics.jsonl', *RESULTS, 'report.html',
     ):  # fmt: skip
         assert (folder / 'runs' / 'demo' / name).is_file(), name
+
+
+def test_every_stage_of_the_main_job_shows_its_progress(folder):
+    """With 2 s taken as 0, each stage says more than its name."""
+    record = json.loads((folder / 'runs' / 'demo' / 'run.json').read_text())
+    stages = [*record['seconds']]
+    assert {'check', 'pretrain', 'finetune', 'scratch', 'baselines', 'report'} <= {*stages}
+    text = (folder / LOG).read_text()
+    starts = [text.index(f'[demo] {stage}\n') for stage in stages]
+    assert starts == sorted(starts)
+    for stage, start, end in zip(stages, starts, [*starts[1:], None], strict=True):
+        lines = text[start:end].splitlines()
+        assert len(lines) > 1, stage
+    for name in ('finetune', 'scratch'):
+        start = text.index(f'[demo] {name}\n')
+        part = text[start : text.index('[demo] baselines\n')]
+        places = [part.index(words) for words in ('compiling the step', f'{name}: 1 of 4')]
+        assert places == sorted(places)
+    assert 'fitting kmer_svm ...' in text[text.index('[demo] baselines\n') :]
 
 
 def test_the_report_is_whole_and_small(folder):

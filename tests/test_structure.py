@@ -104,6 +104,20 @@ def test_glossary_words_are_absent():
     assert not wrong
 
 
+def test_no_message_leaves_the_plural_to_the_reader():
+    """'1 contig', '2 contigs', and not '1 contig(s)'."""
+    pattern = re.compile(r'[a-z]\((e?s|ies)\)')
+    places = [
+        f'{path}:{node.lineno}: {node.value!r}'
+        for path, tree in SOURCES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if pattern.search(node.value)
+    ]
+    assert not places
+    assert pattern.search('1 contig(s)') and not pattern.search('f(x)')
+
+
 def test_every_dimension_letter_is_in_the_key():
     """Suffixes such as _BLD: their letters are explained in genojax/typing.py."""
     key = set(re.findall(r'(?:^|\s)([A-Z])\s{2}', ast.get_docstring(SOURCES['typing.py'])))

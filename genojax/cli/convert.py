@@ -16,7 +16,7 @@ import dataclasses
 import logging
 import pathlib
 
-from genojax import errors, output_files
+from genojax import errors, output_files, progress
 from genojax.cli import flags
 
 
@@ -25,12 +25,13 @@ def run(argv: list[str]) -> None:
     logging.getLogger('absl').setLevel(logging.ERROR)  # Orbax warns of what is normal here
 
     # Imported here, so that --help does not wait for jax.
-    from genojax.convert import store
-    from genojax.inference import pretrained
+    with progress.stage('loading libraries'):
+        from genojax.convert import store
+        from genojax.inference import pretrained
 
     source = arguments.source
     write = store.is_converted(source) or pretrained.is_run(source)
-    with output_files.new_folder(arguments.out):
+    with output_files.new_folder(arguments.out), progress.stage(f'converting {source}'):
         _write_published(arguments) if write else _read_published(arguments)
 
 

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from genojax import errors, json_files, stores
+from genojax import errors, json_files, progress, stores
 from genojax.cli import config_module
 
 CONFIG_HELP = """
@@ -232,7 +232,8 @@ def load(name: str) -> dict[str, Any]:
     path, variant = resolve(name)
     if path.suffix == '.json':
         return _load_json(path, name)
-    values = call(path, variant)
+    with progress.stage('loading libraries'):  # that the file imports
+        values = call(path, variant)
     try:
         return values if isinstance(values, dict) else values.to_dict()
     except AttributeError as error:  # it is neither a dictionary nor a ConfigDict

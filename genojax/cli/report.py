@@ -4,6 +4,7 @@ Examples:
   genojax report runs/promoters
 """
 
+from genojax import progress
 from genojax.cli import flags
 from genojax.stores import staging
 
@@ -26,7 +27,10 @@ def run(argv: list[str]) -> None:
         parser.error('name one directory: genojax report WORKDIR')
 
     # Imported here, so that --help does not wait for jax.
-    from genojax.pipeline import run_report
+    with progress.stage('loading libraries'):
+        from genojax.pipeline import run_report
 
-    path = run_report.write(flags.readable(directories[0]))
+    directory = flags.readable(directories[0])
+    with progress.stage('drawing the report'):
+        path = run_report.write(directory)
     print(staging.as_named(f'{path} ({path.stat().st_size / 1e6:.1f} MB)'))

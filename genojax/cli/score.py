@@ -22,7 +22,7 @@ import os
 import pathlib
 import sys
 
-from genojax import errors
+from genojax import errors, progress
 from genojax.cli import flags
 
 
@@ -30,8 +30,9 @@ def run(argv: list[str]) -> None:
     arguments = _parse(argv)
 
     # Imported here, so that --help does not wait for jax.
-    from genojax.predict import loading
-    from genojax.variants import score_file, scorer
+    with progress.stage('loading libraries'):
+        from genojax.predict import loading
+        from genojax.variants import score_file, scorer
 
     model = loading.load(arguments.model, window=arguments.window, fallback=arguments.fallback)
     flags.say_left_out(model.metadata)

@@ -18,7 +18,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import genojax
-from genojax import config, errors, json_files, metrics, simulate, tokenizers, versions
+from genojax import (
+    config,
+    errors,
+    json_files,
+    metrics,
+    progress,
+    simulate,
+    tokenizers,
+    versions,
+)
 from genojax import experiment as experiments
 from genojax.data.datasets import base as datasets
 from genojax.data.formats import sequence_record
@@ -86,7 +95,7 @@ def run(demo: Demo) -> pathlib.Path:
             _fine_tune(stages, demo, table)
     else:
         stages.say('no promoter table: name one with --promoters=FILE_OR_FOLDER to fine-tune on it')
-    with stages('report'):
+    with stages('report'), progress.stage('drawing the report'):
         path = run_report.write(folder)
     stages.say(f'open {path}')
     return path
@@ -181,12 +190,13 @@ def _pretrain(stages: 'Stages', demo: Demo) -> None:
         if finished:
             stages.say('pretraining and its evaluation are done')
             return
-        run = runs.open_run(experiment, folder)
+        run = runs.open_run(experiment, folder, say=stages.say)
         print(run.summary())
         loop.train(run)
     with stages('test bits per base'):
         state = run.restore_best()
-        result = run.tasks[name].evaluate(run.trained(state), run.datasets[name])
+        with progress.stage('scoring the test windows'):
+            result = run.tasks[name].evaluate(run.trained(state), run.datasets[name])
         result['step'] = int(state.step)
         runs.write_json(result_path, result)
         run.close()
@@ -231,10 +241,12 @@ def _fine_tune(stages: 'Stages', demo: Demo, table: str) -> None:
         (SCRATCH, 'scratch', scratch),
     ):
         with stages(place):
-            run = runs.open_run(experiment, folder / place)
+            run = runs.open_run(experiment, folder / place, say=stages.say)
+            print(run.summary())
             loop.train(run)
             task, data = run.tasks[task_name], run.datasets[task_name]
-            scores[name] = classification.scores(task, run.trained(run.restore_best()), data)
+            with progress.stage('scoring the test rows'):
+                scores[name] = classification.scores(task, run.trained(run.restore_best()), data)
             run.close()
     with stages('baselines'):
         fitted = classification.baseline_scores(data)

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from genojax import distributed, errors
+from genojax import distributed, errors, progress
 from genojax.train import runs
 
 FOLDER = 'evaluation'
@@ -45,8 +45,8 @@ def evaluate_run(
     trained = run.trained(state)
     for name in run.tasks if names is None else names:
         task, datasets = run.tasks[name], run.datasets[name]
-        run.say(f'{name}: scoring the {split} split beside baselines')
-        result = task.evaluate(trained, datasets, split, limit)
+        with progress.stage(f'{name}: scoring the {split} split beside baselines'):
+            result = task.evaluate(trained, datasets, split, limit)
         result['step'] = int(state.step)
         if not distributed.is_writer():
             continue

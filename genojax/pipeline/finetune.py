@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from genojax import config, errors, json_files, tokenizers
+from genojax import config, errors, json_files, progress, tokenizers
 from genojax import experiment as experiments
 from genojax.data.formats import labelled_table, table_columns
 from genojax.inference import prediction, pretrained
@@ -96,7 +96,9 @@ def run(settings: Finetuning, say: Callable[[str], None] = print) -> pathlib.Pat
         result = _evaluate(opened, say)
         say(opened.tasks[TASK].as_text(result))
         path = _predict_test(opened, say)
-        say(f'report: {run_report.write(opened.workdir)}')
+        with progress.stage('drawing the report'):
+            report = run_report.write(opened.workdir)
+        say(f'report: {report}')
         return path
 
 
@@ -230,7 +232,8 @@ def _evaluate(opened: runs.Run, say: Callable[[str], None]) -> Mapping[str, Any]
     say('evaluating beside baselines')
     state = opened.restore_best()
     trained = opened.trained(state)
-    result = opened.tasks[TASK].evaluate(trained, opened.datasets[TASK])
+    with progress.stage('scoring the test rows'):
+        result = opened.tasks[TASK].evaluate(trained, opened.datasets[TASK])
     result['step'] = int(state.step)
     runs.write_json(path, result)
     return result
@@ -255,7 +258,8 @@ def _predict_test(opened: runs.Run, say: Callable[[str], None]) -> pathlib.Path:
     model = loading.load(opened.workdir)
     head, datasets = model.head(TASK), opened.datasets[TASK]
     rows = datasets.rows('test')
-    result = prediction.predict(model, head, datasets.sequences(rows))
+    with progress.stage('predicting the test rows'):
+        result = prediction.predict(model, head, datasets.sequences(rows))
     columns = tables.joined(labelled_columns(datasets.table, rows), result, str(path))
     tables.write(str(path), columns, {**model.metadata, 'task': TASK, 'split': 'test'})
     say(f'{path}: {len(rows):,} test rows')

@@ -1,15 +1,13 @@
 """Changes of a config that save memory, and which of them is best on a topology."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from genojax import config, errors, experiment
 from genojax.nn import remat
 from genojax.plan import plan as plans
 from genojax.plan import topologies
-
-Overrides = tuple[tuple[str, Any], ...]  # (path, value), as in --config.PATH=VALUE
+from genojax.train import fitting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,30 +19,13 @@ class Candidate:
         plan: None where it does not fit.
     """
 
-    overrides: Overrides
+    overrides: fitting.Overrides
     plan: plans.Plan | None
 
     @property
     def flags(self) -> str:
         """The change as flags that can be pasted."""
-        flags = ' '.join(f'--config.{path}={value}' for path, value in self.overrides)
-        return flags or '(as it is)'
-
-
-def with_overrides(planned: experiment.Experiment, overrides: Overrides) -> experiment.Experiment:
-    """The experiment with fields changed, by their paths.
-
-    Raises:
-        UsageError: the changed config has a mistake.
-    """
-    values = config.to_dict(planned)
-    for path, value in overrides:
-        *parents, last = path.split('.')
-        node = values
-        for name in parents:
-            node = node[name]
-        node[last] = value
-    return experiment.from_config(values)
+        return fitting.as_flags(self.overrides) or '(as it is)'
 
 
 def first_that_fits(
@@ -63,14 +44,14 @@ def first_that_fits(
 def try_change(
     planned: experiment.Experiment,
     topology: topologies.Topology,
-    overrides: Overrides,
+    overrides: fitting.Overrides,
     say: Callable[[str], None],
 ) -> Candidate | None:
     """The plan of a changed config; None where the change is no valid config."""
     candidate = Candidate(overrides, None)
     say(f'compiling with {candidate.flags}')
     try:
-        plan = plans.make_plan(with_overrides(planned, overrides), topology)
+        plan = plans.make_plan(fitting.with_overrides(planned, overrides), topology)
     except plans.DoesNotFitError:
         return candidate
     except errors.UsageError:
@@ -78,13 +59,15 @@ def try_change(
     return Candidate(overrides, plan)
 
 
-def changes(planned: experiment.Experiment, topology: topologies.Topology) -> Iterator[Overrides]:
+def changes(
+    planned: experiment.Experiment, topology: topologies.Topology
+) -> Iterator[fitting.Overrides]:
     """Changes that save memory, those that change least first.
 
     Recomputation, then parameters sharded over more chips, then microbatches (all of these leave
     the training as it is), then fewer rows.
     """
-    policies: list[Overrides] = [()]
+    policies: list[fitting.Overrides] = [()]
     values = config.to_dict(planned)
     if 'remat' in values['model']:
         stronger = {'none': ('dots', 'block'), 'dots': ('block',)}
@@ -93,12 +76,12 @@ def changes(planned: experiment.Experiment, topology: topologies.Topology) -> It
         policies = policies[-1:] or [()]
     shards = planned.mesh.fsdp
     fixed = planned.mesh.tensor * planned.mesh.sequence
-    batch: Overrides = ()
+    batch: fitting.Overrides = ()
     while shards * fixed * 2 <= topology.chips:
         shards *= 2
         batch = (*policies[0], ('mesh.data', -1), ('mesh.fsdp', shards))
         yield batch
-    sizes = dict(batch_sizes(values['tasks'], 'tasks'))
+    sizes = dict(fitting.batch_sizes(values['tasks'], 'tasks'))
     for number in microbatches(planned, topology):
         if number > planned.accumulate:
             yield (*(batch or policies[0]), ('accumulate', number))
@@ -106,15 +89,6 @@ def changes(planned: experiment.Experiment, topology: topologies.Topology) -> It
         if all(size % divisor == 0 for size in sizes.values()):
             fewer = tuple((path, size // divisor) for path, size in sizes.items())
             yield (*(batch or policies[0]), *fewer)
-
-
-def batch_sizes(values: Mapping[str, Any], path: str) -> Iterator[tuple[str, int]]:
-    """(path, value) of every `batch_size` below a path."""
-    for name, value in values.items():
-        if name == 'batch_size':
-            yield f'{path}.{name}', value
-        elif isinstance(value, Mapping):
-            yield from batch_sizes(value, f'{path}.{name}')
 
 
 def microbatches(
@@ -126,12 +100,12 @@ def microbatches(
     the mesh leaves; none beyond the config's own where the tasks or the model need whole batches.
     """
     ways = max(topology.chips // (planned.mesh.tensor * planned.mesh.sequence), 1)
-    sizes = [size for _, size in batch_sizes(config.to_dict(planned)['tasks'], 'tasks')]
+    sizes = [size for _, size in fitting.batch_sizes(config.to_dict(planned)['tasks'], 'tasks')]
     numbers = [planned.accumulate]
     while all(size % (ways * numbers[-1] * factor) == 0 for size in sizes):
         numbers.append(numbers[-1] * factor)
     try:
-        with_overrides(planned, (('accumulate', numbers[-1]),))
+        fitting.with_overrides(planned, (('accumulate', numbers[-1]),))
     except errors.UsageError:
         return numbers[:1]
     return numbers
@@ -149,7 +123,7 @@ def grid(
     """
     fixed = planned.mesh.tensor * planned.mesh.sequence
     shards = [4**power for power in range(6) if 4**power * fixed <= topology.chips]
-    policies: list[Overrides] = [()]
+    policies: list[fitting.Overrides] = [()]
     if 'remat' in config.to_dict(planned)['model']:
         names = [name for name in remat.POLICIES if name != 'offload']
         policies = [(('model.remat', name),) for name in names]
@@ -161,7 +135,7 @@ def grid(
     return result
 
 
-def _more_microbatches(planned, topology, overrides: Overrides, say) -> list[Candidate]:
+def _more_microbatches(planned, topology, overrides: fitting.Overrides, say) -> list[Candidate]:
     result: list[Candidate] = []
     for number in microbatches(planned, topology, 4):
         change = () if number == planned.accumulate else (('accumulate', number),)

@@ -1,17 +1,14 @@
 """What a run needs and what the machine has: memory before step 1, time after a few steps."""
 
-import contextlib
 import dataclasses
 import math
 import pathlib
 import time
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 
-from genojax import config, errors
-from genojax.experiment import Experiment, TrainState
+from genojax.experiment import TrainState
 
 _CGROUP = pathlib.Path('/sys/fs/cgroup')
 _TIMED_STEPS = 5
@@ -81,67 +78,6 @@ def with_step(memory: RunMemory, compiled: jax.stages.Compiled) -> RunMemory:
     )
     state = memory.parameters + memory.optimizer
     return dataclasses.replace(memory, activations=max(step - state, 0))
-
-
-def check(memory: RunMemory, experiment: Experiment) -> None:
-    """Refuses what cannot fit.
-
-    Raises:
-        UsageError: with the fields to change.
-    """
-    if memory.available is not None and memory.total > memory.available:
-        raise errors.UsageError(
-            f'this run does not fit: {memory.text()}. Fix: {_offer(fixes(memory, experiment))}'
-        )
-
-
-def fixes(memory: RunMemory, experiment: Experiment) -> list[str]:
-    """Flags that reduce the memory of a run, those that help most first."""
-    by_path = dict(config.leaves(experiment))
-    batches = [path for path in by_path if path.endswith('.batch_size')]
-    lengths = [path for path in by_path if path.endswith(('mixture.length', 'data.length'))]
-    model = [p for p in by_path if p in ('model.width', 'model.depth', 'model.inner')]
-    state = memory.parameters + memory.optimizer
-    lines = []
-    if memory.activations is not None and memory.activations > state:
-        room = 0.5  # of what activations take now; they grow with the rows of a batch
-        if memory.available is not None:
-            room = min(room, max(memory.available - state, 0) / memory.activations)
-        lines += _smaller(by_path, batches, room)
-        if by_path.get('model.remat') == 'none':
-            lines.append('--config.model.remat=block')
-        lines += _more_microbatches(experiment)
-        lines += _smaller(by_path, lengths)
-    lines += _smaller(by_path, model) if len(lines) < 3 else []
-    return [*lines, 'or more devices, sharded by --config.mesh.fsdp']
-
-
-@contextlib.contextmanager
-def one_line_errors(run) -> Iterator[None]:
-    """Within the block, running out of memory or disk is an error of one line.
-
-    Args:
-        run: `runs.Run`, for the message.
-
-    Raises:
-        UsageError: with what to change; the complete checkpoints are as they were.
-    """
-    try:
-        yield
-    except (MemoryError, jax.errors.JaxRuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise errors.UsageError(
-            f'out of memory: {first_line(error)}. {run.memory.text()}. '
-            f'Fix: {_offer(fixes(run.memory, run.experiment))}'
-        ) from error
-    except OSError as error:
-        saved = run.checkpoints.latest()
-        state = 'no step was saved' if saved is None else f'step {saved} is saved'
-        raise errors.UsageError(
-            f'{error.filename or run.workdir}: {error.strerror or error}; {state}. '
-            'Fix: free disk space; the same command resumes'
-        ) from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -243,28 +179,3 @@ def bytes_per_device(tree: Any) -> int:
         math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
         for leaf in jax.tree.leaves(tree)
     )
-
-
-def _offer(lines: list[str]) -> str:
-    """Each line reduces the memory; whether one is enough is seen when the step is compiled."""
-    return f'one of these or, where it is not enough, several: {"; ".join(lines)}'
-
-
-def _more_microbatches(experiment: Experiment) -> list[str]:
-    """Twice as many microbatches, where the tasks and the model can be read in parts."""
-    number = 2 * experiment.accumulate
-    try:
-        dataclasses.replace(experiment, accumulate=number)
-    except ValueError:
-        return []
-    return [f'--config.accumulate={number}']
-
-
-def _smaller(by_path: Mapping[str, Any], paths: list[str], share: float = 0.5) -> list[str]:
-    """Flags that reduce fields to a share of their values, where that is a smaller number."""
-    sizes = {path: max(int(by_path[path] * share), 1) for path in paths}
-    return [
-        f'--config.{path}={size} (now {by_path[path]})'
-        for path, size in sizes.items()
-        if size < by_path[path]
-    ]

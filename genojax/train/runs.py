@@ -31,13 +31,12 @@ from genojax.experiment import Experiment, TrainState
 from genojax.inference import adapters, pretrained
 from genojax.optim import trainable
 from genojax.tasks.base import Task, TrainedState
-from genojax.train import initial, modes, records, resources
+from genojax.train import fitting, initial, modes, records, resources
 from genojax.train import workdir as workdirs
 from genojax.typing import Batch
 
 # A stream of random bits that no training step uses, as that of the start (`initial`).
 _EVALUATION_STREAM = 2**31 - 1
-
 
 # What a workdir holds, as other modules read and write it.
 read_experiment, stored, write_json = records.read_experiment, records.stored, records.write_json
@@ -119,6 +118,8 @@ class Run:
             f'{self.experiment.steps:,} steps on {self.mesh.size} {platform} '
             f'device{"s" if self.mesh.size > 1 else ""}'
         ]
+        if min(self.experiment.validate_every, self.experiment.save_every) > self.experiment.steps:
+            lines.append('validate_every, save_every: more than the steps, so once, at the end')
         for name, task in self.tasks.items():
             rows, width = task.batch_spec()['tokens'].shape
             lines.append(f'{name}: {rows} x {width} tokens per step')
@@ -158,7 +159,7 @@ class Run:
         if latest is not None:
             self.say(f'resuming from step {latest}')
             return self.restore(latest)
-        self._refuse_lost_checkpoints()
+        self.directory.refuse_lost_checkpoints()
         return initial.state(self)
 
     def restore(self, step: int) -> TrainState:
@@ -231,7 +232,11 @@ class Run:
 
     def one_line_errors(self):
         """Within the block, running out of memory or disk is a `UsageError` of one line."""
-        return resources.one_line_errors(self)
+        return fitting.one_line_errors(self)
+
+    def check_memory(self, memory: resources.RunMemory) -> None:
+        """Refuses memory that there is not with a `UsageError` that names changes that fit."""
+        fitting.check(self, memory)
 
     def claim(self, memory: resources.RunMemory) -> None:
         """Makes the workdir that of this run, or records changed fields; before step 1.
@@ -251,16 +256,6 @@ class Run:
         """Adds fields to `run.json`."""
         if self.directory.claimed:
             self.directory.write_record(self.directory.record() | fields)
-
-    def _refuse_lost_checkpoints(self) -> None:
-        if not self.directory.claimed:
-            return
-        first = self.directory.record().get('first_checkpoint')
-        if first is not None:
-            raise errors.DamageError(
-                f'{self.workdir}: step {first} was saved, and no complete checkpoint is left. '
-                f'Fix: restore checkpoints/, or --workdir={errors.new_name(self.workdir)}'
-            )
 
     def _record(self) -> dict[str, Any]:
         """Besides the config: sizes, packages and versions at the start, hashes of the data."""
@@ -352,7 +347,6 @@ def _open(
     memory = resources.of_state(abstract, mesh)
     shown = experiment.init_from and not directory.read_only
     mode_sizes = modes.sizes(experiment, boxed, mesh) if shown else {}
-    resources.check(memory, experiment)
     if not directory.read_only:
         workdirs.check_room(directory.path, modes.size(abstract).checkpoint, experiment.keep)
     checkpoints = checkpoint.Checkpoints(
@@ -364,7 +358,7 @@ def _open(
     )
     for step, problem in checkpoints.damaged.items():
         say(f'step {step} is left out: {problem}')
-    return Run(
+    run = Run(
         experiment=experiment,
         directory=directory,
         mesh=mesh,
@@ -378,6 +372,12 @@ def _open(
         changed=changed,
         say=say,
     )
+    try:
+        run.check_memory(memory)
+    except BaseException:
+        checkpoints.close()
+        raise
+    return run
 
 
 def _open_tasks(

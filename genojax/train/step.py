@@ -13,7 +13,7 @@ from genojax import config, metrics, optim, sharding
 from genojax import experiment as experiments
 from genojax.hardware import flops
 from genojax.tasks.base import Task
-from genojax.train import accumulate, resources, runs
+from genojax.train import accumulate, resources
 from genojax.typing import Batch
 
 
@@ -84,16 +84,21 @@ class CompiledStep:
         return self.compile(state, batches, key)(state, batches, key)
 
 
-def placed_key(run: runs.Run) -> jax.Array:
-    """The run's key on all devices, of all processes."""
+def placed_key(run) -> jax.Array:
+    """The key of a `runs.Run` on all devices, of all processes."""
     return jax.jit(lambda: run.key, out_shardings=sharding.replicated(run.mesh))()
 
 
-def compile_first(run: runs.Run, state: experiments.TrainState, stream: Iterator):
+def compile_first(run, state: experiments.TrainState, stream: Iterator):
     """The compiled step, all batches of a stream, and the model's FLOPs per step.
 
-    Refuses what does not fit in memory. Only now, when nothing has refused the run, is the workdir
-    its own.
+    Only now, when nothing has refused the run, is the workdir its own.
+
+    Args:
+        run: `runs.Run`.
+
+    Raises:
+        UsageError: the step does not fit in memory; with fields to change.
     """
     run.say('reading the first batch')
     batches = next(stream)
@@ -104,12 +109,12 @@ def compile_first(run: runs.Run, state: experiments.TrainState, stream: Iterator
     compiled = step.compile(state, sharded, run.key)
     memory = resources.with_step(run.memory, compiled)
     run.say(memory.text())
-    resources.check(memory, run.experiment)
+    run.check_memory(memory)
     run.claim(memory)
     return step, itertools.chain([batches], stream), _model_flops(run, step, state, sharded)
 
 
-def _model_flops(run: runs.Run, step: CompiledStep, state, batches) -> int:
+def _model_flops(run, step: CompiledStep, state, batches) -> int:
     """FLOPs of a step without recomputation: those of the step itself, or of one without remat."""
     model = run.experiment.model
     if dict(config.leaves(model)).get('remat', 'none') == 'none':

@@ -97,6 +97,19 @@ class Workdir:
         if distributed.is_writer() and not self.read_only:
             json_files.write_hashed(self.path / RECORD, record)
 
+    def refuse_lost_checkpoints(self) -> None:
+        """Refuses to start over a run that has had a checkpoint.
+
+        Raises:
+            DamageError: it had one, as `run.json` says.
+        """
+        first = self.record().get('first_checkpoint') if self.claimed else None
+        if first is not None:
+            raise errors.DamageError(
+                f'{self.path}: step {first} was saved, and no complete checkpoint is left. '
+                f'Fix: restore checkpoints/, or --workdir={errors.new_name(self.path)}'
+            )
+
     def close(self) -> None:
         """Releases the lock, and removes what a start left that did not succeed.
 

@@ -9,6 +9,7 @@ from genojax import errors, experiment
 from genojax.cli import flags, main
 from genojax.plan import collectives, page, search, topologies
 from genojax.plan import plan as plans
+from genojax.train import fitting
 
 
 def small(**mesh) -> experiment.Experiment:
@@ -108,7 +109,7 @@ def test_changes_are_valid_configs_and_save_memory_first():
     options = list(search.changes(planned, topologies.parse('cpu:4')))
     assert options[0] == (('model.remat', 'dots'),)
     for option in options:
-        search.with_overrides(planned, option)
+        fitting.with_overrides(planned, option)
     assert any(path.endswith('batch_size') for path, _ in options[-1])
     numbers = [dict(option)['accumulate'] for option in options if 'accumulate' in dict(option)]
     assert numbers == [2, 4, 8]  # of 32 rows on 4 devices
@@ -122,7 +123,7 @@ def test_the_search_tries_microbatches_as_long_as_they_save_memory(monkeypatch, 
         return dataclasses.replace(sharded, memory=memory, accumulate=planned.accumulate)
 
     monkeypatch.setattr(plans, 'make_plan', make_plan)
-    planned = search.with_overrides(
+    planned = fitting.with_overrides(
         experiment.from_config(flags.load('demo')),
         (('tasks.masked_lm.data.mixture.batch_size', 256), ('model.remat', 'none')),
     )
@@ -185,8 +186,8 @@ def test_a_batch_that_does_not_divide_is_refused():
 
 def _with_rows(rows, data=-1):
     planned = small(data=data)
-    sizes = dict(search.batch_sizes(experiment.to_config(planned).to_dict()['tasks'], 'tasks'))
-    return search.with_overrides(planned, tuple((path, rows) for path in sizes))
+    sizes = dict(fitting.batch_sizes(experiment.to_config(planned).to_dict()['tasks'], 'tasks'))
+    return fitting.with_overrides(planned, tuple((path, rows) for path in sizes))
 
 
 @pytest.mark.slow
@@ -195,6 +196,6 @@ def test_the_tpu_compiler_plans_and_refuses():
     planned = experiment.from_config(flags.load('demo'))
     plan = plans.make_plan(planned, topologies.parse('v5e:2x2'))
     assert plan.devices == 4 and plan.memory.device == 16
-    large = search.with_overrides(planned, (('tasks.masked_lm.data.mixture.batch_size', 2**20),))
+    large = fitting.with_overrides(planned, (('tasks.masked_lm.data.mixture.batch_size', 2**20),))
     with pytest.raises(plans.DoesNotFitError, match='exceeds available HBM'):
         plans.make_plan(large, topologies.parse('v5e:2x2'))

@@ -44,6 +44,8 @@ def test_a_labelled_table_keeps_its_columns_and_its_labels_are_not_read(trained,
     assert json.loads((tmp_path / 'x.tsv.json').read_text())['task'] == 'promoters'
     captured = capsys.readouterr()
     assert captured.out == '' and 'not read: label, score' in captured.err
+    counts = ', '.join(f'{name}: {expected.classes.count(name)}' for name in ('0', '1'))
+    assert f'promoters: predicted classes {counts}\n' in captured.err
 
 
 def test_records_intervals_and_windows_are_the_same_sequences(trained, genome, tmp_path, capsys):

@@ -145,14 +145,38 @@ def test_steps_may_not_grow_where_the_learning_rate_depends_on_them(shards, whol
         runs.open_run(make_experiment(shards, steps='12'), whole[1])
 
 
+def test_a_finished_run_takes_fields_that_change_no_number_from_the_command(
+    whole, one_device, tmp_path, capsys
+):
+    """And says which of them may move last bits."""
+    folder = shutil.copytree(whole[1], tmp_path / 'run')
+    free = {'log_every': (1, 2), 'keep': (2, 1), 'tasks.masked_lm.data.mixture.threads': (4, 1)}
+    rounding = {'model.unroll': (1, 2), 'model.remat': ("'none'", "'block'")}
+    words = [
+        f'--config.{path}={str(values[1]).strip(chr(39))}'
+        for path, values in {**free, **rounding}.items()
+    ]
+    main.main(['train', f'--config={folder}/config.json', f'--workdir={folder}', *words])
+    printed = capsys.readouterr().out
+    for path, (before, now) in {**free, **rounding}.items():
+        line = f'changed: {path}: {before} -> {now}'
+        assert line + (' (the same arithmetic' if path in rounding else '\n') in printed
+    assert f'step {STEPS}: ' in printed
+
+
 @pytest.mark.slow
-def test_steps_may_grow_where_the_learning_rate_does_not_depend_on_them(shards, tmp_path):
+def test_steps_may_grow_where_the_learning_rate_does_not_depend_on_them(
+    shards, one_device, tmp_path, capsys
+):
     folder, constant = tmp_path / 'run', {'optim.decay': 'none', 'optim.warmup': '2', 'steps': '3'}
     finish(make_experiment(shards, **constant), folder)
-    longer = make_experiment(shards, **{**constant, 'steps': '4'})
-    assert int(finish(longer, folder).step) == 4
-    with pytest.raises(errors.UsageError, match='4 -> 3: step 4 is done'):
-        runs.open_run(make_experiment(shards, **constant), folder)
+    again = ['train', f'--config={folder}/config.json', f'--workdir={folder}']
+    main.main([*again, '--config.steps=4'])
+    assert 'resuming from step 3' in capsys.readouterr().out
+    assert set(losses(folder)) == {1, 2, 3, 4}
+    with pytest.raises(SystemExit):
+        main.main([*again, '--config.steps=3'])
+    assert '4 -> 3: step 4 is done' in capsys.readouterr().err
 
 
 def test_a_run_is_never_started_over(shards, whole, tmp_path):

@@ -107,9 +107,8 @@ def check_header(
 def _fix(file: str, header: str) -> str:
     """The command that writes a header into a file, quoted for a shell, and keeps a copy of it."""
     header = header.replace('\t', r'\t')
-    if file.rstrip("'").endswith(('.gz', '.bgz')):
-        return f"cp {file} {file}.bak && (printf '{header}\\n' | gzip; cat {file}.bak) > {file}"
-    return f"sed -i.bak '1i {header}' {file}"
+    packed = ' | gzip' if file.rstrip("'").endswith(('.gz', '.bgz')) else ''
+    return f"cp {file} {file}.bak && (printf '{header}\\n'{packed}; cat {file}.bak) > {file}"
 
 
 def _separator(first: str) -> str:

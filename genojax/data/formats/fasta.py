@@ -139,7 +139,7 @@ class FastaReader:
             shown = first.split(b'\n')[0][:20].decode('latin-1')
             problem = f'text before the first header: {shown!r}, a sequence without a header'
             old, new = input_file.shell_words(self.path, '.fa')
-            fix = f"{old} | sed '1i >name' > {new} adds one; name {new}"
+            fix = f"(printf '>name\\n'; {old}) > {new} adds one; name {new}"
             raise self._error('FA02', problem, fix)
         if name not in ('', 'FASTA', 'FASTQ'):
             fix = 'name the FASTA file that it refers to'

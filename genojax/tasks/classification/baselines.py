@@ -29,7 +29,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from genojax import metrics
+from genojax import metrics, progress
 from genojax.tasks.labelled import features, tuning
 
 K_GRID = (3, 4, 5, 6)
@@ -130,7 +130,8 @@ def _baseline(fit: Callable) -> Callable:
             raise ValueError('labels must be 0, 1 and so on, each with a row')
         folds = tuning.pairs(tuning.folds_of_classes(labels_N, groups, seed))
         training = _TrainingRows(train, labels_N.astype(int), folds)
-        scores, decisions, search = fit(training, test)
+        with progress.stage(f'fitting {fit.__name__}'):
+            scores, decisions, search = fit(training, test)
         return ClassifierBaseline(
             fit.__name__,
             scores=scores,

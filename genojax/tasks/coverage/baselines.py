@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import threadpoolctl
 
-from genojax import dna
+from genojax import dna, progress
 from genojax.data.datasets import order
 from genojax.data.formats.track_files import track_windows
 from genojax.data.splits import track_overlap
@@ -86,7 +86,8 @@ def fit_all(
         blocks['accessibility'] = ('accessibility',)
         blocks['kmers_accessibility'] = ('composition', 'kmers', 'accessibility')
     for name, parts in blocks.items():
-        fitted[name] = ridge(name, parts, source, views, scored_views, groups=groups, seed=seed)
+        with progress.stage(f'fitting {name}'):
+            fitted[name] = ridge(name, parts, source, views, scored_views, groups=groups, seed=seed)
     return fitted
 
 

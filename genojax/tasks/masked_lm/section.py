@@ -77,9 +77,9 @@ def section(
         if description.get('split'):
             body += [
                 html.subheading('Splits and leakage'),
-                _splits(description['split'], description.get('species') or [], renderer),
+                _splits(description, result, renderer),
             ]
-            verdicts += _leakage_verdicts(description['split'])
+            verdicts += _leakage_verdicts(description['split'], result)
     if not body:
         return None
     return page.Section('masked-lm', HEADING, html.join(body), cards, verdicts)
@@ -219,22 +219,22 @@ def _mixture(rows: list[dict], renderer: plots.Renderer) -> html.Markup:
     return html.join([picture, html.table(columns, cells), html.note(note)])
 
 
-def _splits(split: dict, species: list[dict], renderer: plots.Renderer) -> html.Markup:
+def _splits(description: dict, result: dict | None, renderer: plots.Renderer) -> html.Markup:
     """A verdict on leakage, then the bases, windows and shared k-mers of each split.
 
     Args:
-        split: the report of the split.
-        species: rows of the mixture table, with the windows of each split.
+        description, result: as for `section`.
     """
+    split = description['split']
     audit = split.get('audit') or {}
-    counts = {row['species']: row for row in species}
+    counts = {row['species']: row for row in description.get('species') or []}
     header = ['species', *_BASES.values(), *_WINDOWS.values()]
     cells = [
         [name, *(html.number(row[key]) for key in _BASES), *_window_counts(counts.get(name, {}))]
         for name, row in split['species'].items()
     ]
     parts = [
-        html.paragraph(_judgement(split)),
+        html.paragraph(_judgement(split, result)),
         _splits_figure(split, renderer),
         html.table(header, cells),
         *(html.note(remark) for remark in _split_remarks(split)),
@@ -321,7 +321,8 @@ def _audit_table(audit: dict) -> html.Markup:
     return html.folded('Shared sequence by species', table)
 
 
-def _judgement(split: dict) -> str:
+def _judgement(split: dict, result: dict | None) -> str:
+    """How much is shared, in words; with scores, that those without it stand beside them."""
     audit = split.get('audit')
     if not audit:
         return 'Leakage was not measured.'
@@ -331,19 +332,21 @@ def _judgement(split: dict) -> str:
             f'None of the {k}-mers of the windows left out occurs in training windows, on either '
             'strand.'
         )
+    scores = ''
+    if result is not None and result.get('without_training_kmer'):
+        scores = '; the scores of the windows without a shared k-mer stand beside those of all'
     size = 'Little' if kmers < _SMALL_SHARE else 'Some' if kmers < _LARGE_SHARE else 'Much'
     return (
         f'{size} is shared: {100 * kmers:.2g} % of the {k}-mers of the windows left out also occur '
         'in training windows, on either strand; '
         f'{100 * windows:.2g} % of the windows contain at least one. Repeats and conserved '
-        'sequence are shared even between unrelated windows; the scores of the windows without a '
-        'shared k-mer stand beside those of all.'
+        f'sequence are shared even between unrelated windows{scores}.'
     )
 
 
-def _leakage_verdicts(split: dict) -> tuple[page.Verdict, ...]:
+def _leakage_verdicts(split: dict, result: dict | None) -> tuple[page.Verdict, ...]:
     audit = split.get('audit') or {}
     if audit.get('kmer_fraction', 0) < _LARGE_SHARE:
         return ()
-    text = f'{_judgement(split)} Scores on these windows are better than on new sequence.'
+    text = f'{_judgement(split, result)} Scores on these windows are better than on new sequence.'
     return (page.Verdict('bad', text),)

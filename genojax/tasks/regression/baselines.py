@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from genojax import metrics
+from genojax import metrics, progress
 from genojax.tasks.labelled import features, tuning
 
 _PENALTIES = (0.1, 1.0, 10.0, 100.0, 1_000.0)
@@ -110,12 +110,13 @@ def fit_all(
                 skipped[name] = f'more than {_UNKNOWNS:,} rows, of {bases:,} bases'
     else:
         skipped |= dict.fromkeys(('one_hot_ridge', 'pairwise_ridge'), 'rows of several lengths')
-    chosen = {
-        name: {kind: functools.partial(make, rows, test) for kind, make in parts.items()}
-        for name, parts in choices.items()
-    }
-    fitted = {name: _ridge(parts, value_N, folds) for name, parts in chosen.items()}
-    fitted['boosted_trees'] = _trees(rows, value_N, test, folds)
+    fitted = {}
+    for name, parts in choices.items():
+        with progress.stage(f'fitting {name}'):
+            chosen = {kind: functools.partial(make, rows, test) for kind, make in parts.items()}
+            fitted[name] = _ridge(chosen, value_N, folds)
+    with progress.stage('fitting boosted_trees'):
+        fitted['boosted_trees'] = _trees(rows, value_N, test, folds)
     return fitted, skipped
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from genojax import errors, metrics
+from genojax import errors, metrics, progress
 from genojax.tasks.labelled import intervals
 from genojax.tasks.variant_effects import labelled_variants, methods
 from genojax.variants.consequences import terms
@@ -136,7 +136,7 @@ def _scored(columns, label_N, folds) -> tuple[dict[str, np.ndarray], dict]:
     """Scores [N] by method, NaN for rows that no fold scores, and the settings of every fold."""
     scores: dict[str, np.ndarray] = {}
     settings: dict[str, list] = {}
-    for fit_rows, rows in folds:
+    for fit_rows, rows in progress.track(folds, 'fitting baselines'):
         fit_rows, rows = fit_rows[label_N[fit_rows] >= 0], rows[label_N[rows] >= 0]
         if not len(rows):
             continue

@@ -70,6 +70,10 @@ def test_the_split_of_windows_is_judged_in_a_sentence(share, words, kinds):
     drawn = section.section(None, description, [], RENDERER)
     assert words in _text(drawn)
     assert _kinds(drawn) == kinds
+    scores = 'the scores of the windows without a shared k-mer'
+    assert scores not in _text(drawn)  # there are none before an evaluation
+    with_scores = section.section(made_up.masked_lm_result(), description, [], RENDERER)
+    assert (scores in _text(with_scores)) == (share > 0)
 
 
 def test_weights_and_draws_are_in_the_table():
