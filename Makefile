@@ -19,7 +19,7 @@ SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 CACHE := PYTHONDONTWRITEBYTECODE= JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: install smoke demo test test-all bench lint format clean
+.PHONY: install smoke demo test test-all bench docs package lint format clean
 
 install: $(VENV)/.installed
 
@@ -77,6 +77,19 @@ bench: .venv-bench/.installed
 .venv-bench/.installed: .ci/make-venv
 	@PYTHON="$(PYTHON)" sh .ci/make-venv .venv-bench bench
 	@touch $@
+
+# The pages of .github/docs as HTML in .cache/docs; a warning is an error.
+docs: .venv-docs/.installed
+	.venv-docs/bin/python -m sphinx -q -W --keep-going -b html -d .cache/docs-trees .github/docs .cache/docs
+	@echo "open .cache/docs/index.html"
+
+.venv-docs/.installed: setup.py .ci/make-venv
+	@PYTHON="$(PYTHON)" sh .ci/make-venv .venv-docs docs
+	@touch $@
+
+# Wheel and source archive, and the wheel in an environment of its own: imports, doctor, demo.
+package:
+	PYTHON="$(PYTHON)" bash .ci/package
 
 lint: install
 	$(BIN)/ruff check .

@@ -62,6 +62,8 @@ setup(
             'flask-cors',
             's3fs>=2024.10',
         ],
+        # The pages of .github/docs.
+        'docs': ['sphinx>=8', 'myst-parser>=4'],
         # Peers to measure against, and originals to compare with. The newest transformers have no
         # Flax models.
         'bench': [

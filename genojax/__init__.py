@@ -31,6 +31,7 @@ _PUBLIC = {
     'open_run': 'genojax.train.runs',
     'prepare_tracks': 'genojax.data.store.signals.prepare',
     'TrackSettings': 'genojax.data.store.signals.track_settings',
+    'download_sources': 'genojax.download.job',
 }
 
 __all__ = ['__version__', *_PUBLIC]

@@ -21,8 +21,18 @@ PASTED = re.compile(
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    """(language, text) of every fenced block of a page."""
-    return re.findall(r'^```(\w*)\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)
+    """(language, text) of every fenced block of a page; '{NAME}' for a directive of Sphinx."""
+    return re.findall(r'^```([\w{}]*)[^\n]*\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)
+
+
+def docs() -> dict[str, str]:
+    """The pages of .github/docs that are written by hand, in the order of their index."""
+    folder = ROOT / '.github' / 'docs'
+    index = (folder / 'index.md').read_text()
+    names = [line.strip() for language, text in blocks(index) if language == '{toctree}'
+             for line in text.splitlines() if line.strip() and not line.startswith(':')]  # fmt: skip
+    written = [name for name in names if not name.startswith('generated/')]
+    return {'index': index, **{name: (folder / f'{name}.md').read_text() for name in written}}
 
 
 def lines(text: str) -> list[str]:

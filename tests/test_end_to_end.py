@@ -1,4 +1,4 @@
-"""The README's blocks and the examples of every verb's help run, in one folder, as printed.
+"""The blocks of README and docs and the examples of every verb's help run, in one folder.
 
 `make demo` there is the main job: every stage leaves its result, and a second run repeats nothing.
 Only sizes differ from what is printed: `SMALL` adds options to a command, the simulated clade has
@@ -55,6 +55,8 @@ NOT_RUN = {
     'genojax plan --config=nucleotransformer:small --topology=v5e:4x4 --out=plan.html': (
         "needs the TPU compiler; tests/plan checks TPU topologies' arguments"
     ),
+    'genojax download ecoli yeast --out=genomes/': 'needs the network; tests/download has a server',
+    'genojax download dnabert_k6 --out=weights/': 'needs the network; tests/download has a server',
 }
 # `make demo GENOMES=...` runs as the example of `genojax demo`, with names of this folder.
 SAME = {
@@ -67,7 +69,10 @@ DEMO = ('genojax demo',)
 LOG = 'demo.log'  # what `genojax demo` printed
 README = commands.of_readme('genojax')
 EXAMPLES = [line for text in commands.helps().values() for line in commands.examples(text)]
-ORDER = [*README, *(line for line in EXAMPLES if line not in (*README, *DEMO, *NOT_RUN))]
+DOCS = [line for page in commands.docs().values() for language, text in commands.blocks(page)
+        if not language for line in commands.lines(text)]  # fmt: skip
+PRINTED = list(dict.fromkeys([*README, *DOCS, *EXAMPLES]))
+ORDER = [line for line in PRINTED if line not in (*SAME, *DEMO, *NOT_RUN)]
 
 
 def small(command: str) -> list[str]:
@@ -207,9 +212,13 @@ def test_every_block_and_example_is_run_or_named():
         for line in commands.lines(text)
         if not language
     ]
-    for line in (*lines, *EXAMPLES):
+    for line in (*lines, *DOCS, *EXAMPLES):
         assert SAME.get(line, line) in {*ORDER, *DEMO, *NOT_RUN}, line
     assert {language for language, _ in commands.blocks(commands.README)} == {'', 'python'}
+    languages = {
+        language for page in commands.docs().values() for language, _ in commands.blocks(page)
+    }
+    assert languages == {'', 'python', 'text', '{toctree}', '{literalinclude}'}
 
 
 def test_the_python_of_the_readme_runs(folder):
@@ -219,6 +228,31 @@ def test_the_python_of_the_readme_runs(folder):
     assert names['vectors'].shape == (2, 16) and names['vectors'].dtype == np.float32
     assert names['bits'].total_N.shape == (1,) and names['bits'].total_N[0] < 0
     assert len(names['bits'].per_base[0]) == 64
+
+
+# Page -> what its blocks of Python must have computed.
+COMPUTED = {
+    'first_steps': lambda names: names['vectors'].shape == (2, 16),
+    'your_labels': lambda names: names['values'].shape == (1, 2) and len(names['names']) == 2,
+    'your_tokenizer': lambda names: names['text'] == 'ACGTTGCA' and len(names['spans']) == 6,
+    'variants': lambda names: names['state'].name == 'SCORED' and np.isfinite(names['ratio']),
+    'interpretation': lambda names: np.allclose(names['weights'].sum(-1), 1, atol=1e-5),
+}
+
+
+@pytest.mark.parametrize('page', COMPUTED)
+def test_the_python_of_a_page_runs(page, folder):
+    names = {}
+    for language, text in commands.blocks(commands.docs()[page]):
+        if language == 'python':
+            exec(text, names)
+    assert COMPUTED[page](names)
+
+
+def test_every_page_with_python_is_run():
+    with_python = [name for name, page in commands.docs().items()
+                   if any(language == 'python' for language, _ in commands.blocks(page))]  # fmt: skip
+    assert with_python == list(COMPUTED)
 
 
 def test_fine_tuning_leaves_scores_test_predictions_and_a_report(folder):

@@ -30,7 +30,7 @@ ROWS = [
     *(f'C{n}' for n in range(1, 10)),
     *(f'D{n}' for n in range(1, 8)),
     *(f'E{n}' for n in range(1, 10)),
-    *(f'F{n}' for n in range(1, 7)),
+    *(f'F{n}' for n in range(1, 8)),
 ]
 
 

@@ -25,6 +25,7 @@ from genojax.cli import flags
 # What an extra adds; extras that setup.py names and this does not are listed without a word.
 EXTRAS = {
     'dev': 'the tests',
+    'docs': 'building the documentation',
     'bench': 'peers to measure against',
     'convert': "reading torch's .bin files of published weights",
     'tpu': 'TPUs',

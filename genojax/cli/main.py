@@ -21,6 +21,7 @@ from genojax.stores import staging
 VERBS = {
     'demo': 'the main job: genomes, pretraining, fine-tuning, baselines, report',
     'simulate': 'write a simulated clade: genomes, annotation and promoters with a known ceiling',
+    'download': 'fetch public genomes or published weights, or list where they are',
     'check': 'say what a folder of genomes holds, or what is wrong with it',
     'explain': 'explain an error code, such as GX-FA07',
     'ingest': 'turn checked genomes into shards for training',

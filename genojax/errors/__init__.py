@@ -38,7 +38,9 @@ class DamageError(GenojaxError):
 
 
 class Preempted(GenojaxError):
-    """A command was stopped by a signal; what it had done is saved, and it can be run again.
+    """A command was stopped by a signal or for want of a network; it can be run again.
+
+    What it had done is saved.
 
     Exit code 75 (EX_TEMPFAIL), on which schedulers can requeue the job.
     """

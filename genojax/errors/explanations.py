@@ -4,7 +4,7 @@ from genojax.errors import genome_files
 
 # Code -> what it means and what to do. The letters name the family: SP splits, MX mixture weights,
 # LB labels, OR orthologous genes, TK tracks, VC variants, EM embeddings, MO motifs, CV converted
-# models, AR shards; those of genome files are in `genome_files`.
+# models, AR shards, DL downloads; those of genome files are in `genome_files`.
 EXPLANATIONS: dict[str, str] = {
     **genome_files.EXPLANATIONS,
     # Splits
@@ -278,6 +278,22 @@ EXPLANATIONS: dict[str, str] = {
         'The directory holds an adapter of peft (LoRA), which is a change to a model and not a '
         'model. --base=DIR names the weights that it was trained on, and the converted model is '
         'base + scale * B @ A; or merge it first, by merge_and_unload() of peft.'
+    ),
+    # Downloads
+    'DL01': (
+        'A server does not have a file, or does not give it out; or, with --verify, the file is '
+        'not in the folder. The message names the URL. Publishers move files: fetch it in another '
+        'way, put it into the folder under the name that the message gives, and add --verify.'
+    ),
+    'DL02': (
+        'What a server sent is not the file: a web page, such as the login of a network, text '
+        'that a proxy has unpacked, or a file of another size. Nothing of it is kept. Try from '
+        'another network, or fetch the file by hand and add --verify.'
+    ),
+    'DL03': (
+        'A file is not the one that its publisher describes, or not the one that was fetched '
+        'before: its size, its MD5 or SHA-256 sum, or the refget digest of a contig differs. '
+        'Remove it and fetch it again.'
     ),
     # Shards
     'AR01': (

@@ -41,6 +41,8 @@ pytestmark = pytest.mark.usefixtures('one_device')
 FIXES = commands.fixes()
 # A word of the fix -> the test that pastes it, or why it cannot be pasted in a test.
 ELSEWHERE = {
+    'genojax download': 'tests/download/test_job.py',
+    'another --out=DIR': 'tests/download/test_transfer.py',
     'more devices, sharded by': 'needs more devices than there are',
     'multiple of the number of processes': 'needs several processes',
     'a larger topology, or --search': 'needs the TPU compiler; tests/plan/test_plan.py searches',

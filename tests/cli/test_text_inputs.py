@@ -102,6 +102,7 @@ WORDS = {
     *('--variant-rows', '--signals', '--upstream', '--downstream', '--distance', '--negatives'),
     *('--crop', '--bin', '--block', '--contigs', '--test', '--test-share', '--min-known'),
     *('--site', '--flank', '--validation', '--profile', '--transcripts', '--genetic-code'),
+    *('names', '--mirror', '--verify'),
     *('--task-rows', '--no-hold-out', '--raw', '--evaluate', '--shard', '--list', '--dry-run'),
 }
 
