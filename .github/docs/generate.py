@@ -109,8 +109,13 @@ def fields_of_configs() -> str:
         '',
         '## The experiment',
         '',
-        *_table(experiment.Experiment),
     ]
+    anchors = {
+        base.config_kinds()[kind]: kind
+        for base in groups.values()
+        for kind in own_kinds(base)[::-1]
+    }
+    lines += _table(experiment.Experiment, anchors)
     named = {experiment.Experiment}
     for title, base in groups.items():
         lines += ['', f'## {title}']
@@ -118,11 +123,12 @@ def fields_of_configs() -> str:
             cls = base.config_kinds()[kind]
             lines += ['', f'### {kind}', '']
             lines += _first_sentence(cls) if cls not in named else []
-            lines += _table(cls) if cls not in named else ['Another kind of the class above.']
+            again = ['Another kind of the class above.']
+            lines += again if cls in named else _table(cls, anchors)
             named.add(cls)
     lines += ['', '## Parts', '', 'Classes that fields of the tables above hold.']
     for cls in sorted(parts(named), key=lambda cls: cls.__name__):
-        lines += ['', f'### {cls.__name__}', '', *_first_sentence(cls), *_table(cls)]
+        lines += ['', f'### {cls.__name__}', '', *_first_sentence(cls), *_table(cls, anchors)]
     lines += ['', '## Named configs', '', '| config | variants | what it is |', '|---|---|---|']
     for name in flags.config_names():
         row = configs_verb._summary(name)
@@ -158,24 +164,26 @@ def _classes(annotation) -> list[type]:
     return [annotation] if dataclasses.is_dataclass(annotation) else []
 
 
-def _table(cls: type) -> list[str]:
+def _table(cls: type, anchors: dict[type, str]) -> list[str]:
+    """Rows of the fields of a class; `anchors` of the classes that have a kind."""
     meanings = config_fields.meanings(cls)
     lines = ['| field | default | meaning | resume |', '|---|---|---|---|']
     for field in dataclasses.fields(cls):
         resume = _ON_RESUME[field.metadata.get('on_resume', 'never')]
         meaning = _cell(meanings.get(field.name, ''))
-        lines.append(f'| `{field.name}` | {_default(field)} | {meaning} | {resume} |')
+        lines.append(f'| `{field.name}` | {_default(field, anchors)} | {meaning} | {resume} |')
     return lines
 
 
-def _default(field: dataclasses.Field) -> str:
+def _default(field: dataclasses.Field, anchors: dict[type, str]) -> str:
     value = field.default
     if field.default_factory is not dataclasses.MISSING:
         value = field.default_factory()
     if value is dataclasses.MISSING:
         return 'required'
     if dataclasses.is_dataclass(value):
-        return f'[{type(value).__name__}](#{type(value).__name__.lower()})'
+        name = type(value).__name__
+        return f'[{name}](#{anchors.get(type(value), name.lower())})'
     return f'`{value!r}`'.replace('|', '\\|')
 
 

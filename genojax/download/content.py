@@ -14,6 +14,24 @@ _BLOCK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
+class FastaContent:
+    """What was read of a FASTA file.
+
+    Attributes:
+        contigs: name -> length in bases and refget digest.
+        soft_masked: bases in lower case.
+    """
+
+    contigs: dict[str, tuple[int, str]] = dataclasses.field(default_factory=dict)
+    soft_masked: int = 0
+
+    @property
+    def bases(self) -> int:
+        """Of all contigs."""
+        return sum(length for length, _ in self.contigs.values())
+
+
+@dataclasses.dataclass(frozen=True)
 class FileSums:
     """Size in bytes and hashes of a file."""
 
@@ -81,10 +99,8 @@ def damaged(path: pathlib.Path, problem: str) -> errors.DamageError:
     )
 
 
-def check_fasta(
-    path: pathlib.Path, label: str, refget: Mapping[str, str]
-) -> dict[str, tuple[int, str]]:
-    """Reads every record of a FASTA file: contig -> length in bases and refget digest.
+def check_fasta(path: pathlib.Path, label: str, refget: Mapping[str, str]) -> FastaContent:
+    """Reads every record of a FASTA file.
 
     Args:
         refget: contig -> published digest.
@@ -93,17 +109,18 @@ def check_fasta(
         InputError: the file is no whole, valid FASTA file.
         DamageError: DL03, a contig is absent or has another sequence.
     """
-    contigs = {}
+    contigs, soft_masked = {}, 0
     with progress.bar(f'checking {label}, Mb') as display:
         for record in fasta.FastaReader(path):
-            contigs[record.name] = len(record.codes), record.digest
+            contigs[record.name] = len(record.codes), record.stats.digest
+            soft_masked += record.stats.soft_masked
             display.advance(len(record.codes) / 1e6)
     for name, digest in refget.items():
         if name not in contigs:
             raise damaged(path, f'contig {name!r} is not in it')
         if contigs[name][1] != digest:
             raise damaged(path, f'contig {name!r} is {contigs[name][1]}, not {digest}')
-    return contigs
+    return FastaContent(contigs, soft_masked)
 
 
 def check_compressed(path: pathlib.Path, label: str) -> None:

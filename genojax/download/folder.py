@@ -11,6 +11,7 @@ from genojax.download import genome_sources, source_files
 
 RECORD = 'download.json'
 _VERSION = 1
+_SOFT_MASKED = 0.01  # share of the bases in lower case beyond which it means repeats
 _FIELDS = {
     'version': int,
     'sources': [str],
@@ -25,6 +26,7 @@ _FIELDS = {
             'commit': str,
             'compared': [str],
             'contigs': {...: [(int, str)]},
+            'soft_masked': int,
         }
     },
 }
@@ -36,7 +38,8 @@ class DownloadRecord:
     Attributes:
         values: `sources`, names of those that are whole; `table`, the SHA-256 of the genome table
             that was written, '' for none; `files`, name -> URL, size, hashes, what it was compared
-            with, and of a FASTA file the length and refget digest of every contig.
+            with, and of a FASTA file the length and refget digest of every contig, and how many
+            bases are in lower case.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -65,14 +68,12 @@ class DownloadRecord:
         json_files.write_hashed(self.path, self.values)
 
 
-def table_rows(source: source_files.GenomeSource, files: Iterable[str]) -> list[str]:
-    """The rows of a source: its linear contigs, then its circular ones.
-
-    Args:
-        files: names of the FASTA file and of the annotation.
-    """
-    fasta, annotation = files
-    masked = 'yes' if source.softmasked else 'no'
+def _table_rows(source: source_files.GenomeSource, record: DownloadRecord) -> list[str]:
+    """The rows of a source: its linear contigs, then its circular ones."""
+    fasta, annotation = (file.names[0] for file in source.files)
+    entry = record.file(fasta)
+    bases = sum(length for length, _ in entry['contigs'].values())
+    masked = 'yes' if entry['soft_masked'] > _SOFT_MASKED * bases else 'no'
     shapes = [(source.linear, 'no'), (source.circular, 'yes')]
     if not source.linear and not source.circular:
         shapes = [(('*',), 'no')]
@@ -89,11 +90,7 @@ def write_table(
     """Writes genomes.tsv for all genomes of a folder, unless a person has changed it."""
     names = [name for name in genome_sources.GENOMES if name in record.values['sources']]
     sources = [genome_sources.GENOMES[name] for name in names]
-    rows = [
-        row
-        for source in sources
-        for row in table_rows(source, (file.names[0] for file in source.files))
-    ]
+    rows = [row for source in sources for row in _table_rows(source, record)]
     text = '\n'.join(['\t'.join(genome_table.COLUMNS), *rows, ''])
     path = folder / genome_table.NAME
     digest = hashlib.sha256(text.encode()).hexdigest()

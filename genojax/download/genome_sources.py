@@ -83,7 +83,6 @@ _ALL = (
         'ASM584v2',
         bases=4_641_652,
         circular=('NC_000913.3',),
-        softmasked=False,
         refget={'NC_000913.3': 'SQ.NjjHtoQ2gYdy2RVkAZBKURBiV7xp-8ZS'},
     ),
     _refseq(

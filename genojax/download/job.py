@@ -143,9 +143,9 @@ class _Job:
             self.notice(f'{path}: there, as it was fetched ({actual.size:,} bytes)')
             return
         compared = content.compare(path, actual, file)
-        contigs = self._check_content(source, file, path, path.name)
-        self.record.add_file(path.name, _entry(url, actual, compared, contigs))
-        words = _compared(compared, contigs)
+        read = self._check_content(source, file, path, path.name)
+        self.record.add_file(path.name, _entry(url, actual, compared, read))
+        words = _compared(compared, read)
         self.notice(f'{path}: was put there ({actual.size:,} bytes); {words}')
 
     def _fetch(
@@ -156,22 +156,22 @@ class _Job:
             md5 = self._published_md5(file, url)
             got = transfer.fetch(self._at(url), path, file.size, self.settings, self.notice)
             try:
-                compared, contigs = self._check_fetched(source, file, path, got, md5)
+                compared, read = self._check_fetched(source, file, path, got, md5)
             except errors.GenojaxError as error:
                 got.discard()
                 if not got.resumed:
                     raise
                 self.notice(f'{path.name}: {error}; anew, from its beginning')
                 got = transfer.fetch(self._at(url), path, file.size, self.settings, self.notice)
-                compared, contigs = self._check_fetched(source, file, path, got, md5)
+                compared, read = self._check_fetched(source, file, path, got, md5)
         except remote.Temporary as error:
             raise self._stopped(source, file, path, url, error) from error
         got.in_place(path)
         actual = content.FileSums(got.size, got.sha256, got.md5)
         self.record.add_file(
-            path.name, _entry(url, actual, compared, contigs, got.validator, got.commit)
+            path.name, _entry(url, actual, compared, read, got.validator, got.commit)
         )
-        self.notice(f'{path}: {actual.size:,} bytes; {_compared(compared, contigs)}')
+        self.notice(f'{path}: {actual.size:,} bytes; {_compared(compared, read)}')
 
     def _check_fetched(
         self,
@@ -180,21 +180,21 @@ class _Job:
         path: pathlib.Path,
         got: transfer.Transferred,
         md5: str,
-    ) -> tuple[list[str], dict]:
+    ) -> tuple[list[str], content.FastaContent]:
         actual = content.FileSums(got.size, got.sha256, got.md5)
         compared = content.compare(path, actual, file, md5, got.stated_sha256)
         return compared, self._check_content(source, file, got.path, path.name)
 
     def _check_content(
         self, source: Source, file: source_files.RemoteFile, path: pathlib.Path, label: str
-    ) -> dict[str, tuple[int, str]]:
-        """Reads a file of a genome to its end; the contigs of a FASTA file."""
+    ) -> content.FastaContent:
+        """Reads a file of a genome to its end; what a FASTA file has."""
         if isinstance(source, source_files.WeightsSource):
-            return {}
+            return content.FastaContent()
         if file is source.fasta:
             return content.check_fasta(path, label, source.refget)
         content.check_compressed(path, label)
-        return {}
+        return content.FastaContent()
 
     def _published_md5(self, file: source_files.RemoteFile, url: str) -> str:
         if not file.checksums or file.md5:
@@ -247,7 +247,7 @@ def _entry(
     url: str,
     actual: content.FileSums,
     compared: list[str],
-    contigs: dict[str, tuple[int, str]],
+    read: content.FastaContent,
     validator: str = '',
     commit: str = '',
 ) -> dict[str, Any]:
@@ -259,13 +259,14 @@ def _entry(
         'validator': validator,
         'commit': commit,
         'compared': compared,
-        'contigs': {name: list(value) for name, value in contigs.items()},
+        'contigs': {name: list(value) for name, value in read.contigs.items()},
+        'soft_masked': read.soft_masked,
     }
 
 
-def _compared(compared: list[str], contigs: dict) -> str:
+def _compared(compared: list[str], read: content.FastaContent) -> str:
     """What a file was compared with, and what was read of it, in words."""
     words = [f'equal to {" and ".join(compared)}'] if compared else ['no sum of it is known']
-    if contigs:
-        words.append(f'{len(contigs):,} contigs, {sum(n for n, _ in contigs.values()):,} bases')
+    if read.contigs:
+        words.append(f'{len(read.contigs):,} contigs, {read.bases:,} bases')
     return '; '.join([*words, f'recorded in {folder.RECORD}'])

@@ -55,7 +55,6 @@ class GenomeSource:
     bases: int | None = None
     linear: tuple[str, ...] = ()
     circular: tuple[str, ...] = ()
-    softmasked: bool = True
     refget: Mapping[str, str] = dataclasses.field(default_factory=dict)
     about: str = ''
 

@@ -19,7 +19,8 @@ from genojax.download import remote
 _BLOCK = 1 << 20
 _MARGIN = 64 << 20  # bytes of disk that are left free
 _MIB = 2.0**20
-_STATE_FIELDS = {'url': str, 'validator': str}
+# Of the file on the server; `total` is its size, -1 where the server does not say.
+_STATE_FIELDS = {'url': str, 'validator': str, 'total': int}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,11 @@ class _Partial:
             state = json_files.read(self.state_path, fields=_STATE_FIELDS)
         except errors.DamageError:
             return ''
-        return state['validator'] if state['url'] == url else ''
+        if state['url'] != url:
+            return ''
+        if state['total'] == self.path.stat().st_size:  # whole: a server has no part after it
+            os.truncate(self.path, max(0, state['total'] - 1))
+        return state['validator']
 
     def read(self) -> None:
         """Hashes the part that is there."""
@@ -93,11 +98,14 @@ class _Partial:
             while block := file.read(_BLOCK):
                 self._update(block)
 
-    def restart(self, url: str, validator: str) -> None:
+    def restart(self, url: str, answer: remote.Answer) -> None:
         """Forgets what has come; the file is of another version, or the server sends all."""
         self.sha256, self.md5, self.size = hashlib.sha256(), hashlib.md5(), 0
         self.path.write_bytes(b'')
-        json_files.write(self.state_path, {'url': url, 'validator': validator})
+        total = -1 if answer.total is None else answer.total
+        json_files.write(
+            self.state_path, {'url': url, 'validator': answer.validator, 'total': total}
+        )
 
     def add(self, file, block: bytes) -> None:
         """Appends to the file and to the hashes."""
@@ -137,13 +145,13 @@ def fetch(
     settings = settings or TransferSettings()
     partial = _Partial(path.with_name(f'{path.name}.partial'))
     failed, resumed = 0, partial.version(url) != ''
+    most = _size(partial.path)  # of the bytes that have come; fewer after a new beginning
     while True:
-        before = partial.path.stat().st_size if partial.path.is_file() else 0
         try:
             return _attempt(url, path, size, settings, notice, resumed=resumed)
         except remote.Temporary as error:
-            after = partial.path.stat().st_size if partial.path.is_file() else 0
-            failed = 1 if after > before else failed + 1
+            size_now = _size(partial.path)
+            failed, most = (1, size_now) if size_now > most else (failed + 1, most)
             allowed = settings.attempts if error.connected else settings.attempts_unconnected
             if failed >= allowed:
                 raise
@@ -151,6 +159,10 @@ def fetch(
             notice(f'{path.name}: {error}; once more in {wait:g} s')
             time.sleep(wait)
             resumed = True
+
+
+def _size(path: pathlib.Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _attempt(
@@ -170,7 +182,7 @@ def _attempt(
         if partial.size and answer.start == 0:
             notice(f'{path.name}: it changed on the server, or the server sends no parts; anew')
         if answer.start == 0:
-            partial.restart(url, answer.validator)
+            partial.restart(url, answer)
         _check_room(partial, answer.total)
         _receive(answer, partial, path)
         if answer.total is not None and partial.size < answer.total:
@@ -198,7 +210,7 @@ def _from_there(
     offset = partial.size if validator else 0
     try:
         with remote.opened(url, offset, validator, settings.timeout) as answer:
-            same = not offset or answer.start == 0 or answer.validator in ('', validator)
+            same = not offset or answer.start == 0 or answer.validator == validator
             if answer.start is None or not same:
                 partial.remove()
                 raise remote.Temporary('the server sends another part than asked for')

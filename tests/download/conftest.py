@@ -3,7 +3,7 @@ import pytest
 from genojax.download import transfer
 from tests.download import local_server
 
-SETTINGS = transfer.TransferSettings(timeout=0.5, attempts=4, first_wait=0.01)
+SETTINGS = transfer.TransferSettings(timeout=10.0, attempts=4, first_wait=0.01)
 
 
 @pytest.fixture

@@ -23,8 +23,18 @@ CONTIGS = {
     'm': 'GGCATTACGA' * 12,
     'x': 'ACCA' * 9,
 }
-FASTA = gzip.compress(''.join(f'>{n} of it\n{s}\n' for n, s in CONTIGS.items()).encode(), mtime=0)
-GENES = gzip.compress(b'##gff-version 3\nc1\tx\tgene\t11\t90\t.\t+\t.\tID=g1\n', mtime=0)
+# One contig is in lower case: a third of the bases, which are repeats.
+FASTA = gzip.compress(
+    ''.join(
+        f'>{name} of it\n{sequence.lower() if name == "c2" else sequence}\n'
+        for name, sequence in CONTIGS.items()
+    ).encode(),
+    mtime=0,
+)
+GENES = gzip.compress(
+    b'##gff-version 3\nc1\tx\tgene\t11\t90\t.\t+\t.\tID=g1\nm\tx\tgene\t1\t60\t.\t+\t.\tID=g2\n',
+    mtime=0,
+)
 DIGESTS = {name: genome.refget_digest(sequence.encode()) for name, sequence in CONTIGS.items()}
 HOST = 'https://genomes.example/pub'
 SUMS = '/genomes.example/pub/md5sum.txt'
@@ -372,4 +382,4 @@ def test_digests_are_those_of_the_real_records(real_data, path, name, contig):
 
     (record,) = fasta.read(real_data / path)
     assert record.name == contig
-    assert genome_sources.GENOMES[name].refget[contig] == record.digest
+    assert genome_sources.GENOMES[name].refget[contig] == record.stats.digest
