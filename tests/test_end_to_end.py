@@ -232,7 +232,6 @@ def test_the_python_of_the_readme_runs(folder):
 
 # Page -> what its blocks of Python must have computed.
 COMPUTED = {
-    'first_steps': lambda names: names['vectors'].shape == (2, 16),
     'your_labels': lambda names: names['values'].shape == (1, 2) and len(names['names']) == 2,
     'your_tokenizer': lambda names: names['text'] == 'ACGTTGCA' and len(names['spans']) == 6,
     'variants': lambda names: names['state'].name == 'SCORED' and np.isfinite(names['ratio']),
@@ -250,9 +249,11 @@ def test_the_python_of_a_page_runs(page, folder):
 
 
 def test_every_page_with_python_is_run():
+    first = [block for block in commands.blocks(commands.docs()['first_steps']) if block[0]]
+    assert first == [block for block in commands.blocks(commands.README) if block[0] == 'python']
     with_python = [name for name, page in commands.docs().items()
                    if any(language == 'python' for language, _ in commands.blocks(page))]  # fmt: skip
-    assert with_python == list(COMPUTED)
+    assert with_python == ['first_steps', *COMPUTED]
 
 
 def test_fine_tuning_leaves_scores_test_predictions_and_a_report(folder):
