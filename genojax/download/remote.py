@@ -191,5 +191,6 @@ def _retry_after(headers: http.client.HTTPMessage) -> float:
 def _reason(error: BaseException | str) -> str:
     if isinstance(error, TimeoutError):
         return 'no byte came in time'
-    text = getattr(error, 'strerror', None) or str(error) or type(error).__name__
+    stated = error.strerror if isinstance(error, OSError) else None
+    text = stated or str(error) or type(error).__name__
     return ' '.join(text.split())[:200].rstrip('.')

@@ -68,10 +68,10 @@ class Transferred:
 
     def discard(self) -> None:
         """Removes the partial file and what is beside it."""
-        _Partial(self.path).remove()
+        _ReceivedPart(self.path).remove()
 
 
-class _Partial:
+class _ReceivedPart:
     """What has come of a file, with hashes of it."""
 
     def __init__(self, path: pathlib.Path):
@@ -143,7 +143,7 @@ def fetch(
         InputError: DL02, the answer is not the file.
     """
     settings = settings or TransferSettings()
-    partial = _Partial(path.with_name(f'{path.name}.partial'))
+    partial = _ReceivedPart(path.with_name(f'{path.name}.partial'))
     failed, resumed = 0, partial.version(url) != ''
     most = _size(partial.path)  # of the bytes that have come; fewer after a new beginning
     while True:
@@ -173,7 +173,7 @@ def _attempt(
     notice: Callable[[str], None],
     resumed: bool,
 ) -> Transferred:
-    partial = _Partial(path.with_name(f'{path.name}.partial'))
+    partial = _ReceivedPart(path.with_name(f'{path.name}.partial'))
     validator = partial.version(url)
     if validator:
         partial.read()
@@ -204,7 +204,7 @@ def _attempt(
 
 @contextlib.contextmanager
 def _from_there(
-    url: str, partial: _Partial, validator: str, settings: TransferSettings
+    url: str, partial: _ReceivedPart, validator: str, settings: TransferSettings
 ) -> Iterator[remote.Answer]:
     """The answer from the end of the partial file on, if it is of the same version."""
     offset = partial.size if validator else 0
@@ -236,7 +236,7 @@ def _check_answer(answer: remote.Answer, name: str, size: int | None) -> None:
         )
 
 
-def _check_room(partial: _Partial, total: int | None) -> None:
+def _check_room(partial: _ReceivedPart, total: int | None) -> None:
     """Raises UsageError if the rest of the file does not fit onto the disk."""
     missing = (total or 0) - partial.size
     free = shutil.disk_usage(partial.path.parent).free
@@ -248,7 +248,7 @@ def _check_room(partial: _Partial, total: int | None) -> None:
         )
 
 
-def _receive(answer: remote.Answer, partial: _Partial, path: pathlib.Path) -> None:
+def _receive(answer: remote.Answer, partial: _ReceivedPart, path: pathlib.Path) -> None:
     """Appends the answer to the partial file, which has all bytes that came if it ends early."""
     total = answer.total and answer.total / _MIB
     label = f'{path.name}, MiB'
