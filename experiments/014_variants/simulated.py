@@ -4,7 +4,7 @@ python experiments/014_variants/simulated.py --workdir=runs/simulated_variants -
 
 Simulates a clade with variants of its first species, pretrains the demo's language model on it,
 scores the variants, trains the probe and leaves out one chromosome after the other. Prints a table
-of all seeds and writes simulated.json. What is done already is not repeated.
+of all seeds and writes simulated.json and simulated.csv. What is done already is not repeated.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import csv
 import json
 import pathlib
 import statistics
+import time
 
 from genojax import experiment, simulate
 from genojax.cli import flags
@@ -21,7 +22,8 @@ from genojax.train import loop, runs
 from genojax.variants import score_file, scorer
 
 HERE = pathlib.Path(__file__).parent
-ROWS = 2_500
+ROWS = 1_200
+KEYS = ('auroc', 'auprc', 'accuracy')
 PRETRAINING = {'steps': '400', 'validate_every': '400', 'save_every': '400'}
 
 
@@ -51,6 +53,10 @@ def clade(folder: pathlib.Path, seed: int) -> str:
 def run_seed(folder: pathlib.Path, seed: int) -> dict:
     """The evaluation of one simulated clade."""
     folder.mkdir(parents=True, exist_ok=True)
+    done = folder / 'result.json'
+    if done.exists():
+        return json.loads(done.read_text())
+    started = time.process_time()
     species = clade(folder, seed)
     values = flags.load('demo')
     settings = {'tasks.masked_lm.data.shards': str(folder / 'shards'), 'seed': str(seed)}
@@ -82,23 +88,42 @@ def run_seed(folder: pathlib.Path, seed: int) -> dict:
     result = task.evaluate(run.trained(run.restore_best()), run.datasets['variants'])
     run.close()
     print(task.as_text(result))
+    result['cpu_seconds'] = round(time.process_time() - started)
+    done.write_text(json.dumps(result, indent=1) + '\n')
     return result
+
+
+def methods(results: dict[int, dict]) -> dict[str, list[dict]]:
+    """The scores of every method on all variants, one per seed, best first; the ceiling is one."""
+    tables = [next(iter(r['labels'].values()))['sets']['all'] for r in results.values()]
+    rows = {'known ceiling': [one['ceiling'] for one in tables]}
+    rows |= {name: [one['models'][name] for one in tables] for name in tables[0]['models']}
+    order = sorted(rows, key=lambda name: -statistics.mean(part['auroc'][0] for part in rows[name]))
+    return {name: rows[name] for name in order}
 
 
 def table(results: dict[int, dict]) -> list[str]:
     """Mean over seeds, with the smallest and the largest, by method."""
-    tables = [next(iter(r['labels'].values()))['sets']['all'] for r in results.values()]
-    rows = {'known ceiling': [one['ceiling'] for one in tables]}
-    rows |= {name: [one['models'][name] for one in tables] for name in tables[0]['models']}
     lines = ['| method | AUROC | average precision | accuracy |', '|---|---|---|---|']
-    for name, parts in sorted(rows.items(), key=lambda item: -item[1][0]['auroc'][0]):
+    for name, parts in methods(results).items():
         cells = []
-        for key in ('auroc', 'auprc', 'accuracy'):
+        for key in KEYS:
             values = [part[key][0] for part in parts if key in part]
             mean = statistics.mean(values) if values else 0
             spread = f'{mean:.3f} ({min(values):.3f} to {max(values):.3f})' if values else ''
             cells.append(spread)
         lines.append(f'| {name} | {" | ".join(cells)} |')
+    return lines
+
+
+def csv_lines(results: dict[int, dict]) -> list[str]:
+    """One line per method and seed, with intervals."""
+    lines = ['method,seed,' + ','.join(f'{key},{key}_low,{key}_high' for key in KEYS)]
+    for name, parts in methods(results).items():
+        for seed, part in zip(results, parts, strict=True):
+            cells = [cell for key in KEYS for cell in part.get(key, ['', '', ''])]
+            shown = (cell if cell == '' else f'{cell:.4f}' for cell in cells)
+            lines.append(f'"{name}",{seed},' + ','.join(shown))
     return lines
 
 
@@ -112,6 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
         seed: run_seed(options.workdir / f'seed{seed}', seed) for seed in range(options.seeds)
     }
     (options.out / 'simulated.json').write_text(json.dumps(results, indent=1) + '\n')
+    (options.out / 'simulated.csv').write_text('\n'.join(csv_lines(results)) + '\n')
     print('\n'.join(table(results)))
 
 

@@ -5,8 +5,9 @@ the input, in order and byte for byte but for INFO. Every ALT allele has a state
 'scored', or the reason why it has no score. Scores are Number=A floats: GENOJAX_LLR (substitutions;
 log2 p(ALT) - log2 p(REF) with the site masked, below 0 where the model prefers REF), GENOJAX_PLL
 (insertions, deletions and delins: pseudo-log-likelihood of two windows of equal length),
-GENOJAX_DISTANCE (embeddings), GENOJAX_TRACKS and GENOJAX_TRACKS_L2 (coverage models). Both strands
-are averaged. With --annotation, INFO/GENOJAX also has what each ALT does to the transcripts:
+GENOJAX_DISTANCE (embeddings), GENOJAX_TRACKS and GENOJAX_TRACKS_L2 (coverage models), and
+GENOJAX_EFFECT (the probability of an effect, by runs that trained on labelled variants). Both
+strands are averaged. With --annotation, INFO/GENOJAX also has what each ALT does to transcripts:
 consequence terms of the Sequence Ontology, gene, transcript, amino acids.
 
 An interrupted command continues where it stopped when it is given again, with the same output.
@@ -79,8 +80,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         '--score',
         default='',
         metavar='NAMES',
-        help='of likelihood, distance, tracks, with commas (default: the first of likelihood, '
-        'tracks, distance that the model has)',
+        help='of effect, likelihood, distance, tracks, with commas (default: the first of effect, '
+        'likelihood, tracks, distance that the model has)',
     )
     add(
         '--window',

@@ -97,8 +97,8 @@ EXPLANATIONS: dict[str, str] = {
     ),
     'GF02': 'A row starts after its end, or its strand is not +, -, . or ?.',
     'GF03': (
-        'One ID is used on two contigs, so the parts of the feature cannot be assembled. Use one '
-        'ID per feature.'
+        'One ID of a gene, a transcript or another parent is used on two contigs, so the parts of '
+        'the feature cannot be assembled. Use one ID per feature.'
     ),
     'GF04': 'A GFF or GTF row does not have nine columns separated by TABs.',
     'GF05': 'A coordinate is not an integer in plain digits.',

@@ -34,8 +34,7 @@ class Model:
         window: bases per row of a model with bins; by default that of its training, or the
             published number.
         devices: to use; all by default.
-        read_heads: returns the heads of the tasks that it was trained on, by name; called when one
-            is needed.
+        read_heads: returns the heads of the tasks of its run, by name; called when one is needed.
 
     Raises:
         UsageError: the window fits no bins.
@@ -46,10 +45,10 @@ class Model:
         source: pretrained.PretrainedModel,
         window: int = 0,
         devices: list | None = None,
-        read_heads: Callable[[], Mapping[str, prediction.TaskHead]] = dict,
+        read_heads: Callable[[], Mapping[str, Any]] = dict,
     ):
         self.config, self.provenance = source.model, source.provenance
-        self.path, self._read_heads = source.path, read_heads
+        self.path, self.read_heads = source.path, functools.cache(read_heads)
         self.tokenizer_config = source.tokenizer
         self.tokenizer = tokenizers.make(source.tokenizer)
         self.input_spec = source.model.input_spec()
@@ -258,7 +257,8 @@ class Model:
         everywhere = sharding.replicated(self.mesh)
         return {
             name: dataclasses.replace(head, params=jax.device_put(head.params, everywhere))
-            for name, head in self._read_heads().items()
+            for name, head in self.read_heads().items()
+            if isinstance(head, prediction.TaskHead)
         }
 
     def head(self, task: str | None = None) -> prediction.TaskHead:

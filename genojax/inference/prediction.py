@@ -87,6 +87,12 @@ def select(model: 'Model', task: str | None = None) -> TaskHead:
         UsageError: the model has no such task, none, or several.
     """
     names = list(model.heads)
+    if not names and (others := model.read_heads()):
+        raise errors.UsageError(
+            f'{model.path} scores variants (task {next(iter(others))!r}), not sequences. '
+            f'Fix: genojax score {shlex.quote(str(model.path))} --vcf=VCF --fasta=GENOME '
+            f'--out={errors.new_name("scored.vcf")}'
+        )
     if not names:
         tracks = ' (it predicts coverage: Model.tracks)' if model.config.track_heads else ''
         raise errors.UsageError(

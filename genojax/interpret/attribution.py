@@ -18,17 +18,13 @@ from collections.abc import Callable, Iterator, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 
-from genojax import errors
 from genojax.inference import batching, prediction
 from genojax.inference.model import Model
-from genojax.interpret import outputs, shuffle
-from genojax.nn import bases
-from genojax.typing import Array, Batch, Float
+from genojax.interpret import first_layer, outputs, shuffle
+from genojax.typing import Array, Batch
 
 Advance = Callable[[int], None]
-OTHER_VERB = 'genojax interpret mutagenesis'  # explains what has no gradient
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,11 +69,7 @@ def integrated_gradients(
     Raises:
         UsageError: the model has no first layer that is known here, or reads counts beside it.
     """
-    if model.config.counted_contexts:
-        raise errors.UsageError(
-            'the model reads n-gram counts beside its first layer, so gradients do not explain it. '
-            'Fix: genojax interpret mutagenesis'
-        )
+    first_layer.check(model)
     points = _quadrature(steps)
     rows = _rows(head, sequences, backgrounds, points, seed)
     sums = [_Sum(codes_L, head.read_row(codes_L), backgrounds) for codes_L in sequences]
@@ -213,15 +205,17 @@ def _batch(model: Model, head: prediction.TaskHead, rows: list[_PathRow]) -> Bat
 def _gradient_function(head: prediction.TaskHead):
     def compute(params, extra, batch: Batch) -> tuple[Array, Array]:
         inputs = {k: v for k, v in batch.items() if k not in ('background', 'share')}
-        layer_BTD, _ = _first_layer(head, params, extra, inputs)
+        layer_BTD, _ = first_layer.replaced(head, params, extra, inputs)
         other = {**inputs, 'tokens': batch['background']}
-        background_BTD, _ = _first_layer(head, params, extra, other)
+        background_BTD, _ = first_layer.replaced(head, params, extra, other)
         difference_BTD = layer_BTD - background_BTD
         shares_B11 = batch['share'][:, None, None].astype(layer_BTD.dtype)
         point_BTD = background_BTD + shares_B11 * difference_BTD
 
         def total(point_BTD):
-            _, values_B = _first_layer(head, params, extra, inputs, point_BTD)
+            _, values_B = first_layer.replaced(
+                head, params, extra, inputs, lambda table, own: point_BTD
+            )
             return values_B.sum(), values_B
 
         gradient_BTD, values_B = jax.grad(total, has_aux=True)(point_BTD)
@@ -229,34 +223,3 @@ def _gradient_function(head: prediction.TaskHead):
         return values_B, parts_BT
 
     return compute
-
-
-def _first_layer(
-    head: prediction.TaskHead, params, extra, batch: Batch, replacement: Array | None = None
-) -> tuple[Float[Array, 'B T D'], Float[Array, 'B']]:
-    """The output of the first layer and the value of each row.
-
-    Args:
-        replacement: the layer's output in place of its own.
-
-    Raises:
-        UsageError: the model has no one-hot layer and no table of token vectors of its own.
-    """
-    seen: list[Array] = []
-
-    def intercept(call, arguments, options, context):
-        module = context.module
-        is_table = isinstance(module, nn.Embed) and module.name == 'words'
-        if context.method_name != '__call__' or not (is_table or isinstance(module, bases.OneHot)):
-            return call(*arguments, **options)
-        seen.append(call(*arguments, **options))
-        return seen[-1] if replacement is None else replacement
-
-    with nn.intercept_methods(intercept):
-        value_B1 = head.compute(params, extra, batch)
-    if len(seen) != 1:
-        raise errors.UsageError(
-            'attributions need a model whose first layer is one-hot bases or a table of token '
-            f'vectors; this one has neither. Fix: {OTHER_VERB}'
-        )
-    return seen[0], value_B1[:, 0]

@@ -66,7 +66,17 @@ def dependency_map(
             f'Fix: --window={MAX_BASES} cuts them, or name shorter intervals (--bed)'
         )
     reader = base_probabilities.BaseReader(model)
-    odds_LALC = _log_odds(reader, model, codes_L, groups, advance)
+    return from_odds(_log_odds(reader, model, codes_L, groups, advance), codes_L)
+
+
+def from_odds(odds_LALC: np.ndarray, codes_L: np.ndarray) -> DependencyMap:
+    """The map of any conditional probabilities.
+
+    Args:
+        odds_LALC: float32 [L, 4, L, 4]: log2 odds of base c at j with base a at i, by i, a, j, c;
+            NaN where they are not known. What it has where i is j is not read.
+        codes_L: base codes of the sequence itself.
+    """
     changes_LALC = _changes(odds_LALC, codes_L)
     with np.errstate(invalid='ignore'):
         effect_LL = np.abs(changes_LALC).max((1, 3))

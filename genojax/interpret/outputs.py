@@ -44,7 +44,7 @@ def select(
     if model.config.track_heads and not model.heads:
         return _track(model, output, bins)
     head = prediction.select(model, task)
-    column = _column(head, output)
+    column = column_of(head, output)
     if head.kind == 'values':
         unit = ''
     else:
@@ -61,7 +61,8 @@ def select(
     )
 
 
-def _column(head: prediction.TaskHead, output: str | None) -> int:
+def column_of(head: prediction.TaskHead, output: str | None) -> int:
+    """The number of an output among a head's; arguments and errors as for `select`."""
     if output is None:
         if len(head.names) == 1:
             return 0

@@ -15,6 +15,7 @@ from genojax import json_files
 from genojax.inference import prediction, pretrained
 from genojax.inference.model import Model
 from genojax.tasks import base
+from genojax.variants import pair_head
 
 DATASETS_FILE = 'datasets.json'
 
@@ -40,7 +41,9 @@ def load(
         DamageError: a file differs from what was written.
     """
     source = pretrained.read(path, fallback)
-    return Model(source, window, devices, read_heads=lambda: heads(source))
+    return Model(
+        source, window, devices, read_heads=lambda: {**heads(source), **pair_heads(source)}
+    )
 
 
 def heads(source: pretrained.PretrainedModel) -> dict[str, prediction.TaskHead]:
@@ -58,6 +61,17 @@ def heads(source: pretrained.PretrainedModel) -> dict[str, prediction.TaskHead]:
         if outputs is not None:
             result[name] = _head(task, description, outputs, source.heads.get(name))
     return result
+
+
+def pair_heads(source: pretrained.PretrainedModel) -> dict[str, pair_head.PairHead]:
+    """The heads of the tasks of a run that score variants; errors as `heads`."""
+    if not pretrained.is_run(source.path):
+        return {}
+    every = {
+        name: task.pair_head(source.heads.get(name))
+        for name, (task, _) in describe_tasks(source.path).items()
+    }
+    return {name: head for name, head in every.items() if head is not None}
 
 
 def describe_tasks(workdir: pathlib.Path) -> dict[str, tuple[base.Task, Mapping]]:

@@ -29,6 +29,7 @@ from genojax.models.features import Features
 from genojax.tasks import frozen
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Array, Batch, Float
+from genojax.variants import pair_head
 
 AnyModel = nn.Module | frozen.FrozenModel
 
@@ -304,6 +305,10 @@ class Task(abc.ABC):
             description: as for `outputs`; plain values, so that the rest can be jitted over it.
         """
         raise NotImplementedError(f'task {self.name!r} predicts nothing per row')
+
+    def pair_head(self, params: Any) -> pair_head.PairHead | None:
+        """What scores variants, with the head's parameters; None for tasks on other rows."""
+        return None
 
     @abc.abstractmethod
     def as_text(self, result: dict[str, Any]) -> str:

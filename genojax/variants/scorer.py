@@ -13,12 +13,15 @@ import numpy as np
 from genojax import dna, errors, genome
 from genojax.inference import finite
 from genojax.inference.model import Model
-from genojax.variants import alleles, effects, llr, reference, windows
+from genojax.variants import alleles, effects, llr, pair_head, reference, windows
 from genojax.variants.alleles import AlleleState, Edit
 from genojax.variants.windows import AllelePair
 
 # Kind of score -> its columns, and what each of them is.
 COLUMNS = {
+    'effect': {
+        'EFFECT': 'probability of an effect, by the head that the run trained on labelled variants'
+    },
     'likelihood': {
         'LLR': 'masked log-likelihood ratio of a substitution, log2 p(ALT) - log2 p(REF)',
         'PLL': 'pseudo-log-likelihood of the window with ALT minus that with REF, bits, for '
@@ -40,8 +43,9 @@ class ScoreConfig:
     """What is scored, and how.
 
     Attributes:
-        scores: kinds of `COLUMNS`; empty: 'likelihood' for models with a language-model head, else
-            'tracks' for those that predict tracks, else 'distance'.
+        scores: kinds of `COLUMNS`; empty: 'effect' for runs that trained on labelled variants,
+            'likelihood' for other models with a language-model head, else 'tracks' for those that
+            predict tracks, else 'distance'.
         window: bases that the model reads around a variant; 0: 512, or as many as it reads or was
             trained on.
         check_ref: where REF differs from the FASTA file, as in `bcftools norm`. 'w': the allele has
@@ -114,7 +118,11 @@ class VariantScorer:
         self.model = model
         self.config = dataclasses.replace(config or ScoreConfig(), **options)
         self.kinds = _kinds(model, self.config)
-        self.window = _window(model, self.config.window)
+        self.head = _pair_head(model) if 'effect' in self.kinds else None
+        if self.head is None:
+            self.window = _window(model, self.config.window)
+        else:
+            self.window = _window_of_head(self.head, self.config.window)
         self.masked = llr.MaskedPasses(model) if 'likelihood' in self.kinds else None
 
     @property
@@ -169,13 +177,15 @@ class VariantScorer:
         strands = [pairs]
         if self.config.both_strands:
             strands.append([pair.reverse_complement() for pair in pairs])
-        totals = [self._score_strand(strand) for strand in strands]
+        totals = [self._score_strand(strand, bool(i)) for i, strand in enumerate(strands)]
         return {name: np.mean([total[name] for total in totals], axis=0) for name in self.columns}
 
-    def _score_strand(self, pairs: Sequence[AllelePair]) -> dict[str, np.ndarray]:
+    def _score_strand(self, pairs: Sequence[AllelePair], reverse: bool) -> dict[str, np.ndarray]:
         values = {name: np.full(len(pairs), np.nan) for name in self.columns}
         if not pairs:
             return values
+        if self.head is not None:
+            values['EFFECT'] = pair_head.probabilities(self.model, self.head, pairs, reverse)
         if 'likelihood' in self.kinds:
             same = np.array([pair.edit.is_substitution for pair in pairs])
             where = np.flatnonzero(same)
@@ -259,11 +269,13 @@ class VariantScorer:
 
 def _kinds(model: Model, config: ScoreConfig) -> tuple[str, ...]:
     possible = {
+        'effect': bool(pair_head.heads(model)),
         'likelihood': model.config.has_lm_head,
         'tracks': bool(model.config.track_heads),
         'distance': 'pooled' in model.outputs,
     }
     if not config.scores:
+        possible['effect'] &= not any(head.refusal for head in pair_head.heads(model).values())
         return (next(kind for kind, has in possible.items() if has),)
     impossible = [kind for kind in config.scores if not possible[kind]]
     if impossible:
@@ -272,6 +284,31 @@ def _kinds(model: Model, config: ScoreConfig) -> tuple[str, ...]:
             f'a model {model.config.kind!r} has no score {impossible[0]!r}; it has {has}'
         )
     return tuple(kind for kind in COLUMNS if kind in config.scores)
+
+
+def _pair_head(model: Model) -> pair_head.PairHead:
+    """The head of the task on labelled variants.
+
+    Raises:
+        UsageError: there are several, or it reads what a VCF does not have.
+    """
+    heads = pair_head.heads(model)
+    names = list(heads)
+    if len(names) > 1:
+        raise errors.UsageError(f'{model.path} has several tasks on variants: {", ".join(names)}')
+    head = heads[names[0]]
+    if head.refusal:
+        raise errors.UsageError(head.refusal)
+    return head
+
+
+def _window_of_head(head: pair_head.PairHead, window: int) -> int:
+    if window not in (0, head.window):
+        raise errors.UsageError(
+            f'--window={window}: the task {head.name!r} was trained on windows of {head.window} '
+            f'bases. Fix: --window={head.window}'
+        )
+    return head.window
 
 
 def _window(model: Model, window: int) -> int:

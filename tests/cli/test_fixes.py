@@ -26,7 +26,7 @@ from genojax import experiment as experiments
 from genojax.cli import flags, main
 from genojax.data.datasets import base
 from genojax.inference import embedding, prediction
-from genojax.interpret import attribution, dependency, mutagenesis
+from genojax.interpret import attribution, dependency, first_layer, mutagenesis
 from genojax.pipeline import demo
 from genojax.plan import plan
 from genojax.tasks.classification import evaluate as classification
@@ -81,6 +81,9 @@ ELSEWHERE = {
     '--config.tasks.{}.': 'tests/tasks/contrastive/test_objective.py',
     'use a new --workdir=DIR': 'test_a_file_of_the_main_job_that_is_damaged',
     'model.ngrams.species': 'tests/tasks/masked_lm/test_dataset.py',
+    '--method=attribution': 'tests/interpret/motifs/test_ascent.py',
+    'annotated=False': 'tests/tasks/variant_effects/test_pair_head.py',
+    'genojax score {} --vcf': 'tests/tasks/variant_effects/test_pair_head.py',
     '--vep-alleles': 'tests/variants/test_bad_variants.py',
     'FASTA file of the assembly of the VCF': 'tests/variants/test_bad_variants.py',
     'verb score wrote with --tsv': 'tests/data/formats/variant_files/test_variant_table.py',
@@ -503,7 +506,7 @@ def test_a_batch_that_does_not_divide(accumulate):
 
 def test_another_verb_explains_what_has_no_gradient(folder, capsys, monkeypatch):
     def refuse(*arguments, **options):
-        raise errors.UsageError(f'no gradient. Fix: {attribution.OTHER_VERB}')
+        raise errors.UsageError(f'no gradient. Fix: {first_layer.OTHER_VERB}')
 
     monkeypatch.setattr(attribution, 'integrated_gradients', refuse)
     command = 'interpret attribution runs/tuned --fasta=my.fa --out=attributions --output=promoter'

@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from genojax import errors
+from genojax import dna, errors, metrics
 from genojax.cli import interpret, main
+from genojax.interpret import attention
+from genojax.interpret.motifs import ascent
 from genojax.predict import loading
 from tests.interpret import conftest
 from tests.interpret.test_splice_sites import gene_annotation
@@ -78,6 +80,31 @@ def test_dependency_attention_and_motifs(files, capsys):
     assert 'control: ' in err
 
 
+def test_motifs_of_inputs_that_an_ascent_reached(files, capsys, monkeypatch):
+    """The ascent is given here: every input has TGACTCA at base 10, and bits there."""
+    seen = []
+
+    def ascend(model, head, sequences, config, advance):
+        seen.append((head.names[0], config.steps, config.entropy, config.variation))
+        results = []
+        for codes_L in sequences:
+            codes_L = codes_L.copy()
+            codes_L[10:17] = dna.encode('TGACTCA')
+            bits_L = np.where((np.arange(30) >= 10) & (np.arange(30) < 17), 2.0, 0.01)
+            results.append(ascent.Ascended(dna.one_hot(codes_L), bits_L, codes_L, 0.0, 1.0))
+        return results
+
+    monkeypatch.setattr(ascent, 'ascend', ascend)
+    flags = '--method=ascent', '--ascent-steps=9', '--entropy=0.5', '--variation=0.25'
+    out = run(files, 'motifs', '--output=y', *flags, '--min-seqlets=3', '--core=7')
+    assert seen == [('log-odds of y', 9, 0.5, 0.25)]
+    assert 'which hold 14.2 bits each (medians)' in capsys.readouterr().err
+    assert 'TGACTCA' in (out / 'motifs.meme').read_text()
+    with np.load(out / 'ascent.npz') as arrays:
+        assert arrays['probabilities'].shape == (90, 4)
+        assert arrays['after'].tolist() == [1, 1, 1]
+
+
 def test_attention_at_splice_sites_needs_introns_that_fit(files, capsys):
     """The model reads 64 tokens, and these introns have 100 bases."""
     contigs, _ = gene_annotation(files, 8)
@@ -95,6 +122,41 @@ def test_attention_at_splice_sites_needs_introns_that_fit(files, capsys):
     assert 'note: genes.gff3: names that look alike: chrM = MT' in error
 
 
+def test_heads_are_removed_on_the_test_rows_of_other_genes(files, capsys, monkeypatch):
+    """The statistic is given here: this model reads no whole intron of these genes."""
+    contigs, _ = gene_annotation(files, 8)
+    letters = ''.join('ACGT'[code] for code in contigs['c'])
+    (files / 'x.fa').write_text(f'>c\n{letters}\n')
+    some = (0.5, 0.4, 0.6)
+    every = np.linspace(0.1, 0.9, 8).reshape(2, 2, 2)
+    estimates = dict.fromkeys(
+        ('chosen_test', 'rollout_test', 'length_test', 'same_donor_test', 'same_acceptor_test'),
+        metrics.Estimate(*some),
+    )
+    result = attention.SpliceAttention(
+        2, 2, every, every, (1, 1, 1), introns=(4, 4), decoys=(9, 9), training_genes=('g0',),
+        **estimates,
+    )  # fmt: skip
+    monkeypatch.setattr(attention, 'splice_attention', lambda *arguments, **options: result)
+    lines = ['sequence\tlabel\tsplit\tgene']
+    for row in range(20):
+        split = 'train' if row < 4 else 'test'
+        lines.append(f'{letters[row : row + 30]}\t{"xyz"[row % 3]}\t{split}\tg{row % 5}')
+    (files / 'rows.tsv').write_text('\n'.join(lines) + '\n')
+    options = ['--annotation', str(files / 'genes.gff3'), f'--knockout={files / "rows.tsv"}']
+    out = run(files, 'attention', *options, '--output=y', '--draws=3')
+    err = capsys.readouterr().err
+    assert 'left out: 4 rows that are not of split test' in err
+    assert 'left out: 3 rows of genes on which the heads were chosen' in err
+    assert 'heads 1.1 removed: average precision' in err
+    rows = table(out / 'knockout.tsv')
+    assert rows[1][:2] == ['chosen', '1.1']
+    assert sorted(row[1] for row in rows[2:]) == ['0.0', '0.1', '1.0']
+    record = json.loads((out / 'splice.json').read_text())['knockout']
+    assert record['rows'] == 13 and record['draws'] == 3
+    assert 'against 3 random sets' in (out / 'index.html').read_text()
+
+
 def test_errors_are_one_line_with_a_fix(files):
     cases = [
         (['nothing'], "no verb 'nothing'"),
@@ -103,6 +165,11 @@ def test_errors_are_one_line_with_a_fix(files):
             ['attention', 'RUN', '--fasta=x', '--out=y', '--limit=9'],
             '--limit=N goes with --annotation',
         ),
+        (
+            ['attention', 'RUN', '--fasta=x', '--out=y', '--knockout=t.tsv'],
+            '--knockout=TABLE goes with --annotation',
+        ),
+        (['motifs', 'RUN', '--fasta=x', '--out=y', '--entropy=-1'], 'must not be negative'),
     ]
     for argv, words in cases:
         with pytest.raises(errors.UsageError, match=words):

@@ -39,7 +39,7 @@ def head(name, scale):
 def model():
     result = random_model(NETWORK)
     heads = {name: head(name, scale) for name, scale in (('one', 1), ('half', 0.5))}
-    result._read_heads = lambda: heads
+    result.read_heads = lambda: heads
     result.reader = dataclasses.replace(result.reader, batch_tokens=24)  # three rows per batch
     return result
 
@@ -55,7 +55,7 @@ def test_every_row_is_predicted_once_and_in_order(model):
 
 
 def test_predictions_that_are_not_finite_are_refused(model):
-    model._read_heads = lambda: {'one': head('one', np.nan)}
+    model.read_heads = lambda: {'one': head('one', np.nan)}
     with pytest.raises(errors.DamageError, match='of 5 of 5 rows are NaN or .* of sequence 1:'):
         model.predict(['A' * length for length in (1, 8, 4, 2, 6)])
 

@@ -66,6 +66,16 @@ class HandMade(Model):
         return [maps / maps.sum(-1, keepdims=True)]
 
 
+def test_a_head_that_finds_acceptors_from_everywhere_knows_no_donors():
+    """Decoys of the same acceptor tie with the intron; those of the same donor are below it."""
+    donor, acceptor = (x.ravel() for x in np.meshgrid([5, 9, 30], [50, 70, 90], indexing='ij'))
+    label = (donor == 9) & (acceptor == 70)
+    pairs = splice_sites.SplicePairs(donor, acceptor, label)
+    above, introns = attention._with_one_site(np.where(acceptor == 70, 0.9, 0.1)[None], pairs)
+    assert introns == (1, 1)
+    assert [float(part[0]) for part in above] == [1.0, 0.5]
+
+
 def test_the_head_that_joins_introns_is_chosen_and_scores_one(tmp_path):
     contigs, source = gene_annotation(tmp_path, 40)
     windows, _ = splice_sites.windows(contigs, source, 400)
@@ -77,5 +87,8 @@ def test_the_head_that_joins_introns_is_chosen_and_scores_one(tmp_path):
     assert (abs(others - 0.5) < 0.25).all()
     assert result.introns[0] + result.introns[1] == sum(len(w.introns_N2) for w in windows)
     assert min(result.decoys) > 10 * max(result.introns)
+    assert result.same_donor_test == result.same_acceptor_test == (1.0, 1.0, 1.0)
+    assert result.best_heads(1) == ((1, 0),)
+    assert len(result.training_genes) == 20
     with pytest.raises(errors.UsageError, match='3 genes have an intron'):
         attention.splice_attention(model, windows[:3])

@@ -10,7 +10,7 @@ import pytest
 
 from genojax import dna, errors, tokenizers
 from genojax.inference import prediction
-from genojax.interpret import attribution, shuffle
+from genojax.interpret import attribution, first_layer, shuffle
 from genojax.models import basset
 from tests.interpret import conftest
 
@@ -81,7 +81,7 @@ def test_gradients_equal_finite_differences(kmers):
 
     @jax.jit
     def value(point):
-        return attribution._first_layer(head, params, {}, inputs, point)[1][0]
+        return first_layer.replaced(head, params, {}, inputs, lambda table, own: point)[1][0]
 
     for token in (1, 4, 9):
         step = jnp.zeros_like(point).at[:, token].set((layers[0] - layers[1])[:, token])

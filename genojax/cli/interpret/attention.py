@@ -10,11 +10,18 @@ gene that are no introns (AUROC within genes). The head is chosen on one half of
 scored on the other, beside the intron's length alone. --window=N bases of a gene are read together.
 In the folder: splice.tsv, splice.json, index.html.
 
+--knockout=TABLE, for a run with a task, removes the --top best heads of the training genes (their
+rows of the output map are set to 0) and scores the rows of a labelled table (its test rows, if it
+has a column split) by the task's output: what they cost in average precision, beside --draws random
+sets of as many heads. Rows whose column gene names a training gene are left out. In the folder:
+knockout.tsv.
+
 Examples:
   genojax interpret attention runs/pretrain --fasta=my.fa --out=attention
 """
 
 import json
+import pathlib
 
 from genojax import errors, progress
 from genojax.cli import flags
@@ -29,11 +36,17 @@ def run(argv: list[str]) -> None:
     add('--annotation', help='GFF3 or GTF: score heads by the splice sites of genes')
     add('--limit', type=flags.positive, help='windows of genes to read, drawn at random (all)')
     add('--seed', type=int, default=0, help='of the test genes (%(default)s)')
+    add('--knockout', type=pathlib.Path, metavar='TABLE', help='remove heads, score these rows')
+    add('--top', type=flags.positive, default=1, help='heads to remove (%(default)s)')
+    add('--draws', type=flags.positive, default=20, help='random sets of heads (%(default)s)')
+    inputs.add_output(parser)
     arguments = parser.parse_args(argv)
     if arguments.annotation and (arguments.bed or arguments.layers or arguments.heads):
         raise errors.UsageError('--annotation goes with neither --bed nor --layers nor --heads')
-    if arguments.limit and not arguments.annotation:
-        raise errors.UsageError('--limit=N goes with --annotation=FILE')
+    for name in ('limit', 'knockout'):
+        if vars(arguments)[name] and not arguments.annotation:
+            value = 'TABLE' if name == 'knockout' else 'N'
+            raise errors.UsageError(f'--{name}={value} goes with --annotation=FILE')
     model, regions, folder = inputs.open_model(arguments, whole=bool(arguments.annotation))
     if arguments.annotation:
         _splice(model, regions, folder, arguments)
@@ -121,6 +134,8 @@ def _splice(model, regions, folder, arguments) -> None:
     }
     record = {**inputs.metadata(model, arguments), 'window': length, 'left_out': left_out}
     record['notes'] = notes
+    removed = _knock_out(model, folder, result, arguments) if arguments.knockout else {}
+    record |= {'knockout': removed} if removed else {}
     (folder / 'splice.json').write_text(json.dumps({**record, **summary}, indent=1) + '\n')
     columns = ('layer', 'head', 'direction', 'auroc_training', 'auroc_test')
     rows = [
@@ -136,10 +151,45 @@ def _splice(model, regions, folder, arguments) -> None:
         for d, name in enumerate(attention.DIRECTIONS)
     ]
     files.write_table(folder / 'splice.tsv', columns, rows)
-    _splice_page(folder, result, columns, rows, arguments)
+    _splice_page(folder, result, columns, rows, removed, arguments)
 
 
-def _splice_page(folder, result, columns, rows, arguments) -> None:
+def _knock_out(model, folder, result, arguments) -> dict:
+    """The cost of the best heads on the rows of a table, as JSON; writes knockout.tsv."""
+    from genojax.cli.interpret import labelled_rows
+    from genojax.interpret import files, knockout, outputs
+
+    head = inputs.select_output(model, arguments)
+    every = model.head(arguments.task)
+    positive = every.names[outputs.column_of(every, arguments.output)]
+    rows = labelled_rows.read(arguments.knockout, head.read_row, positive, result.training_genes)
+    for reason, count in rows.left_out.items():
+        inputs.say(f'{arguments.knockout}: left out: {count:,} {reason}')
+    chosen = result.best_heads(arguments.top)
+    total = len(rows.codes) * (2 + arguments.draws)
+    with progress.bar('knock-out', total) as display:
+        removed = knockout.knock_out(
+            model,
+            head,
+            rows.codes,
+            rows.label_N,
+            chosen,
+            draws=arguments.draws,
+            groups=rows.gene_N,
+            seed=arguments.seed,
+            advance=display.advance,
+        )
+    lines = [('chosen', knockout.names(removed.chosen), removed.cost.value)]
+    lines += [
+        ('random', knockout.names(heads), float(cost))
+        for heads, cost in zip(removed.draws, removed.draw_costs, strict=True)
+    ]
+    files.write_table(folder / 'knockout.tsv', ('set', 'heads', 'cost'), lines)
+    inputs.say(removed.text())
+    return removed.as_json()
+
+
+def _splice_page(folder, result, columns, rows, removed, arguments) -> None:
     from genojax import metrics
     from genojax.interpret import attention, pages, plots
 
@@ -147,6 +197,8 @@ def _splice_page(folder, result, columns, rows, arguments) -> None:
     name = attention.DIRECTIONS[direction]
     estimates = {
         f'layer {layer}, head {head}, {name} (chosen on training genes)': result.chosen_test,
+        'the same head, decoys with the donor of the intron': result.same_donor_test,
+        'the same head, decoys with the acceptor of the intron': result.same_acceptor_test,
         'rollout, donor to acceptor': result.rollout_test,
         'length of the intron alone': result.length_test,
     }
@@ -168,6 +220,11 @@ def _splice_page(folder, result, columns, rows, arguments) -> None:
         'Test genes': (['score', 'AUROC within genes', 'low', 'high'], table),
         'All heads': (list(columns), [list(row) for row in rows]),
     }
+    if removed:
+        names = ('average_precision', 'without', 'cost', 'excess')
+        table = [[name.replace('_', ' '), *removed[name]] for name in names]
+        title = f'Without the heads {removed["chosen"]}, against {removed["draws"]} random sets'
+        tables[title] = (['', 'value', 'low', 'high'], table)
     pages.write(folder, 'Attention at splice sites', lead, [figure], tables)
     for what, estimate in estimates.items():
         inputs.say(f'{what}: {metrics.format_interval(estimate)}')

@@ -135,10 +135,10 @@ def attributions(model, head, sequences, arguments: argparse.Namespace) -> list:
     """Attributions by the flags of `add_gradient_options`; prints the error of their sums."""
     import numpy as np
 
-    from genojax.interpret import attribution
+    from genojax.interpret import attribution, first_layer
 
     count = attribution.count(len(sequences), arguments.backgrounds, arguments.steps)
-    other = errors.renaming({attribution.OTHER_VERB: _mutagenesis(arguments)})
+    other = errors.renaming({first_layer.OTHER_VERB: mutagenesis(arguments)})
     with other, progress.bar('attribution', count) as display:
         results = attribution.integrated_gradients(
             model,
@@ -158,7 +158,7 @@ def attributions(model, head, sequences, arguments: argparse.Namespace) -> list:
     return results
 
 
-def _mutagenesis(arguments: argparse.Namespace) -> str:
+def mutagenesis(arguments: argparse.Namespace) -> str:
     """The command that explains the same output of the same sequences by mutagenesis."""
     named = {name: vars(arguments)[name] for name in ('fasta', 'bed', 'task', 'output', 'window')}
     options = [f'--{name}={value}' for name, value in named.items() if value]

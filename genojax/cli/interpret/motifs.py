@@ -1,14 +1,20 @@
 """Motifs that a model reads: seqlets of high attribution, clustered to probability matrices.
 
-Attributions are integrated gradients of one output, as by `genojax interpret attribution`. Windows
-whose sum is beyond that of shuffled attributions are aligned and clustered. --match=FILE (MEME's
-text format) names the known motifs that each resembles, with Tomtom's p- and q-values.
+--method=attribution: attributions are integrated gradients of one output, as by `genojax interpret
+attribution`. Windows whose sum is beyond that of shuffled attributions are aligned and clustered.
+--method=ascent: base probabilities climb the output from each sequence, at a cost per bit of
+information (--entropy) and per bit of difference between neighbours (--variation), so that only the
+bases that the output needs stay certain; windows of their information are aligned and clustered.
+
+--match=FILE (MEME's text format) names the known motifs that each resembles, with Tomtom's p- and
+q-values.
 
 --control=RUN is the same model trained on shuffled labels: the number of seqlets and motifs that it
 yields at the same threshold is what is found where there is nothing to find. To make one, shuffle
 the label column of the training table and train with the same config.
 
-In the folder: motifs.meme, seqlets.tsv, matches.tsv, motifs.json; index.html and figures/, logos.
+In the folder: motifs.meme, seqlets.tsv, matches.tsv, motifs.json; index.html and figures/, logos;
+with --method=ascent also ascent.npz, the probabilities that were reached.
 
 Examples:
   genojax interpret motifs runs/promoters --fasta=promoters.fa --out=motifs
@@ -17,7 +23,7 @@ Examples:
 import json
 import pathlib
 
-from genojax import errors
+from genojax import errors, progress
 from genojax.cli import flags
 from genojax.cli.interpret import inputs
 
@@ -27,6 +33,10 @@ def run(argv: list[str]) -> None:
     inputs.add_output(parser)
     inputs.add_gradient_options(parser)
     add = parser.add_argument
+    add('--method', choices=('attribution', 'ascent'), default='attribution', help='(%(default)s)')
+    add('--ascent-steps', type=flags.positive, default=150, help='of the ascent (%(default)s)')
+    add('--entropy', type=float, default=0.05, help='of the ascent: per bit (%(default)s)')
+    add('--variation', type=float, default=0.02, help='of the ascent: per bit (%(default)s)')
     add('--match', type=pathlib.Path, help='known motifs in MEME format, plain or gzip')
     add('--q-value', type=float, default=0.05, help='of the matches reported (%(default)s)')
     add('--control', type=flags.location, help='the same model trained on shuffled labels')
@@ -36,6 +46,8 @@ def run(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     if arguments.core < 3:
         raise errors.UsageError(f'--core={arguments.core} must be at least 3')
+    if min(arguments.entropy, arguments.variation) < 0:
+        raise errors.UsageError('--entropy and --variation must not be negative')
 
     # Imported here, so that --help does not wait for jax.
     from genojax.interpret import files
@@ -50,7 +62,7 @@ def run(argv: list[str]) -> None:
         min_seqlets=arguments.min_seqlets,
         seed=arguments.seed,
     )
-    sequences, values = _attributions(model, regions, arguments)
+    sequences, values = _values(model, regions, arguments, folder)
     seqlets = discovery.find_seqlets(sequences, values, config)
     result = discovery.cluster(seqlets, config)
     record = {
@@ -66,7 +78,7 @@ def run(argv: list[str]) -> None:
         control = loading.load(
             arguments.control, window=arguments.model_window, fallback=arguments.fallback
         )
-        _, values = _attributions(control, regions, arguments)
+        sequences, values = _values(control, regions, arguments)
         record |= _control(sequences, values, seqlets, config)
     meme.write(folder / 'motifs.meme', result)
     files.write_table(
@@ -77,13 +89,55 @@ def run(argv: list[str]) -> None:
     _page(folder, result, matches, record, arguments)
 
 
-def _attributions(model, regions, arguments):
+def _values(model, regions, arguments, folder=None) -> tuple[list, list]:
+    """Sequences, and a number per base whose windows of high sums are seqlets.
+
+    Args:
+        folder: for ascent.npz; None writes none.
+    """
     from genojax.interpret import files
 
     head = inputs.select_output(model, arguments)
     sequences = files.read_rows(regions, inputs.source(arguments), head.read_row)
+    if arguments.method == 'ascent':
+        return _ascended(model, head, sequences, regions, arguments, folder)
     results = inputs.attributions(model, head, sequences, arguments)
     return sequences, [result.values_L for result in results]
+
+
+def _ascended(model, head, sequences, regions, arguments, folder) -> tuple[list, list]:
+    """Sequences drawn from the inputs that the ascent reached, and their bits per base."""
+    import numpy as np
+
+    from genojax.interpret import files, first_layer
+    from genojax.interpret.motifs import ascent
+
+    config = ascent.AscentConfig(
+        steps=arguments.ascent_steps,
+        entropy=arguments.entropy,
+        variation=arguments.variation,
+        seed=arguments.seed,
+    )
+    other = errors.renaming({first_layer.OTHER_VERB: inputs.mutagenesis(arguments)})
+    with other, progress.bar('ascent', len(sequences)) as display:
+        results = ascent.ascend(model, head, sequences, config, display.advance)
+    before, after = (
+        np.median([getattr(result, name) for result in results]) for name in ('start', 'output')
+    )
+    bits = np.median([result.bits_L.sum() for result in results])
+    inputs.say(
+        f'ascent: output {before:.3g} of the sequences, {after:.3g} of the inputs reached, which '
+        f'hold {bits:.3g} bits each (medians)'
+    )
+    if folder is not None:
+        arrays = {
+            'probabilities': np.concatenate([result.p_L4 for result in results]),
+            'before': np.array([result.start for result in results], np.float32),
+            'after': np.array([result.output for result in results], np.float32),
+        }
+        metadata = inputs.metadata(model, arguments, unit=head.names[0])
+        files.write_npz(folder / 'ascent.npz', regions, arrays, metadata)
+    return [result.codes_L for result in results], [result.bits_L for result in results]
 
 
 def _control(sequences, values, seqlets, config) -> dict:

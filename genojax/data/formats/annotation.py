@@ -250,9 +250,11 @@ class _AnnotationReader:
     def _check_family(self) -> None:
         """Check that an ID is on one contig, and count parents that are not in the file.
 
-        Rows of one id at several places of a contig become features of their own.
+        Rows of one id at several places of a contig become features of their own. An ID on several
+        contigs is refused where it makes a difference: for genes, transcripts and parents.
         """
         contig_of: dict[str, str] = {}
+        repeated: dict[str, tuple[str, str, Feature]] = {}  # on two contigs: these, and the row
         parents: set[str] = set()
         for contig, rows in self.features.items():
             for row in rows:
@@ -260,9 +262,10 @@ class _AnnotationReader:
                 if not row.id:
                     continue
                 other = contig_of.setdefault(row.id, contig)
-                if other != contig and self.format == 'gff3':
-                    problem = f'ID {row.id!r} is on {other!r} and on {contig!r}'
-                    raise self.rows.error('GF03', row.line, problem, 'give each feature its own ID')
+                if other != contig and row.id not in repeated:
+                    repeated[row.id] = other, contig, row
+        if self.format == 'gff3':
+            self._check_repeated(repeated, parents)
         separated = sorted(
             {name for rows in self.features.values() for name in annotation_places.separate(rows)}
         )
@@ -275,3 +278,20 @@ class _AnnotationReader:
         if missing and self.format == 'gff3':
             shown = ', '.join(sorted(missing)[:3])
             self.notes.append(f'{len(missing):,} parents are not in the file ({shown} ..)')
+
+    def _check_repeated(self, repeated: dict[str, tuple[str, str, Feature]], parents) -> None:
+        """Refuse an ID on two contigs that others refer to, and count the others.
+
+        Raises:
+            InputError: GF03.
+        """
+        for name, (contig, other, row) in repeated.items():
+            if name in parents or row.kind in GENE_ROWS or row.kind in TRANSCRIPT_ROWS:
+                problem = f'ID {name!r} is on {contig!r} and on {other!r}'
+                raise self.rows.error('GF03', row.line, problem, 'give each feature its own ID')
+        if repeated:
+            shown = ', '.join(list(repeated)[:3])
+            self.notes.append(
+                f"{len(repeated):,} IDs that are nobody's parent are on several contigs "
+                f'({shown} ..): each row is a feature of its own'
+            )

@@ -3,7 +3,7 @@
 import collections
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -200,41 +200,54 @@ class VariantDatasets(base.TaskDatasets):
             yield {**batch, 'filled': filled_B}
 
     def _batch(self, row_B, weight_B, flip_B) -> Batch:
-        flips = flip_B.tolist()
-        pairs = [self.known.pairs[row] for row in row_B.tolist()]
         pairs = [
-            p.reverse_complement() if flip else p for p, flip in zip(pairs, flips, strict=True)
+            pair.reverse_complement() if flip else pair
+            for pair, flip in zip(
+                (self.known.pairs[row] for row in row_B.tolist()), flip_B.tolist(), strict=True
+            )
         ]
-        reference_BL = np.stack([pair.reference_L for pair in pairs])
-        alternate_BL = np.stack([pair.alternate_L for pair in pairs])
-        batch = {
+        return {
             'label': (self.known.label_N[row_B] == labelled_variants.POSITIVE).astype(np.int32),
             'weight': weight_B,
             'annotation': self.annotation_NF[row_B],
+            **pair_entries(pairs, flip_B, self.tokenizer),
         }
-        for prefix, codes_BL in (('', reference_BL), ('alternate_', alternate_BL)):
-            valid_B = np.full(len(pairs), self.config.window, np.int32)
-            entries = self.tokenizer.batch_entries(codes_BL, valid_B)
-            places = [
-                _place(pair, bool(prefix), flip) for pair, flip in zip(pairs, flips, strict=True)
-            ]
-            entries['site'] = self._site_weights(entries, places)
-            batch |= {f'{prefix}{k}': v for k, v in {**entries, 'bases': codes_BL}.items()}
-        return batch
 
-    def _site_weights(self, entries, places) -> np.ndarray:
-        """Weights of the tokens that cover the allele, or its two neighbours if it is empty;
-        float32 [B, T], sum 1."""
-        tokens_BT = entries['tokens']
-        spans_BT2 = entries.get('spans')
-        if spans_BT2 is None:
-            spans_BT2 = np.broadcast_to(self.tokenizer.spans(tokens_BT[0]), (*tokens_BT.shape, 2))
-        start_B = np.array([offset - (not size) for offset, size in places])[:, None]
-        end_B = np.array([offset + max(size, 1) for offset, size in places])[:, None]
-        covers_BT = (spans_BT2[..., 0] < end_B) & (spans_BT2[..., 1] > start_B)
-        covers_BT &= spans_BT2[..., 0] >= 0
-        total_B = covers_BT.sum(1, keepdims=True)
-        return (covers_BT / np.maximum(total_B, 1)).astype(np.float32)
+
+def pair_entries(
+    pairs: Sequence[windows.AllelePair], flip_B: np.ndarray, tokenizer: Tokenizer
+) -> Batch:
+    """The windows of both alleles as a batch has them; `site` are the weights of `_site_weights`.
+
+    Args:
+        pairs: as they are read.
+        flip_B: which of them are read on the other strand.
+    """
+    batch, flips = {}, np.asarray(flip_B).tolist()
+    reference_BL = np.stack([pair.reference_L for pair in pairs])
+    alternate_BL = np.stack([pair.alternate_L for pair in pairs])
+    for prefix, codes_BL in (('', reference_BL), ('alternate_', alternate_BL)):
+        valid_B = np.full(len(pairs), codes_BL.shape[1], np.int32)
+        entries = tokenizer.batch_entries(codes_BL, valid_B)
+        places = [_place(pair, bool(prefix), flip) for pair, flip in zip(pairs, flips, strict=True)]
+        entries['site'] = _site_weights(entries, places, tokenizer)
+        batch |= {f'{prefix}{k}': v for k, v in {**entries, 'bases': codes_BL}.items()}
+    return batch
+
+
+def _site_weights(entries, places, tokenizer: Tokenizer) -> np.ndarray:
+    """Weights of the tokens that cover the allele, or its two neighbours if it is empty;
+    float32 [B, T], sum 1."""
+    tokens_BT = entries['tokens']
+    spans_BT2 = entries.get('spans')
+    if spans_BT2 is None:
+        spans_BT2 = np.broadcast_to(tokenizer.spans(tokens_BT[0]), (*tokens_BT.shape, 2))
+    start_B = np.array([offset - (not size) for offset, size in places])[:, None]
+    end_B = np.array([offset + max(size, 1) for offset, size in places])[:, None]
+    covers_BT = (spans_BT2[..., 0] < end_B) & (spans_BT2[..., 1] > start_B)
+    covers_BT &= spans_BT2[..., 0] >= 0
+    total_B = covers_BT.sum(1, keepdims=True)
+    return (covers_BT / np.maximum(total_B, 1)).astype(np.float32)
 
 
 def _place(pair: windows.AllelePair, alternate: bool, flipped: bool) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from genojax import metrics
@@ -19,6 +20,7 @@ from genojax.nn import blocks
 from genojax.tasks import base, frozen
 from genojax.tasks.variant_effects import annotations, dataset, evaluate, labelled_variants
 from genojax.typing import Array, Batch, Float
+from genojax.variants import pair_head
 
 _NEEDED = {'site': 'hidden', 'mean': 'pooled'}
 
@@ -200,6 +202,35 @@ class VariantEffects(base.Task):
                 self.logits(params, extra, batch)[0],
                 self.vectors(params, extra, batch)[0],
             )
+        )
+
+    def pair_head(self, params) -> pair_head.PairHead:
+        """The head for the variants of a VCF, which has no columns of annotation."""
+
+        def batch(pairs, reverse: bool) -> Batch:
+            flip_B = np.full(len(pairs), reverse)
+            entries = dataset.pair_entries(pairs, flip_B, self.tokenizer)
+            return {**entries, 'annotation': np.zeros((len(pairs), self._columns), np.float32)}
+
+        def compute(params, extra, batch: Batch) -> Float[Array, 'B']:
+            return jax.nn.sigmoid(self.logits(params, extra, batch)[0])
+
+        data, refusal = self.config.data, ''
+        if self.config.annotated and self._columns:
+            names = [*(['consequences'] if data.annotation else []), *data.features]
+            refusal = (
+                f'the head of task {self.name!r} reads columns of annotation beside the sequence '
+                f'({", ".join(names)}), which a VCF does not have. Fix: train it with '
+                f'--config.tasks.{self.name}.annotated=False'
+            )
+        return pair_head.PairHead(
+            name=self.name,
+            label=' or '.join(data.positive),
+            window=data.window,
+            params=params,
+            batch=batch,
+            compute=compute,
+            refusal=refusal,
         )
 
     def evaluate(self, state, datasets, split='test', limit=None) -> dict:

@@ -74,6 +74,18 @@ def test_parents_that_are_missing_are_counted(tmp_path):
     assert result.notes == ('1 parents are not in the file (nobody ..)',)
 
 
+def test_an_id_on_two_contigs_is_counted_where_nothing_refers_to_it(tmp_path):
+    """Rows of introns that all have the name of their track as ID, as TAIR writes them."""
+    rows = ('c s intron 1 5 . + . ID=lea', 'd s intron 2 6 . + . ID=lea')
+    result = annotation_files.read(tmp_path, annotation_files.gff(*rows))
+    note = "1 IDs that are nobody's parent are on several contigs (lea ..): "
+    assert result.notes == (f'{note}each row is a feature of its own',)
+    assert [len(result.on(contig)) for contig in 'cd'] == [1, 1]
+    child = 'd s exon 2 3 . + . Parent=lea'
+    with pytest.raises(errors.InputError, match="GF03.*ID 'lea' is on 'c' and on 'd'"):
+        annotation_files.read(tmp_path, annotation_files.gff(*rows, child))
+
+
 BAD = {
     'empty': ('', 'GF06', None),
     'prose': ('hello\n', 'GF06', 1),

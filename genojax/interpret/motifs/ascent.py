@@ -1,0 +1,248 @@
+"""Inputs that a model prefers, by gradient ascent on base probabilities.
+
+An input is a matrix of probabilities, one row per base, that starts near a real sequence. Ascended
+is
+
+    output - entropy * sum of I(l) - variation * sum of |I(l + 1) - I(l)|
+
+where I(l) is the information of base l in bits, against the base composition of the sequences.
+`entropy` makes bases that the output does not need uncertain again, and `variation`, a total
+variation, makes information come in runs: what stays informative is a motif in its place. Without
+them every base becomes certain (Simonyan et al. 2013, arXiv 1312.6034, section 2, for images;
+Lanchantin et al. 2016, arXiv 1608.03644, for binding sites).
+
+The relaxed input enters at the model's first layer: base probabilities in place of one-hot
+channels, or the mean of the token vectors over the words that a token's bases may be, with
+independent bases. Gradients are plain ones of a sum over independent rows.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from genojax import dna, errors
+from genojax.inference import batching, prediction
+from genojax.inference.model import Model
+from genojax.interpret import first_layer, outputs
+from genojax.typing import Array, Batch, Float
+
+Advance = Callable[[int], None]
+_MAX_WORD = 6  # bases per token: 4,096 words
+
+
+@dataclasses.dataclass(frozen=True)
+class AscentConfig:
+    """How far and under which penalties.
+
+    Attributes:
+        steps: of Adam.
+        rate: its learning rate, of logits.
+        entropy: cost of a bit of information, in units of the output.
+        variation: cost of a bit of difference between neighbours.
+        certainty: probability of a real sequence's bases at the start.
+        seed: of the sequences that are drawn from the final probabilities.
+    """
+
+    steps: int = 150
+    rate: float = 0.1
+    entropy: float = 0.05
+    variation: float = 0.02
+    certainty: float = 0.7
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.steps < 1 or not self.rate > 0:
+            raise ValueError(f'{self.steps=} and {self.rate=} must be positive')
+        if min(self.entropy, self.variation) < 0:
+            raise ValueError(f'{self.entropy=} and {self.variation=} must not be negative')
+        if not 0.25 < self.certainty < 1:
+            raise ValueError(f'{self.certainty=} must be between 0.25 and 1')
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ascended:
+    """The input that the ascent from one sequence reached.
+
+    Attributes:
+        p_L4: float32, probabilities of A, C, G and T; NaN for bases that the task does not read.
+        bits_L: float32, information of each base; 0 there.
+        codes_L: a sequence drawn from `p_L4`, uint8.
+        start, output: the output of the sequence itself, and of the relaxed input.
+    """
+
+    p_L4: np.ndarray
+    bits_L: np.ndarray
+    codes_L: np.ndarray
+    start: float
+    output: float
+
+
+def ascend(
+    model: Model,
+    head: prediction.TaskHead,
+    sequences: Sequence[np.ndarray],
+    config: AscentConfig = AscentConfig(),
+    advance: Advance = lambda count: None,
+) -> list[Ascended]:
+    """The inputs that ascents from sequences of one length reach.
+
+    Args:
+        head: of `outputs.select`.
+        sequences: base codes.
+        advance: called with the number of sequences that are done.
+
+    Raises:
+        UsageError: sequences of different lengths, tokens of no fixed or too many bases, or see
+            `first_layer`.
+    """
+    first_layer.check(model)
+    rows = [head.read_row(codes_L) for codes_L in sequences]
+    if len({len(row_L) for row_L in rows}) != 1:
+        raise errors.UsageError(
+            'gradient ascent needs sequences of one length. Fix: --window=N cuts them, or '
+            '--method=attribution'
+        )
+    if not model.tokenizer.overlapping and any((row_L == dna.UNKNOWN).any() for row_L in rows):
+        raise errors.UsageError(
+            'gradient ascent with tokens side by side needs sequences without N: they divide a '
+            'sequence in another way. Fix: --method=attribution'
+        )
+    words = _Words(model.tokenizer)
+    share_4 = np.bincount(np.concatenate(rows), minlength=5)[:4] + 1.0
+    compute = jax.jit(_ascent(head, words, share_4 / share_4.sum(), config.steps))
+    params = {'model': model.params, 'heads': {head.name: head.params}}
+    costs = np.array([config.rate, config.entropy, config.variation], np.float32)
+    parts = _batches(model, head, rows, config)
+    rng = np.random.default_rng(config.seed)
+    results: list[Ascended] = []
+    for part, values in model.run_batches(
+        parts, lambda _, extra, b: compute(params, extra, b, costs)
+    ):
+        p_BL4, bits_BL, start_B, output_B = values
+        for at, number in enumerate(part.numbers.tolist()):
+            reached = p_BL4[at], bits_BL[at]
+            result = _in_sequence(sequences[number], rows[number], *reached, rng)
+            results.append(Ascended(*result, float(start_B[at]), float(output_B[at])))
+        advance(len(part.numbers))
+    return results
+
+
+def _in_sequence(codes_L, row_L, p_R4: np.ndarray, bits_R: np.ndarray, rng):
+    """The bases that a task reads in the whole sequence, with a sequence that is drawn."""
+    start = outputs.view_offset(row_L, codes_L)
+    read = slice(start, start + len(row_L))
+    p_L4 = np.full((len(codes_L), 4), np.nan, np.float32)
+    bits_L, drawn_L = np.zeros(len(codes_L), np.float32), codes_L.copy()
+    p_L4[read], bits_L[read] = p_R4, bits_R
+    edges_R3 = np.cumsum(p_R4.astype(np.float64), axis=1)[:, :3]
+    drawn_L[read] = (rng.random((len(p_R4), 1)) >= edges_R3).sum(1)
+    return p_L4, bits_L, drawn_L
+
+
+class _Words:
+    """The words of a tokenizer of k bases per token: their ids, and their probabilities.
+
+    Raises:
+        UsageError: the tokens have no fixed number of bases, or more than six.
+    """
+
+    def __init__(self, tokenizer):
+        k = tokenizer.bases_per_token
+        if not 1 <= k <= _MAX_WORD:
+            raise errors.UsageError(
+                f'gradient ascent needs tokens of 1 to {_MAX_WORD} bases each, not '
+                f'{k or "pieces of any length"}. Fix: --method=attribution'
+            )
+        codes_Wk = np.array(list(itertools.product(range(4), repeat=k)), np.uint8)
+        self.tokenizer, self.k = tokenizer, k
+        self.ids_W = np.concatenate([tokenizer.encode(codes_k) for codes_k in codes_Wk])
+
+    def spans(self, batch: Batch) -> np.ndarray:
+        """Bases of each token of the rows of a batch, which are alike, [T, 2]."""
+        if 'spans' in batch:
+            return np.asarray(batch['spans'][0])
+        return self.tokenizer.spans(np.asarray(batch['tokens'][0]))
+
+    def vectors(self, table_VD: Array | None, p_BL4, first_T: np.ndarray) -> Float[Array, 'B T D']:
+        """The mean vector of each token, of which `first_T` is the first base."""
+        at_Tk = np.maximum(first_T, 0)[:, None] + np.arange(self.k)
+        base_BTk4 = p_BL4[:, np.minimum(at_Tk, p_BL4.shape[1] - 1)]
+        word_BTW = base_BTk4[:, :, 0]
+        for offset in range(1, self.k):
+            outer = word_BTW[..., None] * base_BTk4[:, :, offset, None]
+            word_BTW = outer.reshape(*word_BTW.shape[:2], -1)
+        vectors_WD = jnp.eye(4) if table_VD is None else table_VD[self.ids_W]
+        return word_BTW @ vectors_WD.astype(word_BTW.dtype)
+
+
+def _batches(model, head, rows, config: AscentConfig) -> Iterator[batching.RowBatch]:
+    size = model.reader.rows_per_batch(head.batch(rows[:1])['tokens'].shape[1])
+    for first in range(0, len(rows), size):
+        group = rows[first : first + size]
+        numbers = np.arange(first, first + len(group))
+        filled = group + [group[-1]] * (size - len(group))
+        batch = head.batch(filled)
+        hot_BL4 = dna.one_hot(np.stack(filled))
+        known_BL1 = hot_BL4.sum(-1, keepdims=True)
+        p_BL4 = hot_BL4 * config.certainty + (1 - hot_BL4) * (1 - config.certainty) / 3
+        p_BL4 = known_BL1 * p_BL4 + (1 - known_BL1) / 4
+        yield batching.RowBatch(numbers, {**batch, 'start': np.log(p_BL4).astype(np.float32)})
+
+
+def _ascent(head, words: _Words, share_4: np.ndarray, steps: int):
+    """(params, extra, batch, costs) -> probabilities, bits, output before, output after.
+
+    `costs` are the rate, and the cost of information and of variation.
+    """
+    optimizer = optax.scale_by_adam()
+
+    def compute(params, extra, batch: Batch, costs: Array):
+        start_BL4 = batch['start']
+        inputs = {name: value for name, value in batch.items() if name != 'start'}
+        first_T, real_T = _layout(words, head, start_BL4.shape[1])
+
+        def output(p_BL4):
+            def relaxed(table_VD, own_BTD):
+                vectors_BTD = words.vectors(table_VD, p_BL4, first_T).astype(own_BTD.dtype)
+                return jnp.where(real_T[None, :, None], vectors_BTD, own_BTD)
+
+            return first_layer.replaced(head, params, extra, inputs, relaxed)[1]
+
+        def loss(logits_BL4):
+            p_BL4 = jax.nn.softmax(logits_BL4)
+            bits_BL = _bits(p_BL4, share_4)
+            cost_B = costs[1] * bits_BL.sum(1)
+            cost_B += costs[2] * jnp.abs(jnp.diff(bits_BL, axis=1)).sum(1)
+            return (cost_B - output(p_BL4)).sum()
+
+        def step(carry, _):
+            logits_BL4, state = carry
+            updates, state = optimizer.update(jax.grad(loss)(logits_BL4), state)
+            return (logits_BL4 - costs[0] * updates, state), None
+
+        carry = start_BL4, optimizer.init(start_BL4)
+        (logits_BL4, _), _ = jax.lax.scan(step, carry, length=steps)
+        p_BL4 = jax.nn.softmax(logits_BL4)
+        _, before_B = first_layer.replaced(head, params, extra, inputs)
+        return p_BL4, _bits(p_BL4, share_4), before_B, output(p_BL4)
+
+    return compute
+
+
+def _layout(words: _Words, head, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """First base of each token of a row, and whether it is a word; others stay as they are."""
+    spans_T2 = words.spans(head.batch([np.zeros(length, np.uint8)]))
+    whole_T = spans_T2[:, 1] - spans_T2[:, 0] == words.k
+    return spans_T2[:, 0], whole_T & (spans_T2[:, 0] >= 0) & (spans_T2[:, 1] <= length)
+
+
+def _bits(p_BL4: Float[Array, 'B L 4'], share_4) -> Float[Array, 'B L']:
+    """Information of each base against a composition."""
+    tiny = jnp.finfo(jnp.float32).tiny
+    log_114 = jnp.log2(share_4)[None, None]
+    return (p_BL4 * (jnp.log2(jnp.maximum(p_BL4, tiny)) - log_114)).sum(-1)
