@@ -22,6 +22,7 @@ from genojax.inference.model import Model
 from genojax.interpret import splice_sites
 
 Advance = Callable[[int], None]
+_AT_ONCE = 16  # windows whose attention weights are in memory
 DIRECTIONS = ('donor to acceptor', 'acceptor to donor')
 
 
@@ -170,12 +171,7 @@ class _WindowRow:
 
 
 def _window_rows(model: Model, windows, shortest: int, advance) -> Iterator[_WindowRow]:
-    for window in windows:
-        pairs = splice_sites.pairs(window, shortest)
-        advance(1)
-        if not pairs.label_N.any() or pairs.label_N.all():
-            continue
-        (maps_NHTT,) = model.attention([window.codes_L])
+    for window, pairs, maps_NHTT in _with_maps(model, windows, shortest, advance):
         spans_T2 = token_spans(model, window.codes_L)
         donors, at_donor = np.unique(pairs.donor_N, return_inverse=True)
         acceptors, at_acceptor = np.unique(pairs.acceptor_N, return_inverse=True)
@@ -192,6 +188,18 @@ def _window_rows(model: Model, windows, shortest: int, advance) -> Iterator[_Win
             float(share_below(rolled[at_donor, at_acceptor], pairs.label_N)),
             *_with_one_site(scores, pairs),
         )
+
+
+def _with_maps(model: Model, windows, shortest: int, advance):
+    """Windows with introns and decoys, their pairs, and their attention weights."""
+    for first in range(0, len(windows), _AT_ONCE):
+        chosen = windows[first : first + _AT_ONCE]
+        every = [(window, splice_sites.pairs(window, shortest)) for window in chosen]
+        both = [one for one in every if one[1].label_N.any() and not one[1].label_N.all()]
+        advance(len(chosen))
+        maps = model.attention([window.codes_L for window, _ in both]) if both else []
+        for (window, pairs), maps_NHTT in zip(both, maps, strict=True):
+            yield window, pairs, maps_NHTT
 
 
 def _with_one_site(scores_XN: np.ndarray, pairs: splice_sites.SplicePairs):

@@ -58,12 +58,14 @@ class HandMade(Model):
         return Row
 
     def attention(self, sequences, layers=None, heads=None):
-        (codes_L,) = sequences
+        return [self.maps(codes_L) for codes_L in sequences]
+
+    def maps(self, codes_L):
         size = len(codes_L)
         maps = random_maps((2, 2, size, size), np.random.default_rng(int(codes_L[:200].sum())))
         for donor, acceptor in self.introns[codes_L.tobytes()]:
             maps[1, 0, donor : donor + 2, acceptor : acceptor + 2] += 10
-        return [maps / maps.sum(-1, keepdims=True)]
+        return maps / maps.sum(-1, keepdims=True)
 
 
 def test_a_head_that_finds_acceptors_from_everywhere_knows_no_donors():
