@@ -36,15 +36,15 @@ TASK = 'promoters'  # the name of the config's task
 SPLITS = ('train', 'validation', 'test')
 SETTINGS = {
     'model.length': str(2 * FLANK + 2),
-    'model.filters': '(64, 64)',
-    'model.windows': '(11, 7)',
+    'model.filters': '(48, 48)',
+    'model.windows': '(9, 7)',
     'model.pools': '(1, 2)',
     'model.padding': 'same',
     'model.hidden': '(64,)',
-    'steps': '400',
+    'steps': '500',
     'validate_every': '100',
     'save_every': '100',
-    f'tasks.{TASK}.data.batch_size': '128',
+    f'tasks.{TASK}.data.batch_size': '64',
     f'tasks.{TASK}.data.keep_together': 'equal',
     f'tasks.{TASK}.data.shared_rows': 'report',
 }
