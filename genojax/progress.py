@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sized
 LOG_SECONDS = 30.0
 FIRST_SECONDS = 2.0  # before the first line
 STAGE_SECONDS = 2.0  # a stage that takes longer is named
+_stages: list[threading.Event] = []  # that run now, each within the one before
 
 
 class _LogProgress:
@@ -80,20 +81,26 @@ def track(items: Iterable, label: str, total: int | float | None = None) -> Iter
 
 @contextlib.contextmanager
 def stage(label: str) -> Iterator[None]:
-    """Lines on stderr that name a stage of a command while it runs: after 2 s, then every 30 s."""
+    """Lines on stderr that name a stage of a command while it runs: after 2 s, then every 30 s.
+
+    Of stages within each other the innermost one is shown.
+    """
     ended, started = threading.Event(), time.monotonic()
 
     def show() -> None:
         text, interval = f'{label} ...', STAGE_SECONDS
         while not ended.wait(interval):
-            print(text, file=sys.stderr, flush=True)
+            if _stages[-1] is ended:
+                print(text, file=sys.stderr, flush=True)
             interval = LOG_SECONDS
             text = f'{label}: {time.monotonic() - started + interval:.0f} s'
 
     thread = threading.Thread(target=show, daemon=True)
+    _stages.append(ended)
     thread.start()
     try:
         yield
     finally:
         ended.set()
         thread.join()
+        _stages.remove(ended)

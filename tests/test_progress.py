@@ -1,5 +1,10 @@
 """Progress in a log: rare lines with a share of the total."""
 
+import contextlib
+import io
+import sys
+import time
+
 import pytest
 
 from genojax import progress
@@ -49,14 +54,27 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
     assert 'ingest' in capsys.readouterr().err
 
 
-def test_a_stage_is_named_if_it_takes_long_and_then_timed(monkeypatch, capsys):
-    monkeypatch.setattr(progress, 'STAGE_SECONDS', 0.01)
+def shown(monkeypatch, *labels: str) -> list[str]:
+    """The first three lines while stages run, each within the one before."""
+    text = io.StringIO()
+    monkeypatch.setattr(sys, 'stderr', text)
+    with contextlib.ExitStack() as stack:
+        for label in labels:
+            stack.enter_context(progress.stage(label))
+        while text.getvalue().count('\n') < 3:
+            time.sleep(0.001)
+    return text.getvalue().splitlines()[:3]
+
+
+def test_a_stage_is_named_if_it_takes_long_and_then_timed(monkeypatch):
+    monkeypatch.setattr(progress, 'STAGE_SECONDS', 0.05)
     monkeypatch.setattr(progress, 'LOG_SECONDS', 0.02)
-    lines = ''
-    with progress.stage('searching'):
-        while lines.count('\n') < 3:
-            lines += capsys.readouterr().err
-    assert lines.startswith('searching ...\nsearching: 0 s\nsearching: 0 s\n')
+    assert shown(monkeypatch, 'searching') == ['searching ...', 'searching: 0 s', 'searching: 0 s']
+    both = shown(monkeypatch, 'searching', 'reading')
+    assert both == ['reading ...', 'reading: 0 s', 'reading: 0 s']
+
+
+def test_a_short_stage_is_silent(monkeypatch, capsys):
     monkeypatch.setattr(progress, 'STAGE_SECONDS', 60.0)
     with progress.stage('searching'):
         pass

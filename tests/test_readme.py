@@ -139,3 +139,11 @@ def test_the_table_of_configs_is_complete():
         assert [v.strip() for v in variants.split(',') if v.strip()] == flags.variants(path)
         assert path.read_text().startswith('"""')
         assert text.strip()
+
+
+def test_extras_are_quoted_in_every_install_line():
+    """zsh, the shell of macOS, takes [ for a pattern."""
+    pages = {page: page.read_text() for page in (*PAGES, *OTHER_PAGES)}
+    pages |= {path: path.read_text() for path in (ROOT / 'genojax').rglob('*.py')}
+    unquoted = [str(page) for page, text in pages.items() if re.search(r'install -e \.\[', text)]
+    assert not unquoted

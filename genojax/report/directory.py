@@ -213,6 +213,9 @@ def _task_section(
     boxes = list(damage.values())
     boxes += [run.damage['datasets.json'] for run in runs if 'datasets.json' in run.damage]
     section = _draw(draw, task, (main, description, rows), renderer, boxes)
+    if section is not None and len(runs) == 1:
+        note = _scored_step(main or {}, runs[0].config)
+        section = dataclasses.replace(section, body=html.join([*note, section.body]))
     if len(results) == 2 and section is not None:
         other = _draw(draw, task, (results['validation'], None, []), renderer, boxes)
         if other is not None:
@@ -222,6 +225,17 @@ def _task_section(
     result = _attempt(lambda: section, '', boxes, _empty(task, html.label(task)))
     anchor = f'{name} {task}' if name and name != task else task
     return [dataclasses.replace(section, anchor=anchor) for section in result]
+
+
+def _scored_step(result: dict, config: dict) -> list[html.Markup]:
+    """A note on the checkpoint that an evaluation is of."""
+    step, steps = result.get('step'), config.get('steps')
+    if type(step) is not int:
+        return []
+    whole = f' of {steps:,}' if type(steps) is int else ''
+    return [
+        html.note(f'Scored: step {step:,}{whole}, the best checkpoint on the validation split.')
+    ]
 
 
 def _results(task: str, files: run_files.RunFiles, damage: dict) -> dict[str, dict]:

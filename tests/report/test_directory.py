@@ -137,6 +137,7 @@ def test_scores_of_the_validation_split_are_folded_below_those_of_the_test_split
     made_up.put(run, 'evaluation/language.validation.json', result)
     seen = reading.read(run)
     assert 'The same for the validation split' in seen.text and '1.871' in seen.text
+    assert re.search('Scored: step 1,000(?: of [0-9,]+)?, the best checkpoint', seen.text)
     (run / 'evaluation/language.test.json').unlink()
     seen = reading.read(run)
     assert 'Bits per base, validation windows' in seen.text

@@ -301,7 +301,9 @@ def genome_words(removed: dict, genomes: str) -> str:
         reason = removed.get('reason') or 'data.exclude names no genomes'
         return f'Not checked against genomes: {reason}.'
     count, rows = removed.get('kept', 0), removed['rows']
-    if not count:
+    if not count and not removed['removed']:
+        text = f'None of {rows:,} rows occurs in {genomes}.'
+    elif not count:
         text = f'{len(removed["removed"]):,} of {rows:,} rows occur in {genomes} and were removed.'
     else:
         text = (

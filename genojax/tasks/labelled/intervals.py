@@ -77,7 +77,7 @@ def notes_text(notes: dict[str, list[str]]) -> list[str]:
     words = {
         'stratified': 'Classes are rare: intervals are of resamples within classes for',
         'no interval': 'Too few rows or leak groups for an interval of',
-        'undefined': 'Undefined (constant scores or decisions) and shown as a dash:',
+        'undefined': 'Undefined (constant scores or decisions):',
         'few groups': 'Intervals are rough:',
     }
     return [f'{words[kind]} {", ".join(names)}.' for kind, names in notes.items()]
