@@ -136,7 +136,7 @@ def test_several_classes_are_shown_by_name_with_a_confusion_matrix():
         'Confusion matrix: model',
         'Without the 4 test rows that share sequence',
         '25.0 % of all bases were never read',
-        'shown as a dash',
+        'constant scores or decisions',
     ):
         assert words in text
     assert _kinds(drawn)[0] == 'open'
