@@ -23,7 +23,7 @@ myst_heading_anchors = 3
 exclude_patterns = ['README.md']
 html_theme = 'alabaster'
 html_theme_options = {'description': 'genomic foundation models in JAX', 'fixed_sidebar': True}
-html_show_sourcelink = False
+html_show_sourcelink = html_copy_source = False
 
 _REPOSITORY = os.environ.get('DOCS_REPOSITORY', '')
 if not _REPOSITORY and 'GITHUB_REPOSITORY' in os.environ:
