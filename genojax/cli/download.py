@@ -82,7 +82,7 @@ def _table() -> str:
     for source in genome_sources.GENOMES.values():
         bases = f'{source.bases:,} bases' if source.bases else 'bases not known'
         lines.append(f'{source.name:<14}{source.organism}; {source.assembly}, {source.accession}')
-        refget = f'refget digests of {len(source.refget)} contigs' if source.refget else ''
+        refget = f'refget digests: {len(source.refget)}' if source.refget else ''
         facts = [bases, refget, source.about, source.license]
         lines += _wrapped('; '.join(fact for fact in facts if fact))
         lines += [line for file in source.files for line in _file_lines(file)]

@@ -1,5 +1,6 @@
 """Sources into a folder: fetched or found there, checked, recorded; then the genome table."""
 
+import difflib
 import pathlib
 import shlex
 import urllib.parse
@@ -57,9 +58,9 @@ def download_sources(
     known, chosen = sources(), list(dict.fromkeys(names))
     for name in chosen:
         if name not in known:
-            raise errors.UsageError(
-                f'no source {name!r}: there are {", ".join(known)} (`genojax download` lists them)'
-            )
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f'; did you mean {near[0]!r}?' if near else ''
+            raise errors.UsageError(f'no source {name!r}{hint} (`genojax download` lists them)')
     out = pathlib.Path(out)
     result = {}
     for name in chosen:
@@ -116,7 +117,7 @@ class _Job:
                 'DL01',
                 'this file is not there',
                 path=self.place / file.names[0],
-                fix=self._by_hand(source, file),
+                fix=self._by_hand(source),
             )
         for name, url in zip(file.names, file.urls, strict=True):
             try:
@@ -128,7 +129,7 @@ class _Job:
                         self.notice(f'{name}: {error}; it is not needed')
                         return
                     raise errors.InputError(
-                        'DL01', str(error), path=self._at(url), fix=self._by_hand(source, file)
+                        'DL01', str(error), path=self._at(url), fix=self._by_hand(source)
                     ) from error
                 self.notice(f'{name}: {error}; {file.names[-1]} is fetched in its place')
 
@@ -139,8 +140,8 @@ class _Job:
         actual, entry = content.sums(path), self.record.file(path.name)
         if entry is not None:
             if actual.sha256 != entry['sha256']:
-                raise content.damaged(path, 'it has changed since it was fetched')
-            self.notice(f'{path}: there, as it was fetched ({actual.size:,} bytes)')
+                raise content.damaged(path, 'it has changed since it was recorded')
+            self.notice(f'{path}: there, as recorded ({actual.size:,} bytes)')
             return
         compared = content.compare(path, actual, file)
         read = self._check_content(source, file, path, path.name)
@@ -165,7 +166,7 @@ class _Job:
                 got = transfer.fetch(self._at(url), path, file.size, self.settings, self.notice)
                 compared, read = self._check_fetched(source, file, path, got, md5)
         except remote.Temporary as error:
-            raise self._stopped(source, file, path, url, error) from error
+            raise self._stopped(source, path, url, error) from error
         got.in_place(path)
         actual = content.FileSums(got.size, got.sha256, got.md5)
         self.record.add_file(
@@ -216,19 +217,25 @@ class _Job:
         parts = urllib.parse.urlsplit(url)
         return f'{self.mirror.rstrip("/")}/{parts.netloc}{parts.path}'
 
-    def _by_hand(self, source: Source, file: source_files.RemoteFile) -> str:
-        """Commands that do the same on another machine or through a browser."""
-        path, url = self.place / file.names[-1], file.urls[-1]
+    def _by_hand(self, source: Source) -> str:
+        """Commands that do the same on another machine, for the files that are not there."""
+        missing = [
+            file
+            for file in source.files
+            if not file.optional and not any((self.place / name).exists() for name in file.names)
+        ]
+        commands = ' && '.join(
+            f'curl -L -o {shlex.quote(str(self.place / file.names[-1]))} {file.urls[-1]}'
+            for file in missing
+        )
         out = shlex.quote(str(self.out))
         return (
-            f'fetch it elsewhere (curl -L -o {shlex.quote(str(path))} {url}), then '
-            f'genojax download {source.name} --out={out} --verify'
+            f'fetch by hand ({commands}), then genojax download {source.name} --out={out} --verify'
         )
 
     def _stopped(
         self,
         source: Source,
-        file: source_files.RemoteFile,
         path: pathlib.Path,
         url: str,
         error: remote.Temporary,
@@ -239,7 +246,7 @@ class _Job:
         problem = f'{host}: {error}' if error.connected else f'no connection to {host}: {error}'
         return errors.Preempted(
             f'before {path} was whole: {problem}. {size:,} bytes of it are here, and the same '
-            f'command continues. Fix: without a network, {self._by_hand(source, file)}'
+            f'command continues. Fix: without a network, {self._by_hand(source)}'
         )
 
 
@@ -268,5 +275,6 @@ def _compared(compared: list[str], read: content.FastaContent) -> str:
     """What a file was compared with, and what was read of it, in words."""
     words = [f'equal to {" and ".join(compared)}'] if compared else ['no sum of it is known']
     if read.contigs:
-        words.append(f'{len(read.contigs):,} contigs, {read.bases:,} bases')
+        plural = '' if len(read.contigs) == 1 else 's'
+        words.append(f'{len(read.contigs):,} contig{plural}, {read.bases:,} bases')
     return '; '.join([*words, f'recorded in {folder.RECORD}'])

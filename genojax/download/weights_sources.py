@@ -16,7 +16,7 @@ def _weights(
 ) -> source_files.WeightsSource:
     """A repository whose card, config and weights are fetched, and `files`."""
     base = f'{_HUB}/{repository}/resolve/main'
-    listed = [('README.md',), ('config.json',), *((file,) for file in files), _TENSORS]
+    listed = [('config.json',), *((file,) for file in files), _TENSORS, ('README.md',)]
     return source_files.WeightsSource(
         name=name,
         kind=kind,

@@ -72,7 +72,7 @@ def pages(server, monkeypatch):
         'lacks': source('lacks', 'tiny3', refget={'c9': DIGESTS['c2']}),
     }
     base = 'https://hub.example/who/net/resolve/main'
-    files = [('README.md',), ('config.json',), ('model.safetensors', 'pytorch_model.bin')]
+    files = [('config.json',), ('model.safetensors', 'pytorch_model.bin'), ('README.md',)]
     net = source_files.WeightsSource(
         name='net',
         kind='dnabert',
@@ -136,7 +136,7 @@ def test_a_second_call_fetches_nothing(pages, tmp_path):
     notices = []
     fetch(pages, tmp_path, notices=notices)
     assert not pages.requests and record(tmp_path) == before
-    assert sum('as it was fetched' in notice for notice in notices) == 2
+    assert sum('as recorded' in notice for notice in notices) == 2
 
 
 def test_two_genomes_share_a_table(pages, tmp_path):
@@ -220,11 +220,17 @@ def test_without_a_network_it_says_what_to_do(tmp_path, monkeypatch, capsys):
 
 
 def test_files_put_there_by_hand_are_checked_and_recorded(pages, tmp_path):
-    with pytest.raises(errors.InputError, match='GX-DL01.*a.fa.gz: this file is not there'):
+    with pytest.raises(errors.InputError, match='GX-DL01.*a.fa.gz: this file is not there') as stop:
         fetch(pages, tmp_path, verify=True)
+    commands = re.findall(r'curl -L -o (\S+) (https:[^\s)]+)', str(stop.value))
+    assert commands == [
+        (f'{tmp_path}/{name}', f'{HOST}/{name}') for name in ('a.fa.gz', 'a.gff3.gz')
+    ]
     (tmp_path / 'a.fa.gz').write_bytes(FASTA)
-    (tmp_path / 'a.gff3.gz').write_bytes(GENES)
     notices = []
+    with pytest.raises(errors.InputError, match='a.gff3.gz: this file is not there'):
+        fetch(pages, tmp_path, verify=True, notices=notices)
+    (tmp_path / 'a.gff3.gz').write_bytes(GENES)
     fetch(pages, tmp_path, verify=True, notices=notices)
     assert not pages.requests
     assert genome_table.read(tmp_path).species == ('tiny',)
