@@ -50,7 +50,8 @@ nn                    A  channels of an input sequence
                       F  width of a hidden layer, convolution output or positional basis
                       J  orders: bases of a context
                       M  positions after pooling
-                      P  relative positions
+                      N  chunks of all rows of a convolution
+                      P  relative positions; positions of a chunk
                       S  spans of bases
                       V  width of a value head
 optim                 I  inputs of a linear map

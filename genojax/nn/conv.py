@@ -6,7 +6,8 @@
 - width 1: XLA's convolution with a gradient of its own (`pointwise`), not `nn.Dense` or `nn.Conv`;
 - few input channels, such as one-hot DNA: one matrix product over all windows;
 - otherwise XLA's convolution, which reaches the rate of a matrix product where a sum of shifted
-  products does not.
+  products does not. Long sequences become a batch of overlapping chunks (`chunks_of`): the TPU
+  compiler takes 5 s for the 98,304 positions of Enformer's first tower block in place of 71.
 
 `BatchNorm` is not flax's: its averages have no bias towards their start, as in DeepMind's code, and
 the published weights come with the number of updates that this needs.
@@ -22,6 +23,8 @@ from flax import linen as nn
 
 from genojax.nn import blocks, remat
 from genojax.typing import Array, Float
+
+_CHUNK = 8_192  # least positions of a chunk of a convolution
 
 
 def gelu(x: Float[Array, '...']) -> Float[Array, '...']:
@@ -75,24 +78,50 @@ def windows(x_BLD: Float[Array, 'B L D'], size: int) -> Float[Array, 'B L W']:
     return jnp.concatenate([padded[:, i : i + L] for i in range(size)], -1)
 
 
+def chunks_of(length: int) -> int:
+    """Chunks of a convolution: the largest power of two that leaves whole chunks of `_CHUNK` up."""
+    chunks = 1
+    while length % (2 * chunks) == 0 and length // (2 * chunks) >= _CHUNK:
+        chunks *= 2
+    return chunks
+
+
+def overlapping(x_BLD: Float[Array, 'B L D'], chunks: int, reach: int) -> Float[Array, 'N P D']:
+    """Chunks of a sequence as a batch, each with `reach` positions to both sides; zeros beyond.
+
+    Returns:
+        N = B * chunks; P = L / chunks + 2 * reach.
+    """
+    B, L, D = x_BLD.shape
+    x = x_BLD.reshape(B, chunks, L // chunks, D)
+    zeros = jnp.zeros_like(x[:, :1, :reach])
+    before = jnp.concatenate([zeros, x[:, :-1, L // chunks - reach :]], axis=1)
+    after = jnp.concatenate([x[:, 1:, :reach], zeros], axis=1)
+    x = jnp.concatenate([before, x, after], axis=2)
+    return x.reshape(B * chunks, L // chunks + 2 * reach, D)
+
+
 def convolve(
     x_BLD: Float[Array, 'B L D'], kernel_WDF: Float[Array, 'W D F'], bias_F: Float[Array, 'F']
 ) -> Float[Array, 'B L F']:
     """Convolution in x's dtype, with zeros beyond the ends."""
-    W, D, F = kernel_WDF.shape
+    (B, L, D), (W, _, F) = x_BLD.shape, kernel_WDF.shape
     kernel_WDF = kernel_WDF.astype(x_BLD.dtype)
     if W == 1:
         y_BLF = pointwise(x_BLD, kernel_WDF[0])
     elif W * D <= F:  # few channels, such as one-hot DNA
         y_BLF = pointwise(windows(x_BLD, W), kernel_WDF.reshape(W * D, F))
     else:
+        padding = 'SAME'
+        if (chunks := chunks_of(L)) > 1:
+            x_BLD, padding = overlapping(x_BLD, chunks, W // 2), 'VALID'
         y_BLF = jax.lax.conv_general_dilated(
             x_BLD,
             kernel_WDF,
             window_strides=(1,),
-            padding='SAME',
+            padding=padding,
             dimension_numbers=('NWC', 'WIO', 'NWC'),
-        )
+        ).reshape(B, L, F)
     return y_BLF + bias_F.astype(x_BLD.dtype)[None, None]
 
 

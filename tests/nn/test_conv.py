@@ -33,10 +33,15 @@ def by_hand(x, kernel, bias):
     return y
 
 
-@pytest.mark.parametrize(('window', 'inputs', 'features'), [(1, 3, 5), (3, 2, 7), (5, 3, 4)])
-def test_convolution_by_hand(window, inputs, features):
-    """Width 1, few channels (one product of windows) and XLA's convolution."""
-    x = draw(2, 11, inputs)
+@pytest.mark.parametrize(
+    ('window', 'inputs', 'features', 'chunk'),
+    [(1, 3, 5, 12), (3, 2, 7, 12), (5, 3, 4, 12), (5, 3, 4, 3)],
+)
+def test_convolution_by_hand(monkeypatch, window, inputs, features, chunk):
+    """Width 1, few channels (one product of windows), XLA's convolution, and it in four chunks."""
+    monkeypatch.setattr(conv, '_CHUNK', chunk)
+    assert conv.chunks_of(12) == 12 // chunk
+    x = draw(2, 12, inputs)
     module = conv.Conv(features, window)
     variables = variables_of(module, x)
     variables['params']['bias'] = draw(features)
