@@ -5,14 +5,13 @@ import pytest
 from tests import test_experiments
 
 plans = test_experiments.load(test_experiments.EXPERIMENTS / 'plans' / 'plans.py')
-PLANNED = [name for name in plans.PODS if name not in plans.OPEN]
 
 
-def test_every_pod_config_has_a_plan_or_is_named_as_open():
-    assert {path.stem for path in plans.FOLDER.glob('*.json')} == set(PLANNED)
+def test_every_pod_config_has_a_plan():
+    assert {path.stem for path in plans.FOLDER.glob('*.json')} == set(plans.PODS)
 
 
-@pytest.mark.parametrize('name', PLANNED)
+@pytest.mark.parametrize('name', plans.PODS)
 def test_a_plan_is_of_its_config_fits_and_wastes_nothing(name):
     assert plans.problems(name) == []
 
@@ -32,6 +31,6 @@ def test_a_changed_config_and_a_plan_that_is_too_large_are_noticed(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', PLANNED)
+@pytest.mark.parametrize('name', plans.PODS)
 def test_a_plan_has_the_sizes_that_tracing_gives(name):
     assert plans.differences(name) == []
