@@ -249,7 +249,7 @@ def init_state(
 
 def abstract(
     experiment: Experiment,
-    mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh | None = None,
+    mesh: sharding.AnyMesh | None = None,
     tasks: Mapping[str, Task] | None = None,
 ) -> TrainState:
     """The state as ShapeDtypeStructs with shardings: no file is opened, nothing is computed.
@@ -292,7 +292,7 @@ def abstract_boxed(experiment: Experiment, tasks: Mapping[str, Task]) -> TrainSt
     return boxed
 
 
-def with_shardings(boxed: TrainState, mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh) -> TrainState:
+def with_shardings(boxed: TrainState, mesh: sharding.AnyMesh) -> TrainState:
     """A boxed state's arrays as ShapeDtypeStructs with shardings."""
     shardings = sharding.variable_shardings(boxed, mesh)
     return jax.tree.map(
@@ -320,7 +320,7 @@ def trained_by(
     return jax.eval_shape(lambda parts, key: _divided(other, *parts, key), parts, key)
 
 
-def check_rows(task: Task, mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh, accumulate: int = 1) -> None:
+def check_rows(task: Task, mesh: sharding.AnyMesh, accumulate: int = 1) -> None:
     """Refuses a batch whose rows do not divide over a mesh, or over the microbatches of a step.
 
     Raises:

@@ -18,6 +18,7 @@ from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionS
 
 from genojax import typing
 
+AnyMesh = Mesh | AbstractMesh  # shapes need no devices
 AXES = ('data', 'fsdp', 'tensor', 'sequence')
 
 # Logical axis -> mesh axis or axes. The only place that maps one to the other.
@@ -79,9 +80,7 @@ def make_mesh(config: MeshConfig, devices: list | None = None) -> Mesh:
     return Mesh(np.array(devices).reshape(shape), AXES, axis_types=(AxisType.Auto,) * len(AXES))
 
 
-def _spec(
-    names: tuple[str | None, ...], shape: tuple[int, ...], mesh: Mesh | AbstractMesh
-) -> PartitionSpec:
+def _spec(names: tuple[str | None, ...], shape: tuple[int, ...], mesh: AnyMesh) -> PartitionSpec:
     """The partition of an array by the logical names of its axes; each mesh axis is used once."""
     used: set[str] = set()
     axes = []
@@ -99,7 +98,7 @@ def _spec(
     return PartitionSpec(*axes)
 
 
-def variable_shardings(boxed, mesh: Mesh):
+def variable_shardings(boxed, mesh: AnyMesh):
     """NamedShardings of a tree of abstract arrays boxed by flax's logical partitioning.
 
     Leaves without a box (the step, optimizer counts) are replicated.
@@ -160,7 +159,7 @@ def constrain_rows(x_BTD: jax.Array) -> jax.Array:
     return jax.lax.with_sharding_constraint(x_BTD, PartitionSpec(rows, tokens, None))
 
 
-def batch_sharding(mesh: Mesh) -> NamedSharding:
+def batch_sharding(mesh: AnyMesh) -> NamedSharding:
     """Sharding of every array of a batch: the first axis (rows) is sharded over data and fsdp."""
     return NamedSharding(mesh, PartitionSpec(RULES['batch']))
 
@@ -191,7 +190,7 @@ def platform() -> str:
     return jax.default_backend() if device is None else device.platform
 
 
-def replicated(mesh: Mesh) -> NamedSharding:
+def replicated(mesh: AnyMesh) -> NamedSharding:
     """Sharding of an array that is copied to every device."""
     return NamedSharding(mesh, PartitionSpec())
 

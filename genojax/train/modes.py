@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import jax
 
-from genojax import errors
+from genojax import errors, sharding
 from genojax import experiment as experiments
 from genojax.optim import trainable
 from genojax.train import resources
@@ -50,7 +50,7 @@ def size(state: experiments.TrainState) -> ModeSize:
 
 
 def sizes(
-    experiment: experiments.Experiment, boxed: experiments.TrainState, mesh: jax.sharding.Mesh
+    experiment: experiments.Experiment, boxed: experiments.TrainState, mesh: sharding.AnyMesh
 ) -> dict[str, ModeSize]:
     """The figures of every way of training that fits the model, the experiment's own among them.
 
