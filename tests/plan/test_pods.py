@@ -31,6 +31,8 @@ def test_a_changed_config_and_a_plan_that_is_too_large_are_noticed(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.real
 @pytest.mark.parametrize('name', plans.PODS)
-def test_a_plan_has_the_sizes_that_tracing_gives(name):
+def test_a_plan_has_the_sizes_that_tracing_gives(name, monkeypatch, real_data):
+    monkeypatch.setenv('BPE', str(real_data / 'tokenizers' / 'dnabert2_117M_tokenizer.json'))
     assert plans.differences(name) == []
