@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -139,3 +140,14 @@ def test_runs_with_other_masks_in_training_are_scored_with_the_same_one():
         plain.jitted_score(params, extra, batch, key)[1],
         other.jitted_score(params, extra, batch, key)[1],
     )
+
+
+def test_cross_entropy_is_that_of_a_gather_and_argmax_also_where_logits_are_equal():
+    logits_BTV = np.random.default_rng(0).integers(-2, 3, (3, 40, 7)).astype(np.float32)
+    truth_BT = np.random.default_rng(1).integers(0, 7, (3, 40))
+    nats_BT, correct_BT = objective.cross_entropy(jnp.asarray(logits_BTV), jnp.asarray(truth_BT))
+    log_p_BTV = jax.nn.log_softmax(logits_BTV)
+    expected_BT = -np.take_along_axis(np.asarray(log_p_BTV), truth_BT[..., None], -1)[..., 0]
+    np.testing.assert_allclose(nats_BT, expected_BT, atol=1e-6)
+    assert np.array_equal(correct_BT, logits_BTV.argmax(-1) == truth_BT)
+    assert 0.1 < np.mean(correct_BT) < 0.5
