@@ -1,4 +1,4 @@
-"""Which masks a tokenizer needs, and the parts of a loss over masked tokens."""
+"""Which masks a tokenizer needs, the loss of tokens, and its parts over masked ones."""
 
 import jax
 import jax.numpy as jnp
@@ -46,3 +46,19 @@ def loss_parts(
             jnp.einsum('BT,BTR->R', weight_BT, inside_BTR),
         ),
     }
+
+
+def cross_entropy(
+    logits_BTV: Float[Array, 'B T V'], truth_BT: Int[Array, 'B T']
+) -> tuple[Float[Array, 'B T'], Float[Array, 'B T']]:
+    """Cross-entropy in nats, and 1.0 where the first of the greatest logits is the true token's.
+
+    Sums over the vocabulary only: the gradient of a gather is a scatter into an array of V per
+    token, and neither it nor argmax is vectorised on a CPU.
+    """
+    id_11V, truth_BT1 = jnp.arange(logits_BTV.shape[-1])[None, None], truth_BT[..., None]
+    true_BT = jnp.where(id_11V == truth_BT1, logits_BTV, 0).sum(-1)
+    greater_BTV = logits_BTV > true_BT[..., None]
+    equal_BTV = (logits_BTV == true_BT[..., None]) & (id_11V < truth_BT1)
+    nats_BT = jax.nn.logsumexp(logits_BTV, axis=-1) - true_BT
+    return nats_BT, 1.0 - (greater_BTV | equal_BTV).any(-1).astype(jnp.float32)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from genojax import metrics
 from genojax.tasks import base
 from genojax.tasks.masked_lm import dataset, evaluate, masking, masks
-from genojax.typing import Array, Batch, Float, Int
+from genojax.typing import Array, Batch, Float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +133,7 @@ class MaskedLm(base.Task):
         visible = _visible(batch, masked) | ({'own_tokens': batch['tokens']} if train else {})
         features, extra = self.apply_model(params, extra, visible, key=dropout_key)
         nats_BT, correct_BT = map(
-            self.masks.core, cross_entropy(features.logits_BTV, batch['tokens'])
+            self.masks.core, masks.cross_entropy(features.logits_BTV, batch['tokens'])
         )
         weight_BT = masked.target_BT.astype(jnp.float32)
         if 'weight' in batch:
@@ -178,22 +178,6 @@ class MaskedLm(base.Task):
         from genojax.tasks.masked_lm import section  # imports matplotlib
 
         return section.section(result, description, rows, renderer)
-
-
-def cross_entropy(
-    logits_BTV: Float[Array, 'B T V'], truth_BT: Int[Array, 'B T']
-) -> tuple[Float[Array, 'B T'], Float[Array, 'B T']]:
-    """Cross-entropy in nats, and 1.0 where the first of the greatest logits is the true token's.
-
-    Sums over the vocabulary only: the gradient of a gather is a scatter into an array of V per
-    token, and neither it nor argmax is vectorised on a CPU.
-    """
-    id_11V, truth_BT1 = jnp.arange(logits_BTV.shape[-1])[None, None], truth_BT[..., None]
-    true_BT = jnp.where(id_11V == truth_BT1, logits_BTV, 0).sum(-1)
-    greater_BTV = logits_BTV > true_BT[..., None]
-    equal_BTV = (logits_BTV == true_BT[..., None]) & (id_11V < truth_BT1)
-    nats_BT = jax.nn.logsumexp(logits_BTV, axis=-1) - true_BT
-    return nats_BT, 1.0 - (greater_BTV | equal_BTV).any(-1).astype(jnp.float32)
 
 
 def _visible(batch: Batch, masked: masking.MaskedBatch) -> Batch:

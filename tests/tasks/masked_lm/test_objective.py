@@ -11,7 +11,7 @@ from genojax import genome, models, sharding
 from genojax.data.datasets import base as datasets_base
 from genojax.models import basset
 from genojax.tasks import base
-from genojax.tasks.masked_lm import objective
+from genojax.tasks.masked_lm import masks, objective
 from genojax.tokenizers import kmer, nonoverlapping, nucleotide
 from tests.tasks import variables
 from tests.tasks.masked_lm import test_masking
@@ -145,7 +145,7 @@ def test_runs_with_other_masks_in_training_are_scored_with_the_same_one():
 def test_cross_entropy_is_that_of_a_gather_and_argmax_also_where_logits_are_equal():
     logits_BTV = np.random.default_rng(0).integers(-2, 3, (3, 40, 7)).astype(np.float32)
     truth_BT = np.random.default_rng(1).integers(0, 7, (3, 40))
-    nats_BT, correct_BT = objective.cross_entropy(jnp.asarray(logits_BTV), jnp.asarray(truth_BT))
+    nats_BT, correct_BT = masks.cross_entropy(jnp.asarray(logits_BTV), jnp.asarray(truth_BT))
     log_p_BTV = jax.nn.log_softmax(logits_BTV)
     expected_BT = -np.take_along_axis(np.asarray(log_p_BTV), truth_BT[..., None], -1)[..., 0]
     np.testing.assert_allclose(nats_BT, expected_BT, atol=1e-6)
