@@ -56,6 +56,7 @@ setup(
             'pyyaml>=6',
             'ruff==0.17.6',
             'pybigtools>=0.2.4',
+            'h5py>=3.10',
             # A local S3 server, and what reads it.
             'moto[s3]>=5',
             'flask',
@@ -82,6 +83,8 @@ setup(
         'convert': ['torch>=2.6'],
         # Coverage tracks as bigWig files.
         'tracks': ['pybigtools>=0.2.4'],
+        # Hi-C matrices as .cool and .mcool files.
+        'hic': ['h5py>=3.10'],
         # Runs and shards in buckets: --workdir=s3://BUCKET/RUN, gs://BUCKET/RUN.
         's3': ['s3fs>=2024.10'],
         'gcs': ['gcsfs>=2024.10'],

@@ -32,6 +32,12 @@ _PUBLIC = {
     'prepare_tracks': 'genojax.data.store.signals.prepare',
     'TrackSettings': 'genojax.data.store.signals.track_settings',
     'download_sources': 'genojax.download.job',
+    'prepare_contacts': 'genojax.data.store.contacts.prepare',
+    'open_contacts': 'genojax.data.store.contacts.shards',
+    'ContactSettings': 'genojax.data.store.contacts.contact_settings',
+    'ContactMatrix': 'genojax.data.store.contacts.matrix',
+    'ContactsConfig': 'genojax.tasks',
+    'ContactsDataConfig': 'genojax.tasks',
 }
 
 __all__ = ['__version__', *_PUBLIC]

@@ -12,7 +12,7 @@ K  width of a query or key head
 L  positions in a row: bases, or tokens in layers that read either
 M  key positions
 N  independent rows: sequences, windows, samples
-P  bins of coverage
+P  bins of coverage or of contacts
 R  kinds of regions (exon, CDS, ...)
 S  species
 T  tokens in a row
@@ -31,6 +31,13 @@ data/store            B  blocks of windows
                       C  coverage tracks
                       J  ends of intervals
                       S  windows of a part
+data/store/contacts   A  bins of all contigs
+                      C  columns of a block of a matrix, or distances in bins
+                      D  factors and their inverse
+                      E  distances in bins
+                      P  bins of a contig or window
+                      Q  known bins of a window
+                      R  rows of a block of a matrix
 interpret             A  alternatives to a base
                       X  any further axes: layers and heads
 metrics               T  thresholds of a score
@@ -60,6 +67,12 @@ optim                 I  inputs of a linear map
                       R  rank of an adapter
 simulate              C  coverage tracks
 tasks/classification  F  features of a sequence
+tasks/contacts        C  pairs of bins, or distances in bins
+                      E  width of the vectors that pairs are made of
+                      F  width of a pair's hidden layer, or features of a linear model
+                      Q  pairs at one distance
+                      R  known pairs at one distance
+                      W  resamples of a bootstrap
 tasks/contrastive     E  width of the projection
                       F  families
                       I  rankings: a query and a species

@@ -8,6 +8,7 @@ two species, and the main job on a user's genomes takes the trained runs of `mak
 import contextlib
 import functools
 import gzip
+import importlib.util
 import json
 import pathlib
 import re
@@ -20,11 +21,14 @@ import pytest
 
 from genojax import errors, progress, simulate
 from genojax.cli import main
+from genojax.data.formats import fasta
+from genojax.data.formats.contact_files import cool
 from genojax.pipeline import demo
 from tests import commands
 from tests.convert import published
 
 pytestmark = pytest.mark.usefixtures('one_device', 'two_point_grids')
+HAS_H5PY = importlib.util.find_spec('h5py') is not None
 
 RESULTS = ('pretrain/evaluation/masked_lm.test.json', 'evaluation/promoters.test.json')
 NETWORK = ('model.width=16', 'model.inner=32', 'model.depth=1', 'steps=4', 'optim.warmup=1')
@@ -124,6 +128,7 @@ def write_inputs(folder: pathlib.Path) -> None:
     write_variants(folder, text)
     published.write('dnabert', folder / 'DNA_bert_6')
     write_signals(folder)
+    write_contacts(folder)
     (folder / 'experiments').symlink_to(commands.ROOT / 'experiments')
 
 
@@ -153,6 +158,17 @@ def write_signals(folder: pathlib.Path) -> None:
     (folder / 'reads.bedgraph').write_text(''.join(rows))
     (folder / 'tracks.tsv').write_text('name\tpath\tabsent\nreads\treads.bedgraph\tzero\n')
     (folder / 'blacklist.bed').write_text(f'{next(iter(lengths))}\t1000\t1200\n')
+
+
+def write_contacts(folder: pathlib.Path) -> None:
+    """A Hi-C matrix along genome.fa and its table, where h5py is installed."""
+    if not HAS_H5PY:
+        return
+    sizes = {record.name: len(record.codes) for record in fasta.read(folder / 'genome.fa')}
+    row, column = np.triu_indices(sum(-(-length // 1024) for length in sizes.values()))
+    count = 1 + 50 // (1 + column - row)
+    cool.write(folder / 'hic.cool', sizes, 1024, cool.Pixels(row, column, count), {})
+    (folder / 'hic.tsv').write_text('path\tweight\nhic.cool\tnone\n')
 
 
 @contextlib.contextmanager
@@ -188,6 +204,8 @@ MARKED = [
 @pytest.mark.parametrize('command', MARKED)
 def test_a_command_that_is_printed_runs(command, folder, capsys):
     """In the order of the README, then the examples of the help that it does not have."""
+    if command.startswith('genojax hic') and not HAS_H5PY:
+        pytest.skip('h5py, an extra of the package, is not installed')
     try:
         with reused_training(folder, command):
             main.main(small(command))

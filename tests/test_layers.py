@@ -62,7 +62,7 @@ FENCES = {
     'grain': ('data/datasets/mixture',),
     'tokenizers': ('tokenizers/bpe',),
     'pybigtools': ('data/formats/bigwig',),
-    'cooler': ('data/formats/cooler',),
+    'h5py': ('data/formats/contact_files/cool',),
     'fsspec': ('stores/bucket',),
     'importlib': ('cli/', '__init__'),  # strings that name code live at the door only
 }
@@ -81,6 +81,7 @@ WITHOUT_JAX = (
     'download/',
     *(f'tasks/{task}/dataset' for task in ('masked_lm', 'classification', 'coverage')),
     'tasks/coverage/rows',
+    *(f'tasks/contacts/{part}' for part in ('dataset', 'baselines', 'evaluate')),
     'tasks/labelled/dataset',
     *(f'tasks/contrastive/{part}' for part in ('genes/', 'dataset', 'pairs', 'augmentation')),
     'tasks/contrastive/retrieval',
@@ -159,6 +160,7 @@ def test_every_module_is_named_by_a_test_file(package):
         'tasks.masked_lm.dataset',
         'tasks.classification.dataset',
         'tasks.coverage.dataset',
+        'tasks.contacts.dataset',
     ],
 )
 def test_datasets_do_not_import_jax(module):

@@ -31,6 +31,7 @@ EXTRAS = {
     'tpu': 'TPUs',
     'cuda': 'NVIDIA GPUs',
     'tracks': 'coverage tracks as bigWig files',
+    'hic': 'contacts as .cool and .mcool files',
     's3': 'runs and shards in buckets of S3',
     'gcs': 'runs and shards in buckets of Google Cloud Storage',
 }

@@ -113,6 +113,11 @@ def readable(text: str) -> pathlib.Path:
     return stores.local(text)
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(name for name in text.split(',') if name)
+
+
 def positive(text: str) -> int:
     """The `type` of a flag that is a whole number of at least 1."""
     if not text.isdigit() or not int(text):

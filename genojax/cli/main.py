@@ -27,6 +27,7 @@ VERBS = {
     'ingest': 'turn checked genomes into shards for training',
     'promoters': 'cut promoters and negatives of the same genomes into a table to fine-tune on',
     'tracks': 'turn bigWig and bedGraph files along genomes into windows for training',
+    'hic': 'turn Hi-C matrices (.cool, .mcool) along genomes into windows for training',
     'windows': 'windows of splice sites and of all other GT or AG of genes, as a labelled table',
     'configs': 'list the named configs, or every field of one with its meaning',
     'train': 'train a model from a config, or resume',

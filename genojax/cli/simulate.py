@@ -18,6 +18,7 @@ _HELP = {
     'tree': 'Newick with branch lengths in substitutions per base; its tips are the species',
     'repeat_fraction': 'fraction of each genome that is repeats, in lower case',
     'task_rows': 'rows of the promoter task, half of them promoters; 0 for no task',
+    'hic': 'bases per bin of a Hi-C matrix of every species, for `genojax hic`; 0 for none',
     'variant_rows': 'variants of the first species with their true effects; 0 for none',
 }
 

@@ -119,7 +119,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         default = getattr(defaults, name)
         add(f'--{name}', type=kind, default=default, help=f'{text} (%(default)s)')
     for name, text in (('contigs', 'to read (all)'), ('test', 'for the test windows')):
-        add(f'--{name}', type=_names, default=(), metavar='NAME,NAME', help=f'contigs {text}')
+        add(f'--{name}', type=flags.names, default=(), metavar='NAME,NAME', help=f'contigs {text}')
     add(
         '--test-share',
         type=float,
@@ -134,12 +134,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     )
     mask = 'bases to mask; SPECIES=BED where there are several species'
     for kind in ('blacklist', 'unmappable'):
-        add(f'--{kind}', type=_names, default=(), metavar='BED,BED', help=mask)
+        add(f'--{kind}', type=flags.names, default=(), metavar='BED,BED', help=mask)
     add('--annotation', default='', metavar='FILE', help='genes of a FASTA file (GFF3, GTF)')
     add('--replace', action='store_true', help='overwrite windows of other files or settings')
     flags.add_fasta_options(parser, names=False)
     return parser.parse_args(argv)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split(',') if name)

@@ -3,8 +3,8 @@
 from genojax.errors import genome_files
 
 # Code -> what it means and what to do. The letters name the family: SP splits, MX mixture weights,
-# LB labels, OR orthologous genes, TK tracks, VC variants, EM embeddings, MO motifs, CV converted
-# models, AR shards, DL downloads; those of genome files are in `genome_files`.
+# LB labels, OR orthologous genes, TK tracks, HC Hi-C, VC variants, EM embeddings, MO motifs, CV
+# converted models, AR shards, DL downloads; those of genome files are in `genome_files`.
 EXPLANATIONS: dict[str, str] = {
     **genome_files.EXPLANATIONS,
     # Splits
@@ -185,6 +185,51 @@ EXPLANATIONS: dict[str, str] = {
         'A value of a signal is negative or infinite, or no window has a known bin. Coverage is a '
         'count of reads, 0 or more; the column scale of the track table turns signs, and the '
         'column absent says what a base without a value is.'
+    ),
+    # Hi-C matrices
+    'HC01': (
+        'The table of Hi-C matrices is invalid: a column is unknown or missing, a file does not '
+        'exist, a value is not one that the column takes, or a species has two matrices. '
+        '`genojax hic --help` lists the columns.'
+    ),
+    'HC02': (
+        'A .cool or .mcool file is damaged, or is none: HDF5 cannot be read, a dataset is missing, '
+        'or the tables of contigs, bins and pixels do not fit each other. What cannot be read is '
+        'never taken for 0. Download or write the file again.'
+    ),
+    'HC03': (
+        'The file has no symmetric matrix with bins of the requested size. A .mcool file has '
+        'several sizes; choose one with --bin, or write another with `cooler zoomify`.'
+    ),
+    'HC04': (
+        'The bins have no such column of balancing weights, or nothing says whether counts are '
+        'multiplied by them or divided. `cooler balance` stores that with the column; files '
+        'converted from .hic often do not. Write it in the column weights_are of the table.'
+    ),
+    'HC05': (
+        'A matrix does not have a contig of the genome. Often one file says chr1 and the other 1. '
+        'Rename the contigs, or choose those that both have with --contigs.'
+    ),
+    'HC06': (
+        'A matrix has a contig of another length than the FASTA file. The two are of different '
+        'assemblies.'
+    ),
+    'HC07': (
+        'A stored count is negative, NaN or infinite, or its bins are not on or above the diagonal '
+        'in the order of the index. Correct the program that wrote the file.'
+    ),
+    'HC08': (
+        'Balanced rows of a matrix have like sums. Used as the file says, the weights make the '
+        'sums spread more than twice as much as used the other way: they are probably to be '
+        'divided by, not multiplied (or the reverse). The column weights_are of the table decides.'
+    ),
+    'HC09': (
+        'No window of a part has two known bins that are far enough apart. A bin is known if it '
+        'has a weight, contacts, and enough bases that are neither N nor masked.'
+    ),
+    'HC10': (
+        'Contacts are predicted for windows of one length, that of the training windows with their '
+        'flanks. Cut windows of that length.'
     ),
     # Variants
     'VC01': (

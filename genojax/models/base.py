@@ -59,6 +59,11 @@ class ModelConfigBase(plugins.OpenBase, abc.ABC):
         return 0
 
     @property
+    def reads_contacts(self) -> bool:
+        """Whether contacts between bins (`contacts_BPP`) are an input beside DNA."""
+        return False
+
+    @property
     def has_batch_statistics(self) -> bool:
         """Whether training reads means over the rows of a batch (batch norm)."""
         return False

@@ -23,6 +23,7 @@ W(i):
     params/layers/block/attention/relative_key/kernel [depth, F, H, K]
     params/layers/block/attention/{content_bias, position_bias} [depth, H, K]  r_w_bias, r_r_bias
     params/layers/block/attention/kernel [depth, H, V, D], bias [depth, D]     output projection
+    params/layers/block/attention/contact_scale [depth]                with `contacts`
     params/layers/block/mlp_norm/{scale, bias}
     params/layers/block/mlp/up/{kernel [depth, D, 2D], bias}
     params/layers/block/mlp/down/{kernel [depth, 2D, D], bias}
@@ -80,6 +81,9 @@ class EnformerConfig(base.ModelConfigBase):
     # (nn/relative.py)
     positions: relative.Relative = 'enformer'
     attention: self_attention.AttentionConfig = self_attention.AttentionConfig()
+    # Contacts (Hi-C) between bins are an input: each block adds a learned scalar, 0 at first, times
+    # log observed / expected to its attention scores
+    contacts: bool = False
     # Transformer blocks unrolled per step of the scan over depth (see BertConfig)
     unroll: int = dataclasses.field(default=1, metadata=remat.ON_RESUME)
     # Of transformer, stem and tower blocks; see nn/remat.py.
@@ -115,6 +119,10 @@ class EnformerConfig(base.ModelConfigBase):
 
     def parameter_meaning(self) -> dict[str, Any]:
         return {'kind': self.kind, 'positions': self.positions}
+
+    @property
+    def reads_contacts(self) -> bool:
+        return self.contacts
 
     def diagram(self) -> list[diagram.DiagramBlock]:
         return [
@@ -182,7 +190,7 @@ def transformer_diagram(config) -> diagram.DiagramBlock:
     lines = (
         f'{config.attention.summary} attention',
         f'{diagram.shape(config.heads, config.key_width)} query/key heads',
-        f'{config.positions} positions',
+        f'{config.positions} positions' + (', bias by contacts' if config.contacts else ''),
         f'feed-forward {2 * config.width:,}',
     )
     return diagram.DiagramBlock('Transformer block', lines, config.depth)
@@ -206,7 +214,7 @@ class _TrunkBlock(nn.Module):
     train: bool
 
     @nn.compact
-    def __call__(self, x_BLD, _):
+    def __call__(self, x_BLD, contact_BLL):
         c = self.config
         block = relative.EnformerBlock(
             heads=c.heads,
@@ -218,24 +226,42 @@ class _TrunkBlock(nn.Module):
             relative=c.positions,
             dtype=c.dtype,
             implementation=c.attention.implementation,
+            contacts=c.contacts,
             name='block',
         )
-        x_BLD = block(x_BLD, c.attention.pattern(self.length), self.train)
+        x_BLD = block(x_BLD, c.attention.pattern(self.length), self.train, contact_BLL)
         self.sow('intermediates', 'layer', x_BLD)
         return x_BLD, None
 
 
 def transformer(config, length: int, train: bool) -> nn.Module:
-    """The stack of transformer blocks over `length` bins."""
+    """The stack of transformer blocks over `length` bins, called as `(x_BLD, contact_BLL)`."""
     stack = nn.scan(
         remat.module(_TrunkBlock, config.remat),
         variable_axes={'params': 0, 'intermediates': 0},
         split_rngs={'params': True, 'dropout': True},
+        in_axes=nn.broadcast,
         length=config.depth,
         unroll=min(config.unroll, config.depth),
         metadata_params={nn.PARTITION_NAME: 'layers'},
     )
     return stack(config, length, train, name='layers')
+
+
+def contacts_of_positions(
+    config, contacts_BPP: Float[Array, 'B P P'] | None, length: int
+) -> Float[Array, 'B L L'] | None:
+    """Contacts between the `length` positions of a window, from those between its P equal bins.
+
+    Raises:
+        ValueError: the model does not read contacts.
+    """
+    if contacts_BPP is None:
+        return None
+    if not config.contacts:
+        raise ValueError(f'{config.contacts=}: this model does not read contacts')
+    bin_L = jnp.arange(length) * contacts_BPP.shape[1] // length
+    return contacts_BPP[:, bin_L][:, :, bin_L]
 
 
 class Final(nn.Module):
@@ -273,13 +299,19 @@ class Enformer(nn.Module):
 
     @nn.compact
     def __call__(
-        self, tokens_BL: Int[Array, 'B L'] | Float[Array, 'B L 4'], train: bool = False
+        self,
+        tokens_BL: Int[Array, 'B L'] | Float[Array, 'B L 4'],
+        train: bool = False,
+        contacts_BPP: Float[Array, 'B P P'] | None = None,
     ) -> features.Features:
         """Args:
             tokens_BL: ids of single nucleotides, or channels A, C, G, T.
+            contacts_BPP: log observed / expected between P equal bins of the window; 0 where it is
+                not known; None: not measured, which is as 0 everywhere.
 
         Raises:
-            ValueError: a length that is not whole bins, or of which the crop leaves no bin.
+            ValueError: a length that is not whole bins, or of which the crop leaves no bin; or
+                contacts that the config does not read.
         """
         c = self.config
         bins = c.input_spec().bins(tokens_BL.shape[1])
@@ -291,7 +323,8 @@ class Enformer(nn.Module):
             block = conv.TowerBlock(width, c.dtype, c.remat, name=f'tower_{i}')
             x_BLD = remat.call(block, c.remat, x_BLD, train=train)
         self.sow('intermediates', 'tower_out', x_BLD)
-        x_BLD, _ = transformer(c, x_BLD.shape[1], train)(x_BLD, None)
+        contact_BLL = contacts_of_positions(c, contacts_BPP, x_BLD.shape[1])
+        x_BLD, _ = transformer(c, x_BLD.shape[1], train)(x_BLD, contact_BLL)
         x_BLD = x_BLD[:, c.crop : c.crop + bins]
         x_BLF = Final(c.dropout / 8, c.dtype, name='final')(x_BLD, train)
         self.sow('intermediates', 'final_out', x_BLF)

@@ -60,6 +60,7 @@ class EnformerAccessibilityConfig(base.ModelConfigBase):
     # 'enformer' needs a score per pair of the 4,096 positions, 'rotary' does not.
     positions: relative.Relative = 'rotary'
     attention: self_attention.AttentionConfig = self_attention.AttentionConfig()
+    contacts: bool = False
     unroll: int = dataclasses.field(default=1, metadata=remat.ON_RESUME)
     remat: Literal['none', 'block', 'dots', 'offload'] = dataclasses.field(
         default='none', metadata=remat.ON_RESUME
@@ -94,6 +95,10 @@ class EnformerAccessibilityConfig(base.ModelConfigBase):
     @property
     def track_heads(self) -> dict[str, int]:
         return dict(zip(self.organisms, self.tracks, strict=True))
+
+    @property
+    def reads_contacts(self) -> bool:
+        return self.contacts
 
     @property
     def accessibility_inputs(self) -> int:
@@ -147,11 +152,13 @@ class EnformerAccessibility(nn.Module):
         train: bool = False,
         accessibility_BNA: Float[Array, 'B N A'] | None = None,
         accessibility_known_BN: Bool[Array, 'B N'] | Float[Array, 'B N'] | None = None,
+        contacts_BPP: Float[Array, 'B P P'] | None = None,
     ) -> features.Features:
         """Args:
             tokens_BL: ids of single nucleotides, or channels A, C, G, T.
             accessibility_BNA: coverage, not negative; None: not measured.
             accessibility_known_BN: where it was measured; everywhere by default.
+            contacts_BPP: as for `Enformer`.
 
         Raises:
             ValueError: a length that is not whole bins, a crop that leaves no bin, or accessibility
@@ -168,7 +175,8 @@ class EnformerAccessibility(nn.Module):
         B, T, _ = x_BLD.shape
         x_BLD += self._accessibility(accessibility_BNA, accessibility_known_BN, B, T)
         self.sow('intermediates', 'tower_out', x_BLD)
-        x_BLD, _ = enformer.transformer(c, x_BLD.shape[1], train)(x_BLD, None)
+        contact_BLL = enformer.contacts_of_positions(c, contacts_BPP, x_BLD.shape[1])
+        x_BLD, _ = enformer.transformer(c, x_BLD.shape[1], train)(x_BLD, contact_BLL)
         names = [f'pool_{i}' for i in range(c.stages - c.trunk_stages)]
         x_BLD = self._tower(x_BLD, names, (c.width,) * len(names), train)
         x_BLD = x_BLD[:, c.crop : c.crop + bins]

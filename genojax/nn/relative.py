@@ -40,6 +40,7 @@ class RelativeAttention(nn.Module):
         basis: number of distance functions, a multiple of 6.
         dropout: share of attention weights dropped in training.
         basis_dropout: share of the values of the distance functions dropped in training.
+        contacts: add a learned scalar, 0 at first, times `contact_BLL` to the scores.
     """
 
     heads: int
@@ -50,11 +51,17 @@ class RelativeAttention(nn.Module):
     relative: Relative = 'enformer'
     dtype: str = 'float32'
     implementation: str = 'auto'
+    contacts: bool = False
 
     @nn.compact
     def __call__(
-        self, x_BLD: Float[Array, 'B L D'], pattern: patterns.Pattern, train: bool = False
+        self,
+        x_BLD: Float[Array, 'B L D'],
+        pattern: patterns.Pattern,
+        train: bool = False,
+        contact_BLL: Float[Array, 'B L L'] | None = None,
     ) -> Float[Array, 'B L D']:
+        """Args: contact_BLL: log observed / expected contacts of positions; None: not measured."""
         width = x_BLD.shape[-1]
         value_shape = (self.heads, width // self.heads)
         q, k = (
@@ -69,6 +76,7 @@ class RelativeAttention(nn.Module):
         else:
             bias = self._by_distance(q, train)
             q += self._head_bias('content_bias')
+        bias = self._with_contacts(bias, contact_BLL)
         dropout = None
         if train and self.dropout:
             dropout = attention.Dropout(self.dropout, self.make_rng('dropout'))
@@ -88,6 +96,16 @@ class RelativeAttention(nn.Module):
         bias_D = blocks.param(self, 'bias', zeros, ('embed',), (width,))
         y_BLD = jnp.einsum('BLHV,HVD->BLD', o_BLHV, kernel_HVD.astype(self.dtype))
         return y_BLD + bias_D.astype(self.dtype)[None, None]
+
+    def _with_contacts(self, bias: Array | None, contact_BLL: Array | None) -> Array | None:
+        """The bias of the scores with that of contacts."""
+        if not self.contacts:
+            return bias
+        scale = blocks.param(self, 'contact_scale', nn.initializers.zeros, (), ())
+        if contact_BLL is None:
+            return bias
+        contact_B1LL = (scale * contact_BLL).astype(self.dtype)[:, None]
+        return contact_B1LL if bias is None else bias + contact_B1LL
 
     def _project(self, x: Array, name: str, shape: tuple[int, int]) -> Array:
         init = nn.initializers.variance_scaling(2.0, 'fan_in', 'truncated_normal')
@@ -116,6 +134,7 @@ class EnformerBlock(nn.Module):
 
     Attributes:
         dropout: of the output of each part, and of the inner layer before its ReLU.
+        contacts: see `RelativeAttention`.
     """
 
     heads: int
@@ -127,10 +146,15 @@ class EnformerBlock(nn.Module):
     relative: Relative = 'enformer'
     dtype: str = 'float32'
     implementation: str = 'auto'
+    contacts: bool = False
 
     @nn.compact
     def __call__(
-        self, x_BLD: Float[Array, 'B L D'], pattern: patterns.Pattern, train: bool = False
+        self,
+        x_BLD: Float[Array, 'B L D'],
+        pattern: patterns.Pattern,
+        train: bool = False,
+        contact_BLL: Float[Array, 'B L L'] | None = None,
     ) -> Float[Array, 'B L D']:
         drop = nn.Dropout(self.dropout, deterministic=not train)
         attend = RelativeAttention(
@@ -142,10 +166,11 @@ class EnformerBlock(nn.Module):
             relative=self.relative,
             dtype=self.dtype,
             implementation=self.implementation,
+            contacts=self.contacts,
             name='attention',
         )
         h_BLD = blocks.LayerNorm(EPSILON, self.dtype, name='attention_norm')(x_BLD)
-        x_BLD = x_BLD + drop(attend(h_BLD, pattern, train))
+        x_BLD = x_BLD + drop(attend(h_BLD, pattern, train, contact_BLL))
         h_BLD = blocks.LayerNorm(EPSILON, self.dtype, name='mlp_norm')(x_BLD)
         return x_BLD + drop(ReluFeedForward(2, self.dtype, name='mlp')(h_BLD, drop))
 

@@ -9,6 +9,7 @@ CONTIG_FRACTIONS = (0.35, 0.30, 0.22, 0.13)  # of the genome's length, chromosom
 LENGTH_MARGIN = 1.02  # of the ancestor, so that deletions leave no species shorter than required
 _DECOY_ROW = 1_000  # bases of background per row in which decoys are placed
 _MIN_GAP = 60  # bases of background between adjacent elements
+_DOMAIN = 6_000  # bases of a genome per insulator
 _ENHANCED_FRACTION = 0.8  # of the genes that have an enhancer
 
 
@@ -20,6 +21,7 @@ def chromosomes(
     length: int,
     num_genes: int,
     repeat_fraction: float,
+    insulators: np.random.Generator | None = None,
 ) -> dict[str, segments.Segment]:
     """Chromosomes by name. Genes are numbered along the chromosomes.
 
@@ -29,6 +31,7 @@ def chromosomes(
         length: bases of the genome, without the margin.
         num_genes: of the genome.
         repeat_fraction: of the ancestor; its descendants gain more repeats.
+        insulators: random numbers of insulators between the genes; None for none.
 
     Raises:
         ValueError: the genes and repeats do not fit into the length.
@@ -37,7 +40,10 @@ def chromosomes(
     result, first = {}, 0
     for number, (fraction, count) in enumerate(zip(CONTIG_FRACTIONS, counts, strict=True), 1):
         size = int(np.ceil(length * fraction * LENGTH_MARGIN))
-        elements = _elements(rng, grammar, range(first, first + count))
+        placed = _elements(rng, grammar, range(first, first + count))
+        if insulators is not None:
+            placed += _insulators(insulators, range(first, first + count), size)
+        elements = _on_either_strand(rng, placed)
         repeat_bases = round(size * repeat_fraction)
         chromosome = _in_background(rng, grammar, elements, size - repeat_bases)
         copies = repeats.copies(rng, library, repeat_bases)
@@ -74,14 +80,29 @@ def _in_background(rng, grammar, elements: list[segments.Segment], length: int) 
     return segments.join(parts)
 
 
-def _elements(rng, grammar, indices: range) -> list[segments.Segment]:
-    """Genes in order and on either strand, and enhancers up to two genes from their target."""
+def _elements(rng, grammar, indices: range) -> list[tuple[float, segments.Segment]]:
+    """Genes in order, and enhancers up to two genes from their target, each with its rank."""
     placed = [(float(index), genes.gene(rng, grammar, index)) for index in indices]
     for index in indices:
         if rng.random() < _ENHANCED_FRACTION:
             offset = float(rng.choice((-1.5, -0.5, 0.5, 1.5), p=(0.2, 0.3, 0.3, 0.2)))
             rank = index + offset + rng.uniform(-0.1, 0.1)
             placed.append((rank, genes.enhancer(rng, index)))
+    return placed
+
+
+def _insulators(
+    rng: np.random.Generator, indices: range, length: int
+) -> list[tuple[float, segments.Segment]]:
+    """Insulators anywhere between the genes, one per `_DOMAIN` bases, each with its rank."""
+    return [
+        (float(rng.uniform(indices[0] - 0.9, indices[-1] + 0.9)), genes.insulator(rng))
+        for _ in range(max(2, length // _DOMAIN))
+    ]
+
+
+def _on_either_strand(rng, placed: list[tuple[float, segments.Segment]]) -> list[segments.Segment]:
+    """The elements by rank, half of them reversed."""
     placed.sort(key=lambda item: item[0])
     return [
         segments.reverse_complement(element) if rng.random() < 0.5 else element

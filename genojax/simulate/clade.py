@@ -5,6 +5,7 @@ SPECIES.fa               soft-masked sequence
 SPECIES.gff3             genes, promoters, enhancers, binding sites and repeats
 orthologues.tsv          gene, species, contig, start, end, strand (0-based, half-open, as in BED)
 promoters/promoters.tsv  sequence, label (1 promoter), log_likelihood_ratio of the generator (nats)
+hic/                     with `hic`: contacts between bins of the genomes, and their table
 signals/                 with `signals`: open chromatin and transcript starts, and their table
 variants/variants.tsv    substitutions of the first species with their true effects and labels
 truth.json               grammar, tree, repeat families and classes of the genes
@@ -21,6 +22,7 @@ from genojax import dna, progress
 from genojax.data.formats import fasta, sequence_record
 from genojax.simulate import (
     ancestor,
+    contacts,
     evolve,
     likelihood,
     phylogeny,
@@ -35,12 +37,14 @@ from genojax.simulate.labelled import variants
 TABLE_COLUMNS = ('species', 'fasta', 'contigs', 'annotation', 'circular', 'softmasked', 'split')
 ORTHOLOGUE_COLUMNS = ('gene', 'species', 'contig', 'start', 'end', 'strand')
 TASK_COLUMNS = ('sequence', 'label', 'log_likelihood_ratio')
+MAX_HIC_BINS = 8_000  # the rates of a genome are in memory, a square of them
 REPEAT_TOLERANCE = 0.03  # maximum error of a species' repeat fraction
 
 Clade = dict[str, dict[str, segments.Segment]]  # species -> contig name -> chromosome
 
 # Streams of random numbers, one per part, so that a change of one part leaves the others unchanged.
 _FAMILIES, _ANCESTOR, _BRANCH, _TASK, _VARIANTS = range(5)
+_INSULATORS = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +69,8 @@ class SimulationConfig:
     signals: bool = False  # write bedGraph files of open chromatin and reads; see `signals`
     # of variants/variants.tsv: substitutions of the first species; 0 writes none
     variant_rows: int = 0
+    # Bases per bin of a Hi-C matrix of every species; the genomes then have insulators. 0: none
+    hic: int = 0
 
     def __post_init__(self):
         chromosomes = len(ancestor.CONTIG_FRACTIONS)
@@ -86,6 +92,10 @@ class SimulationConfig:
             raise ValueError(f'{self.task_rows=} must be even and not negative')
         if self.variant_rows < 0:
             raise ValueError(f'{self.variant_rows=} must not be negative')
+        if self.hic < 0 or self.hic and not 10 <= self.length // self.hic <= MAX_HIC_BINS:
+            raise ValueError(
+                f'{self.hic=} must be 0, or give 10 to {MAX_HIC_BINS:,} bins per genome'
+            )
         tips = phylogeny.tips(self.root)
         if len(tips) != self.species:
             raise ValueError(f'{self.species=}, but the tree has {len(tips)} tips: {tips}')
@@ -131,6 +141,8 @@ def write(directory: str | os.PathLike, settings: SimulationConfig) -> dict:
         _write_rows(directory / 'promoters' / 'promoters.tsv', TASK_COLUMNS, rows)
     if settings.signals:
         signals.write(directory, settings.seed, clade)
+    if settings.hic:
+        contacts.write(directory, settings.seed, settings.hic, clade)
     if settings.variant_rows:
         (directory / 'variants').mkdir(exist_ok=True)
         rng = np.random.default_rng([settings.seed, _VARIANTS])
@@ -167,6 +179,7 @@ def evolve_clade(
         length=settings.length,
         num_genes=settings.genes,
         repeat_fraction=repeat_fraction,
+        insulators=np.random.default_rng([settings.seed, _INSULATORS]) if settings.hic else None,
     )
     result: Clade = {}
     branches = iter(range(1 << 20))

@@ -164,6 +164,18 @@ def enhancer(rng: np.random.Generator, gene_index: int) -> segments.Segment:
     return segments.add_features(segment, [(0, len(segment), label), *features])
 
 
+def insulator(rng: np.random.Generator) -> segments.Segment:
+    """One site of the insulator motif in DNA without indels."""
+    spacers = [
+        segments.plain(background.GENOME.sample(rng, int(rng.integers(10, 30))), rigid=True)
+        for _ in range(2)
+    ]
+    site = _site(rng, motifs.INSULATOR)
+    label = segments.FeatureLabel('insulator', '+', -1, motifs.INSULATOR.name)
+    site = segments.add_features(site, [(0, len(site), label)])
+    return segments.join([spacers[0], site, spacers[1]])
+
+
 def _site(rng, motif: motifs.Motif) -> segments.Segment:
     """One site of a motif, sampled from its matrix."""
     codes = background.sample_bases(rng, motif.matrix_W4)

@@ -70,6 +70,8 @@ MOTIFS = (
 )
 # The ends of an intron, on the gene's strand. Their GT and AG never change (genes.py).
 SPLICE = (Motif('donor', 'GTRAGT'), Motif('acceptor', 'YYYYYYYYYYNYAG'))
+# Insulators have a direction, as those of CTCF do.
+INSULATOR = Motif('insulator', 'CCASYAGRKGGC', 0.97)
 
 
 def first_rows(motifs: tuple[Motif, ...] = MOTIFS) -> dict[str, int]:

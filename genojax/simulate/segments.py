@@ -12,7 +12,7 @@ import numpy as np
 from genojax import dna
 from genojax.simulate import motifs
 
-SITES = motifs.MOTIFS + motifs.SPLICE
+SITES = (*motifs.MOTIFS, *motifs.SPLICE, motifs.INSULATOR)
 FIRST_ROW = motifs.first_rows(SITES)  # of each motif in `MATRIX_R4`, on the forward strand
 # Columns of all weight matrices as they read on the forward strand of a segment: those of sites on
 # '+', then those of sites on '-'.

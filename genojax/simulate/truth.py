@@ -67,7 +67,7 @@ def gff_lines(species: str, chromosomes: dict[str, segments.Segment]) -> list[st
 # Order of features that start and end together.
 _KINDS = (
     'CpG_island', 'promoter', 'gene', 'mRNA', 'exon', 'CDS', 'enhancer', 'TF_binding_site',
-    'repeat_region',
+    'insulator', 'repeat_region',
 )  # fmt: skip
 _RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
 # Constants of `evolve` in truth.json, in lower case.
@@ -94,7 +94,7 @@ def _phases(rows: list) -> dict[tuple[int, int], int]:
 
 def _attributes(row_id: str, species: str, label: segments.FeatureLabel) -> str:
     """Column 9 of a row."""
-    if label.kind == 'repeat_region':
+    if label.kind in ('repeat_region', 'insulator'):
         return f'ID={row_id};Name={label.name}'
     gene = gene_name(label.gene)
     gene_id = f'{species}_{gene}'

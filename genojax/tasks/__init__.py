@@ -8,6 +8,8 @@ from genojax.data.datasets.mixture import MixtureConfig
 from genojax.tasks.base import TaskConfig
 from genojax.tasks.classification.dataset import LabelledDataConfig
 from genojax.tasks.classification.objective import ClassificationConfig
+from genojax.tasks.contacts.dataset import ContactsDataConfig
+from genojax.tasks.contacts.objective import ContactsConfig
 from genojax.tasks.contrastive.augmentation import AugmentationConfig
 from genojax.tasks.contrastive.dataset import OrthologuesDataConfig
 from genojax.tasks.contrastive.objective import ContrastiveConfig
@@ -28,10 +30,13 @@ TaskConfig.register(RegressionConfig)
 TaskConfig.register(CoverageConfig)
 TaskConfig.register(ContrastiveConfig)
 TaskConfig.register(VariantEffectsConfig)
+TaskConfig.register(ContactsConfig)
 
 __all__ = [
     'AugmentationConfig',
     'ClassificationConfig',
+    'ContactsConfig',
+    'ContactsDataConfig',
     'ContrastiveConfig',
     'CoverageConfig',
     'CoverageDataConfig',

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from genojax.data.formats import fasta, sequence_record
-from genojax.data.store.signals import prepare, track_settings
+from genojax.data.store.signals import prepare, prepared_folder, track_settings
 
 LENGTHS = {'chr1': 2_000, 'chr2': 1_500, 'chr3': 1_000}
 HEADER = 'name\tpath\tstrand_pair\tdescription\tstatistic\tshift\tscale\tabsent'
@@ -65,7 +65,7 @@ def write(folder: pathlib.Path) -> pathlib.Path:
     return folder
 
 
-def prepared(folder: pathlib.Path, out: str = 'out', **changes) -> prepare.Prepared:
+def prepared(folder: pathlib.Path, out: str = 'out', **changes) -> prepared_folder.Prepared:
     """The shards of the files in a folder, in a folder in it."""
     settings = {**SMALL, 'blacklist': (str(folder / 'blacklist.bed'),), **changes}
     return prepare.prepare_tracks(

@@ -251,3 +251,50 @@ def test_the_variant_as_described():
     assert result.tracks['human'].shape == (1, 896, 5313)
     pooled = variables['params']['pool_1']['pool']['kernel'].value
     assert pooled.shape == (1536, 1536)
+
+
+CONTACTS = {
+    **{'width': 16, 'depth': 2, 'heads': 2, 'key_width': 4, 'basis': 12, 'multiple': 8},
+    **{'stages': 2, 'crop': 1, 'organisms': ('a',), 'tracks': (1,), 'dtype': 'float32'},
+}
+
+
+@pytest.mark.parametrize('positions', ['enformer', 'rotary'])
+def test_contacts_are_a_bias_of_attention_that_is_none_at_scalar_0(positions):
+    """Equal to no bias at first; then a larger scalar moves attention to pairs in contact."""
+    plain = enformer.EnformerConfig(**CONTACTS, positions=positions)
+    biased = dataclasses.replace(plain, contacts=True)
+    tokens = jax.random.randint(jax.random.key(0), (2, 32), 5, 9)
+    contacts = jax.random.normal(jax.random.key(1), (2, 4, 4))
+    contacts = contacts + contacts.swapaxes(1, 2)
+    variables = meta.unbox(jax.jit(biased.build().init)(jax.random.key(2), tokens))
+    attention = variables['params']['layers']['block']['attention']
+    assert attention['contact_scale'].shape == (2,)
+    # The output projection is zero at first; with it no bias would be seen.
+    attention['kernel'] = jax.random.normal(jax.random.key(3), attention['kernel'].shape)
+    apply = jax.jit(
+        lambda scale, contacts: biased.build().apply(with_scale(variables, scale), tokens,
+                                                     contacts_BPP=contacts).tracks['a'].sum()
+    )  # fmt: skip
+    without = {k: v for k, v in attention.items() if k != 'contact_scale'}
+    bare = replaced(variables, without)
+    expected = jax.jit(plain.build().apply)(bare, tokens).tracks['a'].sum()
+    zero = jnp.zeros(2)
+    for given in (contacts, 0 * contacts):
+        assert apply(zero, given) == pytest.approx(float(expected), rel=1e-6)
+    assert abs(apply(zero + 2, contacts) - expected) > 1e-3
+    assert apply(zero + 2, 0 * contacts) == pytest.approx(float(expected), rel=1e-6)
+    gradient = jax.jit(jax.grad(lambda scale: apply(scale, contacts)))(zero)
+    assert (jnp.abs(gradient) > 1e-6).all()
+    with pytest.raises(ValueError, match='does not read contacts'):
+        plain.build().apply(bare, tokens, contacts_BPP=contacts)
+
+
+def replaced(variables, attention):
+    block = {**variables['params']['layers']['block'], 'attention': attention}
+    return {**variables, 'params': {**variables['params'], 'layers': {'block': block}}}
+
+
+def with_scale(variables, scale):
+    attention = variables['params']['layers']['block']['attention']
+    return replaced(variables, {**attention, 'contact_scale': scale})

@@ -17,6 +17,7 @@ from genojax import errors, simulate
 from genojax.data.datasets import base, order
 from genojax.data.formats.track_files import coverage, track_windows
 from genojax.data.splits import track_overlap
+from genojax.data.store.contacts import shards as contact_shards
 from genojax.data.store.signals import shards
 from genojax.tasks.coverage import rows as row_cutting
 from genojax.tokenizers.base import Tokenizer
@@ -55,8 +56,14 @@ class CoverageDataConfig:
     # is searched in their descriptions ('DNASE:HepG2') and identifiers. Every organism needs the
     # same number of them, or none.
     accessibility: dict[str, str] = dataclasses.field(default_factory=dict)
+    # A directory that `genojax hic` wrote, with the same species: contacts between bins are an
+    # input of the model. '': none
+    contacts: str = ''
+    contact_bin: int = 0  # bp, of that directory
 
     def __post_init__(self):
+        if bool(self.contacts) != bool(self.contact_bin) or self.contact_bin < 0:
+            raise ValueError(f'{self.contacts=} and {self.contact_bin=} need each other')
         for name in ('batch_size', 'bin', 'pieces'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)} must be at least 1')
@@ -97,7 +104,8 @@ class CoverageDatasets(base.TaskDatasets):
             self.chosen['train'].append(train)
             self.chosen['validation'].append(validation)
             rule = config.accessibility.get(name)
-            self.sources.append(_source(organism, number, config, train, rule))
+            source = _source(organism, number, config, train, rule)
+            self.sources.append(_with_contacts(source, prefix, config))
         counts = {len(source.inputs) for source in self.sources}
         if len(counts) > 1:
             raise errors.InputError(
@@ -105,6 +113,7 @@ class CoverageDatasets(base.TaskDatasets):
             )
         parts = [dataclasses.asdict(config) | {'path': '', 'seed': seed}]
         parts += [source.organism.digest for source in self.sources]
+        parts += [source.contacts.digest for source in self.sources if source.contacts]
         self.fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         self._order = base.RowOrder(seed, **_STREAMS)
         self._width = max(len(source.organism.tracks) for source in self.sources)
@@ -260,6 +269,39 @@ def _source(
         mean_C=mean_C,
         pieces=config.pieces,
     )
+
+
+def _with_contacts(
+    source: row_cutting.OrganismRows, species: str, config: CoverageDataConfig
+) -> row_cutting.OrganismRows:
+    """The rows with the contacts of their species, where the config names a directory.
+
+    Raises:
+        UsageError: bins of another size, rows longer than contacts reach, or other contigs.
+    """
+    if not config.contacts:
+        return source
+    contacts = contact_shards.open_contacts(config.contacts, species)
+    name = '--config.tasks.TASK.data'
+    if contacts.bin != config.contact_bin or source.length % contacts.bin:
+        raise errors.UsageError(
+            f'{config.contacts} has contacts between bins of {contacts.bin:,} bp, and rows have '
+            f'{source.length:,} bp. Fix: {name}.contact_bin={contacts.bin}, and '
+            f'{name}.length=BASES of whole bins'
+        )
+    if source.length > contacts.window:
+        raise errors.UsageError(
+            f'{config.contacts} has contacts up to {contacts.window:,} bp, and rows have '
+            f'{source.length:,} bp. Fix: genojax hic with --window={source.length}'
+        )
+    contigs = {centre.contig for part in source.organism.parts.values() for centre in part.centres}
+    missing = sorted(contigs - set(contacts.contigs))
+    if missing:
+        raise errors.UsageError(
+            f'{config.contacts} has no contacts of {missing[0]!r}, on which there are windows. '
+            'Fix: genojax hic with the contigs of the tracks'
+        )
+    return dataclasses.replace(source, contacts=contacts)
 
 
 def _known_mean(windows: track_windows.WindowSet) -> np.ndarray:

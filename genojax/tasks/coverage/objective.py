@@ -102,6 +102,12 @@ class Coverage(base.Task):
                 f'tracks, and data.accessibility has {len(data.accessibility) or "no"} rules. '
                 'Fix: set model.kind and model.inputs, or data.accessibility'
             )
+        if model.reads_contacts != bool(data.contacts):
+            verb = 'reads' if model.reads_contacts else 'does not read'
+            lines.append(
+                f'task {self.name!r}: the model {verb} contacts, and data.contacts='
+                f'{data.contacts!r}. Fix: set model.contacts, or data.contacts and data.contact_bin'
+            )
         return lines
 
     def batch_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
@@ -125,6 +131,9 @@ class Coverage(base.Task):
             inputs = self.model_config.accessibility_inputs
             shapes['accessibility'] = ((rows, bins, inputs), jnp.float32)
             shapes['accessibility_known'] = ((rows, bins), jnp.bool_)
+        if data.contacts:
+            pairs = (data.length // data.contact_bin,) * 2
+            shapes['contacts'] = ((rows, *pairs), jnp.float32)
         return {name: jax.ShapeDtypeStruct(*shape) for name, shape in shapes.items()}
 
     def open(self, workdir: pathlib.Path, seed: int) -> dataset.CoverageDatasets:
@@ -162,12 +171,12 @@ class Coverage(base.Task):
         return Coverage(self.name, config, self.model, self.tokenizer, datasets.track_means)
 
     def model_inputs(self, batch: Batch) -> dict[str, Array]:
-        if 'accessibility' not in batch:
-            return {}
-        return {
-            'accessibility_BNA': jnp.asarray(batch['accessibility']),
-            'accessibility_known_BN': jnp.asarray(batch['accessibility_known']),
+        names = {
+            'accessibility': 'accessibility_BNA',
+            'accessibility_known': 'accessibility_known_BN',
+            'contacts': 'contacts_BPP',
         }
+        return {names[name]: jnp.asarray(batch[name]) for name in names if name in batch}
 
     def loss(self, params, extra, batch: Batch, key: Array, train: bool = True):
         """Mean loss over known bins and tracks, and its parts by organism."""

@@ -13,6 +13,7 @@ only; elsewhere `known` is False.
     weight    float32 [B]            0 for filler rows
     valid     int32 [B]              known bases of a row
     accessibility float32 [B, L/bin, A], accessibility_known bool [B, L/bin]   the input tracks
+    contacts  float32 [B, P, P]      log observed / expected between P bins of the row, 0 if unknown
 """
 
 import dataclasses
@@ -22,6 +23,7 @@ import numpy as np
 
 from genojax import dna
 from genojax.data.formats.track_files import track_windows
+from genojax.data.store.contacts import shards
 from genojax.typing import Batch
 
 
@@ -50,6 +52,7 @@ class OrganismRows:
         target_C: which tracks are targets, bool.
         mean_C: each track's mean over the training windows, float32.
         pieces: rows per window.
+        contacts: of the same species, an input of the model; None for none.
     """
 
     organism: track_windows.Organism
@@ -59,6 +62,7 @@ class OrganismRows:
     target_C: np.ndarray
     mean_C: np.ndarray
     pieces: int = 1
+    contacts: shards.ContactSpecies | None = None
 
     @property
     def stored(self) -> int:
@@ -98,7 +102,7 @@ class OrganismRows:
             piece_B: number of the row's piece in its window.
         """
         piece_B = np.broadcast_to(piece_B, len(windows))
-        first_B = self.organism.crop + piece_B * self.piece - (self.length - self.piece) // 2
+        first_B = self.first_bases(piece_B)
         offset_B = first_B - (self.stored - self.length) // 2
         codes_BL = shifted(windows.codes_NL, shift_B + offset_B, self.length)
         codes_BL[flip_B] = dna.reverse_complement(codes_BL[flip_B])
@@ -115,6 +119,28 @@ class OrganismRows:
             inside = slice(-self.flank, self.flank)
             target_BPC, known_BPC = target_BPC[:, inside], known_BPC[:, inside]
         return CutRows(codes_BL, target_BPC, target_BPC[..., self.inputs], known_BPC)
+
+    def first_bases(self, piece_B: np.ndarray) -> np.ndarray:
+        """Where rows begin in their stored windows, in bases."""
+        return self.organism.crop + piece_B * self.piece - (self.length - self.piece) // 2
+
+    def contacts_along(
+        self, windows: track_windows.TrackWindows, flip_B: np.ndarray, piece_B: np.ndarray
+    ) -> np.ndarray:
+        """Log observed / expected between the bins of rows, float32 [B, P, P]; 0 if unknown.
+
+        A row's bin is that of the matrix in which the row's bin has its middle.
+        """
+        width = self.contacts.bin
+        count = self.length // width
+        result = np.zeros((len(windows), count, count), np.float32)
+        starts = [centre.start - self.organism.crop for centre in windows.centres]
+        first_B = (np.array(starts) + self.first_bases(piece_B) + width // 2) // width
+        for row, (centre, first) in enumerate(zip(windows.centres, first_B.tolist(), strict=True)):
+            ratio_PP, known_PP = self.contacts.block(centre.contig, first, count)
+            result[row] = np.where(known_PP, shards.logarithm(ratio_PP), 0)
+        result[flip_B] = result[flip_B][:, ::-1, ::-1]
+        return result
 
     def inputs_along(
         self, windows: track_windows.TrackWindows, flip_B: np.ndarray, piece_B: np.ndarray
@@ -191,4 +217,6 @@ def batch(source: OrganismRows, choice: RowChoice, width: int, tokenizer) -> Bat
     if len(source.inputs):
         values, known_BQ = source.inputs_along(choice.windows, flip_B, piece_B)
         arrays |= {'accessibility': values, 'accessibility_known': known_BQ}
+    if source.contacts is not None:
+        arrays['contacts'] = source.contacts_along(choice.windows, flip_B, piece_B)
     return arrays

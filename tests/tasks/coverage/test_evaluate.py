@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from genojax import simulate
+from genojax.metrics import moments
 from genojax.tasks.coverage import baselines
 from genojax.tasks.coverage import evaluate as evaluation
 
@@ -18,8 +19,8 @@ def noisy(seed=0, shape=(6, 40, 3), noise=1.0):
 
 def test_correlation_is_that_of_numpy_on_all_windows_and_on_a_resample():
     truth, predicted = noisy()
-    weight = evaluation.resamples(6, seed=3, draws=20)
-    r = evaluation.Moments.of(predicted, truth).pearson(weight)
+    weight = moments.resamples(6, seed=3, draws=20)
+    r = moments.Moments.of(predicted, truth).pearson(weight)
     for draw in (0, 7):
         rows = np.repeat(np.arange(6), weight[draw].astype(int))
         for c in range(3):
@@ -53,8 +54,8 @@ def test_intervals_cover_the_true_correlation_and_differences_are_paired():
     covered = 0
     for seed in range(60):
         truth, predicted = noisy(seed, (12, 30, 1), noise=2.0)
-        weight = evaluation.resamples(12, seed, draws=300)
-        r = evaluation.Moments.of(predicted, truth).pearson(weight)[:, 0]
+        weight = moments.resamples(12, seed, draws=300)
+        r = moments.Moments.of(predicted, truth).pearson(weight)[:, 0]
         low, high = np.quantile(r[1:], [0.025, 0.975])
         covered += low <= 1 / 2**0.5 <= high  # var(truth) = 4 = var(noise)
     assert 0.8 * 60 <= covered <= 60
@@ -71,6 +72,6 @@ def test_intervals_cover_the_true_correlation_and_differences_are_paired():
 
 def test_one_track_agrees_with_numpy():
     truth, predicted = noisy()
-    r = evaluation.Moments.of(predicted, truth).pearson(np.ones((1, 6)))[0]
+    r = moments.Moments.of(predicted, truth).pearson(np.ones((1, 6)))[0]
     expected = np.corrcoef(predicted[..., 1].ravel(), truth[..., 1].ravel())[0, 1]
     assert r[1] == pytest.approx(expected)

@@ -69,7 +69,7 @@ def check_contigs(
             f'no contig {listed(missing)}, which {os.path.basename(fasta)} has; this file has '
             f'{listed(file.sizes)}',
             path=file.path,
-            fix=_fix_of_missing(missing, contigs, file.sizes),
+            fix=fix_of_missing(missing, contigs, file.sizes),
         )
     exact = isinstance(file, bigwig.BigWigFile)
     for name, length in contigs.items():
@@ -88,9 +88,8 @@ def check_contigs(
     return tuple(name for name in file.sizes if name not in contigs)
 
 
-def _fix_of_missing(
-    missing: list[str], contigs: Mapping[str, int], sizes: Mapping[str, int]
-) -> str:
+def fix_of_missing(missing: list[str], contigs: Mapping[str, int], sizes: Mapping[str, int]) -> str:
+    """What to do about contigs of the genome that a file of signals or contacts does not have."""
     common = [name for name in contigs if name in sizes]
     if common:
         return f'--contigs={",".join(common)} reads the contigs that both have'

@@ -15,25 +15,21 @@ Memory holds one contig of sequence, and the bins of some megabases of one genom
 import dataclasses
 import os
 import pathlib
-import shutil
 from collections.abc import Mapping, Sequence
 
-from genojax import errors, json_files, progress
-from genojax.data.formats import input_file
-from genojax.data.formats.track_files import signal_file, signal_table, track_windows
-from genojax.data.store.signals import masks, sources, species_writer, track_settings
+from genojax import progress
+from genojax.data.formats.track_files import signal_table, track_windows
+from genojax.data.store.signals import (
+    masks,
+    prepared_folder,
+    sources,
+    species_writer,
+    track_settings,
+)
 
 NAME = 'tracks.json'
 GENES = 'genes.tsv'
 FORMAT, VERSION = 'genojax tracks', 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Prepared:
-    """Result of `prepare_tracks`: 'written' or 'up to date', and the content of tracks.json."""
-
-    status: str
-    value: dict
 
 
 def prepare_tracks(
@@ -43,7 +39,7 @@ def prepare_tracks(
     settings: track_settings.TrackSettings | None = None,
     *,
     replace: bool = False,
-) -> Prepared:
+) -> prepared_folder.Prepared:
     """Writes the shards of the signals of a table, unless they are there already.
 
     Args:
@@ -56,30 +52,17 @@ def prepare_tracks(
         InputError: FA.., GT.., BD.. of the genomes and masks; TK09 to TK14 of the signals.
         UsageError: settings that do not fit, or a folder that cannot be written to.
     """
-    settings, out = settings or track_settings.TrackSettings(), pathlib.Path(out)
+    settings = settings or track_settings.TrackSettings()
     rows = signal_table.read(table)
     by_species: dict[str, list[signal_table.SignalRow]] = {}
     for row in rows:
         by_species.setdefault(row.species, []).append(row)
     parts = sources.find(genomes, list(by_species), settings.annotation)
     plan = _plan(settings, parts, list(by_species.values()))
-    if _is_written(out, plan, replace):
-        return Prepared('up to date', json_files.read_hashed(out / NAME))
-    partial = out.with_name(f'{out.name}.partial.{os.getpid()}')
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        organisms = _write(parts, by_species, settings, partial)
-        value = {**plan, 'organisms': organisms}
-        json_files.write_hashed(partial / NAME, value)
-        if out.exists():
-            shutil.rmtree(out)
-        partial.rename(out)
-    except OSError as error:
-        raise errors.UsageError(f'cannot write to {out}: {error.strerror or error}') from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return Prepared('written', value)
+    folder = prepared_folder.ShardFolder(pathlib.Path(out), NAME, 'tracks', replace)
+    return folder.write(
+        plan, lambda partial: {'organisms': _write(parts, by_species, settings, partial)}
+    )
 
 
 def _write(
@@ -92,7 +75,8 @@ def _write(
         path = folder / name / 'bases.u8'
         with progress.stage(f'reading the sequence of {name}'):
             read[name] = sources.write_bases(listed, settings.contigs, path, settings.rna)
-    _check_names(settings, [contig.name for contigs, _ in read.values() for contig in contigs])
+    names = [contig.name for contigs, _ in read.values() for contig in contigs]
+    prepared_folder.check_names(settings, names)
     organisms = {}
     for (name, (contigs, notes)), rows in zip(read.items(), by_species.values(), strict=True):
         fasta = parts[name][0].fasta
@@ -102,13 +86,12 @@ def _write(
         all_read = not settings.contigs and not any(part.contigs for part in parts[name])
         genes, remarks = sources.gene_starts(parts[name], contigs, all_read)
         _write_genes(folder / name / GENES, genes)
-        files = sorted((folder / name).iterdir())
         organisms[name] = {
             'contigs': [dataclasses.asdict(contig) for contig in contigs],
             **entry,
             'genes': len(genes),
             'notes': [*notes, *remarks, *entry['notes']],
-            'files': {path.name: _file(path) for path in files},
+            'files': prepared_folder.describe_files(folder / name),
         }
     return organisms
 
@@ -118,72 +101,13 @@ def _write_genes(path: pathlib.Path, genes: Sequence[track_windows.GeneStart]) -
     path.write_text('\n'.join(rows) + '\n', encoding='utf-8')
 
 
-def _check_names(settings: track_settings.TrackSettings, names: list[str]) -> None:
-    """Raises UsageError for a contig that the command names and no genome has."""
-    for flag, chosen in (('test', settings.test), ('contigs', settings.contigs)):
-        unknown = [name for name in chosen if name not in names]
-        if unknown:
-            raise errors.UsageError(
-                f'--{flag}: no contig {unknown[0]!r} is read; there are {signal_file.listed(names)}'
-            )
-
-
 def _plan(settings: track_settings.TrackSettings, parts: Mapping, rows: Sequence) -> dict:
     """Everything that the shards depend on; the names of files, but not their folders."""
-    fields = dataclasses.asdict(settings)
-    fields.pop('annotation')  # is in the genomes
-    for kind in masks.KINDS:
-        files = {name: settings.mask_files(kind, name, list(parts)) for name in parts}
-        fields[kind] = {name: [_file(path) for path in paths] for name, paths in files.items()}
-    for name in ('contigs', 'test'):
-        fields[name] = list(fields[name])
-    genomes = {
-        name: [
-            _file(part.fasta)
-            | {'contigs': list(part.contigs), 'circular': part.circular, 'split': part.split}
-            | {'annotation': _file(part.annotation) if part.annotation else None}
-            for part in listed
-        ]
-        for name, listed in parts.items()
-    }
+    fields = prepared_folder.describe_settings(settings, list(parts))
+    genomes = prepared_folder.describe_genomes(parts)
     signals = {
-        name: [row.settings() | _file(row.path) for row in listed]
+        name: [row.settings() | prepared_folder.describe(row.path) for row in listed]
         for name, listed in zip(parts, rows, strict=True)
     }
     head = {'format': FORMAT, 'version': VERSION}
     return head | {'settings': fields, 'genomes': genomes, 'signals': signals}
-
-
-def _file(path: str | os.PathLike) -> dict:
-    """Name, size and hash of a file.
-
-    Raises:
-        InputError: FA20.
-    """
-    path = pathlib.Path(path)
-    sha256 = input_file.InputFile(path).file_sha256()
-    return {'file': path.name, 'bytes': path.stat().st_size, 'sha256': sha256}
-
-
-def _is_written(out: pathlib.Path, plan: dict, replace: bool) -> bool:
-    """Whether a folder holds the shards of a plan.
-
-    Raises:
-        UsageError: it holds something else, and is not to be replaced.
-    """
-    if not out.exists() or out.is_dir() and not any(out.iterdir()):
-        return False
-    if (out / NAME).exists():
-        holds = 'holds tracks of other files or settings'
-        try:
-            value = json_files.read_hashed(out / NAME)
-            if {name: value.get(name) for name in plan} == plan:
-                return True
-        except errors.DamageError:
-            holds = 'holds damaged tracks'
-        if replace:
-            return False
-        raise errors.UsageError(f'{out} {holds}. Fix: --out={errors.new_name(out)}, or --replace')
-    raise errors.UsageError(
-        f'{out} is not empty. Fix: name an empty folder, as in --out={errors.new_name(out)}'
-    )

@@ -10,8 +10,13 @@ import numpy as np
 
 from genojax import errors, genome, json_files
 from genojax.data.formats.track_files import coverage, signal_table, track_windows
-from genojax.data.store import manifest
-from genojax.data.store.signals import prepare, sources, species_writer, tiling
+from genojax.data.store.signals import (
+    prepare,
+    prepared_folder,
+    sources,
+    species_writer,
+    tiling,
+)
 
 _FIELDS = {'format': str, 'version': int, 'settings': dict, 'organisms': dict, 'signals': dict}
 _FIX = 'genojax tracks GENOMES --tracks=TABLE --out={} --replace'
@@ -126,7 +131,7 @@ def open_organism(
         )
     entry, settings = value['organisms'][name], value['settings']
     for file in entry['files'].values():
-        _check_file(folder, name, file)
+        prepared_folder.check_file(folder / name, file, _FIX.format(folder))
     tracks = _tracks(value['signals'][name])
     factor = _factor(folder, settings, bin)
     bases = np.memmap(folder / name / 'bases.u8', np.uint8, 'r')
@@ -156,16 +161,6 @@ def _genes(path: pathlib.Path) -> tuple[track_windows.GeneStart, ...]:
         track_windows.GeneStart(name, contig, int(position), strand)
         for name, contig, position, strand in rows
     )
-
-
-def _check_file(folder: pathlib.Path, name: str, file: dict) -> None:
-    wrong = manifest.wrong_file(folder / name, file)
-    if wrong is not None:
-        code = 'AR02' if wrong == 'missing' else 'AR01'
-        problem = 'the file is missing' if wrong == 'missing' else f'its {wrong} differs'
-        path = folder / name / file['file']
-        fix = _FIX.format(folder)
-        raise errors.DamageError(f'GX-{code}: {path}: {problem}. Fix: {fix}')
 
 
 def _tracks(signals: list[dict]) -> tuple[coverage.Track, ...]:

@@ -1,0 +1,39 @@
+"""Contacts within one's own genome from its sequence: a residual dilated CNN on bins of 128 bp.
+
+For the windows that `genojax hic` writes, which prints the options for path and sizes. 24,576 bp
+per window, whose middle 16,384 have contacts between bins of 1,024 bp, as in a simulated clade; for
+a mammal's Hi-C 262,144 bp and bins of 4,096.
+
+Hardware: two CPU cores, minutes per million bases. Expect FIGURE.
+
+genojax simulate clade/ --hic=1024
+genojax hic clade/ --matrices=clade/hic/hic.tsv --out=hic/ --bin=1024 --window=24576 --crop=4096
+genojax train --config=hic --config.tasks.hic.data.path=hic/ --workdir=runs/hic
+genojax evaluate runs/hic
+"""
+
+import ml_collections
+
+from genojax import experiment, tasks
+from genojax.models import dilated_cnn
+
+
+def get_config() -> ml_collections.ConfigDict:
+    return experiment.to_config(
+        experiment.Experiment(
+            model=dilated_cnn.DilatedCnnConfig(width=64, depth=6, inner=32),
+            tokenizer=experiment.TokenizerConfig('nucleotide', k=1),
+            optim=experiment.OptimConfig(peak=3e-3, warmup=20, weight_decay=0.01),
+            tasks={
+                'hic': tasks.ContactsConfig(
+                    data=tasks.ContactsDataConfig(
+                        batch_size=8, length=24_576, crop=4_096, bin=1_024
+                    )
+                )
+            },
+            steps=600,
+            log_every=20,
+            validate_every=40,
+            save_every=40,
+        )
+    )

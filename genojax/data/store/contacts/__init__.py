@@ -1,0 +1,1 @@
+"""A user's Hi-C matrices as observed / expected contacts: written once, read in parts."""
