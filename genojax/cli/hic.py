@@ -63,8 +63,8 @@ def _lines(name: str, entry: dict) -> list[str]:
     weights = entry['weights']
     used = f', used to {weights["used_to"]} (says the {weights["by"]})'
     lost = ', '.join(f'{why} {count:,}' for why, count in entry['lost_bins'].items() if count)
-    pixels = entry['pixels']
-    stored = sum(count for what, count in pixels.items() if what != 'beyond a window')
+    pixels = dict(entry['pixels'])
+    beyond = pixels.pop('beyond a window')
     dropped = ', '.join(f'{what} {count:,}' for what, count in pixels.items() if count)
     lines = [
         f'{name}: bases {bases:,}, contigs {len(entry["contigs"]):,}, bins {total:,}; windows '
@@ -74,7 +74,7 @@ def _lines(name: str, entry: dict) -> list[str]:
         f'{entry["gap_bases"]:,} bases between blocks',
         f'  bins known {entry["known_bins"] / total:.2%}'
         + (f'; not known: {lost}' if lost else ''),
-        f'  counts stored {stored:,}: {dropped}',
+        f'  counts stored {sum(pixels.values()):,}: {dropped} (beyond a window {beyond:,})',
     ]
     return lines + [f'  note: {note}' for note in entry['notes']]
 

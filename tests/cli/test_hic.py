@@ -35,7 +35,11 @@ def test_what_is_dropped_is_printed_with_a_command_to_train(folder, capsys):
     assert 'genome: bases 4,650, contigs 3, bins 93; windows 7 train, 2 test' in out
     assert 'weights: weight, used to multiply (says the file)' in out
     assert 'bins known 92.47%; not known: N 3, no weight 2, no contact 2' in out
-    assert 'of masked bins' in out and 'too near the diagonal' in out and 'beyond a window' in out
+    assert (
+        'of masked bins' in out
+        and 'too near the diagonal' in out
+        and '(beyond a window 470)' in out
+    )
     main.main(words(folder))
     assert 'out: up to date' in capsys.readouterr().out
     command = next(line for line in out.splitlines() if line.startswith('  genojax train'))
@@ -50,7 +54,7 @@ def test_fixes_can_be_pasted(folder, capsys):
     """Each fix of the verb, pasted onto the command that failed, gets past the error."""
     main.main(words(folder, 'plain'))
     for out, changes in (
-        ('wide', {'window': 650}),
+        ('wide', {'window': 640}),
         ('deep', {'diagonals': 8}),
         ('plain', {'diagonals': 3}),
     ):

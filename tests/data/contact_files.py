@@ -5,10 +5,12 @@ import pathlib
 
 import numpy as np
 
+from genojax import dna
 from genojax.data.formats import fasta, sequence_record
 from genojax.data.formats.contact_files import cool
 from genojax.data.store.contacts import contact_settings, prepare
 from genojax.data.store.signals import prepared_folder
+from genojax.simulate import contacts, segments
 
 LENGTHS = {'chr1': 2_050, 'chr2': 1_600, 'chr3': 1_000}
 BIN = 50
@@ -87,6 +89,27 @@ def prepared(folder: pathlib.Path, out: str = 'out', **changes) -> prepared_fold
         folder / out,
         contact_settings.ContactSettings(**{**SMALL, **changes}),
     )
+
+
+def write_simulated(folder: pathlib.Path, bin: int = 512, length: int = 30_000) -> pathlib.Path:
+    """genome.fa of four contigs with insulators, and the matrices of `simulate.contacts`."""
+    rng, chromosomes = np.random.default_rng(0), {}
+    for number in range(4):
+        codes = rng.integers(0, 4, length).astype(np.uint8)
+        features = []
+        for at, reverse in rng.integers((0, 0), (length - 12, 2), (6, 2)).tolist():
+            site = dna.encode('CCAGCAGGTGGC')
+            codes[at : at + 12] = dna.reverse_complement(site) if reverse else site
+            label = segments.FeatureLabel('insulator', '-' if reverse else '+', -1, 'insulator')
+            features.append((at, at + 12, label))
+        chromosomes[f'chr{number + 1}'] = segments.add_features(segments.plain(codes), features)
+    records = [
+        sequence_record.Record(name, '', one.codes, np.zeros(length, bool))
+        for name, one in chromosomes.items()
+    ]
+    fasta.write(folder / 'genome.fa', records)
+    contacts.write(folder, 0, bin, {'genome': chromosomes})
+    return folder / 'hic' / 'hic.tsv'
 
 
 def slow_ratio(dense, factor, known, diagonals: int) -> tuple[np.ndarray, np.ndarray]:

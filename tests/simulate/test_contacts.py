@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 
 from genojax import simulate
-from genojax.data.formats.contact_files import cool
+from genojax.data.formats.contact_files import contact_table, cool
 from genojax.data.store.contacts import matrix
 from genojax.simulate import contacts, segments
-
-SMALL = {'species': 2, 'length': 64_000, 'genes': 16, 'task_rows': 0}
 
 
 def chromosome(*sites) -> segments.Segment:
@@ -34,40 +32,68 @@ def test_insulators_part_domains_and_convergent_ones_make_loops():
     assert ratio[8, 20] == ratio.max()
 
 
-def test_files_are_equal_and_genomes_without_contacts_stay_as_they_are(tmp_path):
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Matrices of two species whose chromosomes have insulators at random places."""
     pytest.importorskip('h5py')
-    for name, bin in (('a', 1_000), ('b', 1_000), ('none', 0)):
-        simulate.write(tmp_path / name, simulate.SimulationConfig(**SMALL, hic=bin))
-    files = sorted(path.relative_to(tmp_path / 'a') for path in (tmp_path / 'a').rglob('*.*'))
+    folder, clade = tmp_path_factory.mktemp('hic'), {}
+    for number, species in enumerate(('alpha', 'beta')):
+        rng = np.random.default_rng(number)
+        sites = [
+            [
+                (at, '+-'[strand])
+                for at, strand in rng.integers((100, 0), (29_900, 2), (6, 2)).tolist()
+            ]
+            for _ in range(2)
+        ]
+        clade[species] = {f'chr{i + 1}': chromosome(*some) for i, some in enumerate(sites)}
+    for name in ('a', 'b'):
+        (folder / name).mkdir()
+        contacts.write(folder / name, 3, 500, clade)
+    return folder
+
+
+def test_files_are_equal_byte_for_byte(folder):
+    files = sorted(path.name for path in (folder / 'a' / 'hic').iterdir())
+    assert files == ['alpha.cool', 'alpha.rates.cool', 'beta.cool', 'beta.rates.cool', 'hic.tsv']
     for file in files:
-        assert (tmp_path / 'a' / file).read_bytes() == (tmp_path / 'b' / file).read_bytes()
-    assert '\tinsulator\t' in (tmp_path / 'a' / 'alpha.gff3').read_text()
-    assert '\tinsulator\t' not in (tmp_path / 'none' / 'alpha.gff3').read_text()
-    assert not (tmp_path / 'none' / 'hic').exists()
+        one, other = ((folder / name / 'hic' / file).read_bytes() for name in ('a', 'b'))
+        assert one == other
+    rows = contact_table.read(folder / 'a' / 'hic' / 'hic.tsv')
+    assert [row.species for row in rows] == ['alpha', 'beta'] and rows[0].weight == 'weight'
 
 
-def test_balanced_counts_follow_the_rates(tmp_path):
+def test_balanced_counts_follow_the_rates(folder):
     """The correlation of counts with rates at equal distance is high, and below 1."""
-    pytest.importorskip('h5py')
-    simulate.write(tmp_path / 'c', simulate.SimulationConfig(**SMALL, hic=1_000))
     measured = []
     for name in ('alpha.cool', 'alpha.rates.cool'):
-        file = cool.CoolFile(tmp_path / 'c' / 'hic' / name, 1_000)
-        bins = {contig: -(-size // 1_000) for contig, size in file.sizes.items()}
-        usable = {contig: np.ones(count, bool) for contig, count in bins.items()}
+        file = cool.CoolFile(folder / 'a' / 'hic' / name, 500)
+        usable = {contig: np.ones(60, bool) for contig in file.sizes}
         measured.append(matrix.measure(file, file.factors('weight'), usable, 2))
-    span = ('chr1', 0, bins['chr1'])
+    span = ('chr1', 0, 60)
     (counts, known), (rates, also) = (one.block(span, span) for one in measured)
-    assert known.mean() > 0.6
-    both = known & also
-    distance = np.abs(np.subtract.outer(*(np.arange(bins['chr1']),) * 2))
-    r = [
-        np.corrcoef(counts[c], rates[c])[0, 1] for d in (2, 4, 8) for c in [both & (distance == d)]
-    ]
-    assert 0.5 < min(r) and max(r) < 0.999
+    both, distance = known & also, np.abs(np.subtract.outer(np.arange(60), np.arange(60)))
+    assert both.mean() > 0.8
+    for wide in (2, 4, 8):
+        chosen = both & (distance == wide)
+        assert 0.5 < np.corrcoef(counts[chosen], rates[chosen])[0, 1] < 0.999
+    assert measured[1].trans == pytest.approx(contacts.TRANS, rel=1e-6)
 
 
 def test_bins_that_do_not_fit_the_genome_are_refused():
     for bin in (-1, 5, 10_000):
         with pytest.raises(ValueError, match='hic'):
-            simulate.SimulationConfig(**SMALL, hic=bin)
+            simulate.SimulationConfig(length=64_000, genes=16, hic=bin)
+
+
+@pytest.mark.slow
+def test_insulators_are_in_the_genomes_of_a_clade_with_contacts_alone(tmp_path):
+    pytest.importorskip('h5py')
+    small = {'species': 2, 'length': 64_000, 'genes': 16, 'task_rows': 0}
+    for name, bin in (('with', 1_000), ('none', 0)):
+        simulate.write(tmp_path / name, simulate.SimulationConfig(**small, hic=bin))
+    lines = (tmp_path / 'with' / 'alpha.gff3').read_text().splitlines()
+    assert sum('\tinsulator\t' in line for line in lines) >= 8
+    assert '\tinsulator\t' not in (tmp_path / 'none' / 'alpha.gff3').read_text()
+    assert not (tmp_path / 'none' / 'hic').exists()
+    assert len(list((tmp_path / 'with' / 'hic').iterdir())) == 5

@@ -181,7 +181,7 @@ class ContactsDatasets(base.TaskDatasets):
 
     def load(self, positions: list[WindowPosition]) -> shards.ContactRows:
         """Windows in memory, on their own strand."""
-        rows = [self.sources[p.species].load(p.part, [p.row]) for p in positions]
+        rows = [self.sources[p.species].load(p.part, np.array([p.row])) for p in positions]
         arrays = [np.concatenate([row[i] for row in rows]) for i in range(3)]
         rates = [row.rates_NPP for row in rows]
         return shards.ContactRows(*arrays, np.concatenate(rates) if self.has_rates else None)
@@ -204,9 +204,8 @@ class ContactsDatasets(base.TaskDatasets):
             shift_B: by how many bp the DNA is shifted right against its bins, before the flip.
         """
         rows = self.load(positions)
-        codes_BL = np.stack(
-            [_shifted(row, shift) for row, shift in zip(rows.codes_NL, shift_B, strict=True)]
-        )
+        moved = zip(rows.codes_NL, shift_B.tolist(), strict=True)
+        codes_BL = np.stack([_shifted(codes_L, shift) for codes_L, shift in moved])
         target_BPP, known_BPP = self.target(rows.contacts_NPP), rows.known_NPP.copy()
         codes_BL[flip_B] = dna.reverse_complement(codes_BL[flip_B])
         for values_BPP in (target_BPP, known_BPP):
@@ -238,7 +237,7 @@ def with_sizes(config: ContactsDataConfig, settings: dict) -> ContactsDataConfig
 def _shifted(codes_L: np.ndarray, shift: int) -> np.ndarray:
     """A row's bases moved to the right; unknown where none are left."""
     result_L = np.full(len(codes_L), dna.UNKNOWN, np.uint8)
-    first, last = max(int(shift), 0), min(len(codes_L) + int(shift), len(codes_L))
+    first, last = max(shift, 0), min(len(codes_L) + shift, len(codes_L))
     result_L[first:last] = codes_L[first - shift : last - shift]
     return result_L
 

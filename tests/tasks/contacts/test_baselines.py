@@ -9,7 +9,7 @@ from genojax.tasks.contacts import baselines
 
 def test_sites_have_at_most_one_mismatch_on_their_strand():
     text = 'TTCCAGCAGGGGGCTT'  # a site from the third base on
-    rows = [text, text[:5] + 'T' + text[6:], text[:5] + 'TT' + text[7:], text[:5] + 'N' + text[6:]]
+    rows = [text, text[:5] + 'T' + text[6:], text[:5] + 'TG' + text[7:], text[:5] + 'N' + text[6:]]
     codes = np.stack([dna.encode(row) for row in rows])
     assert [np.flatnonzero(row).tolist() for row in baselines.sites(codes, baselines.CTCF)] == [
         [2], [2], [], [2],

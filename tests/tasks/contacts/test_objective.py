@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 import genojax
-from genojax import config, errors, simulate, tasks
+from genojax import config, errors, tasks
 from genojax import experiment as experiments
 from genojax.cli import main
 from genojax.data.store.contacts import contact_settings, prepare
 from genojax.models import dilated_cnn, enformer
 from genojax.tasks.contacts import dataset, objective
 from genojax.tokenizers import kmer, nucleotide
+from tests.data import contact_files
 from tests.tasks import variables
 
 h5py = pytest.importorskip('h5py')
@@ -107,22 +108,22 @@ def test_what_does_not_fit_is_said_from_the_config():
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """Contacts of a simulated clade, in shards."""
+    """Contacts of a simulated genome, in shards."""
     folder = tmp_path_factory.mktemp('hic')
-    small = simulate.SimulationConfig(species=2, length=64_000, genes=16, task_rows=0, hic=512)
-    simulate.write(folder / 'clade', small)
-    settings = contact_settings.ContactSettings(window=8_192, crop=1_024, bin=512, block=1)
-    table = folder / 'clade' / 'hic' / 'hic.tsv'
-    prepare.prepare_contacts(folder / 'clade', table, folder / 'hic', settings)
+    table = contact_files.write_simulated(folder)
+    settings = contact_settings.ContactSettings(
+        window=4_096, crop=512, bin=512, block=1, test=('chr4',)
+    )
+    prepare.prepare_contacts(folder / 'genome.fa', table, folder / 'shards', settings)
     return folder
 
 
 @pytest.fixture(scope='module')
 def workdir(folder):
     """A run of six steps by the commands, stopped after three."""
-    data = dataset.ContactsDataConfig(path=str(folder / 'hic'), batch_size=2)
+    data = dataset.ContactsDataConfig(path=str(folder / 'shards'), batch_size=2)
     experiment = experiments.Experiment(
-        model=dilated_cnn.DilatedCnnConfig(width=16, stages=7, depth=2, inner=8),
+        model=dilated_cnn.DilatedCnnConfig(width=16, stages=7, depth=1, inner=8),
         tokenizer=experiments.TokenizerConfig('nucleotide', k=1),
         tasks={'hic': tasks.ContactsConfig(width=8, inner=8, data=data)},
         steps=6,
@@ -155,11 +156,11 @@ def test_a_run_is_evaluated_beside_baselines_and_loaded_to_predict(folder, workd
     assert 'insulation' in printed and '- oriented' in printed and 'ceiling' in printed
     assert 'Decay with distance earns nothing' in (workdir / 'report.html').read_text()
     model = genojax.load(workdir)
-    data = dataset.ContactsDataConfig(path=str(folder / 'hic'))
+    data = dataset.ContactsDataConfig(path=str(folder / 'shards'))
     datasets = dataset.ContactsDatasets(data, 0, TOKENIZER)
     codes = datasets.load(datasets.windows['test'][:2]).codes_NL
     sequences = [''.join('ACGTN'[base] for base in row) for row in codes.tolist()]
     predicted = model.predict(sequences)
-    assert predicted.names[0] == '0_2' and predicted.values.shape == (2, 55)
-    with pytest.raises(errors.InputError, match='HC10.*8,191 bases.*windows of 8,192'):
+    assert predicted.names[0] == '0_2' and predicted.values.shape == (2, 15)
+    with pytest.raises(errors.InputError, match='HC10.*4,095 bases.*windows of 4,096'):
         model.predict([sequences[0][1:]])

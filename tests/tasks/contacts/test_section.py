@@ -28,4 +28,4 @@ def test_the_section_has_scores_the_ceiling_and_a_verdict():
     assert 'true rates (ceiling)' in text and 'Decay with distance earns nothing' in text
     assert 'Spearman r' in text and 'alpha' in text
     assert drawn.verdicts[0].kind == 'good' and 'distance alone' in drawn.verdicts[0].text
-    assert section.section(None, None, [], None) is None
+    assert section.section(None, None, [], plots.Renderer(30)) is None

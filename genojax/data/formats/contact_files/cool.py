@@ -143,8 +143,8 @@ class CoolFile:
             f'the file does not say whether counts are multiplied by {name!r} or divided',
             path=self.path,
             record=f'bins/{name}',
-            fix="write multiply or divide in the column 'weights_are' of the table (vectors of .hic "
-            'files, such as KR, are divided by, unless the converter inverted them)',
+            fix="write multiply or divide in the column 'weights_are' of the table (vectors of "
+            '.hic files, such as KR, are divided by, unless the converter inverted them)',
         )
 
     def read(self, first: int, end: int) -> Iterator[Pixels]:

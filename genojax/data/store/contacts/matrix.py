@@ -3,9 +3,9 @@
 Observed is the count of a pair of bins times the factors of both. Within a contig the expected
 value is the mean over the pairs of known bins at the same distance (in bins, per contig); between
 contigs it is the mean over all such pairs. A bin is known if it has a weight, some contact, and
-enough usable bases; a pair if both its bins are, they are not nearer than `diagonals`, and something
-is expected. One pass over the file finds all of this, in memory for a chunk of pixels and one number
-per bin. Distances on circular contigs are those of their coordinates.
+enough usable bases; a pair if both its bins are, they are not nearer than `diagonals`, and
+something is expected. One pass over the file finds all of this, in memory for a chunk of pixels
+and one number per bin. Distances on circular contigs are those of their coordinates.
 """
 
 import dataclasses
