@@ -67,8 +67,9 @@ optim                 I  inputs of a linear map
                       R  rank of an adapter
 simulate              C  coverage tracks
 tasks/classification  F  features of a sequence
-tasks/contacts        C  pairs of bins, or distances in bins
-                      E  width of the vectors that pairs are made of
+tasks/contacts        A  bins of all contigs
+                      C  pairs of bins, or distances in bins
+                      E  width of the vectors that pairs are made of, or distances in bins
                       F  width of a pair's hidden layer, or features of a linear model
                       Q  pairs at one distance
                       R  known pairs at one distance

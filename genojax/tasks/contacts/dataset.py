@@ -45,7 +45,7 @@ class ContactsDataConfig:
     # Targets are log((observed / expected + pseudo) / (1 + pseudo)), cut at +- clip: a pair without
     # contacts is a measurement, and its logarithm must be finite.
     pseudo: float = shards.PSEUDO
-    clip: float = shards.CLIP
+    clip: float = shards.CLIP  # largest absolute value of a target
 
     def __post_init__(self):
         if self.batch_size < 1:

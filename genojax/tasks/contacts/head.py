@@ -8,6 +8,7 @@ it lies. The mean of the result and its transpose is symmetric to the last bit.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from genojax import errors
@@ -41,11 +42,12 @@ class ContactHead(nn.Module):
         barrier_BPE = jax.nn.softplus(
             dense(self.width, ('embed', 'classes'), 'between', True)(x_BPD)
         )
-        total_BPE = jnp.cumsum(barrier_BPE, 1) / bins
+        # To the middle of each bin, so that the other strand reads the same.
+        total_BPE = (jnp.cumsum(barrier_BPE, 1) - barrier_BPE / 2) / bins
         between_BPPE = jnp.abs(total_BPE[:, :, None] - total_BPE[:, None])
         product_BPPE = z_BPE[:, :, None] * z_BPE[:, None]
         sum_BPF = dense(self.inner, ('classes', 'mlp'), 'of_sum')(z_BPE)
-        distance_PP = jnp.abs(jnp.arange(bins)[:, None] - jnp.arange(bins))
+        distance_PP = np.abs(np.subtract.outer(np.arange(bins), np.arange(bins)))
         axes = ('positions', 'mlp')
         table_PF = blocks.param(self, 'distance', nn.initializers.zeros, axes, (bins, self.inner))
         h_BPPF = (
@@ -61,7 +63,7 @@ class ContactHead(nn.Module):
         return (y_BPP + y_BPP.swapaxes(1, 2)) / 2
 
 
-def pool(x_BTD: Float[Array, 'B T D'], centre: float, bins: int) -> Float[Array, 'B P D']:
+def pool(x_BTD: Float[Array, 'B T D'], centre: float | int, bins: int) -> Float[Array, 'B P D']:
     """Means of a row's vectors over the bins of its centre.
 
     Args:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import pathlib
 
 import jax
 import numpy as np
@@ -118,35 +119,39 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope='module')
-def workdir(folder):
-    """A run of six steps by the commands, stopped after three."""
+def train(folder, workdir: str, steps: int) -> pathlib.Path:
+    """A run of a small network by the command, in a folder beside the shards."""
     data = dataset.ContactsDataConfig(path=str(folder / 'shards'), batch_size=2)
     experiment = experiments.Experiment(
         model=dilated_cnn.DilatedCnnConfig(width=16, stages=7, depth=1, inner=8),
         tokenizer=experiments.TokenizerConfig('nucleotide', k=1),
         tasks={'hic': tasks.ContactsConfig(width=8, inner=8, data=data)},
-        steps=6,
+        optim=experiments.OptimConfig(warmup=1, decay='none'),
+        steps=steps,
         log_every=1,
-        validate_every=3,
-        save_every=3,
+        validate_every=2,
+        save_every=2,
     )
-    path = folder / 'config.json'
+    path = folder / f'{steps}.json'
     path.write_text(json.dumps(config.to_dict(experiment)))
-    for steps in (3, 6):
-        words = [f'--config={path}', f'--config.steps={steps}', f'--workdir={folder / "run"}']
-        main.main(['train', *words])
-    main.main(['train', f'--config={path}', f'--workdir={folder / "whole"}'])
-    return folder / 'run'
+    main.main(['train', f'--config={path}', f'--workdir={folder / workdir}'])
+    return folder / workdir
 
 
-def test_a_resumed_run_is_that_which_never_stopped(workdir):
+@pytest.fixture(scope='module')
+def workdir(folder):
+    return train(folder, 'run', 2)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_is_that_which_never_stopped(folder):
+    train(folder, 'resumed', 2)
     rows = [
         [json.loads(line) for line in (path / 'metrics.jsonl').read_text().splitlines()]
-        for path in (workdir, workdir.with_name('whole'))
+        for path in (train(folder, 'resumed', 4), train(folder, 'whole', 4))
     ]
     losses = [[(row['step'], row['kind'], row['hic/loss']) for row in some] for some in rows]
-    assert losses[0] == losses[1] and len(losses[0]) == 8
+    assert losses[0] == losses[1] and len(losses[0]) == 6
 
 
 def test_a_run_is_evaluated_beside_baselines_and_loaded_to_predict(folder, workdir, capsys):
@@ -161,6 +166,6 @@ def test_a_run_is_evaluated_beside_baselines_and_loaded_to_predict(folder, workd
     codes = datasets.load(datasets.windows['test'][:2]).codes_NL
     sequences = [''.join('ACGTN'[base] for base in row) for row in codes.tolist()]
     predicted = model.predict(sequences)
-    assert predicted.names[0] == '0_2' and predicted.values.shape == (2, 15)
+    assert predicted.names[0] == '0_2' and predicted.values.shape == (2, 10)
     with pytest.raises(errors.InputError, match='HC10.*4,095 bases.*windows of 4,096'):
         model.predict([sequences[0][1:]])
