@@ -22,7 +22,6 @@ from genojax import dna, progress
 from genojax.data.formats import fasta, sequence_record
 from genojax.simulate import (
     ancestor,
-    contacts,
     evolve,
     likelihood,
     phylogeny,
@@ -32,6 +31,7 @@ from genojax.simulate import (
     truth,
 )
 from genojax.simulate import grammar as grammars
+from genojax.simulate.assays import contacts
 from genojax.simulate.labelled import variants
 
 TABLE_COLUMNS = ('species', 'fasta', 'contigs', 'annotation', 'circular', 'softmasked', 'split')

@@ -10,7 +10,8 @@ from genojax.data.formats import fasta, sequence_record
 from genojax.data.formats.contact_files import cool
 from genojax.data.store.contacts import contact_settings, prepare
 from genojax.data.store.signals import prepared_folder
-from genojax.simulate import contacts, segments
+from genojax.simulate import segments
+from genojax.simulate.assays import contacts
 
 LENGTHS = {'chr1': 2_050, 'chr2': 1_600, 'chr3': 1_000}
 BIN = 50

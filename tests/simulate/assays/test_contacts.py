@@ -6,7 +6,8 @@ import pytest
 from genojax import simulate
 from genojax.data.formats.contact_files import contact_table, cool
 from genojax.data.store.contacts import matrix
-from genojax.simulate import contacts, segments
+from genojax.simulate import segments
+from genojax.simulate.assays import contacts
 
 
 def chromosome(*sites) -> segments.Segment:

@@ -1,0 +1,1 @@
+"""Measurements along the genomes of a clade, as experiments would give them."""
