@@ -72,8 +72,9 @@ class Experiment:
         if not self.tasks:
             raise ValueError('tasks is empty: an experiment needs at least one task')
         for name in self.tasks:
-            if not name.isidentifier():
-                raise ValueError(f'task name {name!r} must be letters, digits and underscores')
+            if not name.isidentifier() or len(name) > 99:
+                problem = 'must be letters, digits and underscores, at most 99'
+                raise ValueError(f'task name {name!r} {problem}')
         if self.select_by not in ('', *self.tasks):
             raise ValueError(f'{self.select_by=} is not one of the tasks {list(self.tasks)}')
         if not self.select_by and len(self.tasks) > 1:

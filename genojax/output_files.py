@@ -37,6 +37,26 @@ def replaced(path: str | os.PathLike, suffix: str = '') -> Iterator[pathlib.Path
                 partial.unlink(missing_ok=True)
 
 
+def check_file(out: str | os.PathLike, option: str = '--out') -> None:
+    """Refuses a name of an output file at which none can be, before anything is computed.
+
+    Args:
+        out: the name; '-' is standard output.
+        option: that names it, for the error.
+
+    Raises:
+        UsageError: there is no such folder, it is a folder, or the file there is not to be written.
+    """
+    path = pathlib.Path(out)
+    if os.fspath(out) == '-':
+        return
+    if path.is_dir() or not path.parent.is_dir():
+        problem = 'no such folder, or it is a folder'
+        raise errors.UsageError(f'{option}={out} cannot be written: {problem}')
+    if path.exists() and not os.access(path, os.W_OK):
+        raise errors.UsageError(f'{option}={out} cannot be written: check its permissions')
+
+
 @contextlib.contextmanager
 def writing(path: str | os.PathLike) -> Iterator[None]:
     """Within the block, an error of the system says that `path` cannot be written.

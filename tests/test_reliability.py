@@ -36,6 +36,11 @@ def test_runs_that_are_killed_equal_one_that_never_stopped(tmp_path, flags):
     assert min(result['rows'], result['batches']) >= 5 * 24 and result['tensors'] > 50
 
 
+def test_two_fresh_processes_give_the_same_run(tmp_path):
+    result = sweep(tmp_path, '--only=repeats', '--repeated=24')
+    assert result['rows'] >= 24 and result['batches'] >= 24 and result['tensors'] > 50
+
+
 def test_kills_during_saves_leave_a_complete_step(tmp_path):
     result = sweep(tmp_path, '--only=saves', '--saves=4')
     assert len(result['steps']) == 4

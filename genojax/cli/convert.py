@@ -16,7 +16,7 @@ import dataclasses
 import logging
 import pathlib
 
-from genojax import errors, output_files, progress
+from genojax import errors, locks, output_files, progress
 from genojax.cli import flags
 
 
@@ -31,7 +31,11 @@ def run(argv: list[str]) -> None:
 
     source = arguments.source
     write = store.is_converted(source) or pretrained.is_run(source)
-    with output_files.new_folder(arguments.out), progress.stage(f'converting {source}'):
+    with (
+        locks.output(arguments.out, option='name ', parents=True),
+        output_files.new_folder(arguments.out),
+        progress.stage(f'converting {source}'),
+    ):
         _write_published(arguments) if write else _read_published(arguments)
 
 

@@ -10,7 +10,7 @@ Examples:
 import pathlib
 import shlex
 
-from genojax import errors
+from genojax import errors, locks, output_files
 from genojax.cli import flags
 
 EPILOG = """
@@ -45,12 +45,15 @@ def run(argv: list[str]) -> None:
     for prefix, values in configs.items():
         with errors.renaming({'--config.': f'--{prefix}.'}):
             experiments[prefix] = experiment.from_config(values)
-    demo.run(
-        demo.Demo(
-            directory=arguments.workdir,
-            **experiments,
-            genomes=arguments.genomes,
-            promoters=arguments.promoters,
-            command=shlex.join(['genojax', 'demo', *argv]),
-        )
+    request = demo.Demo(
+        directory=arguments.workdir,
+        **experiments,
+        genomes=arguments.genomes,
+        promoters=arguments.promoters,
+        command=shlex.join(['genojax', 'demo', *argv]),
     )
+    with (
+        locks.output(request.directory, option='--workdir=', parents=True),
+        output_files.writing(request.directory),
+    ):
+        demo.run(request)

@@ -15,7 +15,7 @@ import argparse
 import pathlib
 import sys
 
-from genojax import errors, progress
+from genojax import errors, locks, output_files, progress
 from genojax.cli import flags
 
 POOLS = {'mean': 'pooled', 'first': 'first', 'tokens': 'hidden'}
@@ -23,7 +23,11 @@ POOLS = {'mean': 'pooled', 'first': 'first', 'tokens': 'hidden'}
 
 def run(argv: list[str]) -> None:
     arguments = _parse(argv)
+    with locks.output(arguments.out):
+        _embed(arguments)
 
+
+def _embed(arguments: argparse.Namespace) -> None:
     # Imported here, so that --help does not wait for jax.
     with progress.stage('loading libraries'):
         from genojax.inference import embedding, requests
@@ -95,8 +99,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         '--pool',
         choices=tuple(POOLS),
         default='mean',
-        help="mean: the model's pooled vector, for most the mean over tokens (default); first: the "
-        "first token's vector; tokens: one vector per token or bin, with the bases it covers",
+        help="mean: the model's pooled vector, for most the mean over tokens; first: the "
+        "first token's vector; tokens: one vector per token or bin, with the bases it covers "
+        '(%(default)s)',
     )
     add('--window', type=flags.positive, default=0, help='bases: cut longer rows into windows')
     add(
@@ -109,8 +114,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     out = arguments.out
     if out.suffix not in ('.npz', '.tsv'):
         raise errors.UsageError(f'--out={out} is neither .npz nor .tsv')
-    if out.is_dir() or not out.parent.is_dir():
-        raise errors.UsageError(f'--out={out} cannot be written: no such folder, or it is a folder')
+    output_files.check_file(out)
     if arguments.pool == 'tokens' and out.suffix != '.npz':
         raise errors.UsageError('--pool=tokens gives rows of different sizes: use --out=FILE.npz')
     if arguments.stride and not arguments.window:

@@ -121,7 +121,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('--rna', action='store_true', help='read U as T')
     add('--genomes', default='', metavar='SHARDS', help='ingested genomes to compare rows with')
     add('--epochs', type=flags.positive, default=0, help='passes over the training rows')
-    add('--train', default='full', help='full, lora (adapters and head) or probe (head alone)')
+    add('--train', default='full', help='full, lora (adapters, head) or probe (head) (%(default)s)')
     arguments = parser.parse_args(argv)
     if not pathlib.Path(arguments.table).exists():
         raise errors.UsageError(f'{arguments.table}: no such file or folder')

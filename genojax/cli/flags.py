@@ -133,7 +133,7 @@ def add_fasta_options(parser: argparse.ArgumentParser, names: bool = True) -> No
             '--names',
             choices=('first', 'full'),
             default='first',
-            help='the name of a record: first word of its header (default), or the full header',
+            help='the name of a record: first word of its header, or the full header (%(default)s)',
         )
 
 

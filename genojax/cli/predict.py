@@ -25,7 +25,7 @@ import pathlib
 import shlex
 import sys
 
-from genojax import errors, progress
+from genojax import errors, locks, progress
 from genojax.cli import flags
 
 
@@ -34,10 +34,17 @@ def run(argv: list[str]) -> None:
 
     # Imported here, so that --help does not wait for jax.
     with progress.stage('loading libraries'):
-        from genojax.inference import prediction
-        from genojax.predict import loading, request, tables, tracks
+        from genojax.predict import tracks
 
     tracks.check_path(arguments.out)
+    with locks.output(arguments.out):
+        _predict(arguments)
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    from genojax.inference import prediction
+    from genojax.predict import loading, request, tables, tracks
+
     model = loading.load(arguments.model, fallback=arguments.fallback)
     flags.say_left_out(model.metadata)
     if tracks.predicts_tracks(model):

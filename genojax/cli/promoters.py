@@ -11,9 +11,8 @@ Examples:
 """
 
 import dataclasses
-import pathlib
 
-from genojax import errors
+from genojax import locks, output_files
 from genojax.cli import flags
 
 
@@ -41,12 +40,10 @@ def run(argv: list[str]) -> None:
     settings = promoter_table.PromoterSettings(
         **{name: value for name, value in vars(arguments).items() if name in names}
     )
-    out = pathlib.Path(arguments.out)
-    if out.is_dir() or not out.parent.is_dir():
-        problem = 'no such folder, or it is a folder'
-        raise errors.UsageError(f'--out={out} cannot be written: {problem}')
-    table = promoter_table.read(arguments.genomes, settings)
-    promoter_table.write(arguments.out, table)
+    output_files.check_file(arguments.out)
+    with locks.output(arguments.out):
+        table = promoter_table.read(arguments.genomes, settings)
+        promoter_table.write(arguments.out, table)
     for note in table.notes:
         print(f'note: {note}')
     for reason, count in table.left_out.items():

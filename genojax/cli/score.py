@@ -23,7 +23,7 @@ import os
 import pathlib
 import sys
 
-from genojax import errors, progress
+from genojax import errors, output_files, progress, variants
 from genojax.cli import flags
 
 
@@ -87,16 +87,16 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         '--window',
         type=flags.positive,
         default=0,
-        help='bases that are read around a variant (default: 512, or as many as the model reads '
-        'or was trained on); longer than in training is rarely better',
+        help=f'bases that are read around a variant (default: {variants.DEFAULT_WINDOW}, or as '
+        'many as the model reads or was trained on); longer than in training is rarely better',
     )
     add(
         '--check-ref',
         choices=('e', 'w', 'x', 's'),
         default='w',
         help='REF that differs from the FASTA file, as in bcftools norm: w: state ref_mismatch, no '
-        'score, and stop if they are more than 10 %% of the records (default); e: stop; x: leave '
-        'the record out; s: set REF',
+        'score, and stop if they are more than 10 %% of the records; e: stop; x: leave '
+        'the record out; s: set REF (%(default)s)',
     )
     add(
         '--neutral',
@@ -121,16 +121,17 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         type=int,
         default=1,
         metavar='N',
-        help="NCBI's number: 1, 2, 4, 5 or 11 (default: 1)",
+        help="NCBI's number: 1, 2, 4, 5 or 11 (%(default)s)",
     )
-    add('--tag', default='GENOJAX', help='INFO key of the states, with which all keys begin')
+    tag = 'INFO key of the states, with which all keys begin (%(default)s)'
+    add('--tag', default='GENOJAX', help=tag)
     add(
         '--pll-masks',
         type=int,
         default=0,
         metavar='N',
-        help='for PLL, hide every N-th base or token together, in N passes (default: 15 %% of '
-        'them); -1: one at a time',
+        help='for PLL, hide every N-th base or token together, in N passes (default: as many '
+        f'as hide {100 * variants.MASKED_SHARE:.0f} %% of them); -1: one at a time',
     )
     add('--forward-only', action='store_true', help='do not average over the two strands')
     add('--vep-alleles', action='store_true', help="read '-' as an empty allele, as VEP writes it")
@@ -153,10 +154,6 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _check_out(out: str) -> None:
-    path = pathlib.Path(out)
-    if out != '-' and (path.is_dir() or not path.absolute().parent.is_dir()):
-        raise errors.UsageError(f'--out={out} cannot be written: no such folder, or it is a folder')
+    output_files.check_file(out)
     if out.endswith('.bcf'):
         raise errors.UsageError('--out=FILE.bcf: write --out=- | bcftools view -Ob -o FILE.bcf')
-    if out != '-' and path.exists() and not os.access(path, os.W_OK):
-        raise errors.UsageError(f'--out={out} cannot be written: check its permissions')

@@ -7,7 +7,7 @@ Examples:
 import dataclasses
 import pathlib
 
-from genojax import errors, simulate
+from genojax import errors, locks, simulate
 from genojax.cli import flags
 
 _HELP = {
@@ -52,12 +52,13 @@ def run(argv: list[str]) -> None:
     )
     settings = vars(parser.parse_args(argv))
     directory = settings.pop('directory')
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise errors.UsageError(f'{directory} is not an empty folder; name a new one')
-    try:
-        facts = simulate.write(directory, simulate.SimulationConfig(**settings))
-    except ValueError as error:
-        raise errors.UsageError(str(error).replace('self.', '')) from error
+    with locks.output(directory, option='name ', parents=True):
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise errors.UsageError(f'{directory} is not an empty folder; name a new one')
+        try:
+            facts = simulate.write(directory, simulate.SimulationConfig(**settings))
+        except ValueError as error:
+            raise errors.UsageError(str(error).replace('self.', '')) from error
     for name, species in facts['species'].items():
         print(
             f'{name:<16} {species["length"]:>12,} bp  GC {species["gc"]:.1%}'

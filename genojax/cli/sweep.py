@@ -11,6 +11,7 @@ Examples:
 import pathlib
 import sys
 
+from genojax import output_files
 from genojax.cli import flags
 
 _EPILOG = """
@@ -60,13 +61,14 @@ def run(argv: list[str]) -> None:
         _dry_run(own, files)
         return
     files.make()
-    try:
-        driver.train_all(own, files, loaded.limit, _say)
-    finally:  # of the runs that are done, also when others have failed
-        rows = results.write(loaded, runs, files)
-        print(results.as_text(loaded, rows), flush=True)
-        done = len({row.run.name for row in rows})
-        _say(f'{done} of {len(runs)} runs are done; {files.path / results.FILE}')
+    with output_files.writing(files.path):
+        try:
+            driver.train_all(own, files, loaded.limit, _say)
+        finally:  # of the runs that are done, also when others have failed
+            rows = results.write(loaded, runs, files)
+            print(results.as_text(loaded, rows), flush=True)
+            done = len({row.run.name for row in rows})
+            _say(f'{done} of {len(runs)} runs are done; {files.path / results.FILE}')
 
 
 def _load(name: str):

@@ -38,7 +38,7 @@ def run(argv: list[str]) -> None:
         const=5,
         default=0,
         metavar='STEPS',
-        help='trace a few steps (5) for xprof, into profile/ of the workdir',
+        help='trace a few steps (%(const)s) for xprof, into profile/ of the workdir',
     )
     parser.add_processes()
     arguments, configs = flags.parse_with_config(parser, argv)

@@ -9,11 +9,11 @@ Examples:
   genojax windows --fasta=genome.fa --annotation=genes.gff3 --site=donor --out=donors.tsv
 """
 
+import argparse
 import collections
-import os
 import pathlib
 
-from genojax import errors, progress
+from genojax import errors, locks, output_files, progress
 from genojax.cli import flags
 from genojax.data.formats import annotation, fasta
 from genojax.data.genomes import splice_windows
@@ -38,6 +38,12 @@ def run(argv: list[str]) -> None:
         raise errors.UsageError('as many --fasta, --annotation and --species are needed')
     if len(set(names)) < len(names):
         raise errors.UsageError('two species have one name. Fix: --species=NAME for each')
+    output_files.check_file(arguments.out)
+    with locks.output(arguments.out):
+        _cut(arguments, names)
+
+
+def _cut(arguments: argparse.Namespace, names: list[str]) -> None:
     rows = []
     for name, genome, table in zip(names, arguments.fasta, arguments.annotation, strict=True):
         with progress.stage(f'cutting windows of {name}'):
@@ -51,10 +57,11 @@ def run(argv: list[str]) -> None:
         for reason, count in cut.left_out.items():
             print(f'{name}: left out: {count:,} {reason}')
     parts = splice_windows.splits(rows, _names(arguments.test), _names(arguments.validation))
-    partial = f'{arguments.out}.partial'
-    with open(partial, 'w', encoding='ascii') as file:
+    with (
+        output_files.replaced(arguments.out) as partial,
+        open(partial, 'w', encoding='ascii') as file,
+    ):
         file.writelines(f'{line}\n' for line in splice_windows.lines(rows, parts))
-    os.replace(partial, arguments.out)
     counts = collections.Counter((part, row.is_site) for row, part in zip(rows, parts, strict=True))
     for part in ('train', 'validation', 'test'):
         sites, decoys = counts[part, True], counts[part, False]

@@ -136,12 +136,17 @@ def renaming(names: Mapping[str, str]) -> Iterator[None]:
         raise renamed from error.__cause__
 
 
-def new_name(path: str | os.PathLike) -> str:
-    """A path at which nothing is, quoted for a shell: this one, or PATH_2, PATH_3, ..."""
+def new_name(path: str | os.PathLike, another: bool = False) -> str:
+    """A path at which nothing is, quoted for a shell: this one, or PATH_2, PATH_3, ...
+
+    Args:
+        another: not this one, although nothing may be there yet.
+    """
     path = os.fspath(path)
     stem, suffix = os.path.splitext(path)
     if suffix in ('.gz', '.bgz'):
         stem, inner = os.path.splitext(stem)
         suffix = inner + suffix
-    names = itertools.chain([path], (f'{stem}_{number}{suffix}' for number in itertools.count(2)))
+    others = (f'{stem}_{number}{suffix}' for number in itertools.count(2))
+    names = others if another else itertools.chain([path], others)
     return shlex.quote(next(name for name in names if not os.path.exists(name)))

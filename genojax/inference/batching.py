@@ -232,3 +232,26 @@ def base_codes(sequence: DnaSequence, number: int) -> np.ndarray:
             f'{dna.UNKNOWN}, as `genojax.dna.encode` returns them'
         )
     return codes
+
+
+def window_of(spec: InputSpec, window: int) -> int:
+    """Bases per row of a model with bins, 0 for others.
+
+    Args:
+        window: the wish; 0 is the published number.
+
+    Raises:
+        UsageError: the window fits no bins.
+    """
+    if not spec.bin:
+        return 0
+    window = window or spec.window
+    try:
+        spec.bins(window)
+    except ValueError as error:
+        nearest = max(-(-window // spec.bin), 2 * spec.crop + 1) * spec.bin
+        raise errors.UsageError(
+            f'--window={window or "N"} must be what this model was trained on, a multiple of '
+            f'{spec.bin} bases beyond {spec.crop} bins at each end. Fix: --window={nearest} or more'
+        ) from error
+    return window

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genojax import dna
-from genojax.inference import batching
+from genojax.inference import batching, finite
 from genojax.models import base_bits
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Array, Batch, Float
@@ -194,10 +194,13 @@ def score(model, codes: list[np.ndarray], groups: int | None) -> LogLikelihood:
     Args:
         model: an `inference.model.Model` with a language-model head.
         groups: see `masked_rows`.
+
+    Raises:
+        DamageError: the probability of a hidden base is NaN or 0.
     """
     per_base = [np.full(len(codes_L), np.nan, np.float32) for codes_L in codes]
     pending: dict[int, MaskedRow] = {}  # rows on their way through the model, by number
-
+    wrong: set[int] = set()  # sequences with a number that is not finite
     counter = itertools.count()
 
     def rows():
@@ -215,6 +218,9 @@ def score(model, codes: list[np.ndarray], groups: int | None) -> LogLikelihood:
             masked = pending.pop(number)
             hidden_L = masked.target_L
             per_base[masked.sequence][hidden_L] = -bits_BL[at, : len(hidden_L)][hidden_L]
+            if not np.isfinite(per_base[masked.sequence][hidden_L]).all():
+                wrong.add(masked.sequence)
+    finite.refuse(model.path, wrong, len(codes), lambda number: f'sequence {number}')
     return LogLikelihood(
         total_N=np.array([np.nansum(x, dtype=np.float64) for x in per_base]),
         per_base=per_base,

@@ -60,7 +60,7 @@ class Model:
         self.reader = batching.RowReader(
             self.tokenizer,
             self.input_spec,
-            window=_window(self.input_spec, window or source.row_tokens),
+            window=batching.window_of(self.input_spec, window or source.row_tokens),
             batch_tokens=_BATCH_TOKENS.get(platform, _BATCH_TOKENS_ACCELERATOR),
             multiple=self.mesh.size,
             trained_tokens=source.trained_tokens,
@@ -248,7 +248,7 @@ class Model:
         for number, values, spans in self.features(codes, output):
             every = pool is not None or self.reader.window
             vectors[number] = values if every else values[spans[:, 0] >= 0]
-        finite.check(self.path, vectors, lambda number: f'sequence {number}')
+        finite.check(self.path, vectors, finite.numbered)
         return vectors if pool is None else np.stack(vectors)
 
     @functools.cached_property
@@ -287,11 +287,17 @@ class Model:
         return prediction.predict(self, head, codes)
 
     def logits(self, sequences: Sequence[DnaSequence]) -> list[np.ndarray]:
-        """Scores of the language-model head: float32 [T, V] per sequence, no special tokens."""
+        """Scores of the language-model head: float32 [T, V] per sequence, no special tokens.
+
+        Raises:
+            DamageError: a score of a token is not finite.
+        """
         codes = self.codes(sequences)
         scores: list = [None] * len(codes)
         for number, values, spans in self.features(codes, 'logits'):
             scores[number] = values[spans[:, 0] >= 0]
+        used = self.tokenizer.vocab_size
+        finite.check(self.path, [x[:, :used] for x in scores], finite.numbered)
         return scores
 
     def log_likelihood(
@@ -305,6 +311,7 @@ class Model:
 
         Raises:
             UsageError: the model scores no tokens, or another value of `mask`.
+            DamageError: a value is not finite.
         """
         if not self.config.has_lm_head:
             raise errors.UsageError(f'a model {self.config.kind!r} has no language-model head')
@@ -324,6 +331,7 @@ class Model:
 
         Raises:
             UsageError: the model predicts no tracks.
+            DamageError: a value is not finite.
         """
         codes = self.codes(sequences)
         strands = [codes]
@@ -335,6 +343,8 @@ class Model:
                 for name, bins_PC in values.items():
                     oriented = bins_PC[::-1] if strand else bins_PC
                     total[name][number] = total[name][number] + oriented / len(strands)
+        for rows in total.values():
+            finite.check(self.path, rows, finite.numbered)
         return {name: np.stack(rows).astype(np.float32) for name, rows in total.items()}
 
     def attention(
@@ -354,6 +364,7 @@ class Model:
         Raises:
             UsageError: a layer or head that the model does not have, or a model without attention
                 maps.
+            DamageError: a weight is not finite.
         """
         codes = self.codes(sequences)
         layer_count, head_count = self.config.attention_maps
@@ -371,22 +382,8 @@ class Model:
                 size = lengths[number]
                 chosen = weights_NBHTT[:, at][np.ix_(layers, heads)]
                 maps[number] = chosen[..., :size, :size]
+        finite.check(self.path, maps, finite.numbered)
         return maps
-
-
-def _window(spec, window: int) -> int:
-    if not spec.bin:
-        return 0
-    window = window or spec.window
-    try:
-        spec.bins(window)
-    except ValueError as error:
-        nearest = max(-(-window // spec.bin), 2 * spec.crop + 1) * spec.bin
-        raise errors.UsageError(
-            f'--window={window or "N"} must be what this model was trained on, a multiple of '
-            f'{spec.bin} bases beyond {spec.crop} bins at each end. Fix: --window={nearest} or more'
-        ) from error
-    return window
 
 
 def _checked(what: str, numbers: Sequence[int] | None, count: int) -> list[int]:

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genojax.inference import batching, prediction
+from genojax.inference import batching, finite, prediction
 from genojax.inference.model import Model
 from genojax.interpret import first_layer, outputs, shuffle
 from genojax.typing import Array, Batch
@@ -68,6 +68,7 @@ def integrated_gradients(
 
     Raises:
         UsageError: the model has no first layer that is known here, or reads counts beside it.
+        DamageError: an output or a gradient is not finite.
     """
     first_layer.check(model)
     points = _quadrature(steps)
@@ -78,6 +79,8 @@ def integrated_gradients(
             spans_T2 = _spans(model, part.batch, at)
             sums[row.sequence].add(row, float(values_B[at]), parts_BT[at], spans_T2)
             advance(1)
+    wrong = [number for number, total in enumerate(sums) if not total.is_finite()]
+    finite.refuse(model.path, wrong, len(sums), lambda number: f'sequence {number + 1:,}')
     return [total.result() for total in sums]
 
 
@@ -136,6 +139,9 @@ class _Sum:
         else:
             weight = row.weight / self.backgrounds
             self.values_L += weight * to_bases(parts_T, spans_T2, len(self.values_L))
+
+    def is_finite(self) -> bool:
+        return bool(np.isfinite([*self.values_L, self.output, self.background]).all())
 
     def result(self) -> Attribution:
         values_L = np.full(len(self.codes_L), np.nan, np.float32)

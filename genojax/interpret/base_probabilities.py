@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genojax import dna, errors
-from genojax.inference import batching, likelihood
+from genojax.inference import batching, finite, likelihood
 from genojax.inference.model import Model
 from genojax.models.features import Features
 from genojax.tokenizers import pieces
@@ -63,6 +63,9 @@ class BaseReader:
 
         Yields:
             The row, and float32 [L, 4] in the order A, C, G, T; NaN for bases that are not hidden.
+
+        Raises:
+            DamageError: a probability of a hidden base is NaN or 0.
         """
         pending: dict[int, likelihood.MaskedRow] = {}
         counter = itertools.count()
@@ -82,7 +85,14 @@ class BaseReader:
                 row = pending.pop(number)
                 log2p_L4 = log2p_BL4[at, : len(row.bases_L)].copy()
                 log2p_L4[~row.target_L] = np.nan
+                self._check_finite(log2p_L4, row.target_L)
                 yield row, log2p_L4
+
+    def _check_finite(self, log2p_L4: np.ndarray, target_L: np.ndarray) -> None:
+        wrong = np.flatnonzero(~np.isfinite(log2p_L4).all(1) & target_L)
+        if len(wrong):
+            rows = 'a row with hidden bases'
+            raise finite.error(self.model.path, rows, f'base {wrong[0] + 1:,}')
 
     def _with_lookups(self, batch: Batch, rows: list[likelihood.MaskedRow]) -> Batch:
         """Adds `token` int32 [B, L], each base's token, and `ids` [B, L, 4]: it with that base."""

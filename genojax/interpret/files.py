@@ -4,30 +4,36 @@ Positions are 0-based on the forward strand, as in BED. Bases and effects of a r
 strand are those of that strand.
 """
 
+import contextlib
 import json
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from genojax import dna, errors, output_files
+from genojax import dna, errors, locks, output_files
 from genojax.inference import requests
 from genojax.interpret.motifs import discovery
 
 
-def make_folder(path: pathlib.Path) -> pathlib.Path:
-    """The output folder, made if it does not exist.
+@contextlib.contextmanager
+def output_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Within the block, the output folder of this process alone, made if it does not exist.
+
+    A block that fails leaves what was there before.
 
     Raises:
-        UsageError: it is a file, or its parent does not exist.
+        UsageError: it is a file, its parent does not exist, it cannot be written, or another
+            process writes it.
     """
     if path.exists() and not path.is_dir() or not path.absolute().parent.is_dir():
         raise errors.UsageError(
             f'--out={path} cannot be written: it must be a folder, or a new one'
         )
-    path.mkdir(exist_ok=True)
-    return path
+    with locks.output(path), output_files.new_folder(path):
+        path.mkdir(exist_ok=True)
+        yield path
 
 
 def read_rows(regions: requests.Regions, path, read_row, **where: Any) -> list[np.ndarray]:
@@ -69,19 +75,24 @@ def write_npz(
     """
     intervals = [row.interval for row in regions.rows]
     codes = [regions.codes(number) for number in range(len(regions))]
+    columns = {
+        'names': np.array([row.name for row in regions.rows]),
+        'contig': np.array([interval.contig for interval in intervals]),
+        'start': np.array([interval.start for interval in intervals], np.int64),
+        'end': np.array([interval.end for interval in intervals], np.int64),
+        'strand': np.array([interval.strand for interval in intervals]),
+        'bases': np.concatenate(codes),
+        'offsets': np.cumsum([0, *map(len, codes)]).astype(np.int64),
+    }
+    write_arrays(path, {**arrays, **columns}, metadata)
+
+
+def write_arrays(
+    path: pathlib.Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]
+) -> None:
+    """An NPZ of arrays and JSON text `metadata`; no pickles."""
     with output_files.replaced(path, '.npz') as partial:
-        np.savez(
-            partial,
-            **arrays,
-            names=np.array([row.name for row in regions.rows]),
-            contig=np.array([interval.contig for interval in intervals]),
-            start=np.array([interval.start for interval in intervals], np.int64),
-            end=np.array([interval.end for interval in intervals], np.int64),
-            strand=np.array([interval.strand for interval in intervals]),
-            bases=np.concatenate(codes),
-            offsets=np.cumsum([0, *map(len, codes)]).astype(np.int64),
-            metadata=np.array(json.dumps(metadata)),
-        )
+        np.savez(partial, **arrays, metadata=np.array(json.dumps(metadata)))
 
 
 def write_table(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from genojax import dna
-from genojax.inference import likelihood, prediction
+from genojax.inference import finite, likelihood, prediction
 from genojax.inference.model import Model
 from genojax.interpret import base_probabilities, outputs
 
@@ -54,6 +54,9 @@ def scan(
         sequences: base codes; what `head.read_row` trims off is not mutated.
         positions: bases of each sequence to mutate.
         advance: called with the number of computed sequences, mutants included.
+
+    Raises:
+        DamageError: an output is not finite.
     """
     rows = [head.read_row(codes_L) for codes_L in sequences]
     results = [
@@ -74,13 +77,17 @@ def scan(
                     places.append((number, base, code))
                     yield mutant_L
 
+    wrong: set[int] = set()  # sequences with an output that is not finite
     for row, value in prediction.rows(model, head, mutants()):
         number, base, code = places[row]
+        if not np.isfinite(value[0]):
+            wrong.add(number)
         if base < 0:
             results[number] = dataclasses.replace(results[number], reference=float(value[0]))
         else:
             results[number].effects_L4[base, code] = value[0]
         advance(1)
+    finite.refuse(model.path, wrong, len(sequences), lambda number: f'sequence {number + 1:,}')
     for result in results:
         _subtract(result)
     return results

@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from genojax import output_files
 from genojax.report import html, page, plots
 
 Figure = tuple[str, str, Callable, tuple]  # heading, caption, draw, its arguments
@@ -29,7 +30,8 @@ def write(
     ]
     for number, (_, _, draw, arguments) in enumerate(figures):
         png, _ = plots.Renderer().png(draw, *arguments)
-        (folder / 'figures' / f'{number:03}.png').write_bytes(png)
+        with output_files.replaced(folder / 'figures' / f'{number:03}.png') as partial:
+            partial.write_bytes(png)
 
     def content(renderer: plots.Renderer) -> page.Page:
         drawn = [

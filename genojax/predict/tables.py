@@ -85,10 +85,8 @@ def check_path(out: str) -> None:
     Raises:
         UsageError: there is no such folder, it is a folder, or Parquet cannot be written here.
     """
-    path = pathlib.Path(out)
-    if out != STDOUT and (path.is_dir() or not path.parent.is_dir()):
-        raise errors.UsageError(f'--out={out} cannot be written: no such folder, or it is a folder')
-    if path.suffix == '.parquet':
+    output_files.check_file(out)
+    if pathlib.Path(out).suffix == '.parquet':
         _pyarrow(out)
 
 

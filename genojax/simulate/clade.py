@@ -18,7 +18,7 @@ import pathlib
 
 import numpy as np
 
-from genojax import dna, progress
+from genojax import dna, output_files, progress
 from genojax.data.formats import fasta, sequence_record
 from genojax.simulate import (
     ancestor,
@@ -115,6 +115,7 @@ def write(directory: str | os.PathLike, settings: SimulationConfig) -> dict:
     Raises:
         ValueError: the genes leave no room for the background, or a genome has another length or
             repeat fraction than the settings require.
+        UsageError: the files cannot be written; none of them is left.
     """
     directory = pathlib.Path(directory)
     grammar = grammars.DEFAULT
@@ -128,6 +129,20 @@ def write(directory: str | os.PathLike, settings: SimulationConfig) -> dict:
         'task': None if task is None else {'rows': len(task[1]), 'positives': int(task[1].sum())},
     }
     _check(settings, facts['species'])
+    with output_files.new_folder(directory):
+        _write(directory, settings, grammar, clade, task)
+        _write_lines(directory / 'truth.json', [json.dumps(facts, indent=1)])
+    return facts
+
+
+def _write(
+    directory: pathlib.Path,
+    settings: SimulationConfig,
+    grammar: grammars.Grammar,
+    clade: Clade,
+    task: tuple | None,
+) -> None:
+    """Writes all files but truth.json."""
     directory.mkdir(parents=True, exist_ok=True)
     for species, chromosomes in progress.track(clade.items(), 'writing genomes', float(len(clade))):
         fasta.write(directory / f'{species}.fa', list(_records(settings, species, chromosomes)))
@@ -148,8 +163,6 @@ def write(directory: str | os.PathLike, settings: SimulationConfig) -> dict:
         rng = np.random.default_rng([settings.seed, _VARIANTS])
         rows = variants.sample(rng, grammar, next(iter(clade.values())), settings.variant_rows)
         _write_rows(directory / 'variants' / 'variants.tsv', variants.COLUMNS, rows)
-    _write_lines(directory / 'truth.json', [json.dumps(facts, indent=1)])
-    return facts
 
 
 def evolve_clade(

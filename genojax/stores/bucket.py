@@ -77,7 +77,11 @@ class Bucket:
         self._system, self._root, self.url = system, root, url
 
     def list(self) -> dict[str, StoredObject]:
-        """Name -> object, of all under the prefix."""
+        """Name -> object, of all under the prefix.
+
+        Raises:
+            UsageError: a name is no path inside a folder, so that no copy can lie outside of one.
+        """
 
         def find():
             self._system.invalidate_cache()
@@ -85,11 +89,18 @@ class Bucket:
 
         listed = self._attempt('', 'cannot be listed', find)
         prefix = len(self._root) + 1
-        return {
+        objects = {
             name.lstrip('/')[prefix:]: StoredObject(info['size'], _version(info))
             for name, info in listed.items()
             if info['type'] == 'file' and len(name.lstrip('/')) > prefix
         }
+        for name in objects:
+            if '\0' in name or {'', '.', '..'} & set(name.split('/')):
+                raise errors.UsageError(
+                    f'{self.url} has an object {name!r}, which is no name of a file in a folder. '
+                    'Fix: remove it from the bucket'
+                )
+        return objects
 
     def read(self, name: str) -> bytes | None:
         """The bytes of an object; None where there is none."""

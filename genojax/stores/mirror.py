@@ -25,7 +25,7 @@ _MANIFEST = re.compile(r'checkpoints/integrity/(\d+)\.json')
 _STEP_FILE = re.compile(r'checkpoints/(\d+)/')
 _SKIPPED = re.compile(
     r'run\.lock|write\.probe|.*\.partial|checkpoints/[^/]*(tmp|partial)[^/]*/.*'
-    r'|.*/\.lock|.*/cache/.*'
+    r'|(.*/)?\.lock|.*/cache/.*'
 )
 _COMPLETING = ('manifest.json', 'manifest.sha256')  # of shards
 _LOGS = re.compile(r'(metrics|tensorboard/|evaluation/|profile/|report|predictions).*')

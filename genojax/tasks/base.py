@@ -24,6 +24,7 @@ from flax import linen as nn
 
 from genojax import distributed, metrics, plugins, sharding
 from genojax.data.datasets import base as datasets_base
+from genojax.inference import finite
 from genojax.models import coordinates
 from genojax.models.features import Features
 from genojax.tasks import frozen
@@ -86,6 +87,9 @@ class TrainedState:
         those of all, in order.
 
         The key of batch i is `fold_in(key, i)`: scores depend on the seed and the batch's position.
+
+        Raises:
+            DamageError: a score is NaN or infinite.
         """
         for number, batch in enumerate(batches):
             key = jax.random.fold_in(self.key, number)
@@ -93,11 +97,21 @@ class TrainedState:
                 placed = sharding.shard_batch(batch, self.mesh)
                 scores = jitted(self.params, self.extra, placed, key)
             whole = batch if jax.process_count() == 1 else distributed.all_rows(placed)
-            yield whole, distributed.all_rows(scores)
+            scores = distributed.all_rows(scores)
+            _check_finite(scores, number)
+            yield whole, scores
 
     def shard(self, task: 'Task') -> datasets_base.Shard:
         """The rows of a task's batches that this process reads."""
         return distributed.shard(self.mesh, task.batch_spec()['tokens'].shape[0])
+
+
+def _check_finite(scores: Any, number: int) -> None:
+    for x in map(np.asarray, jax.tree.leaves(scores)):
+        if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
+            where = np.argwhere(~np.isfinite(x))[0].tolist()
+            first = f'row {where[0] + 1:,}' if where else 'the whole batch'
+            raise finite.error(None, f'batch {number + 1:,}', first)
 
 
 class Task(abc.ABC):

@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from genojax import variants
 from genojax.inference import likelihood, model
 from genojax.variants.windows import AllelePair
 
 _WINDOWS_AT_ONCE = 16  # of predicted tracks in memory, pairs that share a reference included
-_MASKED_SHARE = 0.15  # of the tokens hidden together by default, as in pretraining
 
 
 def default_groups(source: model.Model) -> int:
     """n such that hiding every n-th base (or token, where they do not overlap) masks 15 %."""
     tokenizer = source.tokenizer
     tokens_per_base = tokenizer.bases_per_token if tokenizer.overlapping else 1
-    return int(np.ceil(tokens_per_base / _MASKED_SHARE))
+    return int(np.ceil(tokens_per_base / variants.MASKED_SHARE))
 
 
 def pseudo_log_likelihood(

@@ -164,7 +164,7 @@ def _folder(request: FileRequest, stack: contextlib.ExitStack) -> pathlib.Path:
 
 
 def _in_use(request: FileRequest, owner: str) -> str:
-    new = errors.new_name(request.out)
+    new = errors.new_name(request.out, another=True)
     return (
         f'{request.out} is in use: {owner} is scoring. Fix: wait for it or stop it, or --out={new}'
     )

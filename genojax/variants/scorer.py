@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from genojax import dna, errors, genome
+from genojax import dna, errors, genome, variants
 from genojax.inference import finite
 from genojax.inference.model import Model
 from genojax.variants import alleles, effects, llr, pair_head, reference, windows
@@ -35,7 +35,6 @@ COLUMNS = {
         '- log2(1 + REF)',
     },
 }
-_DEFAULT_WINDOW = 512  # bases; longer than a model was trained on is worse than shorter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -324,7 +323,7 @@ def _window(model: Model, window: int) -> int:
                 f'window={window}: the model was loaded with windows of {model.reader.window} bases'
             )
         return model.reader.window
-    longest, default = window or _DEFAULT_WINDOW, _DEFAULT_WINDOW
+    longest, default = window or variants.DEFAULT_WINDOW, variants.DEFAULT_WINDOW
     if limit is not None:
         tokens = limit - tokenizer.num_special
         per_token = tokenizer.bases_per_token or int(tokenizer.lengths.max())

@@ -1,5 +1,6 @@
 """Attention maps, logits, coverage tracks and public names of a model."""
 
+import copy
 import dataclasses
 import functools
 import subprocess
@@ -109,6 +110,10 @@ def test_tracks_are_those_of_the_model_and_of_both_strands():
     reverse = model.tracks([dna.reverse_complement(dna.encode(sequence))])['human'][:, ::-1]
     both = model.tracks([sequence], both_strands=True)['human']
     np.testing.assert_allclose(both, (forward + reverse) / 2, rtol=1e-6)
+    broken = copy.copy(model)
+    broken.params = jax.tree.map(lambda x: x * np.float32(np.inf), model.params)
+    with pytest.raises(errors.DamageError, match='of 1 of 1 rows are NaN .* of sequence 0'):
+        broken.tracks([sequence])
     with pytest.raises(errors.UsageError, match='no language-model head'):
         model.log_likelihood([sequence])
     with pytest.raises(errors.UsageError, match='attention maps'):

@@ -58,5 +58,6 @@ def test_arrays_and_tables_give_the_same_numbers_back(tmp_path):
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / 'file').touch()
     for path in (tmp_path / 'file', tmp_path / 'no' / 'folder'):
-        with pytest.raises(errors.UsageError, match='must be a folder, or a new one'):
-            files.make_folder(path)
+        words = 'must be a folder, or a new one'
+        with pytest.raises(errors.UsageError, match=words), files.output_folder(path):
+            pass

@@ -8,6 +8,7 @@ import fcntl
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import time
 
 import pytest
 
-from genojax import config, experiment, json_files
+from genojax import config, experiment, json_files, locks
 from genojax.cli import flags, main
 from genojax.pipeline import sweep as sweeps
 from genojax.pipeline.sweep import driver, estimates, results
@@ -192,7 +193,26 @@ def test_a_run_that_another_process_trains_is_left_to_it(tmp_path, capsys):
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert call(file, workdir) == 0
     assert 'base_seed1: another process is training it' in capsys.readouterr().err
+    with locks.take(workdir / 'runs' / 'base_seed1.lock', str):
+        assert call(file, workdir) == 0
+    words = rf'base_seed1: process {os.getpid()} on \S+ since \S+ is training it'
+    assert re.search(words, capsys.readouterr().err)
     assert {row['run'] for row in rows(workdir)} == {'base_seed0', 'other_seed0', 'other_seed1'}
+
+
+def test_a_full_disk_is_one_line_with_the_folder_and_no_half_record(tmp_path, capsys):
+    file, workdir = write(tmp_path), tmp_path / 'work'
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    try:
+        assert call(file, workdir) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith(f'genojax: error {workdir}') and 'File too large. Fix: free' in last
+    names = {path.name for path in (workdir / 'runs').iterdir()}
+    assert names == {'base_seed0.lock'}
+    assert call(file, workdir) == 0
 
 
 def test_a_run_of_another_config_is_refused_with_the_difference(tmp_path, capsys):

@@ -3,11 +3,12 @@
 import dataclasses
 from typing import Literal
 
+import jax
 import numpy as np
 import pytest
 
 from genojax import config as configs
-from genojax import errors, metrics, tasks
+from genojax import errors, metrics, sharding, tasks
 from genojax.tasks import base
 
 
@@ -47,6 +48,22 @@ def test_metrics_of_batches_merge_to_those_of_the_whole():
     for total, count in ((6.0, 2.0), (1.0, 3.0)):
         base.merge_into(merged, {'loss': metrics.MetricState(total, count)})
     assert merged['loss'].compute() == pytest.approx(7 / 5)
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_scores_that_are_not_finite_are_refused_not_written(value):
+    mesh = sharding.make_mesh(sharding.MeshConfig(), jax.devices()[:1])
+    state = base.TrainedState({}, {}, mesh, jax.random.key(0))
+    batches = [{'x': np.arange(3.0, dtype=np.float32)}, {'x': np.float32([0, 1, value])}]
+
+    def compute(params, extra, batch, key):
+        return {'count': np.arange(3), 'x': batch['x']}
+
+    scores = state.scores(compute, batches)
+    assert next(scores)[1]['x'].tolist() == [0, 1, 2]
+    words = 'the results of batch 2 are NaN or infinite, the first of them those of row 3'
+    with pytest.raises(errors.DamageError, match=words):
+        next(scores)
 
 
 def test_bases_without_room_are_a_share_of_all_bases_and_filler_rows_count_for_nothing():

@@ -14,14 +14,14 @@ from genojax.data.datasets import base
 from genojax.data.store import ingest
 from tests.tasks.contrastive import small_genes
 
-HOSTS = (1, 2, 4)
+HOSTS = (1, 2, 4, 8)
 STEPS = 3
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp('data')
-    small = simulate.SimulationConfig(species=2, length=60_000, genes=12, task_rows=0)
+    small = simulate.SimulationConfig(species=3, length=60_000, genes=12, task_rows=0)
     simulate.write(folder / 'genomes', small)
     ingest.ingest(folder / 'genomes', folder / 'shards')
     for number, name in enumerate(('one', 'two')):
@@ -62,7 +62,7 @@ def _coverage(folder):
     values = flags.load('enformer_small')
     for name, text in {
         'path': str(folder / 'tracks'), 'organisms': "{'human': 'one', 'mouse': 'two'}",
-        'batch_size': '4', 'pieces': '1', 'length': '0',
+        'batch_size': '8', 'pieces': '1', 'length': '0',
     }.items():  # fmt: skip
         flags.override(values, f'tasks.coverage.data.{name}', text)
     flags.override(values, 'model.tracks', '(4, 4)')
@@ -161,6 +161,26 @@ def test_the_batches_of_all_hosts_interleave_to_the_same_global_batches(opened, 
                 together = np.concatenate([part[name] for part in parts])
                 np.testing.assert_array_equal(together, array, err_msg=name)
                 assert together.dtype == array.dtype
+
+
+def test_a_run_of_4_then_2_then_8_hosts_reads_the_batches_of_one(opened):
+    _, datasets, _ = opened
+    whole = list(itertools.islice(datasets.train(), 3 * STEPS))
+    for part, count in enumerate((4, 2, 8)):
+        start = part * STEPS
+        hosts = [datasets.train(start, base.Shard(index, count)) for index in range(count)]
+        for expected in whole[start : start + STEPS]:
+            rows = [next(host) for host in hosts]
+            for name, array in expected.items():
+                together = np.concatenate([row[name] for row in rows])
+                np.testing.assert_array_equal(together, array, err_msg=name)
+
+
+def test_training_resumes_at_each_of_64_steps(opened):
+    _, datasets, _ = opened
+    whole = list(itertools.islice(datasets.train(), 64))
+    for step, expected in enumerate(whole):
+        np.testing.assert_equal(next(datasets.train(step)), expected)
 
 
 def test_a_batch_that_does_not_divide_is_refused_before_the_first_is_read(opened):

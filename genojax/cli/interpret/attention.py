@@ -20,10 +20,9 @@ Examples:
   genojax interpret attention runs/pretrain --fasta=my.fa --out=attention
 """
 
-import json
 import pathlib
 
-from genojax import errors, progress
+from genojax import errors, json_files, progress
 from genojax.cli import flags
 from genojax.cli.interpret import inputs
 
@@ -47,11 +46,9 @@ def run(argv: list[str]) -> None:
         if vars(arguments)[name] and not arguments.annotation:
             value = 'TABLE' if name == 'knockout' else 'N'
             raise errors.UsageError(f'--{name}={value} goes with --annotation=FILE')
-    model, regions, folder = inputs.open_model(arguments, whole=bool(arguments.annotation))
-    if arguments.annotation:
-        _splice(model, regions, folder, arguments)
-    else:
-        _maps(model, regions, folder, arguments)
+    with inputs.opened(arguments, whole=bool(arguments.annotation)) as (model, regions, folder):
+        write = _splice if arguments.annotation else _maps
+        write(model, regions, folder, arguments)
 
 
 def _numbers(text: str) -> list[int]:
@@ -67,7 +64,7 @@ def _maps(model, regions, folder, arguments) -> None:
         model.reader.check(codes_L, **where)
 
     sequences = files.read_rows(regions, inputs.source(arguments), check)
-    metadata = json.dumps(inputs.metadata(model, arguments))
+    metadata = inputs.metadata(model, arguments)
     figures, rows = [], []
     with progress.bar('attention', len(sequences)) as display:
         for number, (region, codes_L) in enumerate(zip(regions.rows, sequences, strict=True)):
@@ -76,16 +73,15 @@ def _maps(model, regions, folder, arguments) -> None:
             layers = arguments.layers or range(maps_NHTT.shape[0])
             heads = arguments.heads or range(maps_NHTT.shape[1])
             chosen = model.attention([codes_L], layers, heads)[0]
-            np.savez(
-                folder / name,
-                attention=chosen,
-                rollout=rolled_TT,
-                spans=attention.token_spans(model, codes_L),
-                layers=np.array(list(layers)),
-                heads=np.array(list(heads)),
-                name=np.array(region.name),
-                metadata=np.array(metadata),
-            )
+            arrays = {
+                'attention': chosen,
+                'rollout': rolled_TT,
+                'spans': attention.token_spans(model, codes_L),
+                'layers': np.array(list(layers)),
+                'heads': np.array(list(heads)),
+                'name': np.array(region.name),
+            }
+            files.write_arrays(folder / name, arrays, metadata)
             title = f'{region.name}: rollout'
             drawn = np.where(np.eye(len(rolled_TT)) > 0, np.nan, rolled_TT)
             caption = f'{inputs.place(region)}. Tokens; the diagonal is left out.'
@@ -136,7 +132,7 @@ def _splice(model, regions, folder, arguments) -> None:
     record['notes'] = notes
     removed = _knock_out(model, folder, result, arguments) if arguments.knockout else {}
     record |= {'knockout': removed} if removed else {}
-    (folder / 'splice.json').write_text(json.dumps({**record, **summary}, indent=1) + '\n')
+    json_files.write(folder / 'splice.json', {**record, **summary})
     columns = ('layer', 'head', 'direction', 'auroc_training', 'auroc_test')
     rows = [
         (

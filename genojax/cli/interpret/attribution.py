@@ -26,11 +26,11 @@ def run(argv: list[str]) -> None:
     # Imported here, so that --help does not wait for jax.
     from genojax.interpret import files
 
-    model, regions, folder = inputs.open_model(arguments)
-    head = inputs.select_output(model, arguments)
-    sequences = files.read_rows(regions, inputs.source(arguments), head.read_row)
-    results = inputs.attributions(model, head, sequences, arguments)
-    _write(folder, regions, results, head.names[0], model, arguments)
+    with inputs.opened(arguments) as (model, regions, folder):
+        head = inputs.select_output(model, arguments)
+        sequences = files.read_rows(regions, inputs.source(arguments), head.read_row)
+        results = inputs.attributions(model, head, sequences, arguments)
+        _write(folder, regions, results, head.names[0], model, arguments)
 
 
 def _write(folder, regions, results, unit: str, model, arguments) -> None:

@@ -12,8 +12,6 @@ Examples:
   genojax interpret dependency runs/pretrain --fasta=my.fa --out=dependency
 """
 
-import json
-
 from genojax import progress
 from genojax.cli import flags
 from genojax.cli.interpret import inputs
@@ -27,10 +25,12 @@ def run(argv: list[str]) -> None:
     add('--min-distance', type=flags.positive, default=1, help='of its pairs (%(default)s)')
     arguments = parser.parse_args(argv)
 
-    # Imported here, so that --help does not wait for jax.
-    from genojax.interpret import dependency, files
+    with inputs.opened(arguments) as (model, regions, folder):
+        _maps(model, regions, folder, arguments)
 
-    model, regions, folder = inputs.open_model(arguments)
+
+def _maps(model, regions, folder, arguments) -> None:
+    from genojax.interpret import dependency, files
 
     def check(codes_L, **where) -> None:
         model.reader.check(codes_L, **where)
@@ -53,15 +53,14 @@ def _write(folder, regions, maps, model, arguments) -> None:
     pairs, figures, rows = [], [], []
     for number, (region, result) in enumerate(zip(regions.rows, maps, strict=True)):
         name = f'{number:03}.npz'
-        np.savez(
-            folder / name,
-            effect=result.effect_LL,
-            coupling=result.coupling_LL,
-            bases=result.codes_L,
-            positions=files.positions(region),
-            name=np.array(region.name),
-            metadata=np.array(json.dumps(metadata)),
-        )
+        arrays = {
+            'effect': result.effect_LL,
+            'coupling': result.coupling_LL,
+            'bases': result.codes_L,
+            'positions': files.positions(region),
+            'name': np.array(region.name),
+        }
+        files.write_arrays(folder / name, arrays, metadata)
         chosen = dependency.strongest_pairs(
             result.coupling_LL, arguments.pairs, arguments.min_distance
         )

@@ -1,10 +1,12 @@
 """Flags that the verbs of `genojax interpret` share: model, sequences, output, folder."""
 
 import argparse
+import contextlib
 import pathlib
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 
 from genojax import errors, progress
 from genojax.cli import flags
@@ -32,7 +34,8 @@ def add_output(result: flags.Parser) -> None:
     add = result.add_argument
     add('--task', help='of the run, if it has several')
     add('--output', help='class, label or value; ORGANISM:NUMBER for a coverage track')
-    add('--scale', choices=('log_odds', 'probability'), default='log_odds', help='of classes')
+    scales = ('log_odds', 'probability')
+    add('--scale', choices=scales, default='log_odds', help='of classes (%(default)s)')
     add('--bins', type=span, help='A-B: mean over these bins of a coverage model (all)')
 
 
@@ -50,8 +53,9 @@ def span(text: str) -> slice:
     return slice(int(match[1]), int(match[2]))
 
 
-def open_model(arguments: argparse.Namespace, whole: bool = False):
-    """The model, the regions and the output folder.
+@contextlib.contextmanager
+def opened(arguments: argparse.Namespace, whole: bool = False) -> Iterator[tuple]:
+    """Within the block, the model, the regions and the output folder.
 
     Args:
         whole: do not cut regions into windows.
@@ -59,8 +63,14 @@ def open_model(arguments: argparse.Namespace, whole: bool = False):
     Raises:
         UsageError, InputError: one of them cannot be read or made.
     """
-    from genojax.inference import requests
     from genojax.interpret import files
+
+    with files.output_folder(arguments.out) as folder:
+        yield *_open(arguments, whole), folder
+
+
+def _open(arguments: argparse.Namespace, whole: bool):
+    from genojax.inference import requests
     from genojax.predict import loading
 
     with errors.renaming({'--window=': '--model-window='}):
@@ -69,8 +79,7 @@ def open_model(arguments: argparse.Namespace, whole: bool = False):
         )
     flags.say_left_out(model.metadata)
     regions = requests.read(arguments.fasta, arguments.bed, **flags.fasta_options(arguments))
-    regions = regions if whole else _windows(regions, arguments)
-    return model, regions, files.make_folder(arguments.out)
+    return model, regions if whole else _windows(regions, arguments)
 
 
 def _windows(regions, arguments: argparse.Namespace):

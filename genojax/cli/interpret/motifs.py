@@ -20,10 +20,9 @@ Examples:
   genojax interpret motifs runs/promoters --fasta=promoters.fa --out=motifs
 """
 
-import json
 import pathlib
 
-from genojax import errors, progress
+from genojax import errors, json_files, progress
 from genojax.cli import flags
 from genojax.cli.interpret import inputs
 
@@ -50,12 +49,18 @@ def run(argv: list[str]) -> None:
         raise errors.UsageError('--entropy and --variation must not be negative')
 
     # Imported here, so that --help does not wait for jax.
+    from genojax.interpret.motifs import meme
+
+    known = meme.read(arguments.match) if arguments.match else []
+    with inputs.opened(arguments) as (model, regions, folder):
+        _motifs(model, regions, folder, known, arguments)
+
+
+def _motifs(model, regions, folder, known, arguments) -> None:
     from genojax.interpret import files
     from genojax.interpret.motifs import discovery, meme
     from genojax.predict import loading
 
-    known = meme.read(arguments.match) if arguments.match else []
-    model, regions, folder = inputs.open_model(arguments)
     config = discovery.MotifConfig(
         core=arguments.core,
         similarity=arguments.similarity,
@@ -85,7 +90,7 @@ def run(argv: list[str]) -> None:
         folder / 'seqlets.tsv', files.SEQLET_COLUMNS, files.seqlet_rows(regions, seqlets)
     )
     matches = _match(folder, result, known, arguments)
-    (folder / 'motifs.json').write_text(json.dumps(record, indent=1) + '\n')
+    json_files.write(folder / 'motifs.json', record)
     _page(folder, result, matches, record, arguments)
 
 

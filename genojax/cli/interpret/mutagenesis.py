@@ -38,10 +38,13 @@ def run(argv: list[str]) -> None:
     if arguments.likelihood and (arguments.positions or arguments.output):
         raise errors.UsageError('--likelihood takes neither --positions nor --output')
 
-    # Imported here, so that --help does not wait for jax.
+    with inputs.opened(arguments) as (model, regions, folder):
+        _effects(model, regions, folder, arguments)
+
+
+def _effects(model, regions, folder, arguments) -> None:
     from genojax.interpret import files, mutagenesis
 
-    model, regions, folder = inputs.open_model(arguments)
     path = inputs.source(arguments)
     if arguments.likelihood:
         unit = 'bits, log2 p(alternate) - log2 p(reference)'

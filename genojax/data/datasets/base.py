@@ -9,6 +9,7 @@ the same batch.
 import abc
 import dataclasses
 import pathlib
+import shutil
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -129,6 +130,9 @@ def simulated_once(folder: pathlib.Path, write) -> pathlib.Path:
 
     if not folder.exists():
         partial = folder.with_name(f'{folder.name}.partial.{time.time_ns()}')
-        write(partial)
-        partial.rename(folder)
+        try:
+            write(partial)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return folder

@@ -113,14 +113,18 @@ def _species_windows(
     tiled = windows.tile(axis, s, free, length, stride), windows.tile(axis, s, test, length, length)
     usable = [windows.mostly_sequenced(axis.corpus[name], part, length) for part in tiled]
     split = tuple(part.take(rows) for part, rows in zip(tiled, usable, strict=True))
+    dropped = [int((~rows).sum()) for rows in usable]
     if not len(split[0]) and plan.marked(s) != {'test'}:
+        bases, tested, left = map(interval_sets.size, (plan.of_species(s), test, free))
         raise errors.InputError(
             'SP02',
             f'{name} keeps no training window of {length} bases beside its test blocks and their '
-            'homologues',
+            f'homologues: of {bases:,} bases {tested:,} are test sequence, '
+            f'{bases - tested - left:,} lie beside it or are homologous to it, and of '
+            f'{len(tiled[0]):,} windows of the rest {dropped[0]:,} have too many unknown bases',
             fix=blocks.HOMOLOGY_FIX,
         )
-    return split, [int((~rows).sum()) for rows in usable]
+    return split, dropped
 
 
 def _report(plan: blocks.BlockPlan, splits: dict[str, tuple], dropped, seed: int) -> dict:

@@ -6,7 +6,6 @@ yield the same bytes anywhere.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -14,7 +13,7 @@ import pathlib
 import shlex
 from collections.abc import Iterator
 
-from genojax import errors, genome, json_files
+from genojax import errors, genome, json_files, locks
 
 NAME = 'manifest.json'
 HASH = 'manifest.sha256'  # as sha256sum writes it
@@ -100,17 +99,13 @@ def locked(directory: pathlib.Path, wait: bool = False) -> Iterator[None]:
     """Hold the lock of a directory; it is released when the process ends, also when it is killed.
 
     Raises:
-        errors.UsageError: another process holds it, unless `wait`.
+        errors.UsageError: another process holds it, which is named; unless `wait`.
     """
     try:
-        file = open(directory / LOCK, 'a')
+        file = locks.take(directory / LOCK, None if wait else locks.in_use(directory))
     except OSError as error:
         raise errors.UsageError(f'cannot write to {directory}: {error.strerror}') from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise errors.UsageError(f'another process is writing to {directory}') from None
         yield
 
 

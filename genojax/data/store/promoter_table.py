@@ -15,7 +15,7 @@ import pathlib
 
 import numpy as np
 
-from genojax import dna, errors, genome
+from genojax import dna, errors, genome, output_files
 from genojax.data.formats import annotation, fasta, genome_table
 from genojax.data.store import contig_names, regions
 
@@ -106,12 +106,14 @@ def read(genomes: str | os.PathLike, settings: PromoterSettings | None = None) -
 
 
 def write(path: str | os.PathLike, table: PromoterTable) -> None:
-    """Writes a table with TABs, in one step."""
-    path = pathlib.Path(path)
-    partial = path.with_name(f'{path.name}.partial')
+    """Writes a table with TABs, in one step.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
     lines = ['\t'.join(COLUMNS), *('\t'.join(map(str, row)) for row in table.rows)]
-    partial.write_text('\n'.join(lines) + '\n', encoding='ascii')
-    partial.replace(path)
+    with output_files.replaced(path) as partial:
+        partial.write_text('\n'.join(lines) + '\n', encoding='ascii')
 
 
 @dataclasses.dataclass

@@ -2,12 +2,11 @@
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from genojax import dna, errors
+from genojax import dna, errors, output_files
 from genojax.data.formats import input_file
 
 
@@ -51,7 +50,8 @@ def write(path: str | os.PathLike, motifs: Sequence[MotifMatrix]) -> None:
         lines += [f'MOTIF {motif.name}', f'letter-probability matrix: {header}']
         lines += [' '.join(f'{p:.6f}' for p in row) for row in motif.p_W4.tolist()]
         lines.append('')
-    pathlib.Path(path).write_text('\n'.join(lines))
+    with output_files.replaced(path) as partial:
+        partial.write_text('\n'.join(lines))
 
 
 def read(path: str | os.PathLike) -> list[MotifMatrix]:

@@ -60,10 +60,12 @@ def train_all(
             if child.stop_requested:
                 raise errors.Preempted(f'before run {run.name}; the same command resumes')
             name = f'[{number}/{len(runs)}] {run.name}'
-            with folder.lock(f'runs/{run.name}', wait=False) as lock:
-                if lock is None:
-                    say(f'{name}: another process is training it')
-                    continue
+            try:
+                lock = folder.lock(f'runs/{run.name}', wait=False)
+            except errors.UsageError as in_use:
+                say(f'{name}: {in_use}')
+                continue
+            with lock:
                 record = folder.record(run)
                 if record['status'] == folders.DONE:
                     say(f'{name}: done before')

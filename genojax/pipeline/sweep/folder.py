@@ -7,14 +7,11 @@ runs/NAME/       the workdir of a run; NAME.config.json its config, NAME.log wha
                  NAME.json what became of it, NAME.lock held while it is trained
 """
 
-import contextlib
-import fcntl
 import io
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
-from genojax import config, errors, json_files
+from genojax import config, errors, json_files, locks
 from genojax.pipeline.sweep import spec
 from genojax.train import runs
 from genojax.train import workdir as workdirs
@@ -83,16 +80,13 @@ class SweepFolder:
             )
             raise errors.UsageError('\n  '.join([title, *changes, fix]))
 
-    @contextlib.contextmanager
-    def lock(self, name: str, wait: bool) -> Iterator[io.IOBase | None]:
-        """The open file of a lock; None where another process has it and `wait` is false.
+    def lock(self, name: str, wait: bool) -> io.TextIOWrapper:
+        """The open file of a lock, which is held until it is closed.
 
         A process that inherits the file has the lock too.
+
+        Raises:
+            UsageError: another process has it, which is named, and `wait` is false.
         """
-        with (self.path / f'{name}.lock').open('a') as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield None
-                return
-            yield file
+        problem = None if wait else '{} is training it'.format
+        return locks.take(self.path / f'{name}.lock', problem)

@@ -12,7 +12,7 @@ from genojax import experiment as experiments
 from genojax.data.datasets import base as datasets
 from genojax.data.store import ingest
 
-_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.-]*')
+_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.-]{0,99}')
 
 # Writes what the runs of a sweep share into a folder; returns overrides of all configs.
 Data = Callable[[pathlib.Path], Mapping[str, Any]]

@@ -197,6 +197,19 @@ def test_too_small_is_an_error_that_names_the_species():
         genome_windows.split_windows(corpus, 100, fraction=1.0)
 
 
+def test_a_species_without_training_windows_says_what_became_of_its_bases():
+    unknown = np.full(2_000, dna.UNKNOWN, np.uint8)
+    contigs = [genome.Contig('n', 2_000, split='train'), genome.Contig('h', 3_000, split='test')]
+    member = assemblies.Genome.from_arrays('x', contigs, [unknown, _random(12, 3_000)])
+    words = (
+        'GX-SP02: x keeps no training window of 100 bases .*: of 5,000 bases 3,000 are test '
+        'sequence, 0 lie beside it or are homologous to it, and of 20 windows of the rest 20 have '
+        'too many unknown bases'
+    )
+    with pytest.raises(errors.InputError, match=words):
+        genome_windows.split_windows(assemblies.Corpus([member]), 100)
+
+
 def test_a_split_is_a_function_of_its_seed_and_its_report_is_json():
     corpus = _clade(2, 30_000)
     reports = [genome_windows.split_windows(corpus, 128, seed=seed)[1] for seed in (0, 0, 1)]

@@ -56,8 +56,9 @@ def test_what_went_in_comes_out(genomes, shards):
     assert (bits == 3).all()
 
 
-def test_two_workers_write_the_same_bytes(genomes, shards, tmp_path):
-    ingest.ingest(genomes, tmp_path / 'x', workers=2)
+@pytest.mark.parametrize('workers', [2, pytest.param(8, marks=pytest.mark.slow)])
+def test_more_workers_write_the_same_bytes(genomes, shards, tmp_path, workers):
+    ingest.ingest(genomes, tmp_path / 'x', workers=workers)
     assert _hashes(tmp_path / 'x') == _hashes(shards)
 
 
@@ -175,7 +176,8 @@ def test_a_bad_file_ends_it_with_the_same_line_for_any_number_of_workers(tmp_pat
 
 
 def test_two_writers_in_one_folder_are_refused(genomes, tmp_path):
-    with manifest.locked(tmp_path), pytest.raises(errors.UsageError, match='another process'):
+    words = rf'is in use: process {os.getpid()} on \S+ since \S+ is writing it. Fix: .*--out='
+    with manifest.locked(tmp_path), pytest.raises(errors.UsageError, match=words):
         ingest.ingest(genomes, tmp_path)
 
 

@@ -60,7 +60,10 @@ def test_a_manifest_with_a_valid_hash_must_have_its_fields(shards, tmp_path, cha
 
 def test_a_lock_is_held_once_and_released(tmp_path):
     with manifest.locked(tmp_path):
-        with pytest.raises(errors.UsageError, match='another process'), manifest.locked(tmp_path):
+        with (
+            pytest.raises(errors.UsageError, match='is in use: process'),
+            manifest.locked(tmp_path),
+        ):
             pass
     with manifest.locked(tmp_path):
         pass

@@ -11,7 +11,7 @@ import pathlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 
-from genojax import errors, json_files
+from genojax import errors, json_files, locks
 from genojax.data.formats import input_file
 from genojax.data.formats.track_files import signal_file
 from genojax.data.store import manifest
@@ -50,12 +50,20 @@ class ShardFolder:
                 besides the plan.
 
         Raises:
-            UsageError: the folder holds something else, or cannot be written to.
+            UsageError: the folder holds something else, cannot be written to, or another process
+                writes it.
         """
+        if not self._is_written(plan):
+            with locks.output(self.path, parents=True):
+                # Another process may have written it while this one read.
+                if not self._is_written(plan):
+                    return Prepared('written', self._replace(plan, write))
+        return Prepared('up to date', json_files.read_hashed(self.path / self.name))
+
+    def _replace(self, plan: dict, write: Callable[[pathlib.Path], dict]) -> dict:
+        """Writes the folder whole in its place; returns the content of its JSON file."""
         out = self.path
-        if self._is_written(plan):
-            return Prepared('up to date', json_files.read_hashed(out / self.name))
-        partial = out.with_name(f'{out.name}.partial.{os.getpid()}')
+        partial = out.with_name(f'{out.name}.partial')
         try:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
@@ -68,7 +76,7 @@ class ShardFolder:
             raise errors.UsageError(f'cannot write to {out}: {error.strerror or error}') from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        return Prepared('written', value)
+        return value
 
     def _is_written(self, plan: dict) -> bool:
         """Whether the folder holds the shards of a plan.
