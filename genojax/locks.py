@@ -98,4 +98,7 @@ def output(
 
 
 def _is_device(path: pathlib.Path) -> bool:
-    return path.exists() and not path.is_file() and not path.is_dir()
+    """Also /dev/stdout that the shell sends to a file, beside which nothing is to be made."""
+    folder = os.path.realpath(path.parent)
+    special = path.exists() and not path.is_file() and not path.is_dir()
+    return special or folder == '/dev' or folder.startswith('/proc/')

@@ -25,7 +25,7 @@ def replaced(path: str | os.PathLike, suffix: str = '') -> Iterator[pathlib.Path
         UsageError: the file cannot be written.
     """
     path = pathlib.Path(path)
-    in_place = path.exists() and not path.is_file()
+    in_place = path.exists() and not path.is_file() or _is_stream(path)
     partial = path.with_name(f'{path.name}.partial{suffix}')
     with writing(path):
         try:
@@ -102,6 +102,12 @@ def new_folder(path: str | os.PathLike) -> Iterator[None]:
             with contextlib.suppress(OSError):  # something else is in it
                 folder.rmdir()
         raise
+
+
+def _is_stream(path: pathlib.Path) -> bool:
+    """Whether it is /dev/stdout or the like, which may be sent to a file; a link is not replaced."""
+    folder = os.path.realpath(path.parent)
+    return folder == '/dev' or folder.startswith('/proc/')
 
 
 def problem(error: OSError) -> str:

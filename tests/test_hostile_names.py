@@ -30,9 +30,12 @@ HOSTILE = (
     "__import__('os').system('touch outside')", '{outside}', '%s%n', '<script>outside</script>',
     'a' * 256, 'a\x1b[2Jb',
 )  # fmt: skip
-REFUSED_IN_FASTA = {'../../outside', '..', '/tmp/outside', 'a/../../outside', 'a' * 256}
-REFUSED_IN_FASTA |= {'a\x1b[2Jb'}
 ROW = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\n{}\ta.fa\t*\t\tno\tno\n'
+
+
+def refused_in_fasta(name: str) -> bool:
+    word = name.split()[0]
+    return '..' in word or word[0] == '/' or len(word) > 255 or not word.isprintable()
 
 
 def test_there_are_twenty():
@@ -74,8 +77,7 @@ def code_of(words, capsys) -> tuple[int, str]:
 def test_a_name_in_any_input_is_no_path(inside, capsys, name):
     (inside / 'a.fa').write_text(f'>{name}\nACGTACGT\n')
     code, error = code_of(['check', 'a.fa'], capsys)
-    first = name.split()[0]
-    assert code == (3 if {name, first} & REFUSED_IN_FASTA else 0), error
+    assert code == (3 if refused_in_fasta(name) else 0), error
     (inside / genome_table.NAME).write_text(ROW.format(name))
     with pytest.raises(errors.InputError, match='GX-GT08'):
         genome_table.read(inside)
@@ -112,7 +114,7 @@ def test_names_on_a_page_are_text(tmp_path):
                for name in HOSTILE[:-1])  # fmt: skip
 
 
-ACCEPTED = [name for name in HOSTILE if not {name, name.split()[0]} & REFUSED_IN_FASTA]
+ACCEPTED = [name for name in HOSTILE if not refused_in_fasta(name)]
 FIRST_WORDS = list(dict.fromkeys(name.split()[0] for name in ACCEPTED))
 VERBS = {
     'embed': 'embed MODEL --fasta=a.fa --bed=a.bed --out=out/x.tsv',

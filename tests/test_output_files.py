@@ -1,13 +1,14 @@
 """Outputs that cannot be written: one line, and nothing is left behind."""
 
 import os
+import pathlib
 import resource
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
-from genojax import errors, output_files
+from genojax import errors, locks, output_files
 from genojax.cli import main
 
 
@@ -62,6 +63,14 @@ def test_a_device_is_written_and_never_replaced():
         with output_files.replaced('/dev/full') as file:
             file.write_text('x' * 10_000)
     assert not os.path.isfile('/dev/full') and not os.path.exists('/dev/full.partial')
+
+
+def test_standard_output_that_goes_to_a_file_is_written_and_its_link_stays(tmp_path):
+    with open(tmp_path / 'x', 'w') as file:
+        link = pathlib.Path(f'/proc/self/fd/{file.fileno()}')
+        with output_files.replaced(link) as place, locks.output(link):
+            place.write_text('text')
+        assert link.is_symlink() and (tmp_path / 'x').read_text() == 'text'
 
 
 def test_standard_output_that_is_full_is_one_line(capsys, monkeypatch):

@@ -51,7 +51,14 @@ def broken():
     return model
 
 
-@pytest.mark.parametrize('verb', COMMANDS)
+# One of each way to compute; the others, of which tests of their packages refuse the same, are slow.
+FAST = ('interpret mutagenesis', 'interpret mutagenesis --likelihood', 'interpret attribution')
+
+
+@pytest.mark.parametrize(
+    'verb',
+    [pytest.param(v, marks=() if v in FAST else pytest.mark.slow, id=v) for v in COMMANDS],
+)
 def test_a_model_with_a_nan_is_one_line_and_no_file(broken, verb, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(loading, 'load', lambda path, **options: broken)
     monkeypatch.setattr(pretrained, 'describe', lambda path: None)

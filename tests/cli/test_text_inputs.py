@@ -57,6 +57,19 @@ COMMANDS = {
     ('check', 'annotation of a genome table'): 'check table_of_annotation',
     ('ingest', 'annotation of a genome table'): 'ingest table_of_annotation --out=shards',
 }  # fmt: skip
+# Text files that fields of configs name; one kind of task each.
+_VARIANTS, _PAIRS = '--config.tasks.variants.data', '--config.tasks.contrastive.data'
+_VARIANT_FILES = f'{_VARIANTS}.fasta=a.fa {_VARIANTS}.path=a.variants'
+OF_CONFIGS = {
+    'values.data.path': 'regression --config.tasks.values.data.path=BAD',
+    'variants.data.path': f'variant_effects {_VARIANTS}.fasta=a.fa {_VARIANTS}.path=BAD',
+    'variants.data.fasta': f'variant_effects {_VARIANT_FILES} {_VARIANTS}.fasta=BAD',
+    'variants.data.annotation': f'variant_effects {_VARIANT_FILES} {_VARIANTS}.annotation=BAD',
+    'contrastive.data.path': f'contrastive {_PAIRS}.path=BAD',
+    'contrastive.data.genomes': f'contrastive {_PAIRS}.path= {_PAIRS}.genomes=BAD',
+}
+for _field, _words in OF_CONFIGS.items():
+    COMMANDS['train', f'field of config {_field}'] = f'train --config={_words} --workdir=run'
 for _verb in OF_SEQUENCES:
     _out = '--output=y' if _verb.endswith(('attribution', 'mutagenesis', 'motifs')) else ''
     _out += ' --out=x.tsv' if _verb == 'predict' else ' --out=x.npz'
@@ -152,6 +165,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / 'a.fa').write_text(FASTA)
     (tmp_path / 'a.vcf').write_text(VCF)
     (tmp_path / 'a.bedgraph').write_text('c\t0\t40\t1\n')
+    (tmp_path / 'a.variants').write_text('contig\tposition\tref\talt\tlabel\nc\t1\tA\tC\t1\n')
     for name, file in {'a': 'a.bedgraph', 'bad': 'BAD'}.items():
         (tmp_path / f'{name}.tracks').write_text(f'name\tpath\nx\t{file}\n')
     (tmp_path / 'a.gtf').write_text('c\tx\texon\t1\t8\t.\t+\t.\ttranscript_id "t"; gene_id "g";\n')
@@ -221,7 +235,15 @@ def check(folder, key, kind, capsys):
     assert 'BAD' in error and seconds < 5 and added < 300_000
 
 
-@pytest.mark.parametrize('key', COMMANDS, ids=' '.join)
+@pytest.mark.parametrize(
+    'key',
+    [
+        pytest.param(
+            key, marks=pytest.mark.slow if ' of config ' in key[1] else (), id=' '.join(key)
+        )
+        for key in COMMANDS
+    ],
+)
 def test_a_bad_file_is_one_line_and_exit_code_3(folder, capsys, key):
     """One kind of file each; all of them in the slow test."""
     kind = list(KINDS)[sorted(COMMANDS).index(key) % len(KINDS)]
