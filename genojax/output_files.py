@@ -105,7 +105,7 @@ def new_folder(path: str | os.PathLike) -> Iterator[None]:
 
 
 def _is_stream(path: pathlib.Path) -> bool:
-    """Whether it is /dev/stdout or the like, which may be sent to a file; a link is not replaced."""
+    """Whether it is /dev/stdout or the like; it may be a link to a file, which stays."""
     folder = os.path.realpath(path.parent)
     return folder == '/dev' or folder.startswith('/proc/')
 

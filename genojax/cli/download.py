@@ -20,7 +20,7 @@ import json
 import shlex
 import textwrap
 
-from genojax import errors, stores, versions
+from genojax import errors, locks, stores, versions
 from genojax.cli import flags
 from genojax.download import genome_sources, job, source_files, weights_sources
 
@@ -46,13 +46,14 @@ def run(argv: list[str]) -> None:
         raise errors.UsageError('--out is a folder of this machine, not a bucket')
     if arguments.mirror and not arguments.mirror.startswith(('http://', 'https://')):
         raise errors.UsageError(f'--mirror={arguments.mirror} is not an http:// or https:// URL')
-    folders = job.download_sources(
-        arguments.names,
-        arguments.out,
-        mirror=arguments.mirror,
-        verify=arguments.verify,
-        notice=lambda line: print(line, flush=True),
-    )
+    with locks.output(arguments.out, parents=True):
+        folders = job.download_sources(
+            arguments.names,
+            arguments.out,
+            mirror=arguments.mirror,
+            verify=arguments.verify,
+            notice=lambda line: print(line, flush=True),
+        )
     print('\n'.join(_next(folders, arguments.out)))
 
 

@@ -34,6 +34,7 @@ COMMANDS = {
     'demo': ('demo --workdir=OUT', 'OUT.lock'),
     'convert': ('convert model OUT', 'OUT.lock'),
     'ingest': ('ingest genomes --out=OUT', 'OUT/.lock'),
+    'download': ('download ecoli --out=OUT', 'OUT.lock'),
     **{
         f'interpret {verb}': (f'interpret {verb} model --fasta=a.fa --out=OUT', 'OUT.lock')
         for verb in interpret.VERBS
