@@ -26,7 +26,7 @@ import numpy as np
 import optax
 
 from genojax import dna, errors
-from genojax.inference import batching, prediction
+from genojax.inference import batching, finite, prediction
 from genojax.inference.model import Model
 from genojax.interpret import first_layer, outputs
 from genojax.typing import Array, Batch, Float
@@ -99,6 +99,7 @@ def ascend(
     Raises:
         UsageError: sequences of different lengths, tokens of no fixed or too many bases, or see
             `first_layer`.
+        DamageError: an output is not finite.
     """
     first_layer.check(model)
     rows = [head.read_row(codes_L) for codes_L in sequences]
@@ -129,6 +130,8 @@ def ascend(
             result = _in_sequence(sequences[number], rows[number], *reached, rng)
             results.append(Ascended(*result, float(start_B[at]), float(output_B[at])))
         advance(len(part.numbers))
+    reached = [[r.start, r.output, *r.bits_L] for r in results]
+    finite.check(model.path, np.array(reached), lambda number: f'sequence {number + 1:,}')
     return results
 
 
