@@ -77,11 +77,11 @@ def output(
         yield
         return
     lock = pathlib.Path(f'{os.path.abspath(path)}.lock')
-    made = [folder for folder in lock.parents if parents and not folder.exists()]
+    missing = [folder for folder in lock.parents if parents and not folder.exists()]
 
     try:
         try:
-            if made:
+            if missing:
                 lock.parent.mkdir(parents=True, exist_ok=True)
             file = take(lock, in_use(path, option))
         except OSError as error:
@@ -92,13 +92,13 @@ def output(
             lock.unlink(missing_ok=True)
             file.close()
     finally:
-        for folder in made:
+        for folder in missing:
             with contextlib.suppress(OSError):  # something else is in it
                 folder.rmdir()
 
 
 def _is_device(path: pathlib.Path) -> bool:
-    """Also /dev/stdout that the shell sends to a file, beside which nothing is to be made."""
+    """Also /dev/stdout that the shell sends to a file, beside which nothing may be made."""
     folder = os.path.realpath(path.parent)
     special = path.exists() and not path.is_file() and not path.is_dir()
     return special or folder == '/dev' or folder.startswith('/proc/')

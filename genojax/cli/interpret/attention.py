@@ -99,10 +99,12 @@ def _maps(model, regions, folder, arguments) -> None:
 def _splice(model, regions, folder, arguments) -> None:
     import numpy as np
 
+    from genojax.cli.interpret import labelled_rows
     from genojax.data.formats import annotation
     from genojax.data.store import contig_names
     from genojax.interpret import attention, files, splice_sites
 
+    requested = labelled_rows.open_table(arguments.knockout) if arguments.knockout else None
     length = arguments.window or _readable(model)
     source = annotation.read(arguments.annotation)
     notes = contig_names.notes(
@@ -130,7 +132,9 @@ def _splice(model, regions, folder, arguments) -> None:
     }
     record = {**inputs.metadata(model, arguments), 'window': length, 'left_out': left_out}
     record['notes'] = notes
-    removed = _knock_out(model, folder, result, arguments) if arguments.knockout else {}
+    removed = {}
+    if requested is not None:
+        removed = _knock_out(model, folder, result, requested, arguments)
     record |= {'knockout': removed} if removed else {}
     json_files.write(folder / 'splice.json', {**record, **summary})
     columns = ('layer', 'head', 'direction', 'auroc_training', 'auroc_test')
@@ -150,7 +154,7 @@ def _splice(model, regions, folder, arguments) -> None:
     _splice_page(folder, result, columns, rows, removed, arguments)
 
 
-def _knock_out(model, folder, result, arguments) -> dict:
+def _knock_out(model, folder, result, requested, arguments) -> dict:
     """The cost of the best heads on the rows of a table, as JSON; writes knockout.tsv."""
     from genojax.cli.interpret import labelled_rows
     from genojax.interpret import files, knockout, outputs
@@ -158,7 +162,7 @@ def _knock_out(model, folder, result, arguments) -> dict:
     head = inputs.select_output(model, arguments)
     every = model.head(arguments.task)
     positive = every.names[outputs.column_of(every, arguments.output)]
-    rows = labelled_rows.read(arguments.knockout, head.read_row, positive, result.training_genes)
+    rows = labelled_rows.read(requested, head.read_row, positive, result.training_genes)
     for reason, count in rows.left_out.items():
         inputs.say(f'{arguments.knockout}: left out: {count:,} {reason}')
     chosen = result.best_heads(arguments.top)

@@ -27,28 +27,37 @@ class LabelledRows:
     left_out: dict[str, int]
 
 
+def open_table(path: pathlib.Path):
+    """The rows of a table, before anything is computed.
+
+    Raises:
+        UsageError: no column `label`.
+        InputError: LB.. for the table.
+    """
+    from genojax.predict import request
+
+    requested = request.read_table(path)
+    if 'label' not in (name.lower() for name in requested.table):
+        raise errors.UsageError(f'{path} has no column label, which says what a row is')
+    return requested
+
+
 def read(
-    path: pathlib.Path, read_row: Callable, positive: str, without_genes: Collection[str] = ()
+    requested, read_row: Callable, positive: str, without_genes: Collection[str] = ()
 ) -> LabelledRows:
     """The test rows of a table; all rows if it has no column `split`.
 
     Args:
+        requested: of `open_table`.
         read_row: of the task's head.
         positive: text of the label of positive rows.
         without_genes: rows of these genes are left out.
 
     Raises:
-        UsageError: no column `label`, or no rows that remain.
-        InputError: LB.. for the table, and of `read_row`.
+        UsageError: no rows remain.
+        InputError: of `read_row`.
     """
-    from genojax.predict import request
-
-    requested = request.read_table(path)
     columns = {name.lower(): cells for name, cells in requested.table.items()}
-    if 'label' not in columns:
-        raise errors.UsageError(
-            f'{path} has no column label, which says whether a row is {positive!r}'
-        )
     every = range(len(requested))
     split, gene = columns.get('split'), columns.get('gene')
     left_out: collections.Counter[str] = collections.Counter()
@@ -61,6 +70,7 @@ def read(
         else:
             chosen.append(row)
     if not chosen:
+        path = requested.path
         raise errors.UsageError(f'{path} has no test rows of other genes than the training genes')
     codes = requested.codes(read_row)
     return LabelledRows(
