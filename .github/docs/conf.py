@@ -22,7 +22,8 @@ extensions = ['myst_parser']
 myst_heading_anchors = 3
 exclude_patterns = ['README.md']
 html_theme = 'alabaster'
-html_theme_options = {'description': 'genomic foundation models in JAX', 'fixed_sidebar': True}
+html_theme_options = {'description': 'genomic foundation models in JAX', 'page_width': '1100px'}
+highlight_language = 'text'  # of blocks without a language, which are commands
 html_show_sourcelink = html_copy_source = False
 
 _REPOSITORY = os.environ.get('DOCS_REPOSITORY', '')

@@ -116,7 +116,7 @@ def fields_of_configs() -> str:
         for kind in own_kinds(base)[::-1]
     }
     lines += _table(experiment.Experiment, anchors)
-    named = {experiment.Experiment}
+    named = {experiment.Experiment, *groups.values()}
     for title, base in groups.items():
         lines += ['', f'## {title}']
         for kind in own_kinds(base):
@@ -170,15 +170,26 @@ def _table(cls: type, anchors: dict[type, str]) -> list[str]:
     lines = ['| field | default | meaning | resume |', '|---|---|---|---|']
     for field in dataclasses.fields(cls):
         resume = _ON_RESUME[field.metadata.get('on_resume', 'never')]
-        meaning = _cell(meanings.get(field.name, ''))
+        meaning = _cell(meanings.get(field.name) or _summary(_value(field)))
         lines.append(f'| `{field.name}` | {_default(field, anchors)} | {meaning} | {resume} |')
     return lines
 
 
-def _default(field: dataclasses.Field, anchors: dict[type, str]) -> str:
-    value = field.default
+def _value(field: dataclasses.Field):
     if field.default_factory is not dataclasses.MISSING:
-        value = field.default_factory()
+        return field.default_factory()
+    return field.default
+
+
+def _summary(value) -> str:
+    """What a part is, for a field that holds one."""
+    if not dataclasses.is_dataclass(value):
+        return ''
+    return ' '.join((type(value).__doc__ or '').partition('\n\n')[0].split())
+
+
+def _default(field: dataclasses.Field, anchors: dict[type, str]) -> str:
+    value = _value(field)
     if value is dataclasses.MISSING:
         return 'required'
     if dataclasses.is_dataclass(value):
