@@ -88,6 +88,8 @@ setup(
         # Runs and shards in buckets: --workdir=s3://BUCKET/RUN, gs://BUCKET/RUN.
         's3': ['s3fs>=2024.10'],
         'gcs': ['gcsfs>=2024.10'],
+        # Genomes to shards by a cluster: ingest --beam=OPTIONS.
+        'beam': ['apache-beam>=2.70'],
         'tpu': ['jax[tpu]'],
         'cuda': ['jax[cuda12]'],
     },

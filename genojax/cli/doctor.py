@@ -34,6 +34,7 @@ EXTRAS = {
     'hic': 'contacts as .cool and .mcool files',
     's3': 'runs and shards in buckets of S3',
     'gcs': 'runs and shards in buckets of Google Cloud Storage',
+    'beam': 'ingest as an Apache Beam pipeline',
 }
 # The package that shows that jax was installed with an extra of its own.
 _SHOWN_BY = {'jax[tpu]': 'libtpu', 'jax[cuda12]': 'jax-cuda12-plugin'}

@@ -2,6 +2,7 @@
 
 Examples:
   genojax ingest genomes/ --out=shards/
+  genojax ingest genomes/ --out=shards/ --beam='--direct_num_workers=8'
 """
 
 from genojax import errors, stores
@@ -24,6 +25,13 @@ def run(argv: list[str]) -> None:
         type=flags.positive,
         default=1,
         help='processes; the shards do not depend on it (%(default)s)',
+    )
+    parser.add_argument(
+        '--beam',
+        metavar='OPTIONS',
+        help='run as an Apache Beam pipeline with these options of it, such as '
+        '"--runner=FlinkRunner --flink_master=HOST:8081"; its workers must see the genomes and DIR '
+        'by the same paths; the shards do not depend on it',
     )
     parser.add_argument('--replace', action='store_true', help='overwrite shards of other genomes')
     parser.add_argument(
@@ -50,6 +58,7 @@ def run(argv: list[str]) -> None:
         replace=arguments.replace,
         promoter_span=(int(span[0]), int(span[1])),
         rna=arguments.rna,
+        beam=arguments.beam,
     )
     if in_bucket:
         staging.push_shards(arguments.out)

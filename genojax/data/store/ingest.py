@@ -1,23 +1,26 @@
 """Genomes to shards.
 
 Every FASTA file is read once into a cache. Every species is built from the caches, species in
-parallel in worker processes. The manifest is written last. All of this is in a working directory
-beside the final one; a complete cache or species in it is used again after the process was killed.
-The bytes do not depend on the number of workers. Memory holds one contig and one part of a species
-at a time, whatever the size of the genome.
+parallel in worker processes or by an Apache Beam pipeline. The manifest is written last. All of
+this is in a working directory beside the final one; a complete cache or species in it is used again
+after the process was killed. The bytes do not depend on the number of workers. Memory holds one
+contig and one part of a species at a time, whatever the size of the genome.
 """
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import shutil
+from collections.abc import Callable
 
 import tensorflow_datasets as tfds
 
 from genojax import errors, json_files
 from genojax.data.formats import genome_table
 from genojax.data.store import (
+    beam_jobs,
     contig_summary,
     fasta_cache,
     manifest,
@@ -48,6 +51,7 @@ def ingest(
     replace: bool = False,
     promoter_span: tuple[int, int] = regions.PROMOTER_SPAN,
     rna: bool = False,
+    beam: str | None = None,
 ) -> Ingested:
     """Check the genomes of a table and write their shards, unless those are there already.
 
@@ -57,6 +61,8 @@ def ingest(
         promoter_span: bases up- and downstream of transcript starts, where no promoter is
             annotated.
         rna: read U as T.
+        beam: options of an Apache Beam pipeline that does the work in place of processes; its
+            workers must see all files by the same paths.
 
     Raises:
         errors.InputError: the first mistake in the genomes.
@@ -64,6 +70,15 @@ def ingest(
     """
     if workers < 1:
         raise errors.UsageError(f'{workers=} must be at least 1')
+    if beam is not None and workers > 1:
+        raise errors.UsageError(
+            f"{workers=} are of this machine, Beam's are named by its options. Fix: one of the two"
+        )
+    run_jobs = (
+        functools.partial(processes.run_jobs, workers=workers)
+        if beam is None
+        else beam_jobs.runner(beam)
+    )
     genomes = genome_table.read(genomes_dir)
     out = pathlib.Path(out_dir)
     new = [folder for folder in (out, *out.parents) if not folder.exists()]
@@ -79,7 +94,7 @@ def ingest(
         if existing is not None:
             return existing
         try:
-            return _write(genomes, out, plan, workers)
+            return _write(genomes, out, plan, run_jobs)
         except errors.InputError:
             _remove(out, new)
             raise
@@ -161,7 +176,7 @@ def _source(genomes: genome_table.GenomeTable, path: pathlib.Path) -> dict:
 
 
 def _write(
-    genomes: genome_table.GenomeTable, out: pathlib.Path, plan: dict, workers: int
+    genomes: genome_table.GenomeTable, out: pathlib.Path, plan: dict, run_jobs: Callable
 ) -> Ingested:
     work = out / _WORK
     plan_file = work / 'plan.json'
@@ -169,10 +184,10 @@ def _write(
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         manifest.save(work, plan_file.name, plan)
-    caches = _cache_all(genomes, work, plan, workers)
+    caches = _cache_all(genomes, work, plan, run_jobs)
     parts = _parts_of_species(genomes, caches)
     jobs = [(work, name, listed, tuple(plan['promoter_span'])) for name, listed in parts.items()]
-    built = list(processes.run_jobs(_build_species, jobs, workers, 'writing shards'))
+    built = list(run_jobs(_build_species, jobs, label='writing shards'))
     planned = {entry['file']: entry['sha256'] for entry in plan['sources']}
     for species in built:
         for name, sha256 in species.pop('annotations').items():
@@ -231,7 +246,7 @@ def _parts_of_species(
 
 
 def _cache_all(
-    genomes: genome_table.GenomeTable, work: pathlib.Path, plan: dict, workers: int
+    genomes: genome_table.GenomeTable, work: pathlib.Path, plan: dict, run_jobs: Callable
 ) -> dict[pathlib.Path, fasta_cache.FastaCache]:
     """A cache of every FASTA file, with the contigs that the table names."""
     planned = {entry['file']: entry['sha256'] for entry in plan['sources']}
@@ -242,7 +257,7 @@ def _cache_all(
         all_named = all(row.contigs for row in rows)
         target = work / f'fasta{number:04d}.u8'
         jobs.append((path, target, names if all_named else None, plan.get('rna', False)))
-    read = processes.run_jobs(_cache_fasta, jobs, workers, 'reading genomes')
+    read = run_jobs(_cache_fasta, jobs, label='reading genomes')
     caches = dict(zip(genomes.fasta_files, read, strict=True))
     for path, cache in caches.items():
         _check_unchanged(path, cache.sha256, planned[genomes.shown(path)], work)

@@ -23,7 +23,7 @@ def run_jobs(function: Callable, jobs: list, workers: int, label: str) -> Iterat
     context = multiprocessing.get_context('spawn')
     count = min(workers, len(jobs))
     with concurrent.futures.ProcessPoolExecutor(count, context, _exit_with_parent) as pool:
-        job = functools.partial(_catch, function)
+        job = functools.partial(caught, function)
         for result, error in progress.track(pool.map(job, jobs), label, float(len(jobs))):
             if error is not None:
                 pool.shutdown(cancel_futures=True)
@@ -43,7 +43,7 @@ def _exit_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _catch(function: Callable, job) -> tuple:
+def caught(function: Callable, job) -> tuple:
     """(result, None), or (None, parts of an InputError), because one cannot be unpickled."""
     try:
         return function(job), None
