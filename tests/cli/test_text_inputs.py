@@ -117,7 +117,7 @@ WORDS = {
     *('--crop', '--bin', '--block', '--contigs', '--test', '--test-share', '--min-known'),
     *('--top', '--draws', '--method', '--ascent-steps', '--entropy', '--variation'),
     *('--site', '--flank', '--validation', '--profile', '--transcripts', '--genetic-code'),
-    *('names', '--mirror', '--verify'),
+    *('names', '--mirror', '--verify', '--beam'),
     *('--task-rows', '--no-hold-out', '--raw', '--evaluate', '--shard', '--list', '--dry-run'),
 }
 
