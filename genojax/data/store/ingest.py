@@ -20,11 +20,10 @@ import tensorflow_datasets as tfds
 from genojax import errors, json_files
 from genojax.data.formats import genome_table
 from genojax.data.store import (
-    beam_jobs,
     contig_summary,
     fasta_cache,
+    jobs,
     manifest,
-    processes,
     regions,
     shard_files,
     species_builder,
@@ -75,9 +74,9 @@ def ingest(
             f"{workers=} are of this machine, Beam's are named by its options. Fix: one of the two"
         )
     run_jobs = (
-        functools.partial(processes.run_jobs, workers=workers)
+        functools.partial(jobs.by_processes, workers=workers)
         if beam is None
-        else beam_jobs.runner(beam)
+        else jobs.beam_runner(beam)
     )
     genomes = genome_table.read(genomes_dir)
     out = pathlib.Path(out_dir)
@@ -186,8 +185,10 @@ def _write(
         manifest.save(work, plan_file.name, plan)
     caches = _cache_all(genomes, work, plan, run_jobs)
     parts = _parts_of_species(genomes, caches)
-    jobs = [(work, name, listed, tuple(plan['promoter_span'])) for name, listed in parts.items()]
-    built = list(run_jobs(_build_species, jobs, label='writing shards'))
+    of_species = [
+        (work, name, listed, tuple(plan['promoter_span'])) for name, listed in parts.items()
+    ]
+    built = list(run_jobs(_build_species, of_species, label='writing shards'))
     planned = {entry['file']: entry['sha256'] for entry in plan['sources']}
     for species in built:
         for name, sha256 in species.pop('annotations').items():
@@ -250,14 +251,14 @@ def _cache_all(
 ) -> dict[pathlib.Path, fasta_cache.FastaCache]:
     """A cache of every FASTA file, with the contigs that the table names."""
     planned = {entry['file']: entry['sha256'] for entry in plan['sources']}
-    jobs = []
+    of_files = []
     for number, path in enumerate(genomes.fasta_files):
         rows = [row for row in genomes.rows if row.fasta == path]
         names = frozenset(name for row in rows for name in row.contigs)
         all_named = all(row.contigs for row in rows)
         target = work / f'fasta{number:04d}.u8'
-        jobs.append((path, target, names if all_named else None, plan.get('rna', False)))
-    read = run_jobs(_cache_fasta, jobs, label='reading genomes')
+        of_files.append((path, target, names if all_named else None, plan.get('rna', False)))
+    read = run_jobs(_cache_fasta, of_files, label='reading genomes')
     caches = dict(zip(genomes.fasta_files, read, strict=True))
     for path, cache in caches.items():
         _check_unchanged(path, cache.sha256, planned[genomes.shown(path)], work)

@@ -1,13 +1,33 @@
-"""Ingest as an Apache Beam pipeline, and without it."""
+"""Jobs by processes or a Beam pipeline: results in order, and a mistake crosses the border whole."""
 
 import sys
 
 import pytest
 
 from genojax import errors
-from genojax.data.store import beam_jobs, ingest, processes
+from genojax.data.store import ingest, jobs
 from tests.data import genome_files
 from tests.data.store import test_ingest
+
+
+def _square(job):
+    if job == 5:
+        raise errors.InputError('FA07', 'five', path='x.fa', line=3, record='r', fix='use six')
+    return job * job
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_results_are_in_the_order_of_the_jobs(workers):
+    assert list(jobs.by_processes(_square, [3, 1, 2], 'squares', workers)) == [9, 1, 4]
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_an_input_error_is_the_same_from_any_process(workers):
+    with pytest.raises(errors.InputError) as caught:
+        list(jobs.by_processes(_square, [1, 5, 2], 'squares', workers))
+    error = caught.value
+    assert (error.code, error.path, error.line, error.record) == ('FA07', 'x.fa', 3, 'r')
+    assert 'five' in str(error) and 'use six' in str(error)
 
 
 def test_without_beam_the_fix_is_named_and_nothing_is_written(genomes, monkeypatch, tmp_path):
@@ -25,8 +45,8 @@ def test_a_job_that_raises_does_not_end_the_pipeline(tmp_path):
     def bad(job):
         raise errors.InputError('FA01', 'no records', path=job)
 
-    assert beam_jobs._run(tmp_path, bad) is None
-    assert processes.caught(bad, tmp_path)[1][0] == 'FA01'
+    assert jobs._run(tmp_path, bad) is None
+    assert jobs.caught(bad, tmp_path)[1][0] == 'FA01'
 
 
 @pytest.mark.slow
