@@ -318,3 +318,16 @@ def test_clusters_resampled_within_their_classes_always_hold_every_class():
         metrics.auroc, labels, scores, clusters=clusters, cluster_strata=labels
     )
     assert interval == (1, 1, 1)
+
+
+def test_a_table_of_scores_stays_in_columns_whatever_the_names():
+    long = 'a_species_with_a_very_long_name.NC_000913.3'
+    head, *lines = metrics.text_table([
+        ['', 'AUROC', 'MCC'],
+        [long, '0.956 (0.935 to 0.971)', '-0.142 (-0.041 to -0.270)'],
+        ['x', '0.9', ''],
+    ])  # fmt: skip
+    end = lines[0].index('0.956') + len('0.956 (0.935 to 0.971)')
+    assert lines[0].startswith(f'{long}  0.956') and lines[0][end : end + 2] == '  '
+    assert head[:end].endswith(' AUROC') and lines[1] == f'{"x":<{end - 3}}0.9'
+    assert len(head) == len(lines[0])

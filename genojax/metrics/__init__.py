@@ -11,6 +11,7 @@ from genojax.metrics.bootstrap import (
 from genojax.metrics.decisions import accuracy, confusion, macro_f1, matthews
 from genojax.metrics.ranking import auprc, auroc, macro_auprc, macro_auroc, roc_curve
 from genojax.metrics.state import MetricState
+from genojax.metrics.text_table import text_table
 from genojax.metrics.values import determination, pearson, spearman
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     'ratio_interval',
     'roc_curve',
     'spearman',
+    'text_table',
 ]

@@ -219,12 +219,13 @@ def _table(result: dict) -> list[str]:
     several = len(result['classes']) > 2
     mean = 'mean one-vs-rest AUROC' if several else 'AUROC'
     columns = {mean: 'auroc', 'average precision': 'auprc', 'macro-F1': 'macro_f1', 'MCC': 'mcc'}
-    lines = [f'{"":<20}' + ''.join(f'{title:>24}' for title in columns)]
+    table = [['', *columns]]
     for name, row in rows:
         cells = [
             metrics.format_interval(row[key]) if key in row else '' for key in columns.values()
         ]
-        lines.append(f'{name:<20}' + ''.join(f'{cell:>24}' for cell in cells))
+        table.append([name, *cells])
+    lines = metrics.text_table(table)
     if several:
         lines += ['', *_class_lines(result)]
     lines.append(f'95 % bootstrap intervals over {result["n_test"]:,} {result["split"]} rows')
@@ -234,9 +235,8 @@ def _table(result: dict) -> list[str]:
 def _class_lines(result: dict) -> list[str]:
     """AUROC and average precision of each class of the leading model against all others."""
     by_class = result['models'][result['lead']]['by_class']
-    width = max(20, *(len(name) + 2 for name in by_class))
-    lines = [f'{"class":<{width}}{"rows":>8}{"AUROC":>24}{"average precision":>24}']
+    rows = [['class', 'rows', 'AUROC', 'average precision']]
     for name, row in by_class.items():
         cells = [metrics.format_interval(row[key]) for key in ('auroc', 'auprc')]
-        lines.append(f'{name:<{width}}{row["rows"]:>8,}' + ''.join(f'{cell:>24}' for cell in cells))
-    return lines
+        rows.append([name, f'{row["rows"]:,}', *cells])
+    return metrics.text_table(rows)

@@ -258,20 +258,20 @@ def ranked(models: dict[str, dict]) -> list[tuple[str, dict]]:
 
 def as_text(result: dict) -> str:
     """The models by falling recall, overall and by divergence; differences; what was cropped."""
-    lines = [f'{"":<24}' + ''.join(f'{title:>24}' for title in SCORES.values())]
-    for name, row in ranked(result['models']):
-        cells = [metrics.format_interval(row['overall'][key]) for key in SCORES]
-        lines.append(f'{name:<24}' + ''.join(f'{cell:>24}' for cell in cells))
-    lines += ['', 'recall@1 by the distance of the two species']
+    overall = [['', *SCORES.values()]]
     heads = [f'{one["low"]:.3f} to {one["high"]:.3f}' for one in result['levels']]
-    lines.append(f'{"":<24}' + ''.join(f'{head:>24}' for head in heads))
+    levels = [['', *heads]]
     for name, row in ranked(result['models']):
+        overall.append([name, *(metrics.format_interval(row['overall'][key]) for key in SCORES)])
         cells = [metrics.format_interval(one['recall_at_1']) for one in row['levels']]
-        lines.append(f'{name:<24}' + ''.join(f'{cell:>24}' for cell in cells))
-    lines += ['', f'{result["lead"]} minus each other, recall@1, paired']
+        levels.append([name, *cells])
+    paired = [['', 'overall', *heads]]
     for name, one in result['differences'].items():
         cells = [metrics.format_interval(value) for value in (one['overall'], *one['levels'])]
-        lines.append(f'{name:<24}' + ''.join(f'{cell:>24}' for cell in cells))
+        paired.append([name, *cells])
+    lines = [*metrics.text_table(overall), '', 'recall@1 by the distance of the two species']
+    lines += [*metrics.text_table(levels), '']
+    lines += [f'{result["lead"]} minus each other, recall@1, paired', *metrics.text_table(paired)]
     return '\n'.join([*lines, '', *counts_text(result)])
 
 

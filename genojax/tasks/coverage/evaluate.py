@@ -222,14 +222,14 @@ def as_text(result: dict) -> str:
             f'{result["split"]} windows{known}{inputs}'
         )
         titles = [f'{group} ({row["tracks"]})' for group, row in groups.items()]
-        lines.append(f'{"":<22}' + ''.join(f'{title:>26}' for title in titles))
+        table = [['', *titles]]
         rows = [(name, [row[name] for row in groups.values()]) for name in models]
         rows += [
             (f'- {name}', [row['minus'][name] for row in groups.values()]) for name in models[1:]
         ]
         for title, estimates in rows:
-            cells = ''.join(f'{metrics.format_interval(estimate):>26}' for estimate in estimates)
-            lines.append(f'{title:<22}{cells}')
+            table.append([title, *map(metrics.format_interval, estimates)])
+        lines += metrics.text_table(table)
         lines += genes.as_text(one['genes'])
         windows, leaks = one['windows'], one['leaks']
         if windows['baselines'] < windows['training']:

@@ -190,14 +190,12 @@ def validate(task, state, datasets, shard) -> dict[str, metrics.MetricState]:
 def as_text(result: dict) -> str:
     """The scores as a table."""
     columns = {'model': 'model', 'order0': 'order 0', 'order5': 'order 5', 'two_sided': 'two-sided'}
-    head = f'{"bits per base":<20}' + ''.join(f'{title:>24}' for title in columns.values())
     scored = {**result['species'], 'all': result['all']}
     if result['without_training_kmer']:
         scored['no training k-mer'] = result['without_training_kmer']
-    rows = [
-        f'{name:<20}'
-        + ''.join(f'{metrics.format_interval(row[column]):>24}' for column in columns)
-        + f'{row["n_bases"]:>10,}'
+    rows = [['bits per base', *columns.values(), 'bases']]
+    rows += [
+        [name, *(metrics.format_interval(row[key]) for key in columns), f'{row["n_bases"]:,}']
         for name, row in scored.items()
     ]
     notes = ['95 % bootstrap intervals over windows; order 5 and two-sided read visible bases only']
@@ -211,4 +209,4 @@ def as_text(result: dict) -> str:
         notes.append(
             f'{result["bases_left_out"]:,} bases had no room in rows of tokens (tokenizer.tokens)'
         )
-    return '\n'.join([f'{head}{"bases":>10}', *rows, *notes])
+    return '\n'.join([*metrics.text_table(rows), *notes])

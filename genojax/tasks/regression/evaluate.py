@@ -157,13 +157,13 @@ def _table(value: dict) -> list[str]:
     titles = [title for title, _ in SCORES.values()]
     if value['differences']:
         titles.append('model minus it, Pearson')
-    lines = [f'{"":<16}' + ''.join(f'{title:>26}' for title in titles)]
+    rows = [['', *titles]]
     for name, row in ranked(value['models']):
         cells = [metrics.format_interval(row[key]) for key in SCORES]
         if name in value['differences']:
             cells.append(metrics.format_interval(value['differences'][name]))
-        lines.append(f'{name:<16}' + ''.join(f'{cell:>26}' for cell in cells))
-    return lines + intervals.notes_text(value['notes'])
+        rows.append([name, *cells])
+    return metrics.text_table(rows) + intervals.notes_text(value['notes'])
 
 
 def ranked(models: dict) -> list[tuple[str, dict]]:
