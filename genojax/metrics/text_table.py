@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 _GAP = 2  # spaces between columns
-_LEAST = 10  # characters of a column
+_MIN_WIDTH = 10  # characters of a column
 
 
 def text_table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -12,7 +12,7 @@ def text_table(rows: Sequence[Sequence[str]]) -> list[str]:
     A column is as wide as its widest cell, so that long names of a user's species, classes or
     tracks do not move what is beside them. Rows may have fewer cells than others.
     """
-    widths = [_LEAST] * max(map(len, rows), default=0)
+    widths = [_MIN_WIDTH] * max(map(len, rows), default=0)
     for row in rows:
         for number, cell in enumerate(row):
             widths[number] = max(widths[number], len(cell))

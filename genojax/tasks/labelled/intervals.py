@@ -27,9 +27,10 @@ class Intervals:
         self.groups, self.seed = groups, seed
         self._options = {'seed': seed, 'stratified': False, 'clusters': groups}
         self.notes: dict[str, list[str]] = {}
-        count = len(np.unique(groups))
+        self._groups = count = len(np.unique(groups))
         if count < FEW_GROUPS:
-            self.notes['few groups'] = [f'the rows are {count} leak groups']
+            ending = '' if count == 1 else 's'
+            self.notes['few groups'] = [f'the rows are {count} leak group{ending}']
 
     def of(self, name: str, metric, scores) -> list[float] | list[float | None] | None:
         """[value, low, high] of a score; [value, None, None] without an interval.
@@ -48,7 +49,8 @@ class Intervals:
         if np.isnan(values).any():
             self._note('undefined', name)
             return None
-        if self.strata is not None and len(np.unique(self.strata)) < 2:
+        alike = self.strata is not None and len(np.unique(self.strata)) < 2
+        if alike or self._groups < 2:  # every resample would be the rows themselves
             self._note('no interval', name)
             return [float(values[0] - sum(values[1:])), None, None]
         for note, strata in ((None, None), ('stratified', self.strata)):

@@ -9,6 +9,7 @@ from genojax.tasks.labelled import intervals
 from genojax.tasks.regression import baselines
 
 _POINTS = 2_000  # of a scatter plot
+_MIN_ROWS = 3  # for a correlation: two rows have 1 or -1
 SCORES = {
     'pearson': ('Pearson', metrics.pearson),
     'spearman': ('Spearman', metrics.spearman),
@@ -87,7 +88,7 @@ def _column(datasets, predicted_N: np.ndarray, column: int, split: str, seed: in
     if shared.any():
         rest = known[~shared[known]]
         result['without_shared'] = {'shared': int(shared[known].sum())}
-        if len(rest):
+        if len(rest) >= _MIN_ROWS:
             result['without_shared'] |= _compare_rows(
                 value_N[rows], groups[rows], predicted, rest, seed
             )
@@ -148,7 +149,10 @@ def as_text(result: dict) -> str:
         rest = value.get('without_shared')
         if rest:
             lines.append(f'{rest["shared"]:,} rows share sequence with rows that were fitted.')
-            lines += ['Without them:', *_table(rest)] if 'models' in rest else []
+            if 'models' in rest:
+                lines += ['Without them:', *_table(rest)]
+            else:
+                lines.append('Without them too few rows are left for a score.')
         lines.append('')
     return '\n'.join([*lines, '95 % bootstrap intervals over leak groups of rows'])
 

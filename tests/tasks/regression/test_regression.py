@@ -1,5 +1,6 @@
 """Regression: absent values count exactly nothing, targets are standardised, scores have names."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -116,6 +117,15 @@ def test_scores_leave_absent_values_out_and_have_baselines(opened, monkeypatch):
     }
     assert result['values']['gc']['models']['kmer_ridge']['pearson'][0] > 0.9
     assert 'absent' in evaluate.as_text(result)
+    # Two rows have a correlation of 1 or -1: nothing is scored without the rows that are shared.
+    shared = np.ones(len(datasets.row_split.shared), bool)
+    shared[rows[:2]] = False
+    split = dataclasses.replace(datasets.row_split, shared=shared)
+    monkeypatch.setattr(datasets, 'row_split', split)
+    monkeypatch.setattr(baselines, 'fit_all', lambda *arguments: ({}, {}))
+    result = evaluate.compare(datasets, predicted_NC)
+    assert all('models' not in value['without_shared'] for value in result['values'].values())
+    assert 'Without them too few rows are left for a score.' in evaluate.as_text(result)
 
 
 def test_pairwise_ridge_is_ridge_on_pairs_of_positions():
