@@ -341,7 +341,9 @@ def test_every_stage_of_the_main_job_shows_its_progress(folder):
     for name in ('finetune', 'scratch'):
         start = text.index(f'[demo] {name}\n')
         part = text[start : text.index('[demo] baselines\n')]
-        places = [part.index(words) for words in ('compiling the step', f'{name}: 1 of 4')]
+        places = [
+            part.index(words) for words in ('compiling the step', f'{name}: 0 of 4 (0%), 0 s')
+        ]
         assert places == sorted(places)
     assert 'fitting kmer_svm ...' in text[text.index('[demo] baselines\n') :]
 

@@ -155,9 +155,10 @@ class Recorder:
 
     def estimate(self, timer: resources.StepTimer, step: int, states) -> None:
         """Says and records the expected time, once it is known."""
-        line = timer.after(step, states)
+        before, line = timer.seconds_per_step, timer.after(step, states)
         if line:
             self.run.say(line)
+        if timer.seconds_per_step != before:
             self.run.note(seconds_per_step=timer.seconds_per_step)
 
     def write(self, step: int, state: TrainState) -> None:

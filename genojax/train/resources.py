@@ -144,7 +144,7 @@ class StepTimer:
         self.seconds_per_step: float | None = None
 
     def after(self, number: int, metrics: Any) -> str:
-        """A line of text after the step that completes the measurement, else ''.
+        """A line of text after the step that completes the measurement, if others follow, else ''.
 
         Args:
             metrics: of the step; waited for on the first and on the last timed step.
@@ -157,6 +157,8 @@ class StepTimer:
             return ''
         elapsed = time.monotonic() - self._started
         self.seconds_per_step = elapsed / max(number - self._first, 1)
+        if number == self._steps:
+            return ''
         rest = self.seconds_per_step * (self._steps - number)
         end = time.strftime('%Y-%m-%d %H:%M', time.localtime(time.time() + rest))
         return (

@@ -38,3 +38,12 @@ def test_sizes_and_times_in_words():
     assert [resources.duration(s) for s in (0.0123, 3.4, 600.0, 7_300.0, 200_000.0)] == [
         '12.3 ms', '3.4 s', '10.0 min', '2.0 h', '2.3 days',
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(('steps', 'says'), [(20, {6}), (7, {6}), (6, set()), (1, set())])
+def test_the_time_that_is_left_is_told_once_and_only_where_steps_are_left(steps, says):
+    timer = resources.StepTimer(0, steps)
+    lines = {number: timer.after(number, ()) for number in range(1, steps + 1)}
+    assert {number for number, line in lines.items() if line} == says
+    assert all(f'for the other {steps - 6:,} steps' in lines[number] for number in says)
+    assert timer.seconds_per_step is not None or steps == 1

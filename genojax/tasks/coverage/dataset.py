@@ -159,8 +159,10 @@ class CoverageDatasets(base.TaskDatasets):
         for name, row in self.description['organisms'].items():
             windows = ', '.join(f'{count} {split}' for split, count in row['windows'].items())
             inputs = f', inputs {", ".join(row["inputs"])}' if row['inputs'] else ''
+            pieces = row['rows_per_window']
+            rows = 'one row' if pieces == 1 else f'{pieces} rows'
             lines.append(
-                f'  {name}: windows {windows}; each {row["rows_per_window"]} rows of '
+                f'  {name}: windows {windows}; each {rows} of '
                 f'{row["length"]:,} bp; {row["tracks"]} tracks{inputs}'
             )
         return lines

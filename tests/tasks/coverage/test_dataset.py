@@ -159,6 +159,7 @@ def test_an_input_track_is_no_target(folder):
     np.testing.assert_array_equal(batch['accessibility_known'][0], (np.arange(32) // 8 % 3) != 0)
     organisms = datasets.description['organisms']
     assert [row['tracks'] for row in organisms.values()] == [3, 3]
+    assert 'each one row of 4,096 bp; 3 tracks' in datasets.summary[0]
     assert organisms['human']['inputs'] == ['DNASE:sample one']
 
 
