@@ -43,6 +43,10 @@ def test_exit_codes_differ():
     assert all(issubclass(kind, errors.GenojaxError) for kind in kinds)
 
 
+def test_the_letters_of_every_code_stand_for_something():
+    assert {code[:2] for code in errors.EXPLANATIONS} == set(errors.FAMILIES)
+
+
 @pytest.mark.parametrize('code', errors.EXPLANATIONS)
 def test_an_explanation_is_whole_sentences(code):
     text = errors.EXPLANATIONS[code]

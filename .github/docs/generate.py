@@ -19,24 +19,6 @@ from genojax.cli import configs as configs_verb
 from genojax.cli import flags, interpret, main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Letters of a code -> what it is about; a family without an entry here is an error.
-FAMILIES = {
-    'FA': 'Sequence files, and input files of any kind',
-    'GF': 'Annotation: GFF3 and GTF',
-    'BD': 'Intervals: BED',
-    'GT': 'Genome tables',
-    'SP': 'Splits',
-    'MX': 'Weights of species',
-    'LB': 'Labelled tables',
-    'OR': 'Orthologous genes',
-    'TK': 'Tracks',
-    'VC': 'Variants',
-    'EM': 'Sequences that a model reads',
-    'MO': 'Motifs',
-    'CV': 'Weights',
-    'DL': 'Downloads',
-    'AR': 'Shards',
-}
 _ON_RESUME = {'free': 'free', 'rounding': 'last bits may differ', 'never': ''}
 
 
@@ -66,7 +48,7 @@ def error_codes() -> str:
     ]
     codes = sorted(errors.EXPLANATIONS)
     for family in dict.fromkeys(code[:2] for code in codes):
-        lines += ['', f'## {FAMILIES[family]}']
+        lines += ['', f'## {errors.FAMILIES[family]}']
         for code in (code for code in codes if code.startswith(family)):
             lines += ['', f'### GX-{code}', '', _plain(errors.EXPLANATIONS[code])]
     return '\n'.join([*lines, ''])

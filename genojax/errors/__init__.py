@@ -6,9 +6,10 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 
-from genojax.errors import explanations
+from genojax.errors import explanations, families
 
 EXPLANATIONS = explanations.EXPLANATIONS
+FAMILIES = families.FAMILIES
 _FIX = 'Fix: '
 
 

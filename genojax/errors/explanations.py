@@ -2,9 +2,8 @@
 
 from genojax.errors import genome_files
 
-# Code -> what it means and what to do. The letters name the family: SP splits, MX mixture weights,
-# LB labels, OR orthologous genes, TK tracks, HC Hi-C, VC variants, EM embeddings, MO motifs, CV
-# converted models, AR shards, DL downloads; those of genome files are in `genome_files`.
+# Code -> what it means and what to do. What the letters stand for is in `families`; the codes of
+# genome files are in `genome_files`.
 EXPLANATIONS: dict[str, str] = {
     **genome_files.EXPLANATIONS,
     # Splits
