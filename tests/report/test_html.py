@@ -1,3 +1,5 @@
+import pathlib
+
 from genojax.report import html, page, plots
 from tests.report import reading
 
@@ -89,3 +91,12 @@ def test_labels_are_shortened_and_safe_for_matplotlib():
     assert plots.label('_x').startswith(' ')
     assert len(plots.label('x' * 100)) == 28
     assert plots.label('\x00语') == '??'
+
+
+def test_an_interval_goes_below_its_value_where_a_table_is_too_wide():
+    rows = [['a', html.interval([0.953, 0.933, 0.969]), html.number(300)]]
+    table = str(html.table(['model', 'AUROC', 'rows'], rows))
+    assert '<td class="interval">0.953 <span>(0.933 to 0.969)</span></td>' in table
+    assert '<td class="num">300</td>' in table
+    style = (pathlib.Path(html.__file__).parent / 'style.css').read_text()
+    assert 'td.interval span { white-space: nowrap; }' in style
