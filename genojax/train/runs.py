@@ -347,8 +347,6 @@ def _open(
     memory = resources.of_state(abstract, mesh)
     shown = experiment.init_from and not directory.read_only
     mode_sizes = modes.sizes(experiment, boxed, mesh) if shown else {}
-    if not directory.read_only:
-        workdirs.check_room(directory.path, modes.size(abstract).checkpoint, experiment.keep)
     checkpoints = checkpoint.Checkpoints(
         directory.path / 'checkpoints',
         experiment.keep,
@@ -372,11 +370,10 @@ def _open(
         changed=changed,
         say=say,
     )
-    try:
+    with checkpoints.closed_on_error():
         run.check_memory(memory)
-    except BaseException:
-        checkpoints.close()
-        raise
+        if not directory.read_only:
+            workdirs.check_room(directory.path, modes.size(abstract).checkpoint, experiment.keep)
     return run
 
 
