@@ -28,8 +28,8 @@ from genojax.train import loop, runs
 
 HERE = pathlib.Path(__file__).parent
 METHODS = ('attribution', 'ascent')
-SEQUENCES, SHUFFLES, Q_VALUE = 300, 2, 0.05
-SETTINGS = {'steps': '600', 'validate_every': '100', 'save_every': '600'}
+SEQUENCES, SHUFFLES, Q_VALUE = 120, 2, 0.05
+SETTINGS = {'steps': '400', 'validate_every': '100', 'save_every': '400'}
 ROWS = 5_500
 TASK = 'promoters'
 SPLITS = (0.65, 0.1)  # of the rows: train, validation; the rest are test rows
@@ -70,10 +70,12 @@ def values_of(method: str, run: pathlib.Path, sequences, seed: int):
     model = loading.load(run)
     head = outputs.select(model, TASK)
     if method == 'ascent':
-        reached = ascent.ascend(model, head, sequences, ascent.AscentConfig(seed=seed))
+        reached = ascent.ascend(
+            model, head, sequences, ascent.AscentConfig(steps=60, rate=0.2, seed=seed)
+        )
         return [one.codes_L for one in reached], [one.bits_L for one in reached]
     results = attribution.integrated_gradients(
-        model, head, sequences, backgrounds=5, steps=8, seed=seed
+        model, head, sequences, backgrounds=3, steps=6, seed=seed
     )
     return sequences, [result.values_L for result in results]
 

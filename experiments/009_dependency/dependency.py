@@ -33,7 +33,7 @@ HERE = pathlib.Path(__file__).parent
 LENGTH, UPSTREAM, FIDELITY = 96, 48, 0.92
 MIN_DISTANCE, GROUPS = 20, 8
 WINDOWS = {'train': 6_000, 'test': 400}
-STEPS, MAPS = 800, 8  # maps per seed, half of each kind
+STEPS, MAPS = 800, 6  # maps per seed, half of each kind
 # Kind of pair -> the two versions of (first site, second site).
 PAIRS = {
     'splice': (('GTAAGT', 'YYYYYYYYYNCAG'), ('GTGAGT', 'YYYYYYYYYNTAG')),

@@ -47,12 +47,12 @@ GENOMES = {
         'density': 6,
         'validation': ('IV',),
         'test': ('V', 'X'),
-        'steps': 700,
-        'limit': 400,
+        'steps': 400,
+        'limit': 250,
     },
 }
 SIMULATED = {'species': 2, 'genes': 160, 'length': 640_000, 'task_rows': 0}
-TEST_ROWS = 400
+TEST_ROWS = 300
 
 
 def read_genome(name: str, options, folder: pathlib.Path, seed: int):
