@@ -23,7 +23,6 @@ from genojax.data.store import ingest
 from genojax.interpret import dependency
 from genojax.models import bert
 from genojax.nn import bases
-from genojax.optim import optimizers
 from genojax.predict import loading
 from genojax.simulate import background, likelihood, motifs
 from genojax.simulate import grammar as grammars
@@ -136,7 +135,7 @@ def train(one: grammars.Grammar, folder: pathlib.Path, seed: int) -> None:
     settings = experiment.Experiment(
         model=model,
         tokenizer=experiment.TokenizerConfig('nucleotide', 1),
-        optim=optimizers.OptimConfig(peak=3e-3, warmup=50),
+        optim=experiment.OptimConfig(peak=3e-3, warmup=50),
         tasks={'masked_lm': task},
         steps=STEPS,
         log_every=100,

@@ -4,7 +4,7 @@ python experiments/016_splice_attention/introns.py --workdir=runs/splice_attenti
 python experiments/016_splice_attention/introns.py --workdir=runs/splice_attention --seeds=3 \\
     --data=$GENOJAX_DATA --genome worm
 
-Cuts windows at random places of genes, trains a small transformer to tell those that hold a whole
+Cuts windows in and beside introns, trains a small transformer to tell those that hold a whole
 intron, chooses heads by their attention on one half of the test chromosomes' genes, and scores them
 on the other half: attention against all GT..AG decoys, and average precision without these heads
 against random ones. Writes GENOME.json, results.csv of all genomes, and a figure. What is done
@@ -25,18 +25,17 @@ from genojax.data.formats import annotation, fasta
 from genojax.data.store import regions
 from genojax.interpret import attention, knockout, outputs, splice_sites
 from genojax.models import bert
-from genojax.optim import optimizers
 from genojax.predict import loading
 from genojax.tokenizers import kmer
 from genojax.train import loop, runs
 
 HERE = pathlib.Path(__file__).parent
 K, MARGIN, TOP, DRAWS = 5, 8, 2, 20
-# Bases per window, windows per window length of a gene, contigs of the splits, steps.
+WINDOWS = 4  # that hold an intron, per intron; three times as many lie at random places beside it
+# Bases per window, contigs of the splits, steps, windows whose attention is read.
 GENOMES = {
     'simulated': {
         'window': 256,
-        'density': 6,
         'validation': ('chr4',),
         'test': ('chr3',),
         'steps': 600,
@@ -44,7 +43,6 @@ GENOMES = {
     },
     'worm': {
         'window': 160,
-        'density': 6,
         'validation': ('IV',),
         'test': ('V', 'X'),
         'steps': 400,
@@ -71,7 +69,7 @@ def read_genome(name: str, options, folder: pathlib.Path, seed: int):
 
 
 def table(contigs, source, settings: dict, path: pathlib.Path, seed: int) -> dict:
-    """Writes windows of genes with label 1 if they hold a whole intron; counts by split."""
+    """Writes windows, with label 1 if they hold a whole intron; counts by split and label."""
     rng, length = np.random.default_rng(seed), settings['window']
     lines, counts = ['sequence\tlabel\tsplit\tgene'], {}
     for contig, codes in contigs.items():
@@ -87,8 +85,15 @@ def table(contigs, source, settings: dict, path: pathlib.Path, seed: int) -> dic
                 for i in introns
                 if i.strand == gene.strand and gene.start < i.start and i.end < gene.end
             ]
-            low, high = gene.start - length // 2, gene.end - length // 2
-            for start in rng.integers(low, high, settings['density'] * len(gene) // length + 1):
+            if not inside:
+                continue
+            starts = []
+            for intron in inside:
+                low, high = intron.end + MARGIN - length, intron.start - MARGIN
+                if low <= high:
+                    starts += rng.integers(low, high + 1, WINDOWS).tolist()
+                    starts += rng.integers(low - length, high + length, 3 * WINDOWS).tolist()
+            for start in starts:
                 end = start + length
                 if start < 0 or end > len(codes):
                     continue
@@ -122,7 +127,7 @@ def train(path: pathlib.Path, settings: dict, folder: pathlib.Path, seed: int) -
     one = experiment.Experiment(
         model=model,
         tokenizer=experiment.TokenizerConfig('kmer', K),
-        optim=optimizers.OptimConfig(peak=2e-3, warmup=50),
+        optim=experiment.OptimConfig(peak=2e-3, warmup=50),
         tasks={'introns': tasks.ClassificationConfig(classes=2, pool='mean', data=data)},
         steps=settings['steps'],
         log_every=50,
