@@ -59,6 +59,9 @@ NOT_RUN = {
     'genojax plan --config=nucleotransformer:small --topology=v5e:4x4 --out=plan.html': (
         "needs the TPU compiler; tests/plan checks TPU topologies' arguments"
     ),
+    "genojax ingest genomes/ --out=shards/ --beam='--direct_num_workers=8'": (
+        'needs the extra beam; tests/data/store/test_jobs.py'
+    ),
     'genojax download ecoli yeast --out=genomes/': 'needs the network; tests/download has a server',
     'genojax download dnabert_k6 --out=weights/': 'needs the network; tests/download has a server',
 }
