@@ -123,6 +123,13 @@ def _is_bundle(path: pathlib.Path) -> bool:
     return path.suffix == '.index' or pathlib.Path(f'{path}.index').is_file()
 
 
+def holds_weights(path: pathlib.Path) -> bool:
+    """Whether a path is a file of weights, or a directory with one."""
+    suffixes = ('.safetensors', '.npz', *TORCH_SUFFIXES)
+    names = [entry.name for entry in path.iterdir()] if path.is_dir() else [path.name]
+    return path.exists() and any(name.endswith(suffixes) for name in names)
+
+
 def _find_weights(folder: pathlib.Path) -> list[pathlib.Path]:
     """The files of weights in a directory.
 

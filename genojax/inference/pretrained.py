@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 import os
 import pathlib
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from genojax import checkpoint, config, errors, json_files, models, plugins, stores, tokenizers
 from genojax import optim as optimizers
-from genojax.convert import store
+from genojax.convert import files, store
 from genojax.inference import adapters
 from genojax.optim import trainable
 
@@ -172,7 +173,12 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
             raise errors.UsageError(
                 f'{path} was stopped before step 1, or is not there yet; the same command continues'
             )
-        raise errors.UsageError(f'{path} is neither the workdir of a run nor a converted model')
+        problem = f'{path} is neither the workdir of a run nor a converted model'
+        if files.holds_weights(path):
+            new = errors.new_name(path.with_suffix(''))
+            fix = f'genojax convert {shlex.quote(str(path))} {new} reads its weights; name {new}'
+            problem = f'{problem}. Fix: {fix}'
+        raise errors.UsageError(problem)
     values = run_config(path)
     names = [field.name for field in dataclasses.fields(_ModelFields)]
     with naming_absent_packages(path):

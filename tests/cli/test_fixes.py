@@ -243,6 +243,7 @@ CASES = [
          + f' {EFFECTS.split()[-1]}.group_column=block'),
     Case('group_column=COLUMN', VARIANTS, {'COLUMN': 'block'}),
     # Weights
+    Case('genojax convert {}', 'embed DNA_bert_6 --fasta=my.fa --out=x.npz', shell=r'(genojax convert \S+ \S+)'),
     Case('--kind=NAME', 'convert unnamed made1', {'NAME': 'dnabert'}),
     Case('--format={}', 'convert converted made2 --format=zip'),
     Case('--kind={}', 'convert converted made3 --kind=nt_v1'),

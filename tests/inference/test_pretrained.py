@@ -73,6 +73,9 @@ def test_what_is_neither_a_run_nor_a_model_is_refused(tmp_path):
     assert not pretrained.is_run(tmp_path)
     with pytest.raises(errors.UsageError, match='neither the workdir of a run nor a converted'):
         pretrained.describe(tmp_path)
+    (tmp_path / 'model.safetensors').touch()
+    with pytest.raises(errors.UsageError, match=f'Fix: genojax convert {tmp_path} {tmp_path}_2 '):
+        pretrained.describe(tmp_path)
     (tmp_path / 'config.json').write_text(json.dumps({'objective': {}, 'model': {}}))
     with pytest.raises(errors.UsageError, match='earlier version of genojax'):
         pretrained.run_config(tmp_path)
