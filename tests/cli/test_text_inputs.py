@@ -16,6 +16,7 @@ from genojax.cli import flags, interpret, main
 from genojax.inference import pretrained
 from genojax.predict import loading
 from tests import memory
+from tests.data import contact_files
 from tests.interpret import conftest
 
 FASTA = '>c\n' + 'ACGTTGCA' * 5 + '\n'
@@ -27,6 +28,7 @@ INTERPRETERS = [f'interpret {verb}' for verb in interpret.VERBS]
 OF_SEQUENCES = ['embed', 'predict', *INTERPRETERS]
 TRACKS = 'tracks a.fa --tracks=a.tracks --out=t --window=16 --crop=0 --bin=4 --block=1'
 WINDOWS = 'windows --site=donor --flank=2 --out=x.tsv'
+HIC = '--matrices=hic/hic.tsv --out=t --window=600 --crop=100 --bin=50 --block=1 --test=chr3'
 LABELS = '--config.tasks.promoters.data.path=BAD'
 
 # (verb, flag) -> a command in which BAD is the file.
@@ -54,6 +56,10 @@ COMMANDS = {
     ('interpret attention', '--annotation'): 'interpret attention MODEL --fasta=a.fa --annotation=BAD --out=x',
     ('interpret attention', '--knockout'): 'interpret attention MODEL --fasta=a.fa --annotation=a.gtf --knockout=BAD --out=x',
     ('interpret motifs', '--match'): 'interpret motifs MODEL --fasta=a.fa --match=BAD --out=x --output=y',
+    ('hic', 'genomes'): f'hic BAD {HIC}',
+    ('hic', '--matrices'): f'hic hic/genome.fa --matrices=BAD {HIC.partition(" ")[2]}',
+    ('hic', '--blacklist'): f'hic hic/genome.fa {HIC} --blacklist=BAD',
+    ('hic', '--unmappable'): f'hic hic/genome.fa {HIC} --unmappable=BAD',
     ('check', 'fasta of a genome table'): 'check table_of_fasta',
     ('check', 'annotation of a genome table'): 'check table_of_annotation',
     ('ingest', 'annotation of a genome table'): 'ingest table_of_annotation --out=shards',
@@ -115,7 +121,16 @@ WORDS = {
     ),
     *('--variant-rows', '--signals', '--upstream', '--downstream', '--distance', '--negatives'),
     *('--crop', '--bin', '--block', '--contigs', '--test', '--test-share', '--min-known'),
-    *('--top', '--draws', '--method', '--ascent-steps', '--entropy', '--variation'),
+    *(
+        '--hic',
+        '--diagonals',
+        '--top',
+        '--draws',
+        '--method',
+        '--ascent-steps',
+        '--entropy',
+        '--variation',
+    ),
     *('--site', '--flank', '--validation', '--profile', '--transcripts', '--genetic-code'),
     *('names', '--mirror', '--verify', '--beam'),
     *('--task-rows', '--no-hold-out', '--raw', '--evaluate', '--shard', '--list', '--dry-run'),
@@ -157,8 +172,12 @@ def test_every_flag_is_listed_here(monkeypatch):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(request, tmp_path, monkeypatch):
     """Good files, and a model wherever one is opened."""
+    if '[hic ' in request.node.name:
+        pytest.importorskip('h5py')
+        (tmp_path / 'hic').mkdir()
+        contact_files.write(tmp_path / 'hic')
     model = conftest.bert_of('kmer', 3)
     model.__dict__['heads'] = {'toy': conftest.head_of(model)}  # as its cached property would
     monkeypatch.setattr(loading, 'load', lambda path, **options: model)

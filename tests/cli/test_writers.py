@@ -45,6 +45,7 @@ ELSEWHERE = {
     'score': 'tests/variants/test_score_file.py: test_a_second_command_for_the_same_output',
     'train': 'tests/train/test_workdir.py: test_a_second_writer_is_refused_at_once',
     'finetune': 'tests/train/test_workdir.py: test_a_second_writer_is_refused_at_once',
+    'hic': 'as tracks, which writes by the same `prepared_folder.ShardFolder`',
     'sweep': 'tests/pipeline/test_sweep.py: test_a_run_that_another_process_trains_is_left_to_it',
 }
 IN_ONE_STEP = {'check', 'explain', 'configs', 'evaluate', 'report', 'plan', 'doctor'}

@@ -140,7 +140,7 @@ BAD = {
     (71, 'bigWig as BED'): ({'a.bed': b'\x26\xfc\x8f\x88rest'}, 'GX-FA23: a.bed: ', 'a bigWig file'),
     (71, 'bedGraph'): ({'a.bdg': 'c\t0\t5\t0.5\nc\t5\t9\t1.5\n'}, 'GX-GF06: a.bdg: ', 'this is bedGraph'),
     (71, 'bedGraph of counts'): ({'a.bedGraph': 'c\t0\t5\t5\nc\t5\t9\t1\n'}, 'GX-GF06: a.bedGraph: ', 'this is bedGraph'),
-    # No verb reads contacts yet, so resolutions and balance are not looked at.
+    # `check` reads no contacts: it names the file. What `hic` refuses in them is in ELSEWHERE.
     (72, 'cooler'): ({'a.mcool': b'\x89HDF\r\n\x1a\n' + bytes(90)}, 'GX-FA23: a.mcool: ', 'an HDF5 file'),
     (69, 'VCF as BED'): ({'a.bed': '1\t100\t700\tA\tG\t9\tPASS\tx\n'}, 'GX-GF06: a.bed: ', 'VCF'),
 }  # fmt: skip
@@ -220,6 +220,10 @@ ELSEWHERE = {
     ),
     66: ('variants/test_bad_variants.py', 'test_spellings_of_one_indel_have_one_score'),
     71: ('data/formats/test_bigwig.py', 'test_what_lies_outside_a_contig_is_refused'),
+    72: (
+        'data/formats/contact_files/test_cool.py',
+        'test_a_matrix_of_an_mcool_file_is_chosen_by_its_bin',
+    ),
 }
 
 
