@@ -66,10 +66,10 @@ COMMANDS = {
 }  # fmt: skip
 # Text files that fields of configs name; one kind of task each.
 _VARIANTS, _PAIRS = '--config.tasks.variants.data', '--config.tasks.contrastive.data'
-_VARIANT_FILES = f'{_VARIANTS}.fasta=a.fa {_VARIANTS}.path=a.variants'
+_VARIANT_FILES = f'--config.optim.train=full {_VARIANTS}.fasta=a.fa {_VARIANTS}.path=a.variants'
 OF_CONFIGS = {
     'values.data.path': 'regression --config.tasks.values.data.path=BAD',
-    'variants.data.path': f'variant_effects {_VARIANTS}.fasta=a.fa {_VARIANTS}.path=BAD',
+    'variants.data.path': f'variant_effects {_VARIANT_FILES} {_VARIANTS}.path=BAD',
     'variants.data.fasta': f'variant_effects {_VARIANT_FILES} {_VARIANTS}.fasta=BAD',
     'variants.data.annotation': f'variant_effects {_VARIANT_FILES} {_VARIANTS}.annotation=BAD',
     'contrastive.data.path': f'contrastive {_PAIRS}.path=BAD',

@@ -242,9 +242,10 @@ class _AnnotationReader:
         """Contig names without the %XX escapes of GFF3."""
         for contig in [name for name in self.features if '%' in name]:
             name = annotation_rows.unquote(contig)
+            rows = self.features.pop(contig)  # before the name is looked up: it may be the same
             self.features.setdefault(name, []).extend(
                 row._replace(interval=dataclasses.replace(row.interval, contig=name))
-                for row in self.features.pop(contig)
+                for row in rows
             )
 
     def _check_family(self) -> None:

@@ -137,3 +137,17 @@ def test_attributes_are_those_of_the_pattern_however_they_are_written():
         fast = annotation_rows._gff3_attributes(text)
         value = annotation_rows._value
         assert {k: value(v) for k, v in fast.items()} == {k: value(v) for k, v in slow.items()}
+
+
+def test_a_percent_sign_in_a_contig_is_an_escape_or_itself(tmp_path):
+    """A name that stays as it is was once read without end."""
+    names = ['%s%n', '100%', 'a%2Fb', 'a/b', 'c%20d']
+    rows = ''.join(f'{name}\tx\texon\t1\t9\t.\t+\t.\tID=e{i}\n' for i, name in enumerate(names))
+    (tmp_path / 'a.gff3').write_text(rows)
+    source = annotation.read(tmp_path / 'a.gff3')
+    assert {name: len(source.on(name)) for name in source.contigs} == {
+        '%s%n': 1,
+        '100%': 1,
+        'a/b': 2,
+        'c d': 1,
+    }
