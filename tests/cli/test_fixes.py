@@ -102,6 +102,10 @@ ELSEWHERE = {
     'genojax tracks GENOMES': 'tests/data/store/signals/test_shards.py',
     'data.organisms.{}={}': 'tests/data/store/signals/test_shards.py',
     'prepare the tracks with': 'tests/data/store/signals/test_shards.py',
+    '--diagonals=1, or': 'tests/cli/test_hic.py',
+    'a directory that `genojax hic` wrote': 'tests/tasks/contacts/test_dataset.py',
+    '--block or --window of `genojax hic`': 'tests/tasks/contacts/test_dataset.py',
+    'genojax hic with the contigs': 'tests/tasks/coverage/test_contacts_input.py',
 }
 # What sed, head and others do on Linux alone: editing in place, text after 1i, \t, and so on.
 GNU_ONLY = re.compile(

@@ -83,5 +83,14 @@ def test_models_and_data_must_agree_on_contacts(folder):
     assert 'the model reads contacts' in line
     with pytest.raises(ValueError, match='need each other'):
         config_of(folder, contact_bin=0)
+    settings = contact_settings.ContactSettings(
+        **{'window': 256, 'crop': 64, 'bin': BIN, 'block': 1, 'diagonals': 1},
+        contigs=('chr1', 'chr3'),
+        test=('chr3',),
+    )
+    some = folder / 'some'
+    prepare.prepare_contacts(folder / 'genome.fa', folder / 'hic.tsv', some, settings)
+    with pytest.raises(errors.UsageError, match="no contacts of 'chr2'.*with the contigs of"):
+        dataset.CoverageDatasets(config_of(folder, contacts=str(some)), 0, tokenizer, folder)
     with pytest.raises(errors.UsageError, match='bins of 32 bp.*contact_bin=32'):
         dataset.CoverageDatasets(config_of(folder, contact_bin=64), 0, tokenizer, folder)
