@@ -26,7 +26,7 @@ import scipy.sparse
 
 from genojax.data.formats import fasta, genome_table
 from genojax.data.genomes import interval_sets, kmers, loading
-from genojax.data.splits import homology
+from genojax.data.splits.homology import search
 from genojax.data.store import ingest
 
 K, ONE_IN = 25, 8
@@ -111,7 +111,7 @@ def without_training_window(folder: pathlib.Path) -> list[str]:
         ingest.ingest(folder, shards)
         corpus = loading.open_shards(shards)
         axis = interval_sets.Axis(corpus)
-        relation = homology.find(corpus, axis)
+        relation = search.find(corpus, axis)
     test = axis.whole(np.flatnonzero([contig.split == 'test' for contig in axis.contigs]))
     excluded = interval_sets.union(test, relation.of(test))
     everything = axis.whole(np.arange(len(axis.contigs)))
