@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import shlex
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,11 +20,14 @@ _LAST_ROW = {
     'step': 'last step logged',
     'loss': 'loss',
     'grad_norm': 'gradient norm',
-    'tokens_per_s': 'tokens per second',
-    'bases_per_s': 'bases per second',
+}
+# Medians over the log rows: the last one may be of a single step, before a checkpoint.
+_MEDIANS = {
+    'tokens_per_s': 'tokens per second, median',
+    'bases_per_s': 'bases per second, median',
     'step_seconds_p50': 'seconds per step, median',
-    'data_wait': 'share of time waiting for data',
-    'mfu': 'model FLOPs utilization',
+    'data_wait': 'share of time waiting for data, median',
+    'mfu': 'model FLOPs utilization, median',
 }
 
 
@@ -75,7 +79,9 @@ def training(rows: curves.Rows, task_count: int, renderer: plots.Renderer) -> pa
     train = [row for row in train if row['kind'] == 'train']
     body = [curves.figure(train, words, renderer, 'Logged while training.')]
     last = {row.get('run'): row for row in rows if row['kind'] == 'train'}
-    columns = {k: v for k, v in _LAST_ROW.items() if any(k in row for row in last.values())}
+    last = {run: row | _medians(rows, run) for run, row in last.items()}
+    names = _LAST_ROW | _MEDIANS
+    columns = {k: v for k, v in names.items() if any(k in row for row in last.values())}
     cells = [
         [*([run] if run else []), *(_cell(row, k) for k in columns)] for run, row in last.items()
     ]
@@ -85,6 +91,16 @@ def training(rows: curves.Rows, task_count: int, renderer: plots.Renderer) -> pa
     if not any(body):
         return None
     return page.Section('training', 'Training', html.join(body))
+
+
+def _medians(rows: curves.Rows, run: str | None) -> dict[str, float]:
+    """The rates of a run: medians over its log rows, where they are recorded."""
+    values = collections.defaultdict(list)
+    for row in rows:
+        if row['kind'] == 'train' and row.get('run') == run:
+            for key in _MEDIANS:
+                values[key] += [row[key]] if isinstance(row.get(key), int | float) else []
+    return {key: statistics.median(numbers) for key, numbers in values.items() if numbers}
 
 
 def _cell(row: Mapping[str, Any], key: str) -> html.NumberText:

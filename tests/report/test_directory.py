@@ -84,6 +84,18 @@ def test_each_run_of_a_kind_of_task_has_its_section(demo_directory, coverage_run
     assert 'Coverage tracks' in reading.read(coverage_run).text
 
 
+def test_rates_are_medians_over_the_log_and_losses_those_of_its_last_row(demo_directory):
+    """The last row may be of one step, just before a checkpoint."""
+    run = demo_directory / 'pretrain'
+    made_up.put_rows(run, [
+        {'kind': 'train', 'step': step, 'loss': 4.0, 'grad_norm': norm, 'tokens_per_s': rate}
+        for step, norm, rate in ((10, 0.5, 20_003.0), (20, 0.6, 20_001.0), (21, 0.725, 7.0))
+    ])  # fmt: skip
+    text = reading.read(run).text
+    assert 'tokens per second, median' in text
+    assert '21 4.000 0.725 20,001' in text
+
+
 def test_two_tasks_of_one_run_have_a_section_each_and_the_weighted_loss(demo_directory):
     assert 'Weighted sum of the losses' not in _alts(reading.read(demo_directory))
     run = demo_directory / 'pretrain'
