@@ -37,7 +37,9 @@ def evaluate(
         name: _evaluate_organism(datasets, number, predicted[name], split, seed)
         for number, name in enumerate(datasets.species)
     }
-    return {'split': split, 'soft_clip': datasets.config.soft_clip, 'organisms': organisms}
+    clipped = any(np.isfinite(t.clip_soft) for s in datasets.sources for t in s.organism.tracks)
+    soft_clip = datasets.config.soft_clip and clipped
+    return {'split': split, 'soft_clip': soft_clip, 'organisms': organisms}
 
 
 def _evaluate_organism(datasets, number: int, predicted_NPC, split: str, seed: int) -> dict:
@@ -161,6 +163,8 @@ def compare(
     groups = {'all': chosen}
     for number in chosen.tolist():
         groups.setdefault(table[number].assay or 'other', []).append(number)
+    if groups.keys() == {'all', 'other'}:  # no track names its assay
+        del groups['other']
     scales, rows = {}, []
     for scale, transform in (('reads', np.asarray), ('log', _log)):
         r_WC = {

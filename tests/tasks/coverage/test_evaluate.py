@@ -1,5 +1,7 @@
 """Correlation of predicted and measured coverage: values by hand, and intervals over windows."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,13 @@ def test_a_constant_prediction_scores_0_and_a_track_without_reads_is_left_out():
     assert result['n_tracks'] == 3
     assert result['scales']['reads']['all']['flat'] == [0, 0, 0]
     assert [row['identifier'] for row in result['tracks']] == ['reads+', 'open_one', 'open_two']
+
+
+def test_tracks_that_name_no_assay_are_one_group():
+    truth, predicted = noisy(shape=(6, 40, 4))
+    plain = tuple(dataclasses.replace(t, description=t.identifier) for t in TRACKS)
+    result = evaluation.compare(truth, {'model': predicted}, plain, np.ones(4, bool))
+    assert list(result['scales']['reads']) == ['all']
 
 
 def test_inputs_are_not_scored():
