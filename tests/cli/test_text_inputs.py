@@ -66,7 +66,10 @@ COMMANDS = {
 }  # fmt: skip
 # Text files that fields of configs name; one kind of task each.
 _VARIANTS, _PAIRS = '--config.tasks.variants.data', '--config.tasks.contrastive.data'
-_VARIANT_FILES = f'--config.optim.train=full {_VARIANTS}.fasta=a.fa {_VARIANTS}.path=a.variants'
+_VARIANT_FILES = (
+    f'--config.optim.train=full {_VARIANTS}.window=8 '
+    f'{_VARIANTS}.fasta=a.fa {_VARIANTS}.path=a.variants'
+)
 OF_CONFIGS = {
     'values.data.path': 'regression --config.tasks.values.data.path=BAD',
     'variants.data.path': f'variant_effects {_VARIANT_FILES} {_VARIANTS}.path=BAD',
@@ -186,7 +189,7 @@ def folder(request, tmp_path, monkeypatch):
     (tmp_path / 'a.fa').write_text(FASTA)
     (tmp_path / 'a.vcf').write_text(VCF)
     (tmp_path / 'a.bedgraph').write_text('c\t0\t40\t1\n')
-    (tmp_path / 'a.variants').write_text('contig\tposition\tref\talt\tlabel\nc\t1\tA\tC\t1\n')
+    (tmp_path / 'a.variants').write_text('contig\tposition\tref\talt\tlabel\nc\t20\tT\tC\t1\n')
     for name, file in {'a': 'a.bedgraph', 'bad': 'BAD'}.items():
         (tmp_path / f'{name}.tracks').write_text(f'name\tpath\nx\t{file}\n')
     (tmp_path / 'a.gtf').write_text('c\tx\texon\t1\t8\t.\t+\t.\ttranscript_id "t"; gene_id "g";\n')

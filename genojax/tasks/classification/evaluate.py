@@ -228,6 +228,9 @@ def _table(result: dict) -> list[str]:
     lines = metrics.text_table(table)
     if several:
         lines += ['', *_class_lines(result)]
+    elif result['classes'] != ['0', '1']:
+        negative, positive = result['classes']
+        lines.append(f'AUROC and average precision are those of {positive!r} against {negative!r}')
     lines.append(f'95 % bootstrap intervals over {result["n_test"]:,} {result["split"]} rows')
     return lines + intervals.notes_text(result['notes'])
 
