@@ -189,7 +189,9 @@ def folder(request, tmp_path, monkeypatch):
     (tmp_path / 'a.fa').write_text(FASTA)
     (tmp_path / 'a.vcf').write_text(VCF)
     (tmp_path / 'a.bedgraph').write_text('c\t0\t40\t1\n')
-    (tmp_path / 'a.variants').write_text('contig\tposition\tref\talt\tlabel\nc\t20\tT\tC\t1\n')
+    (tmp_path / 'a.variants').write_text(
+        'contig\tposition\tref\talt\tlabel\nc\t20\tT\tC\t1\nc\t21\tT\tG\t0\n'
+    )
     for name, file in {'a': 'a.bedgraph', 'bad': 'BAD'}.items():
         (tmp_path / f'{name}.tracks').write_text(f'name\tpath\nx\t{file}\n')
     (tmp_path / 'a.gtf').write_text('c\tx\texon\t1\t8\t.\t+\t.\ttranscript_id "t"; gene_id "g";\n')
