@@ -209,14 +209,17 @@ def _memory(run, overrides: Overrides, limit: int) -> resources.RunMemory | None
 
 def _state_changes(run, limit: int) -> Overrides:
     """The smallest changes after which the state leaves room for a step; () where it does."""
+
+    def leaves_room(overrides: Overrides) -> bool:
+        memory = _state_memory(_changed(run, overrides))
+        return memory is not None and memory.total <= _STATE * limit
+
     rungs: list[Overrides] = [()]
+    if leaves_room(()):
+        return ()
     _add_shards(run, rungs)
     _add_smaller_models(run, rungs)
-    for overrides in rungs:
-        memory = _state_memory(_changed(run, overrides))
-        if memory is not None and memory.total <= _STATE * limit:
-            return overrides
-    return rungs[-1]
+    return next(filter(leaves_room, rungs[1:]), rungs[-1])
 
 
 def _ladder(run, start: Overrides) -> list[Overrides]:

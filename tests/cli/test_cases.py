@@ -45,6 +45,7 @@ def train(table: str, workdir: pathlib.Path, *more: str) -> list[str]:
     return ['train', '--config=demo_promoters', path, *options, f'--workdir={workdir}', *more]
 
 
+@pytest.mark.slow  # the same law on rows: tests/tasks/labelled/test_intervals.py
 def test_24_positive_rows_of_800_get_a_value_and_an_interval(tmp_path, capsys):
     main.main([*train('rare.csv.gz', tmp_path / 'run'), '--evaluate'])
     result = json.loads((tmp_path / 'run' / 'evaluation' / 'promoters.test.json').read_text())
