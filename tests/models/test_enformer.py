@@ -259,7 +259,7 @@ CONTACTS = {
 }
 
 
-@pytest.mark.parametrize('positions', ['enformer', 'rotary'])
+@pytest.mark.parametrize('positions', [pytest.param('enformer', marks=pytest.mark.slow), 'rotary'])
 def test_contacts_are_a_bias_of_attention_that_is_none_at_scalar_0(positions):
     """Equal to no bias at first; then a larger scalar moves attention to pairs in contact."""
     plain = enformer.EnformerConfig(**CONTACTS, positions=positions)

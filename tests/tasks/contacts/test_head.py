@@ -36,6 +36,7 @@ def test_vectors_are_averaged_over_the_bins_of_the_centre():
             head.pool(x, centre, bins)
 
 
+@pytest.mark.slow
 def test_planted_insulation_and_loops_are_learned_from_the_bins_contents():
     """A map of boundaries between bins and of loops between convergent sites, by gradients."""
     rng = np.random.default_rng(0)

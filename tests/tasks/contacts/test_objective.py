@@ -154,6 +154,7 @@ def test_a_resumed_run_is_that_which_never_stopped(folder):
     assert losses[0] == losses[1] and len(losses[0]) == 6
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_beside_baselines_and_loaded_to_predict(folder, workdir, capsys):
     main.main(['evaluate', str(workdir)])
     main.main(['report', str(workdir)])

@@ -32,8 +32,9 @@ def known_bins(extra=()) -> np.ndarray:
     return known
 
 
-@pytest.mark.parametrize('chunk', [13, 1 << 18])
-@pytest.mark.parametrize(('name', 'direction'), [('weight', ''), ('KR', 'divide')])
+@pytest.mark.parametrize(
+    ('name', 'direction', 'chunk'), [('weight', '', 13), ('KR', 'divide', 1 << 18)]
+)
 def test_values_are_those_of_loops_over_pairs(path, name, direction, chunk, monkeypatch):
     monkeypatch.setattr(cool, 'CHUNK', chunk)
     usable = {'chr2': np.arange(32) != 4}  # a mask
