@@ -124,7 +124,8 @@ def run_seed(folder: pathlib.Path, seed: int) -> dict:
         codes, values = values_of(method, folder / 'labels', sequences, seed)
         seqlets = discovery.find_seqlets(codes, values, config)
         found = discovery.cluster(seqlets, config)
-        meme.write(folder / f'{method}.meme', found)
+        if found:
+            meme.write(folder / f'{method}.meme', found)
         codes, values = values_of(method, folder / 'shuffled', sequences, seed)
         control = discovery.find_seqlets(codes, values, config, seqlets.threshold)
         result[method] = {
@@ -160,7 +161,8 @@ def csv_rows(results: dict[int, dict]) -> list[list]:
 def draw(folder: pathlib.Path, seed: int, path: pathlib.Path) -> None:
     """Logos: each planted motif beside the motif of each method that resembles it most."""
     planted, known = targets(seed)
-    found = {method: meme.read(folder / f'{method}.meme') for method in METHODS}
+    files = {method: folder / f'{method}.meme' for method in METHODS}
+    found = {name: meme.read(path) if path.exists() else [] for name, path in files.items()}
     fig = figure.Figure(figsize=(9, 1.1 * len(planted)), layout='constrained')
     grid = fig.subplots(len(planted), 1 + len(METHODS), squeeze=False)
     for row, name in zip(grid, planted, strict=True):
@@ -168,11 +170,10 @@ def draw(folder: pathlib.Path, seed: int, path: pathlib.Path) -> None:
         plot_logo.draw(row[0], plot_logo.information(truth.p_W4))
         row[0].set_ylabel(name, fontsize=8)
         for axes, method in zip(row[1:], METHODS, strict=True):
-            match, motif = min(
-                ((tomtom.matches(one, [truth, *known])[0], one) for one in found[method]),
-                key=lambda pair: (pair[0].target != name, pair[0].p_value),
-            )
-            if match.target == name:
+            matched = [(tomtom.matches(one, known)[0], one) for one in found[method]]
+            matched = [pair for pair in matched if pair[0].target == name]
+            if matched:
+                match, motif = min(matched, key=lambda pair: pair[0].p_value)
                 shown = motif if match.strand == '+' else motif.reverse_complement()
                 plot_logo.draw(axes, plot_logo.information(shown.p_W4))
         for axes in row:
