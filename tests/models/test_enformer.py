@@ -259,7 +259,35 @@ CONTACTS = {
 }
 
 
-@pytest.mark.parametrize('positions', [pytest.param('enformer', marks=pytest.mark.slow), 'rotary'])
+def test_contacts_at_scalar_0_are_no_bias_of_attention():
+    """Without contacts, and with any at scalar 0, the outputs are equal; at another scalar not."""
+    sizes = {'heads': 2, 'key_width': 4, 'basis': 12, 'relative': 'rotary'}
+    plain = relative.RelativeAttention(**sizes, dropout=0.0, basis_dropout=0.0)
+    biased = relative.RelativeAttention(**sizes, dropout=0.0, basis_dropout=0.0, contacts=True)
+    x = jax.random.normal(jax.random.key(0), (2, 6, 8))
+    contacts = jax.random.normal(jax.random.key(1), (2, 6, 6))
+    full = patterns.full(6)
+
+    @jax.jit
+    def outputs(key):
+        params = meta.unbox(plain.init(key, x, full))['params']
+        params |= {'kernel': jax.random.normal(key, params['kernel'].shape)}
+        expected = plain.apply({'params': params}, x, full)
+
+        def with_scale(scale, contacts):
+            variables = {'params': {**params, 'contact_scale': jnp.float32(scale)}}
+            return biased.apply(variables, x, full, False, contacts)
+
+        return expected, with_scale(0, None), with_scale(0, contacts), with_scale(1, contacts)
+
+    expected, none, zero, one = outputs(jax.random.key(2))
+    np.testing.assert_allclose(none, expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(zero, expected, rtol=1e-6, atol=1e-6)
+    assert np.abs(one - expected).max() > 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('positions', ['enformer', 'rotary'])
 def test_contacts_are_a_bias_of_attention_that_is_none_at_scalar_0(positions):
     """Equal to no bias at first; then a larger scalar moves attention to pairs in contact."""
     plain = enformer.EnformerConfig(**CONTACTS, positions=positions)

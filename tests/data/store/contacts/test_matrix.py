@@ -43,7 +43,7 @@ def test_values_are_those_of_loops_over_pairs(path, name, direction, chunk, monk
     np.testing.assert_array_equal(measured.known_N, known)
     factor = np.where(known, 1 / contact_files.bias(), 0)
     ratio, pairs = contact_files.slow_ratio(contact_files.counts(), factor, known, DIAGONALS)
-    spans = [('chr1', 0, 41), ('chr2', 3, 29), ('chr1', 30, 36), ('chr3', 0, 20), ('chr1', 5, 34)]
+    spans = [('chr1', 0, 41), ('chr2', 3, 29), ('chr1', 30, 36)]
     for rows in spans:
         for columns in spans:
             value_RC, known_RC = measured.block(rows, columns)
