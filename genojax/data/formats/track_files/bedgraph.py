@@ -16,6 +16,7 @@ from genojax import errors
 from genojax.data.formats import input_file
 
 _IGNORED = ('#', 'track', 'browser')
+_MAX_IGNORED = 100_000  # lines between two rows
 _COORDINATE = re.compile(r'[0-9]{1,18}', re.ASCII).fullmatch
 _Rows = tuple[list[int], list[int], list[float]]
 
@@ -86,11 +87,15 @@ class BedGraphFile:
 
     def _contigs(self, file: input_file.InputFile) -> Iterator[tuple[str, _Rows]]:
         """Every contig with its rows."""
-        contig, rows, done = None, ([], [], []), set()
+        contig, rows, done, row_line = None, ([], [], []), set(), 0
         for number, line in file.lines():
             cells = line.split()
             if not cells or line.startswith(_IGNORED):
+                if number - row_line > _MAX_IGNORED:
+                    problem = f'more than {_MAX_IGNORED:,} lines without a row'
+                    raise self._error(number, problem, 'check that this is the right file')
                 continue
+            row_line = number
             start, end, value = self._row(number, cells)
             if cells[0] != contig:
                 if contig is not None:
