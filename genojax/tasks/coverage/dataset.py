@@ -111,7 +111,7 @@ class CoverageDatasets(base.TaskDatasets):
             raise errors.InputError(
                 'TK07', f'{sorted(counts)} input tracks: every organism needs the same number'
             )
-        parts = [dataclasses.asdict(config) | {'path': '', 'seed': seed}]
+        parts = [_hashed_fields(config) | {'path': '', 'seed': seed}]
         parts += [source.organism.digest for source in self.sources]
         parts += [source.contacts.digest for source in self.sources if source.contacts]
         self.fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -271,6 +271,17 @@ def _source(
         mean_C=mean_C,
         pieces=config.pieces,
     )
+
+
+def _hashed_fields(config: CoverageDataConfig) -> dict:
+    """The fields of a config; those of contacts only where it has them.
+
+    So the fingerprint of a run that began before they existed is as it was.
+    """
+    fields = dataclasses.asdict(config)
+    if not config.contacts:
+        del fields['contacts'], fields['contact_bin']
+    return fields
 
 
 def _with_contacts(
