@@ -245,7 +245,7 @@ EXPLANATIONS: dict[str, str] = {
         'carriage return stands inside the line, so that it holds several records.'
     ),
     'VC04': (
-        'A line or the header of the VCF is longer than 64 MiB, or a million lines hold no record, '
+        'A line or the header of the VCF is longer than 64 MiB, or 10,000 lines hold no record, '
         'so it is not a VCF with line ends.'
     ),
     'VC05': (

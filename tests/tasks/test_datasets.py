@@ -12,6 +12,7 @@ from genojax import experiment as experiments
 from genojax.cli import flags
 from genojax.data.datasets import base
 from genojax.data.store import ingest
+from tests.data import contact_files
 from tests.tasks.contrastive import small_genes
 
 HOSTS = (1, 2, 4, 8)
@@ -113,7 +114,22 @@ def _variant_effects(folder):
     return experiments.from_config(values)
 
 
+def _contacts(folder):
+    pytest.importorskip('h5py')
+    (folder / 'hic').mkdir()
+    contact_files.prepared(contact_files.write(folder / 'hic'))
+    values = flags.load('hic')
+    for name, text in {
+        'path': str(folder / 'hic' / 'out'), 'batch_size': '8', 'validation': '0.3',
+        'length': '600', 'crop': '100', 'bin': '50',
+    }.items():  # fmt: skip
+        flags.override(values, f'tasks.hic.data.{name}', text)
+    flags.override(values, 'model.stages', '0')
+    return experiments.from_config(values)
+
+
 EXPERIMENTS = {
+    'contacts': _contacts,
     'variant_effects': _variant_effects,
     'masked_lm': _masked_lm,
     'classification': _classification,

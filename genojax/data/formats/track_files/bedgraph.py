@@ -16,7 +16,7 @@ from genojax import errors
 from genojax.data.formats import input_file
 
 _IGNORED = ('#', 'track', 'browser')
-_MAX_IGNORED = 100_000  # lines between two rows
+_MAX_IGNORED = 10_000  # lines between two rows
 _COORDINATE = re.compile(r'[0-9]{1,18}', re.ASCII).fullmatch
 _Rows = tuple[list[int], list[int], list[float]]
 

@@ -24,7 +24,7 @@ _MAX_LINE = 1 << 26  # bytes; a million samples with depths have fewer
 _COLUMN_FIX = f'write a line {" ".join(COLUMNS)}, with TABs, before the records'
 _MAX_HEADER = 1 << 26  # bytes
 _MAX_HEADER_LINES = 1_000_000
-_MAX_EMPTY = 100_000  # lines after the header that hold no record
+_MAX_EMPTY = 10_000  # lines after the header that hold no record
 _NO_LIMIT = 1 << 62  # genotypes of many samples compress more than 100:1, and lines are streamed
 
 
@@ -143,7 +143,7 @@ class VcfReader:
 
         Raises:
             InputError: VC03 for a record without eight columns or with a carriage return inside,
-                VC04 for a line of 64 MiB, or 100,000 lines without a record.
+                VC04 for a line of 64 MiB, or 10,000 lines without a record.
         """
         empty = 0
         for number, line in self._lines:
