@@ -61,7 +61,8 @@ class Predictions:
         task: its name.
         kind: 'classes', 'labels' or 'values'; see `TaskHead`.
         names: of the columns: classes, labels or values.
-        values: float32 [N, C]: probabilities, or values in the units of the training table.
+        values: [N, C]: probabilities of classes, float64; or of labels, or values in the units of
+            the training table, float32.
     """
 
     task: str
@@ -169,4 +170,18 @@ def predict(
         values_NC[number] = values_C
         advance(1)
     finite.check(model.path, values_NC, lambda number: f'sequence {number + 1:,}')
+    if head.kind == 'classes':
+        values_NC = _with_exact_greatest(values_NC)
     return Predictions(head.name, head.kind, head.names, values_NC)
+
+
+def _with_exact_greatest(p_NC: np.ndarray) -> np.ndarray:
+    """Probabilities of classes in float64, the greatest of a row as 1 minus the others.
+
+    In float32 all above 1 - 3e-8 are 1, and rows could not be put in order by them.
+    """
+    p_NC = p_NC.astype(np.float64)
+    greatest_N1 = p_NC.argmax(1)[:, None]
+    np.put_along_axis(p_NC, greatest_N1, 0.0, 1)
+    np.put_along_axis(p_NC, greatest_N1, 1 - p_NC.sum(1, keepdims=True), 1)
+    return p_NC

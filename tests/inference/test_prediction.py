@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -52,6 +53,16 @@ def test_every_row_is_predicted_once_and_in_order(model):
     half = model.predict(sequences, task='half')
     np.testing.assert_array_equal(half.values[:, 0] * 16, [1, 8, 4, 2, 6])
     assert dataclasses.replace(half, kind='values').classes is None
+
+
+def test_probabilities_near_1_keep_the_order_of_the_scores():
+    log_odds_N = np.linspace(-40, 40, 33, dtype=np.float32)
+    p_NC = np.asarray(jax.nn.softmax(np.stack([0 * log_odds_N, log_odds_N, log_odds_N - 90], 1)))
+    assert len(np.unique(p_NC[:, 1])) < 30  # in float32
+    exact_NC = prediction._with_exact_greatest(p_NC)
+    assert (np.diff(exact_NC[:-2, 1]) > 0).all() and (np.diff(exact_NC[2:, 0]) < 0).all()
+    np.testing.assert_allclose(exact_NC, p_NC, atol=1e-7)
+    np.testing.assert_allclose(exact_NC.sum(1), 1, rtol=1e-15)
 
 
 def test_predictions_that_are_not_finite_are_refused(model):
