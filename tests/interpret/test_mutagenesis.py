@@ -16,7 +16,10 @@ SEQUENCES = [dna.encode('ACGTTGCATGANCATTAGA'), dna.encode('TTTTGACATACCAG')]
 def odds_head(model, trim=0):
     head = conftest.head_of(model, trim=trim)
     return dataclasses.replace(
-        head, names=('y',), compute=lambda p, e, b: head.compute(p, e, b)[:, 1:2]
+        head,
+        kind='values',
+        names=('y',),
+        compute=lambda p, e, b: head.compute(p, e, b)[:, 1:2],
     )
 
 
