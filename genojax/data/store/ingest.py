@@ -18,7 +18,7 @@ from collections.abc import Callable
 import tensorflow_datasets as tfds
 
 from genojax import errors, json_files
-from genojax.data.formats import genome_table
+from genojax.data.formats import genome_table, input_file
 from genojax.data.store import (
     contig_summary,
     fasta_cache,
@@ -166,11 +166,8 @@ def _plan(genomes: genome_table.GenomeTable, promoter_span: tuple[int, int]) -> 
 
 def _source(genomes: genome_table.GenomeTable, path: pathlib.Path) -> dict:
     """Name, size and hash of an input file."""
-    try:
-        size, sha256 = path.stat().st_size, manifest.sha256_of(path)
-    except OSError as error:
-        problem = f'cannot be read: {error.strerror}'
-        raise errors.InputError('FA20', problem, path=path, fix='check its permissions') from error
+    sha256 = input_file.InputFile(path).file_sha256()  # also refuses what is no file, as a pipe
+    size = path.stat().st_size
     return {'file': genomes.shown(path), 'bytes': size, 'sha256': sha256}
 
 
