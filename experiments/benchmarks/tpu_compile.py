@@ -5,6 +5,8 @@
 
 Each case is forward + backward, bf16, 1 sequence x 1 head x 64 on one chip. Nothing is executed:
 speed and numbers on hardware stay unverified. Lines are appended to results/tpu_compile.jsonl.
+`--convolution=98304` compiles Enformer's convolution of that many positions instead, forward, at
+once and in chunks as `nn.conv` does it.
 """
 
 import argparse
@@ -25,6 +27,7 @@ from jax.experimental import topologies
 
 from genojax import attention
 from genojax.attention import patterns
+from genojax.nn import conv
 
 RESULTS = pathlib.Path(__file__).resolve().parent / 'results'
 TOPOLOGIES = {'v5e': 'v5e:2x2', 'v6e': 'v6e:2x2'}
@@ -77,6 +80,26 @@ def compile_case(name: str, chip: str, heads: int, width: int) -> dict:
     return record
 
 
+def compile_convolution(length: int, chip: str, chunk: int) -> dict:
+    """One line: seconds of the compiler for 768 channels and window 5, in chunks of that size."""
+    conv._CHUNK = chunk
+    device = topologies.get_topology_desc(TOPOLOGIES[chip], platform='tpu').devices[0]
+    sharding = jax.NamedSharding(jax.sharding.Mesh(np.array([device]), ('one',)), jax.P())
+    shapes = (1, length, 768), (5, 768, 768), (768,)
+    operands = [jax.ShapeDtypeStruct(s, jnp.bfloat16, sharding=sharding) for s in shapes]
+    lowered, began = jax.jit(conv.convolve).lower(*operands), time.time()
+    lowered.compile()
+    seconds, chunks = round(time.time() - began, 1), conv.chunks_of(length)
+    case = f'convolution_{length}'
+    return {
+        'case': case,
+        'chunks': chunks,
+        'chip': chip,
+        'jax': jax.__version__,
+        'seconds': seconds,
+    }
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -86,10 +109,17 @@ def main() -> None:
     parser.add_argument('--chips', default=','.join(TOPOLOGIES))
     parser.add_argument('--heads', type=int, default=1)
     parser.add_argument('--width', type=int, default=64)
+    parser.add_argument('--convolution', type=int, default=0, metavar='POSITIONS')
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     with open(RESULTS / 'tpu_compile.jsonl', 'a') as out:
         for chip in options.chips.split(','):
+            if length := options.convolution:
+                lines = (compile_convolution(length, chip, c) for c in (length, conv._CHUNK))
+                for line in map(json.dumps, lines):
+                    print(line, flush=True)
+                    out.write(line + '\n')
+                continue
             for name in options.cases.split(','):
                 line = json.dumps(compile_case(name, chip, options.heads, options.width))
                 print(line, flush=True)

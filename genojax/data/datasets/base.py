@@ -47,6 +47,20 @@ class Shard(NamedTuple):
 
 
 ONE_HOST = Shard()
+# Metadata of a config's field that came after runs had a fingerprint without it.
+LATER = {'hashed': 'where it is set'}
+
+
+def hashed_fields(config: Any) -> dict[str, Any]:
+    """The fields of a config for a fingerprint; one that is `LATER` only where it differs.
+
+    So a new field, at its default, leaves the fingerprints of earlier runs as they are.
+    """
+    values = dataclasses.asdict(config)
+    for field in dataclasses.fields(config):
+        if field.metadata.get('hashed') and getattr(config, field.name) == field.default:
+            del values[field.name]
+    return values
 
 
 class TaskDatasets(abc.ABC):

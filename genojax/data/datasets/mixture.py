@@ -217,7 +217,7 @@ class Mixture:
 
     def _fingerprint(self) -> str:
         """A hash of everything that determines which windows are drawn and how they are read."""
-        config = dataclasses.asdict(self.config)
+        config = base.hashed_fields(self.config)
         for name in ('threads', 'ahead'):  # change when a batch is prepared, not what is in it
             config.pop(name)
         config['weights'] = self.shares

@@ -107,7 +107,7 @@ class ContactsDatasets(base.TaskDatasets):
         for number, source in enumerate(self.sources):
             for split, positions in _divide(source, number, config).items():
                 self.windows[split] += positions
-        parts = [dataclasses.asdict(self.config) | {'path': '', 'seed': seed}]
+        parts = [base.hashed_fields(self.config) | {'path': '', 'seed': seed}]
         parts += [source.digest for source in self.sources]
         self.fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         self._order = base.RowOrder(seed, **_STREAMS)

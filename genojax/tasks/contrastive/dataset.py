@@ -221,7 +221,7 @@ class OrthologueDatasets(base.TaskDatasets):
 
     def _fingerprint(self) -> str:
         sha256 = hashlib.sha256()
-        config = dataclasses.asdict(self.config)
+        config = base.hashed_fields(self.config)
         for name in ('path', 'genomes'):  # where the genes were is not what they are
             config.pop(name)
         head = ['orthologues 1', self.seed, config, self.tokenizer.vocab_size]

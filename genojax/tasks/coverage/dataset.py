@@ -58,8 +58,9 @@ class CoverageDataConfig:
     accessibility: dict[str, str] = dataclasses.field(default_factory=dict)
     # A directory that `genojax hic` wrote, with the same species: contacts between bins are an
     # input of the model. '': none
-    contacts: str = ''
-    contact_bin: int = 0  # bp, of that directory
+    contacts: str = dataclasses.field(default='', metadata=base.LATER)
+    # bp, of that directory
+    contact_bin: int = dataclasses.field(default=0, metadata=base.LATER)
 
     def __post_init__(self):
         if bool(self.contacts) != bool(self.contact_bin) or self.contact_bin < 0:
@@ -111,7 +112,7 @@ class CoverageDatasets(base.TaskDatasets):
             raise errors.InputError(
                 'TK07', f'{sorted(counts)} input tracks: every organism needs the same number'
             )
-        parts = [_hashed_fields(config) | {'path': '', 'seed': seed}]
+        parts = [base.hashed_fields(config) | {'path': '', 'seed': seed}]
         parts += [source.organism.digest for source in self.sources]
         parts += [source.contacts.digest for source in self.sources if source.contacts]
         self.fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -271,17 +272,6 @@ def _source(
         mean_C=mean_C,
         pieces=config.pieces,
     )
-
-
-def _hashed_fields(config: CoverageDataConfig) -> dict:
-    """The fields of a config; those of contacts only where it has them.
-
-    So the fingerprint of a run that began before they existed is as it was.
-    """
-    fields = dataclasses.asdict(config)
-    if not config.contacts:
-        del fields['contacts'], fields['contact_bin']
-    return fields
 
 
 def _with_contacts(

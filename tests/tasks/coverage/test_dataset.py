@@ -138,12 +138,12 @@ def test_a_shorter_row_is_the_centre_of_its_window(folder):
 
 def test_a_field_that_came_later_leaves_the_fingerprints_of_earlier_runs():
     config = dataset.CoverageDataConfig(path='x', organisms={'human': 'human'})
-    assert set(dataset._hashed_fields(config)) == {
+    assert set(base.hashed_fields(config)) == {
         *('path', 'organisms', 'batch_size', 'bin', 'pieces', 'length', 'validation'),
         *('split_seed', 'reverse_complement', 'shift', 'transform', 'soft_clip', 'accessibility'),
     }
     later = dataclasses.replace(config, contacts='y', contact_bin=1024)
-    assert {'contacts', 'contact_bin'} < set(dataset._hashed_fields(later))
+    assert {'contacts', 'contact_bin'} < set(base.hashed_fields(later))
 
 
 def test_the_fingerprint_depends_on_data_and_settings_and_not_on_the_path(folder, tmp_path):
