@@ -141,3 +141,48 @@ def _records(path: pathlib.Path) -> Iterator[tuple[int, list[str]]]:
         ) from error
     finally:
         csv.field_size_limit(before)
+
+
+def described_files(
+    path: pathlib.Path, columns: Sequence[str], required: Sequence[str], code: str
+) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a table that describes files: line, and cells by column.
+
+    Cells are separated by TABs; empty lines and lines that begin with # are comments.
+
+    Args:
+        columns: all that there may be.
+        required: those that must be there.
+
+    Raises:
+        InputError: `code`, no rows, an unknown, missing or repeated column, or a row of another
+            length; FA.. of `input_file`.
+    """
+
+    def error(line: int, problem: str, fix: str) -> errors.InputError:
+        return errors.InputError(code, problem, path=path, line=line, fix=fix)
+
+    lines = [
+        (number, line)
+        for number, line in input_file.InputFile(path).lines()
+        if line.strip() and not line.startswith('#')
+    ]
+    cells = list(csv.reader((line for _, line in lines), delimiter='\t'))
+    if len(cells) < 2:
+        raise error(1, 'the table has no rows', f'start with: {" TAB ".join(required)}')
+    header = [cell.strip() for cell in cells[0]]
+    for name in header:
+        if name not in columns:
+            raise error(lines[0][0], f'unknown column {name!r}', f'use {", ".join(columns)}')
+        if header.count(name) > 1:
+            raise error(lines[0][0], f'column {name!r} occurs twice', 'remove one')
+    for name in required:
+        if name not in header:
+            raise error(lines[0][0], f'column {name!r} is missing', f'name a column {name}')
+    rows = []
+    for (number, _), row in zip(lines[1:], cells[1:], strict=True):
+        if len(row) != len(header):
+            problem = f'{len(row)} cells where the header has {len(header)} columns'
+            raise error(number, problem, 'separate cells by one TAB each')
+        rows.append((number, {n: c.strip() for n, c in zip(header, row, strict=True)}))
+    return rows

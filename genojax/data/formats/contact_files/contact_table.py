@@ -10,13 +10,12 @@ Columns, separated by TABs; `path` and `weight` are needed:
                  score is the ceiling
 """
 
-import csv
 import dataclasses
 import os
 import pathlib
 
 from genojax import errors
-from genojax.data.formats import input_file
+from genojax.data.formats import delimited
 from genojax.data.formats.contact_files import cool
 
 COLUMNS = ('path', 'weight', 'species', 'weights_are', 'rates')
@@ -57,39 +56,14 @@ def read(path: str | os.PathLike) -> list[MatrixRow]:
         InputError: HC01, a mistake in it; FA.. of `input_file`.
     """
     path = pathlib.Path(path)
-    lines = [
-        (number, line)
-        for number, line in input_file.InputFile(path).lines()
-        if line.strip() and not line.startswith('#')
-    ]
-    cells = list(csv.reader((line for _, line in lines), delimiter='\t'))
-    if len(cells) < 2:
-        raise _error(path, 1, 'the table has no rows', f'start with: {" TAB ".join(_REQUIRED)}')
-    header = [cell.strip() for cell in cells[0]]
-    _check_header(path, lines[0][0], header)
     rows: dict[str, MatrixRow] = {}
-    for (number, _), row in zip(lines[1:], cells[1:], strict=True):
-        if len(row) != len(header):
-            problem = f'{len(row)} cells where the header has {len(header)} columns'
-            raise _error(path, number, problem, 'separate cells by one TAB each')
-        values = {name: cell.strip() for name, cell in zip(header, row, strict=True)}
-        parsed = _row(path, number, values)
+    for line, values in delimited.described_files(path, COLUMNS, _REQUIRED, 'HC01'):
+        parsed = _row(path, line, values)
         if parsed.species in rows:
             problem = f'a second matrix of species {parsed.species!r}'
-            raise _error(path, number, problem, 'keep one row per species (`cooler merge` adds up)')
+            raise _error(path, line, problem, 'keep one row per species (`cooler merge` adds up)')
         rows[parsed.species] = parsed
     return list(rows.values())
-
-
-def _check_header(path: pathlib.Path, line: int, header: list[str]) -> None:
-    for name in header:
-        if name not in COLUMNS:
-            raise _error(path, line, f'unknown column {name!r}', f'use {", ".join(COLUMNS)}')
-        if header.count(name) > 1:
-            raise _error(path, line, f'column {name!r} occurs twice', 'remove one')
-    for name in _REQUIRED:
-        if name not in header:
-            raise _error(path, line, f'column {name!r} is missing', f'name a column {name}')
 
 
 def _row(path: pathlib.Path, line: int, values: dict[str, str]) -> MatrixRow:

@@ -17,7 +17,6 @@ Columns, separated by TABs; only `name` and `path` are needed:
 Whatever the table does not say is unknown, and unknown is not 0.
 """
 
-import csv
 import dataclasses
 import math
 import os
@@ -26,7 +25,7 @@ import re
 from collections.abc import Sequence
 
 from genojax import errors
-from genojax.data.formats import input_file
+from genojax.data.formats import delimited
 from genojax.data.formats.track_files import coverage
 
 COLUMNS = (
@@ -73,23 +72,8 @@ def read(path: str | os.PathLike) -> list[SignalRow]:
         InputError: TK09, a mistake in it; FA.. of `input_file`.
     """
     path = pathlib.Path(path)
-    lines = [
-        (number, line)
-        for number, line in input_file.InputFile(path).lines()
-        if line.strip() and not line.startswith('#')
-    ]
-    cells = list(csv.reader((line for _, line in lines), delimiter='\t'))
-    if len(cells) < 2:
-        raise _error(path, 1, 'the table has no rows', f'start with: {" TAB ".join(_REQUIRED)}')
-    header = [cell.strip() for cell in cells[0]]
-    _check_header(path, lines[0][0], header)
-    rows = []
-    for (number, _), row in zip(lines[1:], cells[1:], strict=True):
-        if len(row) != len(header):
-            problem = f'{len(row)} cells where the header has {len(header)} columns'
-            raise _error(path, number, problem, 'separate cells by one TAB each')
-        values = {name: cell.strip() for name, cell in zip(header, row, strict=True)}
-        rows.append(_row(path, number, values))
+    table = delimited.described_files(path, COLUMNS, _REQUIRED, 'TK09')
+    rows = [_row(path, line, values) for line, values in table]
     return _paired(path, rows)
 
 
@@ -108,17 +92,6 @@ def tracks(rows: Sequence[SignalRow]) -> tuple[coverage.Track, ...]:
         )
         for row in rows
     )
-
-
-def _check_header(path: pathlib.Path, line: int, header: list[str]) -> None:
-    for name in header:
-        if name not in COLUMNS:
-            raise _error(path, line, f'unknown column {name!r}', f'use {", ".join(COLUMNS)}')
-        if header.count(name) > 1:
-            raise _error(path, line, f'column {name!r} occurs twice', 'remove one')
-    for name in _REQUIRED:
-        if name not in header:
-            raise _error(path, line, f'column {name!r} is missing', f'name a column {name}')
 
 
 def _row(path: pathlib.Path, line: int, values: dict[str, str]) -> SignalRow:
