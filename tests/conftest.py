@@ -16,7 +16,11 @@ import pathlib
 import jax
 import pytest
 
+from genojax import progress
+
 jax.config.update('jax_numpy_rank_promotion', 'raise')
+# What a command prints does not depend on how busy the machine is; tests of progress set these.
+progress.FIRST_SECONDS = progress.STAGE_SECONDS = 3_600.0
 
 
 # Tracing makes millions of objects that live: Python's collector is a sixth of the time that tests

@@ -10,6 +10,13 @@ import pytest
 from genojax import progress
 
 
+@pytest.fixture(autouse=True)
+def usual_seconds(monkeypatch):
+    """As in a user's process: other tests wait for no line."""
+    monkeypatch.setattr(progress, 'FIRST_SECONDS', 2.0)
+    monkeypatch.setattr(progress, 'STAGE_SECONDS', 2.0)
+
+
 @pytest.fixture
 def clock(monkeypatch):
     """Seconds, to be advanced by a test."""

@@ -20,11 +20,8 @@ Examples:
 """
 
 import argparse
-import dataclasses
-import shlex
 
-from genojax import errors
-from genojax.cli import flags
+from genojax.cli import flags, window_flags
 from genojax.data.store.contacts import contact_settings
 
 _SIZES = {
@@ -40,11 +37,7 @@ _SIZES = {
 def run(argv: list[str]) -> None:
     """Write the windows, or say that they are up to date."""
     arguments = _parse(argv)
-    values = vars(arguments)
-    names = {field.name for field in dataclasses.fields(contact_settings.ContactSettings)}
-    settings = contact_settings.ContactSettings(
-        **{name: value for name, value in values.items() if name in names}
-    )
+    settings = window_flags.settings(arguments, contact_settings.ContactSettings)
     from genojax.data.store.contacts import prepare  # numpy and readers, which --help does not need
 
     done = prepare.prepare_contacts(
@@ -53,7 +46,7 @@ def run(argv: list[str]) -> None:
     for name, entry in done.value['species'].items():
         print('\n'.join(_lines(name, entry)))
     print(f'{arguments.out}: {done.status}')
-    print('\n'.join(_next(arguments.out, done.value['settings'])))
+    print(_next(arguments.out, done.value['settings']))
 
 
 def _lines(name: str, entry: dict) -> list[str]:
@@ -79,16 +72,12 @@ def _lines(name: str, entry: dict) -> list[str]:
     return lines + [f'  note: {note}' for note in entry['notes']]
 
 
-def _next(out: str, settings: dict) -> list[str]:
+def _next(out: str, settings: dict) -> str:
     """The command that trains on what was written."""
     data = '--config.tasks.hic.data'
     options = [f'{data}.path={out}', f'{data}.length={settings["window"]}']
     options += [f'{data}.{name}={settings[name]}' for name in ('crop', 'bin')]
-    words = ' '.join(map(shlex.quote, options))
-    return [
-        'train on them with',
-        f'  genojax train --config=hic {words} --workdir={errors.new_name("runs/hic")}',
-    ]
+    return window_flags.train_command('hic', options)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -97,22 +86,5 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('genomes', metavar='GENOMES', help='a FASTA file, or a directory with a genomes.tsv')
     add('--matrices', required=True, metavar='TABLE', help='the table of matrices')
     add('--out', required=True, metavar='DIR', help='directory of the windows')
-    defaults = contact_settings.ContactSettings()
-    for name, text in _SIZES.items():
-        kind = flags.positive if name not in ('crop', 'seed') else int
-        default = getattr(defaults, name)
-        add(f'--{name}', type=kind, default=default, help=f'{text} (%(default)s)')
-    for name, text in (('contigs', 'to read (all)'), ('test', 'for the test windows')):
-        add(f'--{name}', type=flags.names, default=(), metavar='NAME,NAME', help=f'contigs {text}')
-    for name, text in (
-        ('test-share', 'share of the blocks, if no contig is for the test'),
-        ('min-known', 'smallest share of usable bases in a known bin'),
-    ):
-        default = getattr(defaults, name.replace('-', '_'))
-        add(f'--{name}', type=float, default=default, help=f'{text} (%(default)s)')
-    mask = 'bases to mask; SPECIES=BED where there are several species'
-    for kind in ('blacklist', 'unmappable'):
-        add(f'--{kind}', type=flags.names, default=(), metavar='BED,BED', help=mask)
-    add('--replace', action='store_true', help='overwrite windows of other files or settings')
-    flags.add_fasta_options(parser, names=False)
+    window_flags.add(parser, contact_settings.ContactSettings(), _SIZES)
     return parser.parse_args(argv)

@@ -119,15 +119,22 @@ def _is_critical(record: logging.LogRecord) -> bool:
     return record.levelno > logging.ERROR
 
 
+def _is_not_of_orbax(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    return not ('exception was never retrieved' in text and 'orbax' in text)
+
+
 def quiet_checkpoints() -> None:
     """What checkpoints print by themselves is not shown: this program says what has failed.
 
     Orbax warns of every checkpoint opened for reading, and prints a failed save several times.
     After one, TensorStore's threads report the arrays that were still being written to an event
-    loop that Orbax has closed, each with a traceback.
+    loop that Orbax has closed, each with a traceback; and asyncio logs the writes that failed and
+    that nobody waited for.
     """
     # A level would be set again when absl is imported.
     logging.getLogger('absl').addFilter(_is_critical)
+    logging.getLogger('asyncio').addFilter(_is_not_of_orbax)
     show = sys.unraisablehook
     if show.__module__ == __name__:  # this was called before
         return

@@ -22,6 +22,7 @@ import argparse
 import os
 import pathlib
 import sys
+from collections.abc import Callable
 
 from genojax import errors, output_files, progress, variants
 from genojax.cli import flags
@@ -70,12 +71,26 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         UsageError: flags that do not go together, or a file that cannot be written.
     """
     parser = flags.Parser('score', __doc__)
-    add = parser.add_argument
+    _add_files(parser.add_argument)
+    _add_scores(parser.add_argument)
+    _add_calibration(parser.add_argument)
+    flags.add_fallback(parser)
+    arguments = parser.parse_args(argv)
+    _check(arguments)
+    return arguments
+
+
+def _add_files(add: Callable) -> None:
     add('model', type=flags.location, help="a run's workdir or a converted model")
     add('--vcf', required=True, help='the variants: plain, gzip or bgzip; - is standard input')
     add('--fasta', type=pathlib.Path, required=True, help='the reference genome, plain or gzip')
     add('--out', required=True, help='.vcf, or .vcf.gz (bgzip); - is standard output')
     add('--tsv', action='store_true', help='write a table with one row per ALT instead of VCF')
+    tag = 'INFO key of the states, with which all keys begin (%(default)s)'
+    add('--tag', default='GENOJAX', help=tag)
+
+
+def _add_scores(add: Callable) -> None:
     add(
         '--score',
         default='',
@@ -98,6 +113,19 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         'score, and stop if they are more than 10 %% of the records; e: stop; x: leave '
         'the record out; s: set REF (%(default)s)',
     )
+    add(
+        '--pll-masks',
+        type=int,
+        default=0,
+        metavar='N',
+        help='for PLL, hide every N-th base or token together, in N passes (default: as many '
+        f'as hide {100 * variants.MASKED_SHARE:.0f} %% of them); -1: one at a time',
+    )
+    add('--forward-only', action='store_true', help='do not average over the two strands')
+    add('--vep-alleles', action='store_true', help="read '-' as an empty allele, as VEP writes it")
+
+
+def _add_calibration(add: Callable) -> None:
     add(
         '--neutral',
         type=flags.positive,
@@ -123,20 +151,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         metavar='N',
         help="NCBI's number: 1, 2, 4, 5 or 11 (%(default)s)",
     )
-    tag = 'INFO key of the states, with which all keys begin (%(default)s)'
-    add('--tag', default='GENOJAX', help=tag)
-    add(
-        '--pll-masks',
-        type=int,
-        default=0,
-        metavar='N',
-        help='for PLL, hide every N-th base or token together, in N passes (default: as many '
-        f'as hide {100 * variants.MASKED_SHARE:.0f} %% of them); -1: one at a time',
-    )
-    add('--forward-only', action='store_true', help='do not average over the two strands')
-    add('--vep-alleles', action='store_true', help="read '-' as an empty allele, as VEP writes it")
-    flags.add_fallback(parser)
-    arguments = parser.parse_args(argv)
+
+
+def _check(arguments: argparse.Namespace) -> None:
     _check_out(arguments.out)
     if not arguments.tag.isidentifier():
         raise errors.UsageError(f'--tag={arguments.tag} is not letters, digits and _')
@@ -150,7 +167,6 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         raise errors.UsageError('--common=-: common variants are read from a file, not from a pipe')
     if not arguments.fasta.exists():  # what is there, but no file, its reader refuses
         raise errors.UsageError(f'--fasta={arguments.fasta}: no such file')
-    return arguments
 
 
 def _check_out(out: str) -> None:

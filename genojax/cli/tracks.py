@@ -23,12 +23,9 @@ Examples:
 """
 
 import argparse
-import dataclasses
 import json
-import shlex
 
-from genojax import errors
-from genojax.cli import flags
+from genojax.cli import flags, window_flags
 from genojax.data.store.signals import track_settings
 
 _SIZES = {
@@ -43,11 +40,7 @@ _SIZES = {
 def run(argv: list[str]) -> None:
     """Write the windows, or say that they are up to date."""
     arguments = _parse(argv)
-    values = vars(arguments)
-    names = {field.name for field in dataclasses.fields(track_settings.TrackSettings)}
-    settings = track_settings.TrackSettings(
-        **{name: value for name, value in values.items() if name in names}
-    )
+    settings = window_flags.settings(arguments, track_settings.TrackSettings)
     from genojax.data.store.signals import prepare  # numpy and readers, which --help does not need
 
     done = prepare.prepare_tracks(
@@ -56,7 +49,7 @@ def run(argv: list[str]) -> None:
     for name, entry in done.value['organisms'].items():
         print('\n'.join(_lines(name, entry)))
     print(f'{arguments.out}: {done.status}')
-    print('\n'.join(_next(arguments.out, done.value)))
+    print(_next(arguments.out, done.value))
 
 
 def _lines(name: str, entry: dict) -> list[str]:
@@ -84,7 +77,7 @@ def _lines(name: str, entry: dict) -> list[str]:
     return lines + [f'  note: {note}' for note in entry['notes']]
 
 
-def _next(out: str, value: dict) -> list[str]:
+def _next(out: str, value: dict) -> str:
     """The command that trains on what was written."""
     names = list(value['organisms'])
     counts = [len(value['signals'][name]) for name in names]
@@ -100,11 +93,7 @@ def _next(out: str, value: dict) -> list[str]:
     ]
     if settings['bin'] & (settings['bin'] - 1) == 0:  # a model's bins are powers of two
         options.append(f'--config.model.stages={settings["bin"].bit_length() - 1}')
-    words = ' '.join(map(shlex.quote, options))
-    return [
-        'train on them with',
-        f'  genojax train --config=tracks {words} --workdir={errors.new_name("runs/tracks")}',
-    ]
+    return window_flags.train_command('tracks', options)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -113,29 +102,6 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('genomes', metavar='GENOMES', help='a FASTA file, or a directory with a genomes.tsv')
     add('--tracks', required=True, metavar='TABLE', help='the track table')
     add('--out', required=True, metavar='DIR', help='directory of the windows')
-    defaults = track_settings.TrackSettings()
-    for name, text in _SIZES.items():
-        kind = flags.positive if name not in ('crop', 'seed') else int
-        default = getattr(defaults, name)
-        add(f'--{name}', type=kind, default=default, help=f'{text} (%(default)s)')
-    for name, text in (('contigs', 'to read (all)'), ('test', 'for the test windows')):
-        add(f'--{name}', type=flags.names, default=(), metavar='NAME,NAME', help=f'contigs {text}')
-    add(
-        '--test-share',
-        type=float,
-        default=defaults.test_share,
-        help='share of the blocks, if no contig is for the test (%(default)s)',
-    )
-    add(
-        '--min-known',
-        type=float,
-        default=defaults.min_known,
-        help='smallest share of usable bases in a known bin (%(default)s)',
-    )
-    mask = 'bases to mask; SPECIES=BED where there are several species'
-    for kind in ('blacklist', 'unmappable'):
-        add(f'--{kind}', type=flags.names, default=(), metavar='BED,BED', help=mask)
     add('--annotation', default='', metavar='FILE', help='genes of a FASTA file (GFF3, GTF)')
-    add('--replace', action='store_true', help='overwrite windows of other files or settings')
-    flags.add_fasta_options(parser, names=False)
+    window_flags.add(parser, track_settings.TrackSettings(), _SIZES)
     return parser.parse_args(argv)
