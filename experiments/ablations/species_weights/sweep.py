@@ -7,7 +7,6 @@ from genojax.pipeline import sweep
 
 VARIANTS = ('real', 'pod')
 MIXTURE = 'tasks.masked_lm.data.mixture'
-SHARDS = 'tasks.masked_lm.data.shards'
 NAMED = {'human': 0.3, 'mouse': 0.2, 'zebrafish': 0.15, '*': 0.35}
 WEIGHTS = {
     'equal': {f'{MIXTURE}.weights': {'*': 1.0}, f'{MIXTURE}.rest': 'equal'},
@@ -18,17 +17,13 @@ WEIGHTS = {
 
 def get_sweep(variant: str = 'real') -> sweep.Sweep:
     """`real`: 17 species, 16 kb to 1.2 Mb; `pod` names its shards on the command line."""
-    config, steps = (
-        ('dnabert:k6', {}) if variant == 'pod' else ('demo', {'steps': 300, 'validate_every': 150})
-    )
-    return sweep.Sweep(
-        arms={name: sweep.Arm(config, {**steps, **fields}) for name, fields in WEIGHTS.items()},
+    return sweep.pretraining(
+        variant,
+        WEIGHTS,
         reference='by_bases',
-        limit=2000,
         metrics=(
             'masked_lm/all/model',
             'masked_lm/species/human/model',
             'masked_lm/species/worm/model',
         ),
-        data=sweep.ingested(SHARDS, '$GENOJAX_DATA/embed_default') if variant == 'real' else None,
     )
