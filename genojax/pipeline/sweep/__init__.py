@@ -4,7 +4,7 @@ A sweep file is Python with a function `get_sweep(variant)` that returns a `Swee
 `VARIANTS` where it has several sizes. `genojax sweep` is the command line.
 """
 
-from genojax.pipeline.sweep.pretraining import VARIANTS, pretraining
+from genojax.pipeline.sweep.ablations import VARIANTS, pretraining
 from genojax.pipeline.sweep.spec import Arm, Sweep, SweepRun, ingested, simulated
 
 __all__ = ['VARIANTS', 'Arm', 'Sweep', 'SweepRun', 'ingested', 'pretraining', 'simulated']

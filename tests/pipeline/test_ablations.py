@@ -3,10 +3,10 @@
 import pytest
 
 from genojax.pipeline import sweep
-from genojax.pipeline.sweep import pretraining
+from genojax.pipeline.sweep import ablations
 
 
-@pytest.mark.parametrize('variant', pretraining.VARIANTS)
+@pytest.mark.parametrize('variant', ablations.VARIANTS)
 def test_arms_differ_in_their_fields_alone(variant):
     made = sweep.pretraining(variant, {'a': {}, 'b': {'model.width': 32}}, limit=7)
     a, b = made.arms['a'], made.arms['b']
