@@ -76,7 +76,9 @@ def _motifs(model, regions, folder, known, arguments) -> None:
         'threshold': seqlets.threshold,
         'motifs': len(result),
     }
-    inputs.say(f'{seqlets.total:,} seqlets above {seqlets.threshold:.3g}, {len(result):,} motifs')
+    inputs.say(f'seqlets above {seqlets.threshold:.3g}: {seqlets.total:,}; motifs: {len(result):,}')
+    if not result:
+        inputs.say(_no_motif(arguments))
     if seqlets.total > len(seqlets):
         inputs.say(f'the {len(seqlets):,} strongest seqlets are clustered')
     if arguments.control:
@@ -151,7 +153,7 @@ def _control(sequences, values, seqlets, config) -> dict:
 
     control = discovery.find_seqlets(sequences, values, config, seqlets.threshold)
     count = len(discovery.cluster(control, config))
-    inputs.say(f'control: {control.total:,} seqlets above the same threshold, {count:,} motifs')
+    inputs.say(f'control: seqlets above the same threshold: {control.total:,}; motifs: {count:,}')
     return {'control_seqlets': control.total, 'control_motifs': count}
 
 
@@ -180,6 +182,13 @@ def _match(folder, result, known, arguments) -> dict:
     return chosen
 
 
+def _no_motif(arguments) -> str:
+    return (
+        f'A motif is at least {arguments.min_seqlets:,} seqlets that are alike (--min-seqlets, '
+        '--similarity), each above what permuted values reach; more sequences give more seqlets.'
+    )
+
+
 def _page(folder, result, matches, record: dict, arguments) -> None:
     from genojax.interpret import pages, plots
 
@@ -190,12 +199,15 @@ def _page(folder, result, matches, record: dict, arguments) -> None:
         figures.append((motif.name, f'{motif.sites:,} seqlets. {text}', plots.logo, (motif.p_W4,)))
         rows.append([motif.name, motif.sites, text, len(best)])
     columns = ['motif', 'seqlets', 'best match', 'matches']
-    lead = f'{len(result):,} motifs of {record["seqlets"]:,} seqlets. Model {arguments.model}.'
+    lead = f'Seqlets: {record["seqlets"]:,}. Motifs: {len(result):,}. Model: {arguments.model}.'
+    if not result:
+        lead += f' {_no_motif(arguments)}'
     if 'control_motifs' in record:
         lead += (
-            f' The control has {record["control_motifs"]:,} motifs of '
-            f'{record["control_seqlets"]:,} seqlets at the same threshold.'
+            ' Of the control, at the same threshold: '
+            f'seqlets {record["control_seqlets"]:,}, motifs '
+            f'{record["control_motifs"]:,}.'
         )
-    tables = {'Motifs': (columns, rows)}
+    tables = {'Motifs': (columns, rows)} if rows else {}
     pages.write(folder, 'Motifs', lead, figures[: arguments.figures], tables)
     inputs.say(f'{folder}: motifs.meme, seqlets.tsv' + (', matches.tsv' if matches else ''))
