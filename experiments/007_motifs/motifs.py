@@ -28,8 +28,8 @@ from genojax.train import loop, runs
 
 HERE = pathlib.Path(__file__).parent
 METHODS = ('attribution', 'ascent')
-SEQUENCES, SHUFFLES, Q_VALUE = 120, 2, 0.05
-SETTINGS = {'steps': '400', 'validate_every': '100', 'save_every': '400'}
+SEQUENCES, SHUFFLES, Q_VALUE = 300, 2, 0.05
+SETTINGS = {'steps': '800', 'validate_every': '100', 'save_every': '100'}
 ROWS = 5_500
 TASK = 'promoters'
 SPLITS = (0.65, 0.1)  # of the rows: train, validation; the rest are test rows
@@ -65,19 +65,23 @@ def train(table: pathlib.Path, folder: pathlib.Path, seed: int) -> None:
     run.close()
 
 
-def values_of(method: str, run: pathlib.Path, sequences, seed: int):
-    """Sequences and the number per base whose windows are seqlets."""
+def seqlet_inputs(method: str, run: pathlib.Path, sequences, seed: int) -> tuple:
+    """Sequences, the number per base whose windows are seqlets, and the numbers of every base."""
     model = loading.load(run)
     head = outputs.select(model, TASK)
     if method == 'ascent':
         reached = ascent.ascend(
             model, head, sequences, ascent.AscentConfig(steps=60, rate=0.2, seed=seed)
         )
-        return [one.codes_L for one in reached], [one.bits_L for one in reached]
+        return tuple(
+            [getattr(one, name) for one in reached] for name in ('codes_L', 'bits_L', 'heights_L4')
+        )
     results = attribution.integrated_gradients(
-        model, head, sequences, backgrounds=3, steps=6, seed=seed
+        model, head, sequences, backgrounds=3, steps=6, seed=seed, every_base=True
     )
-    return sequences, [result.values_L for result in results]
+    return sequences, *(
+        [getattr(one, name) for one in results] for name in ('values_L', 'bases_L4')
+    )
 
 
 def targets(seed: int) -> tuple[list[str], list[meme.MotifMatrix]]:
@@ -121,13 +125,13 @@ def run_seed(folder: pathlib.Path, seed: int) -> dict:
     for method in METHODS:
         started = time.process_time()
         config = discovery.MotifConfig(seed=seed)
-        codes, values = values_of(method, folder / 'labels', sequences, seed)
-        seqlets = discovery.find_seqlets(codes, values, config)
+        codes, values, bases = seqlet_inputs(method, folder / 'labels', sequences, seed)
+        seqlets = discovery.find_seqlets(codes, values, config, bases=bases)
         found = discovery.cluster(seqlets, config)
         if found:
             meme.write(folder / f'{method}.meme', found)
-        codes, values = values_of(method, folder / 'shuffled', sequences, seed)
-        control = discovery.find_seqlets(codes, values, config, seqlets.threshold)
+        codes, values, bases = seqlet_inputs(method, folder / 'shuffled', sequences, seed)
+        control = discovery.find_seqlets(codes, values, config, seqlets.threshold, bases)
         result[method] = {
             **compare(found, seed),
             'seqlets': seqlets.total,

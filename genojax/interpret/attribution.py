@@ -37,6 +37,9 @@ class Attribution:
         output: f(sequence).
         background: mean of f(background).
         gap: sum of `values_L` less (output - background): the error of the integral.
+        bases_L4: float32, what each of A, C, G and T would add in its place by the same gradients,
+            `values_L` for the base that is there; NaN as there. None if it was not asked for, or
+            the tokens have no fixed number of bases.
     """
 
     codes_L: np.ndarray
@@ -44,6 +47,7 @@ class Attribution:
     output: float
     background: float
     gap: float
+    bases_L4: np.ndarray | None = None
 
 
 def integrated_gradients(
@@ -54,6 +58,7 @@ def integrated_gradients(
     backgrounds: int = 10,
     steps: int = 16,
     seed: int = 0,
+    every_base: bool = False,
     advance: Advance = lambda count: None,
 ) -> list[Attribution]:
     """Attributions of one output to the bases of each sequence.
@@ -64,6 +69,7 @@ def integrated_gradients(
         backgrounds: shuffles per sequence; their attributions are averaged.
         steps: points of the Gauss-Legendre rule along each line.
         seed: of the shuffles; a sequence's shuffles depend on its number and the seed.
+        every_base: also what the other bases would add (`Attribution.bases_L4`).
         advance: called with the number of gradients that are computed.
 
     Raises:
@@ -74,10 +80,16 @@ def integrated_gradients(
     points = _quadrature(steps)
     rows = _rows(head, sequences, backgrounds, points, seed)
     sums = [_Sum(codes_L, head.read_row(codes_L), backgrounds) for codes_L in sequences]
-    for chosen, part, (values_B, parts_BT) in _run(model, head, rows):
+    words = None
+    if every_base and first_layer.has_words(model.tokenizer):
+        words = first_layer.Words(model.tokenizer)
+    for chosen, part, (values_B, parts_BT, *others) in _run(model, head, rows, words):
         for at, row in enumerate(chosen):
-            spans_T2 = _spans(model, part.batch, at)
+            spans_T2 = first_layer.spans(model.tokenizer, part.batch, at)
             sums[row.sequence].add(row, float(values_B[at]), parts_BT[at], spans_T2)
+            if words:
+                part_k4T = others[0][at], part.batch['words'][at]
+                sums[row.sequence].add_bases(row, *part_k4T, spans_T2)
             advance(1)
     wrong = [number for number, total in enumerate(sums) if not total.is_finite()]
     finite.refuse(model.path, wrong, len(sums), lambda number: f'sequence {number + 1:,}')
@@ -128,7 +140,8 @@ class _Sum:
         self.codes_L, self.backgrounds = codes_L, backgrounds
         start = outputs.view_offset(row_L, codes_L)
         self.read = slice(start, start + len(row_L))
-        self.values_L = np.zeros(len(row_L))
+        self.row_L, self.values_L = row_L, np.zeros(len(row_L))
+        self.bases_L4: np.ndarray | None = None
         self.output, self.background = np.nan, 0.0
 
     def add(self, row: _PathRow, value: float, parts_T: np.ndarray, spans_T2: np.ndarray) -> None:
@@ -140,6 +153,15 @@ class _Sum:
             weight = row.weight / self.backgrounds
             self.values_L += weight * to_bases(parts_T, spans_T2, len(self.values_L))
 
+    def add_bases(self, row: _PathRow, part_k4T, word_k4T, spans_T2: np.ndarray) -> None:
+        """Adds what each base of each word would add, where there is a word."""
+        if self.bases_L4 is None:
+            self.bases_L4 = np.zeros((len(self.values_L), 4))
+        weight = row.weight / self.backgrounds / len(part_k4T)
+        for offset, (part_4T, word_4T) in enumerate(zip(part_k4T, word_k4T, strict=True)):
+            real = np.flatnonzero(word_4T[0] >= 0)
+            np.add.at(self.bases_L4, spans_T2[real, 0] + offset, weight * part_4T[:, real].T)
+
     def is_finite(self) -> bool:
         return bool(np.isfinite([*self.values_L, self.output, self.background]).all())
 
@@ -147,7 +169,18 @@ class _Sum:
         values_L = np.full(len(self.codes_L), np.nan, np.float32)
         values_L[self.read] = self.values_L
         gap = self.values_L.sum() - (self.output - self.background)
-        return Attribution(self.codes_L, values_L, self.output, self.background, float(gap))
+        return Attribution(
+            self.codes_L, values_L, self.output, self.background, float(gap), self._every_base()
+        )
+
+    def _every_base(self) -> np.ndarray | None:
+        if self.bases_L4 is None:
+            return None
+        every_L4 = np.full((len(self.codes_L), 4), np.nan, np.float32)
+        every_L4[self.read] = self.bases_L4
+        known = np.flatnonzero(self.codes_L[self.read] < 4)
+        every_L4[self.read][known, self.row_L[known]] = self.values_L[known]
+        return every_L4
 
 
 def to_bases(parts_T: np.ndarray, spans_T2: np.ndarray, length: int) -> np.ndarray:
@@ -162,18 +195,15 @@ def to_bases(parts_T: np.ndarray, spans_T2: np.ndarray, length: int) -> np.ndarr
     return np.cumsum(change)[:-1]
 
 
-def _spans(model: Model, batch: Batch, at: int) -> np.ndarray:
-    if 'spans' in batch:
-        return batch['spans'][at]
-    return model.tokenizer.spans(batch['tokens'][at])
-
-
 # Batches
 
 
-def _run(model: Model, head: prediction.TaskHead, rows: Iterator[_PathRow]):
-    """Groups of rows with their batch and (values [B], parts of the tokens [B, T])."""
-    compute = jax.jit(_gradient_function(head))
+def _run(model: Model, head: prediction.TaskHead, rows: Iterator[_PathRow], words):
+    """Groups of rows with their batch and (values [B], parts of the tokens [B, T]).
+
+    With `words` also the parts that the tokens would have with other bases, [B, k, 4, T].
+    """
+    compute = jax.jit(_gradient_function(head, words))
     params = {'model': model.params, 'heads': {head.name: head.params}}
     waiting: list[list[_PathRow]] = []
 
@@ -184,7 +214,14 @@ def _run(model: Model, head: prediction.TaskHead, rows: Iterator[_PathRow]):
         while group := list(itertools.islice(chained, size)):
             waiting.append(group)
             filled = group + [group[-1]] * (size - len(group))
-            yield batching.RowBatch(np.arange(len(group)), _batch(model, head, filled))
+            batch = _batch(model, head, filled)
+            if words:
+                substituted = [
+                    words.substituted(row.row_L, first_layer.spans(model.tokenizer, batch, at))
+                    for at, row in enumerate(filled)
+                ]
+                batch['words'] = np.stack(substituted).astype(np.int32)
+            yield batching.RowBatch(np.arange(len(group)), batch)
 
     for part, result in model.run_batches(parts(), lambda _, extra, b: compute(params, extra, b)):
         yield waiting.pop(0), part, result
@@ -208,10 +245,16 @@ def _batch(model: Model, head: prediction.TaskHead, rows: list[_PathRow]) -> Bat
 # Gradients with respect to the output of the first layer
 
 
-def _gradient_function(head: prediction.TaskHead):
-    def compute(params, extra, batch: Batch) -> tuple[Array, Array]:
-        inputs = {k: v for k, v in batch.items() if k not in ('background', 'share')}
-        layer_BTD, _ = first_layer.replaced(head, params, extra, inputs)
+def _gradient_function(head: prediction.TaskHead, words: first_layer.Words | None = None):
+    def compute(params, extra, batch: Batch) -> tuple[Array, ...]:
+        inputs = {k: v for k, v in batch.items() if k not in ('background', 'share', 'words')}
+        tables = []
+
+        def own(table_VD, own_BTD):
+            tables.append(table_VD)
+            return own_BTD
+
+        layer_BTD, _ = first_layer.replaced(head, params, extra, inputs, own)
         other = {**inputs, 'tokens': batch['background']}
         background_BTD, _ = first_layer.replaced(head, params, extra, other)
         difference_BTD = layer_BTD - background_BTD
@@ -226,6 +269,19 @@ def _gradient_function(head: prediction.TaskHead):
 
         gradient_BTD, values_B = jax.grad(total, has_aux=True)(point_BTD)
         parts_BT = (gradient_BTD * difference_BTD).astype(jnp.float32).sum(-1)
-        return values_B, parts_BT
+        if words is None:
+            return values_B, parts_BT
+
+        vectors_WD = words.vectors(tables[0]).astype(gradient_BTD.dtype)
+        none_BT = (gradient_BTD * background_BTD).astype(jnp.float32).sum(-1)
+
+        def with_words(word_BT):  # one base of each token replaced by one base
+            vectors_BTD = vectors_WD[jnp.maximum(word_BT, 0)]
+            return (gradient_BTD * vectors_BTD).astype(jnp.float32).sum(-1) - none_BT
+
+        shape = batch['words'].shape
+        word_KBT = batch['words'].reshape(shape[0], -1, shape[-1]).swapaxes(0, 1)
+        parts_KBT = jax.lax.map(with_words, word_KBT)
+        return values_B, parts_BT, parts_KBT.swapaxes(0, 1).reshape(shape)
 
     return compute

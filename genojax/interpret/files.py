@@ -198,7 +198,7 @@ def seqlet_rows(regions: requests.Regions, seqlets: discovery.Seqlets) -> Iterab
     places = zip(seqlets.sequence_N.tolist(), seqlets.start_N.tolist(), strict=True)
     for n, (number, start) in enumerate(places):
         region = regions.rows[number]
-        at = positions(region)[start : start + seqlets.codes_NL.shape[1]]
+        at = positions(region)[max(start, 0) : start + seqlets.codes_NL.shape[1]]
         place = region.interval.contig, int(at.min()), int(at.max()) + 1, region.interval.strand
         text = dna.decode(seqlets.codes_NL[n])
         yield region.name, *place, float(seqlets.score_N[n]), text

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from genojax import dna, errors, tokenizers
 from genojax.inference import prediction
@@ -87,6 +88,57 @@ def test_gradients_equal_finite_differences(kmers):
         step = jnp.zeros_like(point).at[:, token].set((layers[0] - layers[1])[:, token])
         slope = (value(point + 0.02 * step) - value(point - 0.02 * step)) / 0.04
         assert float(parts_BT[0, token]) == pytest.approx(float(slope), rel=0.02, abs=1e-4)
+
+
+@pytest.mark.parametrize('kind', ['single', 'kmers', 'pieces'])
+def test_what_every_base_would_add_equals_substitutions_in_a_linear_model(kind, request):
+    """A token's part is divided over its k bases, so k times the change is the substitution's."""
+    model = request.getfixturevalue(kind)
+    k = model.tokenizer.bases_per_token
+    codes_L = SEQUENCES[1]
+    weight_TD = np.random.default_rng(4).standard_normal((64, 4)).astype(np.float32)
+
+    class Linear(nn.Module):
+        @nn.compact
+        def __call__(self, tokens_BT):
+            vectors_BTD = nn.Embed(model.tokenizer.vocab_size, 4, name='words')(tokens_BT)
+            return jnp.einsum('BTD,TD->B', vectors_BTD, weight_TD[: tokens_BT.shape[1]])[:, None]
+
+    network = Linear()
+    params = jax.jit(network.init)(jax.random.key(0), jnp.zeros((1, 8), jnp.int32))
+    head = dataclasses.replace(
+        value_head(model, rows=len(codes_L)),
+        compute=lambda _params, _extra, batch: network.apply(params, batch['tokens']),
+    )
+    (result,) = attribution.integrated_gradients(
+        model, head, [codes_L], backgrounds=2, steps=1, every_base=True
+    )
+    every_L4 = result.bases_L4
+    np.testing.assert_array_equal(every_L4[np.arange(15), codes_L], result.values_L)
+    for place in (2, 7, 11):
+        for base in range(4):
+            mutant_L = codes_L.copy()
+            mutant_L[place] = base
+            pair = prediction.predict(model, head, [codes_L, mutant_L]).values[:, 0]
+            change = every_L4[place, base] - every_L4[place, codes_L[place]]
+            assert k * change == pytest.approx(pair[1] - pair[0], abs=1e-4)
+
+
+def test_every_base_of_one_hot_channels_and_of_unknown_bases():
+    network = basset.BassetConfig(
+        vocab=10, length=24, filters=(3,), windows=(5,), pools=(1,), hidden=(6,), targets=0,
+        padding='same',
+    )  # fmt: skip
+    model = conftest.model_of(network, tokenizers.TokenizerConfig('nucleotide', 1))
+    (result,) = attribution.integrated_gradients(
+        model, value_head(model, rows=24), SEQUENCES[:1], backgrounds=2, steps=2, every_base=True
+    )
+    known = np.flatnonzero(SEQUENCES[0] < 4)
+    np.testing.assert_array_equal(
+        result.bases_L4[known, SEQUENCES[0][known]], result.values_L[known]
+    )
+    assert (result.bases_L4[SEQUENCES[0] == dna.UNKNOWN] == 0).all()
+    assert (np.abs(result.bases_L4[known]).max(1) > 0).all()
 
 
 def test_shuffles_keep_dinucleotides_and_unknown_bases():

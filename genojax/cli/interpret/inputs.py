@@ -140,7 +140,9 @@ def add_gradient_options(result: flags.Parser) -> None:
     add('--seed', type=_count, default=0, help='of the shuffles (%(default)s)')
 
 
-def attributions(model, head, sequences, arguments: argparse.Namespace) -> list:
+def attributions(
+    model, head, sequences, arguments: argparse.Namespace, every_base: bool = False
+) -> list:
     """Attributions by the flags of `add_gradient_options`; prints the error of their sums."""
     import numpy as np
 
@@ -156,6 +158,7 @@ def attributions(model, head, sequences, arguments: argparse.Namespace) -> list:
             backgrounds=arguments.backgrounds,
             steps=arguments.steps,
             seed=arguments.seed,
+            every_base=every_base,
             advance=display.advance,
         )
     differences = np.array([abs(result.output - result.background) for result in results])

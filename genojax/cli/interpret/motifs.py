@@ -41,7 +41,11 @@ def run(argv: list[str]) -> None:
     add('--control', type=flags.location, help='the same model trained on shuffled labels')
     add('--core', type=flags.positive, default=9, help='bases of a seqlet (%(default)s)')
     add('--min-seqlets', type=flags.positive, default=10, help='of a motif (%(default)s)')
-    add('--similarity', type=float, default=0.7, help='of the seqlets of a motif (%(default)s)')
+    add(
+        '--similarity',
+        type=float,
+        help='of the seqlets of a motif (0.6; 0.7 if tokens have no fixed number of bases)',
+    )
     arguments = parser.parse_args(argv)
     if arguments.core < 3:
         raise errors.UsageError(f'--core={arguments.core} must be at least 3')
@@ -67,8 +71,8 @@ def _motifs(model, regions, folder, known, arguments) -> None:
         min_seqlets=arguments.min_seqlets,
         seed=arguments.seed,
     )
-    sequences, values = _values(model, regions, arguments, folder)
-    seqlets = discovery.find_seqlets(sequences, values, config)
+    sequences, values, bases = _values(model, regions, arguments, folder)
+    seqlets = discovery.find_seqlets(sequences, values, config, bases=bases)
     result = discovery.cluster(seqlets, config)
     record = {
         **inputs.metadata(model, arguments),
@@ -85,8 +89,7 @@ def _motifs(model, regions, folder, known, arguments) -> None:
         control = loading.load(
             arguments.control, window=arguments.model_window, fallback=arguments.fallback
         )
-        sequences, values = _values(control, regions, arguments)
-        record |= _control(sequences, values, seqlets, config)
+        record |= _control(_values(control, regions, arguments), seqlets, config)
     meme.write(folder / 'motifs.meme', result)
     files.write_table(
         folder / 'seqlets.tsv', files.SEQLET_COLUMNS, files.seqlet_rows(regions, seqlets)
@@ -96,8 +99,8 @@ def _motifs(model, regions, folder, known, arguments) -> None:
     _page(folder, result, matches, record, arguments)
 
 
-def _values(model, regions, arguments, folder=None) -> tuple[list, list]:
-    """Sequences, and a number per base whose windows of high sums are seqlets.
+def _values(model, regions, arguments, folder=None) -> tuple[list, list, list | None]:
+    """Sequences, a number per base whose windows of high sums are seqlets, and one of every base.
 
     Args:
         folder: for ascent.npz; None writes none.
@@ -108,12 +111,14 @@ def _values(model, regions, arguments, folder=None) -> tuple[list, list]:
     sequences = files.read_rows(regions, inputs.source(arguments), head.read_row)
     if arguments.method == 'ascent':
         return _ascended(model, head, sequences, regions, arguments, folder)
-    results = inputs.attributions(model, head, sequences, arguments)
-    return sequences, [result.values_L for result in results]
+    results = inputs.attributions(model, head, sequences, arguments, every_base=True)
+    every = [result.bases_L4 for result in results]
+    known = all(bases_L4 is not None for bases_L4 in every)
+    return sequences, [result.values_L for result in results], every if known else None
 
 
-def _ascended(model, head, sequences, regions, arguments, folder) -> tuple[list, list]:
-    """Sequences drawn from the inputs that the ascent reached, and their bits per base."""
+def _ascended(model, head, sequences, regions, arguments, folder) -> tuple[list, list, list]:
+    """Sequences drawn from the inputs that the ascent reached, their bits, their probabilities."""
     import numpy as np
 
     from genojax.interpret import files, first_layer
@@ -144,14 +149,16 @@ def _ascended(model, head, sequences, regions, arguments, folder) -> tuple[list,
         }
         metadata = inputs.metadata(model, arguments, unit=head.names[0])
         files.write_npz(folder / 'ascent.npz', regions, arrays, metadata)
-    return [result.codes_L for result in results], [result.bits_L for result in results]
+    return tuple(
+        [getattr(r, name) for r in results] for name in ('codes_L', 'bits_L', 'heights_L4')
+    )
 
 
-def _control(sequences, values, seqlets, config) -> dict:
+def _control(values, seqlets, config) -> dict:
     """What the control yields at the model's threshold."""
     from genojax.interpret.motifs import discovery
 
-    control = discovery.find_seqlets(sequences, values, config, seqlets.threshold)
+    control = discovery.find_seqlets(*values[:2], config, seqlets.threshold, values[2])
     count = len(discovery.cluster(control, config))
     inputs.say(f'control: seqlets above the same threshold: {control.total:,}; motifs: {count:,}')
     return {'control_seqlets': control.total, 'control_motifs': count}

@@ -17,7 +17,6 @@ independent bases. Gradients are plain ones of a sum over independent rows.
 """
 
 import dataclasses
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 import jax
@@ -32,7 +31,6 @@ from genojax.interpret import first_layer, outputs
 from genojax.typing import Array, Batch, Float
 
 Advance = Callable[[int], None]
-_MAX_WORD = 6  # bases per token: 4,096 words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +79,11 @@ class Ascended:
     start: float
     output: float
 
+    @property
+    def heights_L4(self) -> np.ndarray:
+        """The heights of the letters of its logo: each base's part of the information."""
+        return self.p_L4 * self.bits_L[:, None]
+
 
 def ascend(
     model: Model,
@@ -113,7 +116,13 @@ def ascend(
             'gradient ascent with tokens side by side needs sequences without N: they divide a '
             'sequence in another way. Fix: --method=attribution'
         )
-    words = _Words(model.tokenizer)
+    k = model.tokenizer.bases_per_token
+    if not first_layer.has_words(model.tokenizer):
+        raise errors.UsageError(
+            f'gradient ascent needs tokens of 1 to {first_layer.MAX_WORD} bases each, not '
+            f'{k or "pieces of any length"}. Fix: --method=attribution'
+        )
+    words = first_layer.Words(model.tokenizer)
     share_4 = np.bincount(np.concatenate(rows), minlength=5)[:4] + 1.0
     compute = jax.jit(_ascent(head, words, share_4 / share_4.sum(), config.steps))
     params = {'model': model.params, 'heads': {head.name: head.params}}
@@ -147,42 +156,6 @@ def _in_sequence(codes_L, row_L, p_R4: np.ndarray, bits_R: np.ndarray, rng):
     return p_L4, bits_L, drawn_L
 
 
-class _Words:
-    """The words of a tokenizer of k bases per token: their ids, and their probabilities.
-
-    Raises:
-        UsageError: the tokens have no fixed number of bases, or more than six.
-    """
-
-    def __init__(self, tokenizer):
-        k = tokenizer.bases_per_token
-        if not 1 <= k <= _MAX_WORD:
-            raise errors.UsageError(
-                f'gradient ascent needs tokens of 1 to {_MAX_WORD} bases each, not '
-                f'{k or "pieces of any length"}. Fix: --method=attribution'
-            )
-        codes_Wk = np.array(list(itertools.product(range(4), repeat=k)), np.uint8)
-        self.tokenizer, self.k = tokenizer, k
-        self.ids_W = np.concatenate([tokenizer.encode(codes_k) for codes_k in codes_Wk])
-
-    def spans(self, batch: Batch) -> np.ndarray:
-        """Bases of each token of the rows of a batch, which are alike, [T, 2]."""
-        if 'spans' in batch:
-            return np.asarray(batch['spans'][0])
-        return self.tokenizer.spans(np.asarray(batch['tokens'][0]))
-
-    def vectors(self, table_VD: Array | None, p_BL4, first_T: np.ndarray) -> Float[Array, 'B T D']:
-        """The mean vector of each token, of which `first_T` is the first base."""
-        at_Tk = np.maximum(first_T, 0)[:, None] + np.arange(self.k)
-        base_BTk4 = p_BL4[:, np.minimum(at_Tk, p_BL4.shape[1] - 1)]
-        word_BTW = base_BTk4[:, :, 0]
-        for offset in range(1, self.k):
-            outer = word_BTW[..., None] * base_BTk4[:, :, offset, None]
-            word_BTW = outer.reshape(*word_BTW.shape[:2], -1)
-        vectors_WD = jnp.eye(4) if table_VD is None else table_VD[self.ids_W]
-        return word_BTW @ vectors_WD.astype(word_BTW.dtype)
-
-
 def _batches(model, head, rows, config: AscentConfig) -> Iterator[batching.RowBatch]:
     size = model.reader.rows_per_batch(head.batch(rows[:1])['tokens'].shape[1])
     for first in range(0, len(rows), size):
@@ -197,7 +170,7 @@ def _batches(model, head, rows, config: AscentConfig) -> Iterator[batching.RowBa
         yield batching.RowBatch(numbers, {**batch, 'start': np.log(p_BL4).astype(np.float32)})
 
 
-def _ascent(head, words: _Words, share_4: np.ndarray, steps: int):
+def _ascent(head, words: first_layer.Words, share_4: np.ndarray, steps: int):
     """(params, extra, batch, costs) -> probabilities, bits, output before, output after.
 
     `costs` are the rate, and the cost of information and of variation.
@@ -211,7 +184,7 @@ def _ascent(head, words: _Words, share_4: np.ndarray, steps: int):
 
         def output(p_BL4):
             def relaxed(table_VD, own_BTD):
-                vectors_BTD = words.vectors(table_VD, p_BL4, first_T).astype(own_BTD.dtype)
+                vectors_BTD = _mean_vectors(words, table_VD, p_BL4, first_T).astype(own_BTD.dtype)
                 return jnp.where(real_T[None, :, None], vectors_BTD, own_BTD)
 
             return first_layer.replaced(head, params, extra, inputs, relaxed)[1]
@@ -237,9 +210,20 @@ def _ascent(head, words: _Words, share_4: np.ndarray, steps: int):
     return compute
 
 
-def _layout(words: _Words, head, length: int) -> tuple[np.ndarray, np.ndarray]:
+def _mean_vectors(words: first_layer.Words, table_VD, p_BL4, first_T) -> Float[Array, 'B T D']:
+    """The mean vector of each token, of which `first_T` is the first base."""
+    at_Tk = np.maximum(first_T, 0)[:, None] + np.arange(words.k)
+    base_BTk4 = p_BL4[:, np.minimum(at_Tk, p_BL4.shape[1] - 1)]
+    word_BTW = base_BTk4[:, :, 0]
+    for offset in range(1, words.k):
+        outer = word_BTW[..., None] * base_BTk4[:, :, offset, None]
+        word_BTW = outer.reshape(*word_BTW.shape[:2], -1)
+    return word_BTW @ words.vectors(table_VD).astype(word_BTW.dtype)
+
+
+def _layout(words: first_layer.Words, head, length: int) -> tuple[np.ndarray, np.ndarray]:
     """First base of each token of a row, and whether it is a word; others stay as they are."""
-    spans_T2 = words.spans(head.batch([np.zeros(length, np.uint8)]))
+    spans_T2 = first_layer.spans(words.tokenizer, head.batch([np.zeros(length, np.uint8)]))
     whole_T = spans_T2[:, 1] - spans_T2[:, 0] == words.k
     return spans_T2[:, 0], whole_T & (spans_T2[:, 0] >= 0) & (spans_T2[:, 1] <= length)
 

@@ -2,11 +2,13 @@
 
 Seqlets are windows whose summed attribution is beyond what shuffled attributions reach: within each
 sequence the attributions are permuted, and the threshold is the score at which the permuted windows
-are `false_discovery` of the observed ones. Seqlets are compared by the normalised correlation of
-their contributions (attribution times one-hot) over all offsets and both strands, and joined by
-average linkage. A cluster's seqlets are aligned to the one most like the others; columns of little
-information at the ends are cut off. The steps are those of TF-MoDISco (Shrikumar et al. 2018, arXiv
-1811.00416), in a short form of our own.
+are `false_discovery` of the observed ones. Seqlets are compared by normalised correlation over all
+offsets and both strands, and joined by average linkage. Compared is what every base would add in
+its place, less the mean of the four: then sites of one motif are alike where it allows several
+letters. Where only the bases that are there are known, it is attribution times one-hot, which
+divides such motifs. A cluster's seqlets are aligned to the one most like the others; columns of
+little information at the ends are cut off. The steps are those of TF-MoDISco (Shrikumar et al.
+2018, arXiv 1811.00416, with its hypothetical contributions), in a short form of our own.
 
 The control is the same model trained on shuffled labels: what its attributions yield at the same
 threshold is false discovery (Adebayo et al. 2018, arXiv 1810.03292, on randomised labels).
@@ -34,7 +36,8 @@ class MotifConfig:
         flank: bases added at each side of a core.
         false_discovery: share of the seqlets that shuffled attributions would also give.
         similarity: least mean similarity of the seqlets of a cluster, -1 to 1; lower values join
-            motifs that share a few bases.
+            motifs that share a few bases. None: 0.6, and 0.7 where only the bases that are there
+            are known.
         min_seqlets: of the smallest cluster that is reported.
         max_seqlets: the strongest ones are clustered; the rest is counted.
         min_information: bits of a column at the end of a motif.
@@ -44,7 +47,7 @@ class MotifConfig:
     core: int = 9
     flank: int = 4
     false_discovery: float = 0.05
-    similarity: float = 0.7
+    similarity: float | None = None
     min_seqlets: int = 10
     max_seqlets: int = 3000
     min_information: float = 0.3
@@ -59,6 +62,9 @@ class Seqlets:
         sequence_N, start_N: where they are: the number of the sequence, and the first base.
         codes_NL: base codes.
         values_NL: attributions.
+        effect_NL4: what each base would add in its place, less the mean of the four; if that is
+            not known, attribution times one-hot.
+        every_base: whether it is known.
         score_N: summed attribution of the core.
         threshold: least score.
         total: windows beyond the threshold, those beyond `max_seqlets` included.
@@ -68,6 +74,8 @@ class Seqlets:
     start_N: np.ndarray
     codes_NL: np.ndarray
     values_NL: np.ndarray
+    effect_NL4: np.ndarray
+    every_base: bool
     score_N: np.ndarray
     threshold: float
     total: int
@@ -81,14 +89,19 @@ def find_seqlets(
     values: Sequence[np.ndarray],
     config: MotifConfig = MotifConfig(),
     threshold: float | None = None,
+    bases: Sequence[np.ndarray] | None = None,
 ) -> Seqlets:
     """Windows of high attribution that do not overlap, strongest first.
+
+    A core lies inside its sequence; flanks beyond its ends are unknown bases of attribution 0.
 
     Args:
         sequences: base codes.
         values: attributions of each base; NaN counts as 0.
         threshold: of the score; by default the one of `config.false_discovery`. For a control, that
             of the model.
+        bases: what each base would add in each place, [L, 4], of `attribution.Attribution`: with
+            it, seqlets are alike that have other letters of one motif.
     """
     values = [np.nan_to_num(values_L).astype(np.float64) for values_L in values]
     scores = [_window_sums(values_L, config.core) for values_L in values]
@@ -105,22 +118,41 @@ def find_seqlets(
         for start in np.argsort(-score_P, kind='stable').tolist():
             if score_P[start] < threshold:
                 break
-            inside = size <= start and start + width - size <= len(sequences[number])
-            if free_P[start] and inside:
+            if free_P[start]:
                 places.append((float(score_P[start]), number, start - size))
                 free_P[max(0, start - config.core + 1) : start + config.core] = False
     places.sort(key=lambda place: (-place[0], place[1:]))
     chosen = places[: config.max_seqlets]
-    parts = [(number, slice(start, start + width)) for _, number, start in chosen]
+    if bases is None:
+        pairs = zip(sequences, values, strict=True)
+        effects = [dna.one_hot(codes_L) * values_L[:, None] for codes_L, values_L in pairs]
+    else:
+        effects = [np.nan_to_num(x_L4 - x_L4.mean(1, keepdims=True)) for x_L4 in bases]
+    sequence_N, start_N = (np.array([place[i] for place in chosen], np.int64) for i in (1, 2))
+
+    def cut(arrays, fill, shape) -> np.ndarray:
+        parts = zip(sequence_N.tolist(), start_N.tolist(), strict=True)
+        return np.array([_cut(arrays[n], s, width, fill) for n, s in parts]).reshape(shape)
+
     return Seqlets(
-        sequence_N=np.array([number for number, _ in parts], np.int64),
-        start_N=np.array([part.start for _, part in parts], np.int64),
-        codes_NL=np.array([sequences[n][part] for n, part in parts], np.uint8).reshape(-1, width),
-        values_NL=np.array([values[n][part] for n, part in parts]).reshape(-1, width),
+        sequence_N=sequence_N,
+        start_N=start_N,
+        codes_NL=cut(sequences, dna.UNKNOWN, (-1, width)).astype(np.uint8),
+        values_NL=cut(values, 0, (-1, width)),
+        effect_NL4=cut(effects, 0, (-1, width, 4)),
+        every_base=bases is not None,
         score_N=np.array([score for score, _, _ in chosen]),
         threshold=float(threshold),
         total=len(places),
     )
+
+
+def _cut(array_L: np.ndarray, start: int, width: int, fill) -> np.ndarray:
+    """Positions start .. start + width - 1, `fill` beyond the ends."""
+    result = np.full((width, *array_L.shape[1:]), fill, array_L.dtype)
+    first, last = max(start, 0), min(start + width, len(array_L))
+    result[first - start : last - start] = array_L[first:last]
+    return result
 
 
 def _window_sums(values_L: np.ndarray, width: int) -> np.ndarray:
@@ -143,12 +175,14 @@ def cluster(seqlets: Seqlets, config: MotifConfig = MotifConfig()) -> list[meme.
     """Motifs of the clusters of seqlets, largest first; named by number and consensus."""
     if len(seqlets) < max(config.min_seqlets, 2):
         return []
-    contributions = dna.one_hot(seqlets.codes_NL) * seqlets.values_NL[..., None]
-    similarity_NN, offset_NN, strand_NN = similarities(contributions, config.core)
+    least = config.similarity
+    if least is None:
+        least = 0.6 if seqlets.every_base else 0.7
+    similarity_NN, offset_NN, strand_NN = similarities(seqlets.effect_NL4, config.core)
     tree = hierarchy.linkage(
         distance.squareform(np.maximum(1 - similarity_NN, 0), checks=False), 'average'
     )
-    label_N = hierarchy.fcluster(tree, 1 - config.similarity, 'distance')
+    label_N = hierarchy.fcluster(tree, 1 - least, 'distance')
     motifs = []
     for label in np.unique(label_N):
         members = np.flatnonzero(label_N == label)
@@ -175,7 +209,7 @@ def similarities(
     """The best normalised correlation of each pair of seqlets, its offset, and its strand.
 
     Args:
-        contributions_NL4: attribution times one-hot.
+        contributions_NL4: of each base, as `Seqlets.effect_NL4`.
         core: bases that an alignment overlaps at least.
 
     Returns:

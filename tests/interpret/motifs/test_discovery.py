@@ -57,6 +57,47 @@ def test_nothing_is_found_without_an_effect_and_at_the_threshold_of_the_model():
     assert control.codes_NL.shape == (0, 17)
 
 
+def test_motifs_at_both_ends_of_a_sequence_are_found_whole():
+    """Their flanks lie outside; the unknown bases there are no part of the motif."""
+    rng = np.random.default_rng(5)
+    sequences, values = [], []
+    for number in range(40):
+        codes = rng.integers(0, 4, 60).astype(np.uint8)
+        value = rng.standard_normal(60) * 0.1
+        place = slice(0, 8) if number % 2 else slice(52, 60)
+        codes[place] = dna.encode('TGACTCAT' if number % 2 else 'AGATAAGG')
+        value[place] += 1
+        sequences.append(codes)
+        values.append(value)
+    seqlets = discovery.find_seqlets(sequences, values)
+    assert seqlets.start_N.min() < 0 and (seqlets.start_N + 17).max() > 60
+    found = {motif.consensus for motif in discovery.cluster(seqlets)}
+    other_strand = {dna.decode(dna.reverse_complement(dna.encode(word))) for word in found}
+    assert {'TGACTCAT', 'AGATAAGG'} <= found | other_strand
+
+
+def test_a_motif_of_many_letters_is_one_cluster_if_what_every_base_would_add_is_known():
+    """YYYYRRRR: of the letters that are there, two seqlets share half on average."""
+    rng = np.random.default_rng(6)
+    sequences, values, bases = [], [], []
+    for _ in range(80):
+        codes = rng.integers(0, 4, 80).astype(np.uint8)
+        every = rng.standard_normal((80, 4)) * 0.05
+        at = 20 + int(rng.integers(0, 30))
+        codes[at : at + 4] = rng.choice([1, 3], 4)
+        codes[at + 4 : at + 8] = rng.choice([0, 2], 4)
+        every[at : at + 4] += np.array([-1, 1, -1, 1])
+        every[at + 4 : at + 8] += np.array([1, -1, 1, -1])
+        sequences.append(codes)
+        bases.append(every)
+        values.append(every[np.arange(80), codes])
+    apart = discovery.cluster(discovery.find_seqlets(sequences, values))
+    (motif,) = discovery.cluster(discovery.find_seqlets(sequences, values, bases=bases))
+    assert max((one.sites for one in apart), default=0) < motif.sites / 2
+    letters_W = motif.p_W4[:, [0, 2]].sum(1).round()
+    assert letters_W.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+
+
 def test_seqlets_do_not_overlap_and_the_rest_is_counted():
     sequences, values = planted(1)
     config = dataclasses.replace(discovery.MotifConfig(), max_seqlets=30)
