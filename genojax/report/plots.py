@@ -3,7 +3,7 @@
 import dataclasses
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -12,6 +12,8 @@ from matplotlib import figure, ticker
 from genojax.report import html
 
 WIDTH = 10.0  # inches of a full-width picture, shown in 1,000 CSS pixels
+# Points of the smallest letters: 11 CSS pixels where style.css shows a picture at 84 % of its size.
+SMALL = 9.5
 MAX_ROWS = 24  # rows or lines of one picture; tables have them all
 INK, SOFT = '#1b2733', '#5b6b7a'
 # Okabe and Ito (2008): distinct for every kind of colour vision; then tab20's dark half for many
@@ -39,7 +41,7 @@ _STYLE = {
     'xtick.color': SOFT,
     'ytick.color': SOFT,
     'legend.frameon': False,
-    'legend.fontsize': 9.5,
+    'legend.fontsize': SMALL,
     'legend.handlelength': 2.8,
     'lines.linewidth': 1.8,
     'lines.solid_capstyle': 'round',
@@ -118,7 +120,7 @@ def curves(panels: Sequence[Panel]) -> figure.Figure:
     rows = math.ceil(len(panels) / columns)
     shared = len({tuple(panel.lines) for panel in panels}) == 1
     spread = 1 if shared else columns  # panels side by side that have a legend each
-    per_row = min(_entries_per_row(panel, spread) for panel in panels)
+    per_row = min(_entries_per_row(panel.lines, spread) for panel in panels)
     legend_rows = max(math.ceil(len(panel.lines) / per_row) for panel in panels)
     height = 3.6 * rows + 0.22 * legend_rows * (1 if shared else rows)
     fig = figure.Figure(figsize=(WIDTH, height), layout='constrained')
@@ -135,10 +137,10 @@ def curves(panels: Sequence[Panel]) -> figure.Figure:
     return fig
 
 
-def _entries_per_row(panel: Panel, spread: int) -> int:
-    """How many legend entries fit side by side below one of `spread` panels."""
-    longest = max(len(label(name)) for name in panel.lines)
-    return max(1, min(len(panel.lines), int(125 / spread / (longest + 8))))
+def _entries_per_row(names: Collection[str], spread: int = 1) -> int:
+    """How many legend entries fit side by side with one of `spread` panels."""
+    longest = max(len(label(name)) for name in names)
+    return max(1, min(len(names), int(125 / spread / (longest + 8))))
 
 
 def _draw_panel(axes, panel: Panel) -> None:
@@ -160,21 +162,34 @@ def _draw_panel(axes, panel: Panel) -> None:
             marker='o' if len(steps) < 12 else None,
             markersize=4,
         )
-    for name, value in panel.references.items():
+    for value in panel.references.values():
         axes.axhline(value, color=SOFT, linestyle=_DASHES, linewidth=1.1, zorder=1)
-        axes.annotate(
-            f'{label(name)} {value:.3f}',
-            (1, value),
-            xycoords=('axes fraction', 'data'),
-            xytext=(0, 2),
-            textcoords='offset points',
-            ha='right',
-            fontsize=8,
-            color=SOFT,
-        )
+    _name_references(axes, panel.references)
     axes.set(title=panel.title, xlabel='step', ylabel=panel.unit)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
     axes.yaxis.set_major_formatter('{x:,.10g}')
+
+
+def _name_references(axes, references: Mapping[str, float]) -> None:
+    """Names above their lines, or out of the way of one another where lines are close."""
+    low, high = axes.get_ylim()
+    step = 0.07  # height of a name, as a share of the axes
+    end = -math.inf
+    ordered = sorted((value, name) for name, value in references.items())
+    for (value, name), (other, _) in zip(ordered, [*ordered[1:], (math.inf, '')], strict=False):
+        place = (value - low) / (high - low)
+        below = end == -math.inf and (other - value) / (high - low) < step
+        place = place - step if below else max(place, end)
+        end = place + step
+        axes.text(
+            1,
+            place + 0.01,
+            f'{label(name)} {value:.3f}',
+            transform=axes.transAxes,
+            ha='right',
+            fontsize=SMALL,
+            color=SOFT,
+        )
 
 
 def estimates(
@@ -192,11 +207,12 @@ def estimates(
         highlight: the row whose name is bold.
     """
     series = list(dict.fromkeys(key for row in rows.values() for key in row))
-    row_height = 0.42 if len(series) > 1 else 0.36
-    fig = figure.Figure(figsize=(WIDTH, 1.35 + row_height * len(rows)), layout='constrained')
+    row_height = max(0.42, 0.12 * len(series)) if len(series) > 1 else 0.36
+    height = 1.35 + row_height * len(rows) + _more_legend(series)
+    fig = figure.Figure(figsize=(WIDTH, height), layout='constrained')
     axes = fig.subplots()
     for number, key in enumerate(series):
-        offset = (number - (len(series) - 1) / 2) * 0.2
+        offset = (number - (len(series) - 1) / 2) * min(0.2, 0.8 / len(series))
         points = [(y + offset, row[key]) for y, row in enumerate(rows.values()) if key in row]
         y = np.array([place for place, _ in points])
         value, low, high = np.array([estimate for _, estimate in points], float).T
@@ -209,8 +225,7 @@ def estimates(
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
         tick.set_fontweight('bold' if row == highlight else 'normal')
     axes.set_xlabel(unit)
-    if len(series) > 1:
-        _legend_above(axes, len(series))
+    _legend_above(axes)
     return fig
 
 
@@ -250,7 +265,7 @@ def _draw_reference(axes, name: str, value: float) -> None:
         xytext=(0, 4),
         textcoords='offset points',
         ha='right',
-        fontsize=9.5,
+        fontsize=SMALL,
     )
 
 
@@ -261,8 +276,16 @@ def _name_rows(axes, names: Sequence[str]) -> None:
     axes.grid(axis='y', visible=False)
 
 
-def _legend_above(axes, columns: int) -> None:
-    axes.legend(loc='lower left', bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0)
+def _legend_above(axes) -> None:
+    handles, names = axes.get_legend_handles_labels()
+    if len(names) > 1:
+        columns = _entries_per_row(names)
+        axes.figure.legend(handles, names, loc='outside upper left', ncols=columns)
+
+
+def _more_legend(names: Collection[str]) -> float:
+    """Inches of the rows of `_legend_above` after the first."""
+    return 0.22 * (math.ceil(len(names) / _entries_per_row(names)) - 1)
 
 
 def roc(
@@ -319,9 +342,10 @@ def bars(rows: Mapping[str, Mapping[str, float | int]], unit: str) -> figure.Fig
         rows: {row: {series: value}}, every row with the same series.
         unit: the x axis.
     """
-    fig = figure.Figure(figsize=(WIDTH, 1.2 + 0.42 * len(rows)), layout='constrained')
-    axes = fig.subplots()
     series = list(next(iter(rows.values())))
+    height = 1.2 + 0.42 * len(rows) + _more_legend(series)
+    fig = figure.Figure(figsize=(WIDTH, height), layout='constrained')
+    axes = fig.subplots()
     thickness = 0.72 / len(series)
     colours = ('#b9c9d8', *COLOURS) if len(series) > 1 else COLOURS
     for number, (key, colour) in enumerate(zip(series, colours, strict=False)):
@@ -329,12 +353,11 @@ def bars(rows: Mapping[str, Mapping[str, float | int]], unit: str) -> figure.Fig
         values = np.array([row[key] for row in rows.values()], float)
         drawn = axes.barh(y, values, thickness, color=colour, label=label(key))
         if key == series[-1]:
-            axes.bar_label(drawn, fmt='%.2f', padding=4, fontsize=9, color=SOFT)
+            axes.bar_label(drawn, fmt='%.2f', padding=4, fontsize=SMALL, color=SOFT)
     _name_rows(axes, list(rows))
     axes.margins(x=0.08)
     axes.set_xlabel(unit)
-    if len(series) > 1:
-        _legend_above(axes, len(series))
+    _legend_above(axes)
     return fig
 
 
@@ -362,7 +385,7 @@ def heat_map(rows: Mapping[str, Mapping[str, float | int]], unit: str) -> figure
                 html.decimal(value, 2),
                 ha='center',
                 va='center',
-                fontsize=9,
+                fontsize=SMALL,
                 color=colour,
             )
     axes.set_yticks(range(len(rows)), [label(name, 34) for name in rows])

@@ -10,6 +10,7 @@ from genojax import metrics, report
 from genojax.tasks.classification import section as classification
 from genojax.tasks.coverage import section as coverage
 from genojax.tasks.masked_lm import section as masked_lm
+from tests.report import made_up_results as results
 
 SPECIES = ('ancestor_like', 'river_mouse', 'hill_mouse', 'grass_fish', 'stone_fish')
 MODELS = {
@@ -24,6 +25,7 @@ SECTIONS = {
     'masked_lm': masked_lm.section,
     'classification': classification.section,
     'coverage': coverage.section,
+    **results.SECTIONS,
 }
 
 
@@ -99,6 +101,39 @@ def fill_coverage(run: pathlib.Path) -> pathlib.Path:
         for kind in (('train', 'validation') if step % 10 == 0 else ('train',))
     ])  # fmt: skip
     put(run, 'evaluation/tracks.test.json', coverage_result())
+    return run
+
+
+def fill_every_task(run: pathlib.Path, species=SPECIES) -> pathlib.Path:
+    """One run on a task of every kind, evaluated."""
+    evaluations = {
+        'masked_lm': masked_lm_result(species),
+        'classification': classification_result(np.random.default_rng(0)),
+        'coverage': coverage_result(),
+        'contacts': results.contacts_result(),
+        'contrastive': results.contrastive_result(),
+        'regression': results.regression_result(),
+        'variant_effects': results.variant_effects_result(),
+    }
+    for task, result in evaluations.items():
+        put(run, f'evaluation/{task}.test.json', {'split': 'test', **result})
+    put(run, 'config.json', config({task: {'kind': task} for task in evaluations}))
+    put(run, 'run.json', run_record() | {'title': 'Every task', 'runs': {}})
+    put(run, 'datasets.json', {
+        'masked_lm': masked_lm_description(species),
+        'classification': labelled_description(),
+        'contacts': results.contacts_description(species),
+        'contrastive': results.contrastive_description(species),
+        'regression': labelled_description(),
+        'variant_effects': results.variant_effects_description(),
+    })  # fmt: skip
+    put(run, 'check.json', {'species': [_genome(name, at) for at, name in enumerate(species)]})
+    put_rows(run, [
+        {'kind': kind, 'step': step, 'loss': 9.0 - step / 100,
+         **{f'{task}/loss': 2.0 - step / 100 for task in evaluations}}
+        for step in range(2, 42, 2)
+        for kind in (('train', 'validation') if step % 10 == 0 else ('train',))
+    ])  # fmt: skip
     return run
 
 

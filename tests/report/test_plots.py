@@ -38,7 +38,9 @@ def test_every_label_lies_within_the_picture():
         _with_style(plots.curves, panels),
         _with_style(plots.curves, panels[:1] * 3),
         _with_style(plots.estimates, {n: {'x': [1, 0, 2], 'y': [2, 1, 3]} for n in names}, 'unit'),
+        _with_style(plots.estimates, {'x': {n: [1, 0, 2] for n in names}}, 'unit'),
         _with_style(plots.bars, {n: {'weight': 1.0, 'drawn': 2.0} for n in names}, 'unit'),
+        _with_style(plots.bars, {'x': dict.fromkeys(names, 1.0)}, 'unit'),
         _with_style(plots.heat_map, {n: {'x': 1.0, 'y': NAN} for n in names}, 'unit'),
     ):
         width, height = fig.canvas.get_width_height()
@@ -48,6 +50,18 @@ def test_every_label_lies_within_the_picture():
             box = part.get_window_extent()
             assert box.x0 >= -3 and box.x1 <= width + 3, part
             assert box.y0 >= -3 and box.y1 <= height + 3, part
+
+
+@pytest.mark.parametrize('values', [(1.9, 1.9), (1.9, 1.901, 1.902), (1.8, 1.9, 1.905, 2.0)])
+def test_names_of_references_do_not_overlap(values):
+    references = {f'reference {n}': value for n, value in enumerate(values)}
+    panel = plots.Panel('a', 'u', {'all': ([1, 2], [1.5, 2.0])}, references)
+    fig = _with_style(plots.curves, [panel] * 3)
+    for axes in fig.axes:
+        boxes = [one.get_window_extent() for one in axes.texts]
+        heights = sorted((box.y0, box.y1) for box in boxes)
+        assert len(heights) == len(values)
+        assert all(a[1] < b[0] + 1 for a, b in zip(heights, heights[1:], strict=False))
 
 
 def test_estimates_are_drawn_where_they_are():

@@ -166,6 +166,7 @@ def _data(description: dict) -> list[html.Markup]:
         f'{description["genes"]:,} rows in {description["families"]:,} families of '
         f'{len(description["species"]):,} species. Pairs: {shares}.{crop}'
     )
+    blank = html.NumberText(html.DASH)
     table = html.table(
         ['split', 'families', 'rows', 'families with training rows', 'rows sharing 30 bases'],
         [
@@ -174,7 +175,7 @@ def _data(description: dict) -> list[html.Markup]:
                 html.number(split['families'][name]),
                 html.number(split['rows'][name]),
                 *(
-                    html.number(split[kind][name]) if name in split[kind] else html.DASH
+                    html.number(split[kind][name]) if name in split[kind] else blank
                     for kind in ('families_in_train', 'rows_sharing')
                 ),
             ]

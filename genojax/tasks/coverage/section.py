@@ -75,13 +75,17 @@ def _headline(
         f'{_name(best)}: {comparisons.value_of(models[best]):.3f}',
     )
     verdict = comparisons.verdict(
-        f'{organism}, mean Pearson r over {group["tracks"]} tracks, {result.get("split", "test")} '
+        f'{organism}, mean Pearson r over {_tracks_text(group)}, {result.get("split", "test")} '
         'windows',
         ('model', models['model']),
         (_name(best), models[best]),
         (group.get('minus') or {}).get(best),
     )
     return (lead,), (verdict,)
+
+
+def _tracks_text(group: dict) -> str:
+    return f'{group["tracks"]:,} {"track" if group["tracks"] == 1 else "tracks"}'
 
 
 def _organism(
@@ -94,7 +98,7 @@ def _organism(
     picture = renderer.figure(
         plots.estimates,
         {
-            f'{group} ({row["tracks"]} tracks)': {
+            f'{group} ({_tracks_text(row)})': {
                 _name(m): comparisons.as_interval(row[m]) for m in models
             }
             for group, row in groups.items()
