@@ -43,7 +43,6 @@ setup(
         'scipy>=1.13',
         'threadpoolctl>=3.1',
         'safetensors>=0.8',
-        'tokenizers>=0.20',
         'pyarrow>=15',
     ],
     extras_require={
@@ -57,6 +56,7 @@ setup(
             'ruff==0.17.6',
             'pybigtools>=0.2.4',
             'h5py>=3.10',
+            'tokenizers>=0.20',
             # A local S3 server, and what reads it.
             'moto[s3]>=5',
             'flask',
@@ -70,6 +70,7 @@ setup(
         'bench': [
             'torch==2.13.0',
             'transformers==4.56.2',
+            'tokenizers>=0.20',
             'enformer-pytorch==0.8.12',
             'dm-haiku==0.0.17',
             'joblib',
@@ -81,6 +82,8 @@ setup(
         ],
         # Reading torch's own .bin files, weights only.
         'convert': ['torch>=2.6'],
+        # Byte-pair encoding by a tokenizer.json: DNABERT-2, GENA-LM.
+        'bpe': ['tokenizers>=0.20'],
         # Coverage tracks as bigWig files.
         'tracks': ['pybigtools>=0.2.4'],
         # Hi-C matrices as .cool and .mcool files.

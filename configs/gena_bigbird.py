@@ -3,9 +3,10 @@
 
 Hardware: written for 8-GPU or 8-TPU hosts. Not run at full length here: hours and number to expect
 unknown. The count is without the pooler and the next-sentence head, which no language model needs.
-FILE is its tokenizer.json. Attention is what transformers' PyTorch class does in evaluation (plan
-'hf_eval'): up to 704 tokens full, longer rows in whole blocks of 64 and with the first block in
-place of random ones. To train from the start, plan 'uniform' is better.
+FILE is its tokenizer.json, which the extra bpe reads (`pip install -e '.[bpe]'`). Attention is what
+transformers' PyTorch class does in evaluation (plan 'hf_eval'): up to 704 tokens full, longer rows
+in whole blocks of 64 and with the first block in place of random ones. To train from the start,
+plan 'uniform' is better.
 
 genojax train --config=gena_bigbird --config.tokenizer.file=FILE \\
     --config.tasks.masked_lm.data.shards=DIR --workdir=runs/gena_bigbird

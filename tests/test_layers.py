@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent / 'genojax'
 
 RANKS = {
-    0: ('typing', 'dna', 'genome', 'errors', 'plugins'),
+    0: ('typing', 'dna', 'genome', 'errors', 'plugins', 'versions'),
     1: (
         'config',
         'config_fields',
@@ -23,7 +23,6 @@ RANKS = {
         'sharding',
         'tokenizers',
         'progress',
-        'versions',
     ),
     2: ('attention', 'data', 'checkpoint', 'stores'),
     3: ('nn', 'simulate', 'distributed', 'download'),

@@ -4,7 +4,7 @@ SOURCE is a file of weights (.safetensors, .npz, torch .bin), the directory that
 config.json, or a TensorFlow checkpoint: OUT becomes a directory for `train --config.init_from=`,
 `embed` and the other verbs. If SOURCE is a run's workdir or such a directory, OUT becomes config,
 weights and tokenizer files under the original names. Pickles are refused, and code that comes with
-weights is never executed.
+weights is never executed. DNABERT-2 and GENA-LM need the library tokenizers (the extra bpe).
 
 Examples:
   genojax convert DNA_bert_6/ converted/dnabert6

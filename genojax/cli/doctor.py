@@ -28,6 +28,7 @@ EXTRAS = {
     'docs': 'building the documentation',
     'bench': 'peers to measure against',
     'convert': "reading torch's .bin files of published weights",
+    'bpe': 'byte-pair encoding (DNABERT-2, GENA-LM)',
     'tpu': 'TPUs',
     'cuda': 'NVIDIA GPUs',
     'tracks': 'coverage tracks as bigWig files',

@@ -13,6 +13,7 @@ from genojax.convert import files, rules, store, vocabulary
 from genojax.convert.user_weights import names
 from genojax.models import bert
 from genojax.nn import self_attention
+from genojax.tokenizers import bpe
 
 BLOCK = 'params/layers/block'
 
@@ -247,6 +248,7 @@ def bpe_tokenizer(
     Raises:
         InputError: CV06, the file is missing or its vocabulary has another size than the model's.
         DamageError: it is no tokenizer.json.
+        UsageError: the library that reads it is not installed.
     """
     path = source.folder / tokenizers.FILE_NAME
     if not path.is_file():
@@ -258,6 +260,7 @@ def bpe_tokenizer(
         )
     json_files.read(path, files.FIX, fields={'model': dict})
     vocabulary.ids(path)
+    bpe.library_for(path)
     config = tokenizers.with_sha256(tokenizers.TokenizerConfig('bpe', file=str(path)))
     try:
         tokenizer = tokenizers.make(config)

@@ -54,7 +54,8 @@ class TokenizerConfig(TokenizerConfigBase):
         """The tokenizer.
 
         Raises:
-            UsageError: the BPE file cannot be read, or lacks a token that a model needs.
+            UsageError: the BPE file cannot be read, or lacks a token that a model needs, or the
+                extra bpe is not installed.
             DamageError: the BPE file is not the one that the config was recorded with.
         """
         match self.kind:

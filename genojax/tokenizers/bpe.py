@@ -1,5 +1,7 @@
 """Byte-pair encoding by the `tokenizers` library, from a file in its format (DNABERT-2, GENA-LM).
 
+The library is an extra of the package, because it installs the client of a hub with nine packages.
+
 Special tokens, the tokens at both ends of a row, normalisers and merges are read from the file, and
 the ids of a text are the library's. Text is not changed before it is encoded: in both published
 families a lower-case letter is [UNK], and N and other ambiguous codes are [UNK] (DNABERT-2) or
@@ -8,12 +10,13 @@ letters (GENA-LM). Base codes are encoded as upper-case A, C, G, T and N.
 
 import functools
 import json
+import os
 import pathlib
+from typing import Any
 
 import numpy as np
-import tokenizers
 
-from genojax import dna, errors
+from genojax import dna, errors, versions
 from genojax.tokenizers import base, files, pieces
 
 # Names of the tokens that a model needs, as BERT and RoBERTa spell them.
@@ -29,7 +32,8 @@ class BpeTokenizer(pieces.PieceTokenizer):
         tokens: tokens per row of a batch; 0 for a quarter of its bases.
 
     Raises:
-        UsageError: the file cannot be read, or lacks a special token that a model needs.
+        UsageError: the file cannot be read, or lacks a special token that a model needs; the
+            library is not installed.
     """
 
     bases_per_token = 0
@@ -71,10 +75,27 @@ class BpeTokenizer(pieces.PieceTokenizer):
         )
 
 
+def library_for(file: str | os.PathLike):
+    """The module `tokenizers`, which reads a file.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise errors.UsageError(
+            f'{os.fspath(file)}: byte-pair encoding needs the library tokenizers. '
+            f'Fix: {versions.install_line("bpe")}'
+        ) from error
+    return tokenizers
+
+
 @functools.lru_cache(maxsize=4)
-def _read(file: str, mtime_ns: int, size: int) -> tuple[tokenizers.Tokenizer, dict]:
+def _read(file: str, mtime_ns: int, size: int) -> tuple[Any, dict]:
     """The library's tokenizer and the model section of the file; cached until the file changes."""
     data = files.read(file)
+    tokenizers = library_for(file)
     try:
         text = data.decode()
         library = tokenizers.Tokenizer.from_str(text)

@@ -540,7 +540,7 @@ def test_fine_tuning_names_its_own_options(table, options, number, fill, folder,
     assert fix not in attempt([*words, *pasted], capsys)
 
 
-@pytest.mark.parametrize('extra', ['', 'convert', 'tracks', 'tpu'])
+@pytest.mark.parametrize('extra', ['', 'bpe', 'convert', 'tracks', 'tpu'])
 def test_an_install_line_names_an_extra(extra):
     python, *words = shlex.split(versions.install_line(extra))
     assert python == sys.executable and words[:4] == ['-m', 'pip', 'install', '-e']

@@ -1,12 +1,13 @@
 """JSON and archives beside published weights that are not what they should be: one clear line."""
 
 import json
+import sys
 import zipfile
 
 import numpy as np
 import pytest
 
-from genojax import convert, errors, json_files
+from genojax import convert, errors, json_files, versions
 from genojax.convert import files, store
 from genojax.convert.user_weights import lora
 from tests.convert import published
@@ -72,6 +73,14 @@ def test_a_file_beside_weights_is_named_with_the_field(tmp_path, kind, name, cha
     assert words in text and str(source) in text and '\n' not in text
     assert error is INPUT or f'{name} ' in text or f'{name}: ' in text
     assert error is INPUT or 'Fix: ' in text
+
+
+def test_a_tokenizer_without_its_library_is_not_called_damaged(tmp_path, monkeypatch):
+    source = published.write('dnabert2', tmp_path / 'source')
+    monkeypatch.setitem(sys.modules, 'tokenizers', None)
+    with pytest.raises(errors.UsageError) as failure:
+        convert.load(source)
+    assert str(failure.value).endswith(f'Fix: {versions.install_line("bpe")}')
 
 
 @pytest.mark.parametrize(

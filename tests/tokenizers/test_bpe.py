@@ -1,12 +1,13 @@
 """BPE: the library's ids for any file, spans of every token, and unusable files."""
 
 import gzip
+import sys
 
 import numpy as np
 import pytest
 import tokenizers as library
 
-from genojax import dna, errors
+from genojax import dna, errors, versions
 from genojax.tokenizers import base, bpe
 from tests.tokenizers import files
 
@@ -146,3 +147,13 @@ def test_unusable_files_are_refused(tmp_path, make, problem):
     make(tmp_path / 'a.json')
     with pytest.raises(errors.UsageError, match=problem):
         bpe.BpeTokenizer(str(tmp_path / 'a.json'))
+
+
+def test_without_the_extra_the_library_is_named_with_its_install_line(tmp_path, monkeypatch):
+    file = files.write(tmp_path / 'a.json')
+    monkeypatch.setitem(sys.modules, 'tokenizers', None)
+    with pytest.raises(errors.UsageError) as caught:
+        bpe.BpeTokenizer(file)
+    message = str(caught.value)
+    assert message.endswith(f'Fix: {versions.install_line("bpe")}') and '\n' not in message
+    assert message.startswith(f'{file}: byte-pair encoding needs the library tokenizers.')
