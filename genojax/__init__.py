@@ -38,6 +38,8 @@ _PUBLIC = {
     'ContactMatrix': 'genojax.data.store.contacts.matrix',
     'ContactsConfig': 'genojax.tasks',
     'ContactsDataConfig': 'genojax.tasks',
+    'check_devices': 'genojax.hardware.devices',
+    'pictures': 'genojax.report.page',
 }
 
 __all__ = ['__version__', *_PUBLIC]

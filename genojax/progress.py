@@ -1,9 +1,10 @@
-"""Progress displays: a bar on a terminal; in a log one line after 2 s, then one every 30 s.
+"""Progress displays: a bar on a terminal; in a log or a notebook a line after 2 s, then every 30 s.
 
 Work of unknown length is a stage: its name after 2 s, then the time every 30 s.
 """
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -52,7 +53,8 @@ def bar(label: str, total: int | float | None = None) -> Iterator[_LogProgress |
 
     Call `.advance(amount, note)` on the result as units are done.
     """
-    if not sys.stderr.isatty():
+    # A notebook keeps every state of a bar that a command draws.
+    if not sys.stderr.isatty() or 'JPY_PARENT_PID' in os.environ:
         yield _LogProgress(label, total)
         return
     from rich import console, progress  # an import of 0.1 s, too slow for --help

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+import json
 import pathlib
 import shlex
 import subprocess
@@ -25,7 +26,7 @@ def installed() -> dict[str, str]:
 
 
 def install_line(extra: str) -> str:
-    """The command that installs an extra, '' for the package itself, from the clone that runs.
+    """The command that installs an extra, '' for the package itself, from where this one came.
 
     genojax is not on a package index, so its name alone would not install it.
     """
@@ -34,7 +35,20 @@ def install_line(extra: str) -> str:
     python = shlex.quote(sys.executable)
     if (root / 'setup.py').exists():
         return f'{python} -m pip install -e {shlex.quote(f"{root}{suffix}")}'
+    repository = _repository()
+    if repository:
+        return f"{python} -m pip install 'genojax{suffix} @ git+{repository}'"
     return f"{python} -m pip install '.{suffix}' (in a clone of the project)"
+
+
+def _repository() -> str:
+    """The address that pip cloned for this installation; '' where it did not."""
+    try:
+        text = importlib.metadata.distribution('genojax').read_text('direct_url.json')
+    except importlib.metadata.PackageNotFoundError:
+        return ''
+    source = json.loads(text or '{}')
+    return source['url'] if source.get('vcs_info', {}).get('vcs') == 'git' else ''
 
 
 def _version(package: str) -> str:

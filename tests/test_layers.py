@@ -14,7 +14,6 @@ RANKS = {
     1: (
         'config',
         'config_fields',
-        'hardware',
         'json_files',
         'locks',
         'metrics',
@@ -24,7 +23,7 @@ RANKS = {
         'tokenizers',
         'progress',
     ),
-    2: ('attention', 'data', 'checkpoint', 'stores'),
+    2: ('attention', 'data', 'checkpoint', 'hardware', 'stores'),
     3: ('nn', 'simulate', 'distributed', 'download'),
     4: ('models',),
     5: ('convert', 'report'),

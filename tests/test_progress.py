@@ -54,11 +54,21 @@ def test_items_without_a_length_are_counted_without_a_total(clock, capsys):
 
 
 def test_a_terminal_gets_a_bar(monkeypatch, capsys):
+    monkeypatch.delenv('JPY_PARENT_PID', raising=False)
     monkeypatch.setattr(progress.sys.stderr, 'isatty', lambda: True)
     with progress.bar('ingest', 2) as display:
         display.advance(1, 'chr1')
         display.advance()
     assert 'ingest' in capsys.readouterr().err
+
+
+def test_a_notebook_gets_lines(clock, monkeypatch, capsys):
+    monkeypatch.setattr(progress.sys.stderr, 'isatty', lambda: True)
+    monkeypatch.setenv('JPY_PARENT_PID', '1')
+    with progress.bar('ingest', 2) as display:
+        clock[0] += progress.FIRST_SECONDS
+        display.advance(1, 'chr1')
+    assert capsys.readouterr().err == 'ingest: 1 of 2 (50%), 2 s chr1\n'
 
 
 def shown(monkeypatch, *labels: str) -> list[str]:

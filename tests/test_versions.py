@@ -1,6 +1,7 @@
 """Installed versions."""
 
 import importlib.metadata
+import json
 import pathlib
 import re
 import subprocess
@@ -33,3 +34,15 @@ def test_extras_of_jax_that_the_setup_names_exist():
     named = re.findall(r"'jax\[(\w+)\]'", setup.read_text())
     assert {'tpu', 'cuda12'} <= set(named)
     assert set(named) <= set(importlib.metadata.metadata('jax').get_all('Provides-Extra'))
+
+
+def test_an_installation_from_git_is_installed_again_from_there(monkeypatch, tmp_path):
+    address = {'url': 'https://example.org/genojax', 'vcs_info': {'vcs': 'git', 'commit_id': 'ab'}}
+    found = importlib.metadata.distribution('numpy')
+    monkeypatch.setattr(importlib.metadata, 'distribution', lambda name: found)
+    monkeypatch.setattr(type(found), 'read_text', lambda self, name: json.dumps(address))
+    monkeypatch.setattr(versions, '__file__', str(tmp_path / 'genojax' / 'versions.py'))
+    line = versions.install_line('cuda')
+    assert line.endswith("pip install 'genojax[cuda] @ git+https://example.org/genojax'")
+    address.clear()
+    assert 'in a clone' in versions.install_line('cuda')

@@ -21,6 +21,7 @@ import tempfile
 import genojax
 from genojax import plugins, versions
 from genojax.cli import flags
+from genojax.hardware import devices
 
 # What an extra adds; extras that setup.py names and this does not are listed without a word.
 EXTRAS = {
@@ -67,8 +68,11 @@ def findings() -> tuple[list[tuple[str, str]], list[str]]:
     rows += [(name, version or 'ABSENT') for name, version in installed.items()]
     if not all(installed.values()):
         fixes.append(versions.install_line(''))
-    devices, platforms = _devices()
-    rows.append(('devices', devices))
+    try:
+        text, platforms = devices.used()
+    except (ImportError, RuntimeError) as error:
+        text, platforms = f'NONE: {str(error).splitlines()[0]}', set()
+    rows.append(('devices', text))
     rows += _machine()
     for path in (pathlib.Path.cwd(), pathlib.Path(tempfile.gettempdir())):
         writable = 'writable' if os.access(path, os.W_OK) else 'NOT writable'
@@ -84,10 +88,9 @@ def findings() -> tuple[list[tuple[str, str]], list[str]]:
         state = f'lacks {", ".join(missing)}: {line}' if missing else 'installed'
         rows.append((f'extra {extra}', f'{what}: {state}' if what else state))
     rows += _plugins()
-    if _has_device_file('nvidia[0-9]*') and 'gpu' not in platforms:
-        fixes.append(f'{versions.install_line("cuda")}   # a GPU is here that jax does not use')
-    if _has_device_file('accel[0-9]*') and 'tpu' not in platforms:
-        fixes.append(f'{versions.install_line("tpu")}   # a TPU is here that jax does not use')
+    for name in sorted(devices.offered() - platforms):
+        line = versions.install_line(devices.EXTRAS[name])
+        fixes.append(f'{line}   # a {name.upper()} is here that jax does not use')
     return rows, fixes
 
 
@@ -147,23 +150,3 @@ def _machine() -> list[tuple[str, str]]:
         ('cores', f'{len(os.sched_getaffinity(0))} of {os.cpu_count()}'),
         ('memory', memory),
     ]
-
-
-def _has_device_file(pattern: str) -> bool:
-    return any(pathlib.Path('/dev').glob(pattern))
-
-
-def _devices() -> tuple[str, set[str]]:
-    """The devices that jax uses, and their platforms."""
-    try:
-        import jax
-
-        devices = jax.devices()
-    except (ImportError, RuntimeError) as error:
-        return f'NONE: {str(error).splitlines()[0]}', set()
-    kinds = [f'{device.platform} {device.device_kind}' for device in devices]
-    counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
-    return (
-        ', '.join(f'{count} x {kind}' for kind, count in counts.items()),
-        {device.platform for device in devices},
-    )

@@ -18,6 +18,10 @@ class GenojaxError(Exception):
 
     exit_code = 1
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints, and so a notebook: the line, as the command does."""
+        return [str(self)]
+
     def renamed(self, names: Mapping[str, str]) -> 'GenojaxError':
         """The same error whose fix has other names; this one where it has none of them."""
         text = str(self)

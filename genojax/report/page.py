@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -147,3 +148,9 @@ def write(path: str | os.PathLike, draw: Callable[[plots.Renderer], Page]) -> pa
     with output_files.replaced(path) as partial:
         partial.write_bytes(content)
     return path
+
+
+def pictures(path: str | os.PathLike) -> list[bytes]:
+    """The PNG pictures of a page that genojax wrote, in their order: report.html, plan.html."""
+    text = pathlib.Path(path).read_text(encoding='utf-8')
+    return [base64.b64decode(part) for part in re.findall(r'data:image/png;base64,([^"]+)', text)]

@@ -8,6 +8,7 @@ promoters/promoters.tsv  sequence, label (1 promoter), log_likelihood_ratio of t
 hic/                     with `hic`: contacts between bins of the genomes, and their table
 signals/                 with `signals`: open chromatin and transcript starts, and their table
 variants/variants.tsv    substitutions of the first species with their true effects and labels
+variants/variants.vcf    the same without effects and labels, for `genojax score`
 truth.json               grammar, tree, repeat families and classes of the genes
 """
 
@@ -163,6 +164,7 @@ def _write(
         rng = np.random.default_rng([settings.seed, _VARIANTS])
         rows = variants.sample(rng, grammar, next(iter(clade.values())), settings.variant_rows)
         _write_rows(directory / 'variants' / 'variants.tsv', variants.COLUMNS, rows)
+        _write_lines(directory / 'variants' / 'variants.vcf', variants.vcf_lines(rows))
 
 
 def evolve_clade(

@@ -8,6 +8,7 @@ import time
 
 from genojax import versions
 from genojax.cli import doctor
+from genojax.hardware import devices
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
@@ -35,7 +36,7 @@ def test_an_install_line_names_the_interpreter_and_never_an_index():
 
 def test_what_is_missing_has_a_fix(monkeypatch):
     monkeypatch.setattr(doctor, '_version', lambda name: None if name == 'grain' else '1')
-    monkeypatch.setattr(doctor, '_has_device_file', lambda pattern: pattern.startswith('nvidia'))
+    monkeypatch.setattr(devices, 'offered', lambda: {'gpu'})
     rows, fixes = doctor.findings()
     assert dict(rows)['grain'] == 'ABSENT'
     assert fixes[0] == versions.install_line('') and '[cuda]' in fixes[1] and len(fixes) == 2

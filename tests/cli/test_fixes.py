@@ -522,6 +522,13 @@ def test_another_verb_explains_what_has_no_gradient(folder, capsys, monkeypatch)
     assert not attempt(shlex.split(fix)[1:], capsys)
 
 
+def test_mutagenesis_of_a_language_model_names_the_likelihood(folder, capsys):
+    words, fix = fails('interpret mutagenesis runs/pretrain --fasta=my.fa --out=made', capsys)
+    pasted = commands.paste(fix, 1)
+    assert pasted == ['--likelihood']
+    assert fix not in attempt([*words, *pasted], capsys)
+
+
 @pytest.mark.parametrize(
     ('table', 'options', 'number', 'fill'),
     [

@@ -100,3 +100,17 @@ def test_an_interval_goes_below_its_value_where_a_table_is_too_wide():
     assert '<td class="num">300</td>' in table
     style = (pathlib.Path(html.__file__).parent / 'style.css').read_text()
     assert 'td.interval span { white-space: nowrap; }' in style
+
+
+def test_the_pictures_of_a_page_are_those_that_were_drawn(tmp_path):
+    drawn = [
+        (plots.bars, {'parameters': {'GiB': value}}, 'GiB of one device') for value in (1.0, 2.0)
+    ]
+
+    def draw(renderer):
+        parts = [renderer.figure(*call, alt='<a>', caption='"b"') for call in drawn]
+        return page.Page('Title', '', (page.Section('memory', 'Memory', html.join(parts)),))
+
+    path = page.write(tmp_path / 'plan.html', draw)
+    expected = [plots.Renderer(150).png(*call)[0] for call in drawn]
+    assert page.pictures(path) == expected and expected[0] != expected[1]

@@ -16,6 +16,9 @@ from genojax import errors, progress
 from genojax.cli import flags
 from genojax.cli.interpret import inputs
 
+# What a fix of `predict` says, and what it says here.
+_ADVICE = {'and predict with that': 'and interpret that; --likelihood for a masked language model'}
+
 
 def run(argv: list[str]) -> None:
     parser = inputs.parser('mutagenesis', __doc__)
@@ -53,7 +56,8 @@ def _effects(model, regions, folder, arguments) -> None:
             groups = arguments.mask
             results = mutagenesis.scan_likelihood(model, sequences, groups, display.advance)
     else:
-        head = inputs.select_output(model, arguments)
+        with errors.renaming(_ADVICE):
+            head = inputs.select_output(model, arguments)
         unit = head.names[0]
         sequences = files.read_rows(regions, path, head.read_row)
         positions = arguments.positions or slice(None)

@@ -45,6 +45,13 @@ def sample(
     return result
 
 
+def vcf_lines(rows: list[tuple]) -> list[str]:
+    """A VCF of these rows, in their order."""
+    lines = ['##fileformat=VCFv4.2', '#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO']
+    places = [f'{contig}\t{at}\t.\t{ref}\t{alt}' for contig, at, ref, alt, *_ in rows]
+    return [*lines, *(f'{place}\t.\t.\t.' for place in places)]
+
+
 def effects(
     grammar: grammars.Grammar, chromosome: segments.Segment, at: np.ndarray, new: np.ndarray
 ) -> np.ndarray:

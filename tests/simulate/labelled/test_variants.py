@@ -37,6 +37,16 @@ def test_reference_alleles_are_those_of_the_genome(clade):
     }
 
 
+def test_the_vcf_has_the_variants_of_the_table(clade):
+    folder, rows, _ = clade
+    path = folder / 'variants' / 'variants.vcf'
+    lines = [line.split('\t') for line in path.read_text().splitlines() if line[0] != '#']
+    keys = ('contig', 'position', 'ref', 'alt')
+    assert [(*cells[:2], *cells[3:5]) for cells in lines] == [
+        tuple(row[key] for key in keys) for row in rows
+    ]
+
+
 def test_effects_are_those_of_the_consequences(clade):
     """Splice sites, stops and starts are lethal; a synonymous change mostly is not."""
     folder, rows, species = clade
