@@ -32,7 +32,8 @@ NAMES = [
     for variant in flags.variants(flags.resolve(name)[0]) or ['']
 ]
 EXPECTED = [
-    'baselines:basset', 'baselines:gru', 'debug_cpu', 'demo', 'demo_joint', 'demo_promoters',
+    'baselines:basset', 'baselines:gru', 'debug_cpu', 'demo', 'demo_joint:promoters',
+    'demo_joint:orthologues', 'demo_promoters',
     'dnabert2', 'dnabert:described', 'dnabert:k3', 'dnabert:k4', 'dnabert:k5', 'dnabert:k6',
     'enformer:accessibility', 'enformer:dna', 'enformer_small:accessibility', 'enformer_small:dna',
     'gena_bigbird', 'hierarchical', 'nucleotide_transformer:v1_2500m',

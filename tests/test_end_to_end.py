@@ -6,6 +6,7 @@ two species, and the main job on a user's genomes takes the trained runs of `mak
 """
 
 import contextlib
+import dataclasses
 import functools
 import gzip
 import importlib.util
@@ -23,14 +24,17 @@ from genojax import errors, progress, simulate
 from genojax.cli import main
 from genojax.data.formats import fasta
 from genojax.data.formats.contact_files import cool
-from genojax.pipeline import demo
+from genojax.pipeline.demo import interpretation, pretraining, promoters, settings, variants
 from tests import commands
 from tests.convert import published
 
 pytestmark = pytest.mark.usefixtures('one_device', 'two_point_grids')
 HAS_H5PY = importlib.util.find_spec('h5py') is not None
 
-RESULTS = ('pretrain/evaluation/masked_lm.test.json', 'evaluation/promoters.test.json')
+RESULTS = (
+    'pretrain/evaluation/masked_lm.test.json', 'evaluation/promoters.test.json',
+    'pretrain/evaluation/orthologues.test.json', 'variants/evaluation/variants.test.json',
+)  # fmt: skip
 NETWORK = ('model.width=16', 'model.inner=32', 'model.depth=1', 'steps=4', 'optim.warmup=1')
 TRAINING = (*NETWORK, 'log_every=2', 'validate_every=4')
 WINDOWS = 'tasks.masked_lm.data.validation_windows=64'
@@ -53,6 +57,10 @@ SMALL = {
     'tracks': ['--window=2048', '--crop=512', '--block=2'],
     'plan --config=debug_cpu': ['--config.model.depth=1', '--config.model.width=8'],
 }
+# The demo's other sizes.
+FEW = dataclasses.replace(
+    settings.SMALL_SIZES, clade={'variant_rows': 80}, sequences=12, windows=12, variant_steps=4
+)
 # Not run, and why.
 NOT_RUN = {
     'make test': 'these tests',
@@ -98,7 +106,8 @@ def folder(one_device, two_point_grids, tmp_path_factory):
     tiny = functools.partial(
         simulate.SimulationConfig, species=2, length=80_000, genes=16, task_rows=400
     )
-    with contextlib.chdir(folder):
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as few:
+        few.setattr(settings, 'SIZES', FEW)
         with pytest.MonkeyPatch.context() as sizes, open(LOG, 'w') as log:
             sizes.setattr(simulate, 'SimulationConfig', tiny)
             sizes.setattr(progress, 'STAGE_SECONDS', 0.0)
@@ -179,23 +188,29 @@ def reused_training(folder: pathlib.Path, command: str):
     """A second main job takes the runs and scores of the first, which had the same genomes."""
     with pytest.MonkeyPatch.context() as patch:
         if command.startswith('genojax demo '):
-            patch.setattr(demo, '_pretrain', lambda stages, job: reuse(folder, job, 'pretrain'))
-            patch.setattr(
-                demo,
-                '_fine_tune',
-                lambda stages, job, table: reuse(folder, job, 'finetune', 'scratch', 'evaluation'),
-            )
+            for module, name, folders in REUSED:
+                patch.setattr(module, name, functools.partial(reuse, folder, folders))
         yield
 
 
-def reuse(folder: pathlib.Path, job: demo.Demo, *names: str) -> None:
-    assert (job.genomes, job.promoters) == ('genomes/', 'promoters.tsv')
+# Stages of the main job, and the folders that they leave.
+REUSED = (
+    (pretraining, 'pretrain', ('pretrain',)),
+    (promoters, 'fine_tune', ('finetune', 'scratch', 'evaluation', 'interpretation')),
+    (interpretation, 'find_motifs', ()),
+    (variants, 'predict_effects', ('variants',)),
+)
+
+
+def reuse(folder: pathlib.Path, names: tuple[str, ...], stages, job: settings.Demo) -> None:
+    if not job.small:
+        assert (job.genomes, job.promoters) == ('genomes/', 'promoters.tsv')
     for name in names:
         shutil.copytree(folder / 'runs' / 'demo' / name, job.directory / name)
 
 
 # Examples of the help whose verbs have tests of their own; they take longest.
-SLOW = ('interpret dependency', 'plan --config', 'simulate clade')
+SLOW = ('demo --small', 'interpret dependency', 'plan --config', 'simulate clade')
 MARKED = [
     pytest.param(command, marks=pytest.mark.slow)
     if isinstance(command, str) and command.startswith(tuple(f'genojax {name}' for name in SLOW))
@@ -325,7 +340,8 @@ def test_every_stage_leaves_its_result(folder):
     for name in (
         'run.json', 'check.json', 'shards/manifest.json', 'pretrain/config.json',
         'pretrain/datasets.json', 'pretrain/metrics.jsonl', 'finetune/metrics.jsonl',
-        'scratch/metrics.jsonl', *RESULTS, 'report.html',
+        'scratch/metrics.jsonl',
+        'interpretation/motifs.json', 'interpretation/splice_attention.json', *RESULTS, 'report.html',
     ):  # fmt: skip
         assert (folder / 'runs' / 'demo' / name).is_file(), name
 
@@ -334,7 +350,9 @@ def test_every_stage_of_the_main_job_shows_its_progress(folder):
     """With 2 s taken as 0, each stage says more than its name."""
     record = json.loads((folder / 'runs' / 'demo' / 'run.json').read_text())
     stages = [*record['seconds']]
-    assert {'check', 'pretrain', 'finetune', 'scratch', 'baselines', 'report'} <= {*stages}
+    assert {'check', 'pretrain', 'finetune', 'scratch', 'baselines', 'motifs', 'report'} <= {
+        *stages
+    }
     text = (folder / LOG).read_text()
     starts = [text.index(f'[demo] {stage}\n') for stage in stages]
     assert starts == sorted(starts)
@@ -361,6 +379,10 @@ def test_the_report_is_whole_and_small(folder):
         'genojax demo --pretrain.model.width=16',
         'known ceiling',
         'order-5',
+        'Retrieval of orthologues',
+        'Variant effects',
+        'Motifs of the promoters',
+        'Attention at splice sites',
     ):
         assert words in text
     assert text.count('<img') >= 6
@@ -408,10 +430,3 @@ def test_other_settings_in_the_same_directory_are_refused(folder, capsys):
     error = capsys.readouterr().err
     assert stop.value.code == errors.UsageError.exit_code
     assert 'pretrain.seed: 0 -> 1' in error and 'Fix: --workdir=runs/demo_2' in error
-
-
-def test_weights_of_the_named_species_apply_only_where_all_three_are_there():
-    named = demo.default_weights(('human', 'mouse', 'zebrafish', 'worm'), {'*': 1.0})
-    assert named == {'human': 0.3, 'mouse': 0.2, 'zebrafish': 0.15, '*': 0.35}
-    assert demo.default_weights(('human', 'worm'), {'*': 1.0}) == {'*': 1.0}
-    assert demo.default_weights(('human', 'mouse', 'zebrafish'), {'human': 1.0}) == {'human': 1.0}

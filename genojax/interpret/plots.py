@@ -1,6 +1,7 @@
 """Pictures of interpretations: logos, heat maps and matrices, without pyplot."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import figure, ticker
@@ -117,4 +118,28 @@ def logo(p_W4: np.ndarray) -> figure.Figure:
     axes.set_ylabel('bits')
     axes.xaxis.set_major_locator(ticker.MultipleLocator(1))
     axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f'{x + 1:.0f}'))
+    return fig
+
+
+def logos(rows: Sequence[tuple[str, Sequence[np.ndarray | None]]]) -> figure.Figure:
+    """Logos of motifs in bits: per row a title and matrices side by side, None for an empty place.
+
+    Args:
+        rows: (title, matrices [W, 4]); every row has equally many.
+    """
+    columns = len(rows[0][1])
+    width = plots.WIDTH if columns > 1 else plots.WIDTH / 2
+    fig = figure.Figure(figsize=(width, 0.95 * len(rows) + 0.2), layout='constrained')
+    grid = fig.subplots(len(rows), columns, squeeze=False)
+    for line, (title, matrices) in zip(grid, rows, strict=True):
+        line[0].set_ylabel(plots.label(title), fontsize=9)
+        for axes, p_W4 in zip(line, matrices, strict=True):
+            if p_W4 is None:
+                axes.text(0.5, 0.5, 'not found', ha='center', va='center', color='#8a949e')
+                axes.grid(False)
+            else:
+                plot_logo.draw(axes, plot_logo.information(p_W4))
+                axes.set_ylim(0, 2)
+            axes.set_xticks([])
+            axes.set_yticks([])
     return fig

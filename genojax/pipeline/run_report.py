@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from genojax import experiment as experiments
 from genojax import report
 from genojax.models import diagram
+from genojax.pipeline import interpretations
 from genojax.train import runs
 
 
@@ -16,7 +17,9 @@ def write(directory: str | os.PathLike) -> pathlib.Path:
     Raises:
         UsageError: there is no such directory, it holds no run, or the page is larger than 3 MB.
     """
-    return report.write(directory, report.Project(task_sections, network_blocks))
+    return report.write(
+        directory, report.Project(task_sections, network_blocks, interpretations.sections)
+    )
 
 
 def task_sections(workdir: pathlib.Path) -> Mapping[str, report.TaskSection]:

@@ -42,10 +42,14 @@ class Project:
         task_sections: the section of each task of the run in a workdir, by the task's name.
         diagram: the parts of its network, each with title, lines and repeat
             (`models.diagram.DiagramBlock`).
+        interpretations: sections on what the networks of a directory have learned.
     """
 
     task_sections: Callable[[pathlib.Path], Mapping[str, TaskSection]]
     diagram: Callable[[pathlib.Path], Sequence[Any]]
+    interpretations: Callable[[pathlib.Path, plots.Renderer], Sequence[page.Section]] = (
+        lambda directory, renderer: ()
+    )
 
 
 @dataclasses.dataclass
@@ -88,6 +92,7 @@ def build(directory: pathlib.Path, project: Project, renderer: plots.Renderer) -
     runs = [_open(files, project) for files in listed or top.folders()]
     parts = [
         *_task_sections(top, runs, renderer),
+        *_interpretations(top, project, renderer),
         *_training(runs, renderer),
         *_model(runs, project),
         *_genomes(top),
@@ -288,6 +293,16 @@ def _distinguish(parts: list[page.Section]) -> list[page.Section]:
             section = dataclasses.replace(section, heading=heading, cards=cards)
         result.append(section)
     return result
+
+
+def _interpretations(
+    top: run_files.RunFiles, project: Project, renderer: plots.Renderer
+) -> Sequence[page.Section]:
+    try:
+        return project.interpretations(top.path, renderer)
+    except (errors.GenojaxError, *_MISFITS) as error:
+        box = _foreign('interpretation/', error)
+        return [page.Section('interpretation', 'Interpretation', box)]
 
 
 def _training(runs: list[_RunContents], renderer: plots.Renderer) -> list[page.Section]:

@@ -112,19 +112,23 @@ def _headline(result: dict):
         return (), ()
     table = sets['all']
     lead, models = table['lead'], table['models']
-    cards = (comparisons.card(f'AUROC, {label}', models[lead]['auroc'], lead),)
+    details = [lead]
+    if table['ceiling']:
+        best_possible = comparisons.value_of(table['ceiling']['auroc'])
+        details.append(f'{evaluate.CEILING} {html.decimal(best_possible)}')
+    cards = (comparisons.card(f'Variants {label}, AUROC', models[lead]['auroc'], *details),)
     own = (*evaluate.LEADS, methods.PROBE_BY_CLASS, evaluate.HEAD)
     others = {name: row['auroc'] for name, row in models.items() if name not in own}
     best = comparisons.best({name: area for name, area in others.items() if area is not None})
     if best is None:
         return cards, ()
     verdict = comparisons.verdict(
-        f'AUROC of {label}',
+        f'AUROC of variants {label}',
         (lead, models[lead]['auroc']),
         (best, models[best]['auroc']),
         table['differences'][best]['auroc'],
     )
-    return (*cards, comparisons.card('AUROC, best baseline', models[best]['auroc'], best)), (
+    return (*cards, comparisons.card('Variants, best baseline', models[best]['auroc'], best)), (
         verdict,
     )
 

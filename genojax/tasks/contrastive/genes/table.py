@@ -9,7 +9,7 @@ from genojax.data.formats import delimited, genome_table, labelled_table
 from genojax.tasks.contrastive.genes import rows as gene_rows
 from genojax.tasks.contrastive.genes import sequences as genome_sequences
 
-_FAMILY = ('family', 'orthogroup', 'group', 'gene')
+FAMILY_COLUMNS = ('family', 'orthogroup', 'group', 'gene')
 _INTERVAL = ('contig', 'start', 'end', 'strand')
 _SPLITS = {
     **{split: split for split in labelled_table.SPLITS},
@@ -85,7 +85,7 @@ class _GeneColumns:
         if family:
             self.at['family'] = header.index(family) if family in header else -1
         else:
-            self.at['family'] = next((self.at[n] for n in _FAMILY if n in self.at), -1)
+            self.at['family'] = next((self.at[n] for n in FAMILY_COLUMNS if n in self.at), -1)
         missing = [name for name in ('family', 'species') if self.at.get(name, -1) < 0]
         if 'sequence' not in self.at:
             missing += [name for name in _INTERVAL if name not in self.at]

@@ -1,0 +1,155 @@
+"""What the networks have learned: motifs of the promoters, and attention between splice sites.
+
+The files that it writes are those of `pipeline.interpretations`, which draws them in the report.
+"""
+
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+
+from genojax import errors, metrics, progress
+from genojax.data.formats import annotation, fasta, genome_table
+from genojax.interpret import attention, attribution, outputs, splice_sites
+from genojax.interpret.motifs import discovery, meme, tomtom
+from genojax.pipeline import interpretations
+from genojax.pipeline.demo import pretraining, promoters, settings
+from genojax.pipeline.demo.stages import Stages
+from genojax.predict import loading
+from genojax.simulate import grammar as grammars
+from genojax.simulate import motifs as simulated_motifs
+from genojax.train import runs
+
+Q_VALUE = 0.05
+_SHUFFLED_COPIES = 2  # of each known motif, with shuffled columns: decoys of the comparison
+
+
+def find_motifs(stages: Stages, demo: settings.Demo) -> None:
+    """Motifs of test promoters, in the fine-tuned network and in the one of shuffled labels."""
+    folder, file = demo.directory, interpretations.path_of('motifs')
+    with stages('motifs', str(file)) as due:
+        if not due:
+            return
+        sequences = [record.codes for record in fasta.read(folder / promoters.POSITIVES)]
+        sequences = sequences[: demo.sizes.sequences]
+        config = discovery.MotifConfig(min_seqlets=demo.sizes.min_seqlets)
+        task = settings.only_task(demo.finetune)
+        values = _attributions(folder / promoters.FOLDER, task, sequences, demo.sizes)
+        seqlets = discovery.find_seqlets(sequences, values, config)
+        reported = discovery.cluster(seqlets, config)
+        meme.write(folder / file.with_suffix('.meme'), reported)
+        values = _attributions(folder / promoters.SHUFFLED_FOLDER, task, sequences, demo.sizes)
+        control = discovery.find_seqlets(sequences, values, config, seqlets.threshold)
+        result = {
+            'sequences': len(sequences),
+            'seqlets': seqlets.total,
+            'motifs': [_as_json(motif) for motif in reported],
+            'control': {
+                'seqlets': control.total,
+                'motifs': len(discovery.cluster(control, config)),
+            },
+        }
+        if not demo.promoters and not demo.genomes:
+            result |= _compared(reported)
+        runs.write_json(folder / file, result)
+    stages.say(interpretations.motif_sentence(result))
+
+
+def _attributions(run: pathlib.Path, task: str, sequences, sizes: settings.Sizes) -> list:
+    model = loading.load(run)
+    head = outputs.select(model, task)
+    with progress.bar(f'attribution of {run.name}', len(sequences)) as display:
+        results = attribution.integrated_gradients(
+            model,
+            head,
+            sequences,
+            backgrounds=sizes.backgrounds,
+            steps=sizes.points,
+            advance=display.advance,
+        )
+    return [result.values_L for result in results]
+
+
+def _as_json(motif: meme.MotifMatrix) -> dict:
+    return {'name': motif.name, 'sites': motif.sites, 'p_W4': np.round(motif.p_W4, 4).tolist()}
+
+
+def _compared(reported: list[meme.MotifMatrix]) -> dict:
+    """The planted motifs, and the best match of each motif among them and decoys."""
+    planted = {slot.motif for c in grammars.DEFAULT.classes for slot in c.slots}
+    rng, known = np.random.default_rng(0), []
+    for motif in simulated_motifs.MOTIFS:
+        known.append(meme.MotifMatrix(motif.name, motif.matrix_W4, 100))
+        for number in range(_SHUFFLED_COPIES):
+            shuffled_W4 = rng.permutation(motif.matrix_W4)
+            known.append(meme.MotifMatrix(f'{motif.name}_shuffled{number}', shuffled_W4, 100))
+    matches = {}
+    for motif in reported:
+        best = tomtom.matches(motif, known)[0]
+        if best.q_value < Q_VALUE:
+            matches[motif.name] = {
+                'target': best.target,
+                'q_value': best.q_value,
+                'strand': best.strand,
+            }
+    return {
+        'planted': [_as_json(motif) for motif in known if motif.name in planted],
+        'compared_with': len(known),
+        'matches': matches,
+    }
+
+
+def attend_splice_sites(stages: Stages, demo: settings.Demo) -> None:
+    """Attention of the pretrained network between the ends of introns, on the first species."""
+    folder, file = demo.directory, interpretations.path_of('splice_attention')
+    row = genome_table.read(demo.genome_folder).rows[0]
+    if row.annotation is None:
+        stages.say(f'{row.species} has no annotation: attention at splice sites is left out')
+        return
+    with stages('splice attention', str(file)) as due:
+        if not due:
+            return
+        contigs = {record.name: record.codes for record in fasta.read(row.fasta)}
+        model = loading.load(folder / pretraining.FOLDER)
+        try:
+            result = _attention(demo, model, contigs, annotation.read(row.annotation))
+        except errors.UsageError as error:
+            stages.say(f'attention at splice sites is left out: {error}')
+            return
+        runs.write_json(folder / file, {'species': row.species, **result})
+    stages.say(interpretations.splice_sentence(result))
+
+
+def _attention(demo: settings.Demo, model, contigs, source) -> dict:
+    length = _readable(demo)
+    windows, left_out = splice_sites.windows(contigs, source, length)
+    order = np.random.default_rng(0).permutation(len(windows))[: demo.sizes.windows]
+    windows = [windows[number] for number in np.sort(order).tolist()]
+    with progress.bar('attention', len(windows)) as display:
+        result = attention.splice_attention(model, windows, advance=display.advance)
+    estimates: dict[str, Callable | metrics.Estimate] = {
+        'chosen head': result.chosen_test,
+        'chosen head, decoys with the donor of the intron': result.same_donor_test,
+        'chosen head, decoys with the acceptor of the intron': result.same_acceptor_test,
+        'rollout, donor to acceptor': result.rollout_test,
+        'length of the intron alone': result.length_test,
+    }
+    layer, head, direction = result.chosen
+    return {
+        'window': length,
+        'left_out': left_out,
+        'chosen': [layer, head, attention.DIRECTIONS[direction]],
+        'introns': list(result.introns),
+        'decoys': list(result.decoys),
+        'training_of_heads': result.training[..., direction].tolist(),
+        'scores': {name: [float(x) for x in estimate] for name, estimate in estimates.items()},
+    }
+
+
+def _readable(demo: settings.Demo) -> int:
+    """Bases of the longest rows of the pretraining."""
+    tasks = demo.pretrain.tasks
+    length = tasks[settings.of_kind(demo.pretrain, 'masked_lm')].data.mixture.length
+    genes = settings.of_kind(demo.pretrain, 'contrastive')
+    known = (demo.genome_folder / settings.ORTHOLOGUES).exists()
+    return max(length, tasks[genes].data.length) if genes and known else length
