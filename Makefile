@@ -19,7 +19,7 @@ SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 CACHE := PYTHONDONTWRITEBYTECODE= JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: install smoke demo test test-all bench docs package lint format clean
+.PHONY: install smoke demo test test-all bench docs notebooks package lint format clean
 
 install: $(VENV)/.installed
 
@@ -86,6 +86,10 @@ docs: .venv-docs/.installed
 .venv-docs/.installed: setup.py .ci/make-venv
 	@PYTHON="$(PYTHON)" sh .ci/make-venv .venv-docs docs
 	@touch $@
+
+# Executes the notebooks and keeps the last figure of each.
+notebooks: install
+	$(BIN)/python experiments/notebooks/run.py
 
 # Wheel and source archive, and the wheel in an environment of its own: imports, doctor, demo.
 package:

@@ -62,6 +62,9 @@ setup(
             'flask',
             'flask-cors',
             's3fs>=2024.10',
+            # The notebooks are executed.
+            'nbclient>=0.10',
+            'ipykernel>=6.29',
         ],
         # The pages of .github/docs.
         'docs': ['sphinx>=8', 'myst-parser>=4'],
