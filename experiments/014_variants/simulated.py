@@ -14,6 +14,8 @@ import pathlib
 import statistics
 import time
 
+from matplotlib import figure
+
 from genojax import experiment, simulate
 from genojax.cli import flags
 from genojax.data.store import ingest
@@ -23,6 +25,7 @@ from genojax.variants import score_file, scorer
 
 HERE = pathlib.Path(__file__).parent
 ROWS = 1_200
+ANNOTATION = ('forest on annotation', 'class alone')  # methods that read no network
 KEYS = ('auroc', 'auprc', 'accuracy')
 PRETRAINING = {'steps': '400', 'validate_every': '400', 'save_every': '400'}
 
@@ -127,6 +130,28 @@ def csv_lines(results: dict[int, dict]) -> list[str]:
     return lines
 
 
+def draw(source: pathlib.Path, path: pathlib.Path) -> None:
+    """AUROC of every method in a file of `csv_lines`, each seed a point, beside the ceiling."""
+    rows: dict[str, list[float]] = {}
+    with open(source) as file:
+        for row in csv.DictReader(file):
+            rows.setdefault(row['method'], []).append(float(row['auroc']))
+    ceiling = statistics.mean(rows.pop('known ceiling'))
+    fig = figure.Figure(figsize=(7, 3.2), layout='constrained')
+    axes = fig.subplots()
+    for name, values in rows.items():
+        colour = '#8a949e' if name in ANNOTATION else '#E69F00'
+        axes.barh(name, statistics.mean(values), color=colour, height=0.6)
+        axes.plot(values, [name] * len(values), '.', color='#23303d')
+    axes.axvline(ceiling, color='#c0392b', linestyle='--', label=f'known ceiling {ceiling:.3f}')
+    axes.axvline(0.5, color='#d5dae0')
+    axes.set_xlim(0.4, 1)
+    axes.invert_yaxis()
+    axes.set_xlabel('AUROC, simulated variants; orange: reads the language model')
+    axes.legend(fontsize=8, loc='lower right')
+    fig.savefig(path, dpi=110)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--workdir', type=pathlib.Path, required=True)
@@ -138,6 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
     }
     (options.out / 'simulated.json').write_text(json.dumps(results, indent=1) + '\n')
     (options.out / 'simulated.csv').write_text('\n'.join(csv_lines(results)) + '\n')
+    draw(options.out / 'simulated.csv', options.out / 'simulated.png')
     print('\n'.join(table(results)))
 
 

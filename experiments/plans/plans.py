@@ -18,6 +18,8 @@ import subprocess
 import sys
 
 import jax
+import numpy as np
+from matplotlib import figure
 
 from genojax import experiment
 from genojax.cli import flags
@@ -158,6 +160,31 @@ def table() -> str:
     return '\n'.join(lines)
 
 
+def draw(path: pathlib.Path) -> None:
+    """What the memory of a chip holds, plan by plan."""
+    plans = {file.stem: json.loads(file.read_text()) for file in sorted(FOLDER.glob('*.json'))}
+    fig = figure.Figure(figsize=(7, 3.2), layout='constrained')
+    axes = fig.subplots()
+    names = [f'{name}, {plan["topology"]}' for name, plan in plans.items()]
+    share = {
+        key: np.array([plan['memory'][key] / plan['memory']['device'] for plan in plans.values()])
+        for key in ('params', 'optimizer', 'peak')
+    }
+    share['activations and temporaries'] = share.pop('peak') - sum(share.values())
+    left = np.zeros(len(names))
+    for (label, width), colour in zip(
+        share.items(), ('#0072B2', '#56B4E9', '#E69F00'), strict=True
+    ):
+        axes.barh(names, 100 * width, left=100 * left, color=colour, label=label, height=0.6)
+        left = left + width
+    axes.axvline(100 * LIMIT, color='#c0392b', linewidth=1, label=f'limit, {LIMIT:.0%}')
+    axes.set_xlim(0, 100)
+    axes.invert_yaxis()
+    axes.set_xlabel('% of the memory of a chip')
+    fig.legend(fontsize=8, loc='outside upper center', ncols=4)
+    fig.savefig(path, dpi=110)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -174,6 +201,7 @@ def main() -> None:
         for name in arguments.names or missing:
             print(name, write(name), flush=True)
     print(table())
+    draw(FOLDER / 'plan.png')
 
 
 if __name__ == '__main__':
