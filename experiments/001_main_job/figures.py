@@ -40,14 +40,91 @@ def column(folder: pathlib.Path) -> dict[str, str]:
     for name, label in MODELS.items():
         figures[f'promoters, test AUROC: {label}'] = interval(task['models'][name]['auroc'])
     ceiling = task['ceiling']
-    figures['known ceiling'] = interval(ceiling['auroc']) if ceiling else 'not known'
+    figures['promoters, known ceiling'] = interval(ceiling['auroc']) if ceiling else 'not known'
     figures['training and test rows'] = f'{task["n_train"]:,} and {task["n_test"]:,}'
     figures['rows removed because they occur in the genomes'] = str(
         len(task['audit']['removed']['removed'])
     )
+    figures |= {label: figure(folder) for label, figure in OPTIONAL.items()}
     figures['seconds, all stages'] = f'{sum(record["seconds"].values()):.0f}'
     figures['report, MB'] = f'{(folder / "report.html").stat().st_size / 1e6:.2f}'
     return figures
+
+
+def optional(name: str):
+    """Takes a function of a result, to one of a run's folder that says where there is no result."""
+
+    def decorate(show):
+        def shown(folder: pathlib.Path) -> str:
+            path = folder / name
+            return show(json.loads(path.read_text())) if path.exists() else 'not run'
+
+        return shown
+
+    return decorate
+
+
+def variants(show):
+    """Takes a function of the scores of all variants, to one of a run's folder."""
+
+    @optional('variants/evaluation/variants.test.json')
+    def shown(result: dict) -> str:
+        tables = next(iter(result['labels'].values()))
+        return show((tables['sets'] or tables['test'])['all'])
+
+    return shown
+
+
+@optional('pretrain/evaluation/orthologues.test.json')
+def recall(result: dict) -> str:
+    return interval(result['models'][result['lead']]['overall']['recall_at_1'])
+
+
+@optional('pretrain/evaluation/orthologues.test.json')
+def recall_of_spectra(result: dict) -> str:
+    return interval(result['models']['kmer_spectrum']['overall']['recall_at_1'])
+
+
+@optional('interpretation/motifs.json')
+def motifs(result: dict) -> str:
+    if 'planted' not in result:
+        return f'{len(result["motifs"])} motifs'
+    planted = {motif['name'] for motif in result['planted']}
+    targets = [match['target'] for match in result['matches'].values()]
+    others = len(result['motifs']) - sum(target in planted for target in targets)
+    return f'{len(planted & set(targets))} of {len(planted)}, and {others} others'
+
+
+@optional('interpretation/motifs.json')
+def motifs_of_control(result: dict) -> str:
+    return str(result['control']['motifs'])
+
+
+def splice(score: str):
+    return optional('interpretation/splice_attention.json')(
+        lambda result: interval(result['scores'][score])
+    )
+
+
+# Row label -> figure of a run's folder.
+OPTIONAL = {
+    'orthologues of test families, recall@1: network': recall,
+    'orthologues, recall@1: k-mer spectra': recall_of_spectra,
+    'variants, AUROC: forest on annotation and network': variants(
+        lambda table: interval(table['models']['forest on annotation and model']['auroc'])
+    ),
+    'variants, AUROC: forest on annotation': variants(
+        lambda table: interval(table['models']['forest on annotation']['auroc'])
+    ),
+    'variants, AUROC: likelihood ratio alone': variants(
+        lambda table: interval(table['models']['LLR alone']['auroc'])
+    ),
+    'variants, known ceiling': variants(lambda table: interval(table['ceiling']['auroc'])),
+    'planted motifs reported': motifs,
+    'motifs reported on shuffled labels': motifs_of_control,
+    'attention between splice sites, AUROC': splice('chosen head'),
+    'length of the intron alone, AUROC': splice('length of the intron alone'),
+}
 
 
 def seeds(folders: list[str]) -> None:

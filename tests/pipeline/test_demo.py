@@ -1,5 +1,6 @@
 """The parts of the main job; tests/test_end_to_end.py runs it whole."""
 
+import contextlib
 import csv
 import types
 
@@ -22,6 +23,10 @@ class Said(stages.Stages):
 
     def say(self, text):
         self.said.append(text)
+
+    @contextlib.contextmanager
+    def __call__(self, name, result=''):
+        yield True
 
 
 class Rows(labelled.LabelledDatasets):
@@ -128,19 +133,20 @@ def test_the_control_has_the_rows_and_splits_of_the_task_and_other_labels(tmp_pa
     assert (tmp_path / promoters.POSITIVES).read_text().count('>') == 8
 
 
-def test_genomes_without_variants_or_annotation_leave_these_stages_out(tmp_path):
-    quiet = Said()
+def test_genomes_without_variants_or_introns_leave_these_stages_out(tmp_path):
     (tmp_path / 'a.fa').write_text('>c\nACGTACGT\n')
-    (tmp_path / 'genomes.tsv').write_text(
-        'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\tsplit\nx\ta.fa\t*\t\tno\tno\t\n'
-    )
-    one = job(tmp_path, genomes=str(tmp_path))
+    (tmp_path / 'b.gff3').write_text('##gff-version 3\nc\t.\texon\t1\t4\t.\t+\t.\tID=e\n')
+    header = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\tsplit\n'
+    rows = 'x\ta.fa\t*\t\tno\tno\t\ny\ta.fa\t*\tb.gff3\tno\tno\t\n'
+    (tmp_path / 'genomes.tsv').write_text(header + rows)
+    quiet, one = Said(), job(tmp_path, genomes=str(tmp_path))
     variants.predict_effects(quiet, one)
     interpretation.attend_splice_sites(quiet, one)
     assert [text.split(':')[-1].strip() for text in quiet.said] == [
         'the effects of variants are left out',
         'attention at splice sites is left out',
     ]
+    assert not (tmp_path / 'interpretation').exists()
 
 
 def test_runs_of_the_report_are_those_that_are_trained():

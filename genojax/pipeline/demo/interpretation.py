@@ -4,11 +4,10 @@ The files that it writes are those of `pipeline.interpretations`, which draws th
 """
 
 import pathlib
-from collections.abc import Callable
 
 import numpy as np
 
-from genojax import errors, metrics, progress
+from genojax import errors, progress
 from genojax.data.formats import annotation, fasta, genome_table
 from genojax.interpret import attention, attribution, outputs, splice_sites
 from genojax.interpret.motifs import discovery, meme, tomtom
@@ -21,6 +20,7 @@ from genojax.simulate import motifs as simulated_motifs
 from genojax.train import runs
 
 Q_VALUE = 0.05
+_FEWEST_GENES = 8  # half of them choose a head
 _SHUFFLED_COPIES = 2  # of each known motif, with shuffled columns: decoys of the comparison
 
 
@@ -100,34 +100,46 @@ def _compared(reported: list[meme.MotifMatrix]) -> dict:
 
 
 def attend_splice_sites(stages: Stages, demo: settings.Demo) -> None:
-    """Attention of the pretrained network between the ends of introns, on the first species."""
+    """Attention of the pretrained network between the ends of introns, of the first species that
+    has enough of them."""
     folder, file = demo.directory, interpretations.path_of('splice_attention')
-    row = genome_table.read(demo.genome_folder).rows[0]
-    if row.annotation is None:
-        stages.say(f'{row.species} has no annotation: attention at splice sites is left out')
-        return
     with stages('splice attention', str(file)) as due:
         if not due:
             return
-        contigs = {record.name: record.codes for record in fasta.read(row.fasta)}
-        model = loading.load(folder / pretraining.FOLDER)
-        try:
-            result = _attention(demo, model, contigs, annotation.read(row.annotation))
-        except errors.UsageError as error:
-            stages.say(f'attention at splice sites is left out: {error}')
+        species, windows, left_out = _introns(demo)
+        if not species:
+            stages.say('no species has annotated introns: attention at splice sites is left out')
             return
-        runs.write_json(folder / file, {'species': row.species, **result})
+        result = {'species': species, 'left_out': left_out, **_attention(demo, windows)}
+        (folder / file).parent.mkdir(exist_ok=True)
+        runs.write_json(folder / file, result)
     stages.say(interpretations.splice_sentence(result))
 
 
-def _attention(demo: settings.Demo, model, contigs, source) -> dict:
+def _introns(demo: settings.Demo) -> tuple[str, list[splice_sites.GeneWindow], dict[str, int]]:
+    """A species, its windows with introns, and what was left out; '' for no species."""
     length = _readable(demo)
-    windows, left_out = splice_sites.windows(contigs, source, length)
+    for row in genome_table.read(demo.genome_folder).rows:
+        if row.annotation is None:
+            continue
+        contigs = {record.name: record.codes for record in fasta.read(row.fasta)}
+        try:
+            source = annotation.read(row.annotation)
+            windows, left_out = splice_sites.windows(contigs, source, length)
+        except errors.InputError:  # no gene on these contigs
+            continue
+        if len({window.gene for window in windows}) >= _FEWEST_GENES:
+            return row.species, windows, left_out
+    return '', [], {}
+
+
+def _attention(demo: settings.Demo, windows: list[splice_sites.GeneWindow]) -> dict:
+    model = loading.load(demo.directory / pretraining.FOLDER)
     order = np.random.default_rng(0).permutation(len(windows))[: demo.sizes.windows]
     windows = [windows[number] for number in np.sort(order).tolist()]
     with progress.bar('attention', len(windows)) as display:
         result = attention.splice_attention(model, windows, advance=display.advance)
-    estimates: dict[str, Callable | metrics.Estimate] = {
+    estimates = {
         'chosen head': result.chosen_test,
         'chosen head, decoys with the donor of the intron': result.same_donor_test,
         'chosen head, decoys with the acceptor of the intron': result.same_acceptor_test,
@@ -136,8 +148,6 @@ def _attention(demo: settings.Demo, model, contigs, source) -> dict:
     }
     layer, head, direction = result.chosen
     return {
-        'window': length,
-        'left_out': left_out,
         'chosen': [layer, head, attention.DIRECTIONS[direction]],
         'introns': list(result.introns),
         'decoys': list(result.decoys),
