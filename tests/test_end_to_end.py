@@ -63,6 +63,9 @@ FEW = dataclasses.replace(
 )
 # Not run, and why.
 NOT_RUN = {
+    'pip install -e .': 'this package is installed',
+    "pip install -e '.[cuda]'": 'needs an NVIDIA GPU and the network',
+    "pip install -e '.[tpu]'": 'needs the network',
     'make test': 'these tests',
     'genojax plan --config=nucleotransformer:small --topology=v5e:4x4 --out=plan.html': (
         "needs the TPU compiler; tests/plan checks TPU topologies' arguments"

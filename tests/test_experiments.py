@@ -119,7 +119,8 @@ def test_001_prints_the_table_of_a_demo(demo_folder, capsys):
     table = dict(rows[2:])
     assert table['test bits per base: language model'] == '1.900 (1.800 to 2.000)'
     assert table['promoters, test AUROC: fine-tuned'] == '0.900 (0.880 to 0.920)'
-    assert table['known ceiling'] == 'not known'
+    assert table['promoters, known ceiling'] == 'not known'
+    assert table['variants, known ceiling'] == table['planted motifs reported'] == 'not run'
     assert table['training and test rows'] == '4,124 and 1,376'
     assert table['rows removed because they occur in the genomes'] == '1'
     assert table['seconds, all stages'] == '91'
