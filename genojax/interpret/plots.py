@@ -49,7 +49,8 @@ def effects(codes_L: np.ndarray, effects_L4: np.ndarray, unit: str) -> figure.Fi
         _number_bases(heat, line)
         for axes in (logo, heat):
             axes.set_xlim(-0.5, PER_LINE - 0.5 if len(lines) > 1 else len(line) - 0.5)
-    fig.colorbar(image, ax=grid.tolist(), label=plots.label(f'effect, {unit}', 60), shrink=0.6)
+    heat.set_xlabel(plots.label(f'effect: {unit}', 100))  # a bar is too short for a unit's name
+    fig.colorbar(image, ax=grid.tolist(), label='effect', shrink=0.6)
     return fig
 
 

@@ -32,3 +32,12 @@ def test_long_sequences_are_shown_in_part_and_say_so():
     effects = np.random.default_rng(0).standard_normal((130, 4)).astype(np.float32)
     drawn = plots.effects(np.zeros(130, np.uint8), effects, 'unit')
     assert len(drawn.axes) == 5  # two lines of two, and the colour bar
+
+
+def test_the_unit_of_effects_lies_within_the_picture():
+    unit = 'bits, log2 p(alternate) - log2 p(reference)'
+    drawn = plots.effects(np.zeros(60, np.uint8), np.eye(60, 4, dtype=np.float32), unit)
+    drawn.draw_without_rendering()
+    box, (width, height) = drawn.get_tightbbox(), drawn.get_size_inches()
+    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
+    assert any(unit in axes.get_xlabel() for axes in drawn.axes)
