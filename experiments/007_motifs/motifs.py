@@ -10,6 +10,7 @@ repeated.
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import time
@@ -17,8 +18,9 @@ import time
 import numpy as np
 from matplotlib import figure
 
-from genojax import dna, experiment, simulate
+from genojax import dna, experiment, metrics, simulate
 from genojax.cli import flags
+from genojax.inference import prediction
 from genojax.interpret import attribution, outputs, plot_logo
 from genojax.interpret.motifs import ascent, discovery, meme, tomtom
 from genojax.predict import loading
@@ -28,31 +30,34 @@ from genojax.train import loop, runs
 
 HERE = pathlib.Path(__file__).parent
 METHODS = ('attribution', 'ascent')
-SEQUENCES, SHUFFLES, Q_VALUE = 300, 2, 0.05
-SETTINGS = {'steps': '800', 'validate_every': '100', 'save_every': '100'}
-ROWS = 5_500
+SEQUENCES, ASCENTS, SHUFFLES, Q_VALUE = 400, 60, 2, 0.05
+ASCENT = ascent.AscentConfig(steps=40, rate=0.25, entropy=0.2, variation=0.1)
 TASK = 'promoters'
+SETTINGS = {'steps': '400', 'validate_every': '100', 'save_every': '400'}
+ROWS = 5_500
 SPLITS = (0.65, 0.1)  # of the rows: train, validation; the rest are test rows
 
 
-def sample(path: pathlib.Path, seed: int) -> list[np.ndarray]:
-    """Writes the task, and the same with shuffled labels; returns promoters of the test rows."""
+def sample(path: pathlib.Path, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Writes the task, and the same with shuffled labels.
+
+    Returns:
+        The test rows, whether they are promoters, and the AUROC of the exact likelihood ratio.
+    """
     settings = simulate.SimulationConfig(seed=seed, task_rows=ROWS)
-    codes_NL, labels, _ = clade.sample_task(settings, grammars.DEFAULT)
+    codes_NL, label_N, ratio_N = clade.sample_task(settings, grammars.DEFAULT)
     rng = np.random.default_rng(seed)
     edges = np.cumsum(np.array(SPLITS) * ROWS).astype(int)
     split = np.repeat(['train', 'validation', 'test'], np.diff([0, *edges, ROWS]))
-    for name in ('labels', 'shuffled'):
-        if name == 'shuffled':
-            labels = rng.permutation(labels)
+    for name, labels in (('labels', label_N), ('shuffled', rng.permutation(label_N))):
         lines = ['sequence\tlabel\tsplit']
         texts = map(dna.decode, codes_NL)
         for row in zip(texts, labels.tolist(), split.tolist(), strict=True):
             lines.append('\t'.join(map(str, row)))
         (path / f'{name}.tsv').write_text('\n'.join(lines) + '\n')
-        if name == 'labels':
-            chosen = np.flatnonzero((split == 'test') & (labels == 1))[:SEQUENCES]
-    return list(codes_NL[chosen])
+    test = split == 'test'
+    ceiling = metrics.auroc(label_N[test] == 1, ratio_N[test])
+    return codes_NL[test], label_N[test] == 1, float(ceiling)
 
 
 def train(table: pathlib.Path, folder: pathlib.Path, seed: int) -> None:
@@ -70,18 +75,23 @@ def seqlet_inputs(method: str, run: pathlib.Path, sequences, seed: int) -> tuple
     model = loading.load(run)
     head = outputs.select(model, TASK)
     if method == 'ascent':
-        reached = ascent.ascend(
-            model, head, sequences, ascent.AscentConfig(steps=60, rate=0.2, seed=seed)
+        names = 'codes_L', 'bits_L', 'heights_L4'
+        results = ascent.ascend(
+            model, head, sequences[:ASCENTS], dataclasses.replace(ASCENT, seed=seed)
         )
-        return tuple(
-            [getattr(one, name) for one in reached] for name in ('codes_L', 'bits_L', 'heights_L4')
+    else:
+        names = 'codes_L', 'values_L', 'bases_L4'
+        results = attribution.integrated_gradients(
+            model, head, sequences, backgrounds=3, steps=6, seed=seed, every_base=True
         )
-    results = attribution.integrated_gradients(
-        model, head, sequences, backgrounds=3, steps=6, seed=seed, every_base=True
-    )
-    return sequences, *(
-        [getattr(one, name) for one in results] for name in ('values_L', 'bases_L4')
-    )
+    return tuple([getattr(result, name) for result in results] for name in names)
+
+
+def auroc(run: pathlib.Path, codes_NL: np.ndarray, label_N: np.ndarray) -> float:
+    """Of the model on the test rows."""
+    model = loading.load(run)
+    predicted = prediction.predict(model, outputs.select(model, TASK), list(codes_NL))
+    return float(metrics.auroc(label_N, predicted.values[:, 0]))
 
 
 def targets(seed: int) -> tuple[list[str], list[meme.MotifMatrix]]:
@@ -117,11 +127,11 @@ def run_seed(folder: pathlib.Path, seed: int) -> dict:
     done = folder / 'result.json'
     if done.exists():
         return json.loads(done.read_text())
-    sequences = sample(folder, seed)
-    started = time.process_time()
+    codes_NL, label_N, ceiling = sample(folder, seed)
     for name in ('labels', 'shuffled'):
         train(folder / f'{name}.tsv', folder / name, seed)
-    result: dict = {'training_cpu_seconds': round(time.process_time() - started)}
+    result: dict = {'auroc': auroc(folder / 'labels', codes_NL, label_N), 'ceiling': ceiling}
+    sequences = list(codes_NL[label_N][:SEQUENCES])
     for method in METHODS:
         started = time.process_time()
         config = discovery.MotifConfig(seed=seed)
@@ -145,7 +155,7 @@ def run_seed(folder: pathlib.Path, seed: int) -> dict:
 
 COLUMNS = (
     'method', 'seed', 'planted', 'recovered', 'missing', 'reports', 'unplanted', 'seqlets',
-    'control_seqlets', 'control_motifs', 'cpu_seconds',
+    'control_seqlets', 'control_motifs', 'auroc', 'ceiling', 'cpu_seconds',
 )  # fmt: skip
 
 
@@ -157,7 +167,8 @@ def csv_rows(results: dict[int, dict]) -> list[list]:
             rows.append(
                 [method, seed, one['planted'], len(one['recovered']), ' '.join(one['missing'])]
                 + [one['reports'], len(one['unplanted']), one['seqlets'], one['control_seqlets']]
-                + [one['control_motifs'], one['cpu_seconds']]
+                + [one['control_motifs'], f'{both["auroc"]:.4f}', f'{both["ceiling"]:.4f}']
+                + [one['cpu_seconds']]
             )
     return rows
 

@@ -2,9 +2,9 @@
 
 python experiments/009_dependency/dependency.py --workdir=runs/dependency --seeds=3
 
-Windows of 96 bases hold two sites each: the two ends of a small intron, or two transcription-factor
-sites. Each pair of sites has two versions that differ in one letter of either site, so these two
-letters depend on each other and on nothing else. A small masked language model is
+Windows of 64 bases hold two sites each: the two ends of a small intron, or two transcription-factor
+sites. Each pair of sites has two versions that differ in two letters of either site, so these
+letters depend on each other and on nothing else. A small masked language model of 3-mers is
 trained on such windows and its dependency maps are scored by the average precision of the planted
 pairs among all pairs of bases at least 20 apart, beside the map of the exact conditional
 probabilities: the ceiling. Writes results.json, results.csv and maps.png.
@@ -20,23 +20,24 @@ from matplotlib import figure
 
 from genojax import dna, experiment, metrics, tasks
 from genojax.data.store import ingest
-from genojax.interpret import dependency
+from genojax.inference import likelihood as lm
+from genojax.interpret import base_probabilities, dependency
 from genojax.models import bert
-from genojax.nn import bases
 from genojax.predict import loading
 from genojax.simulate import background, likelihood, motifs
 from genojax.simulate import grammar as grammars
+from genojax.tokenizers import kmer
 from genojax.train import loop, runs
 
 HERE = pathlib.Path(__file__).parent
-LENGTH, UPSTREAM, FIDELITY = 96, 48, 0.92
-MIN_DISTANCE, GROUPS = 20, 8
-WINDOWS = {'train': 6_000, 'test': 400}
-STEPS, MAPS = 800, 6  # maps per seed, half of each kind
+LENGTH, UPSTREAM, FIDELITY = 64, 32, 0.92
+MIN_DISTANCE, GROUPS, K = 20, 16, 3
+WINDOWS = {'train': 20_000, 'test': 400}
+STEPS, LETTERS, MAPS = 1_200, 60, 6  # windows whose letters are predicted; maps, half of each kind
 # Kind of pair -> the two versions of (first site, second site).
 PAIRS = {
-    'splice': (('GTAAGT', 'YYYYYYYYYNCAG'), ('GTGAGT', 'YYYYYYYYYNTAG')),
-    'motifs': (('ACCGGAAGY', 'TGACGTCA'), ('ACCGGATGY', 'TGACATCA')),
+    'splice': (('GTAAGT', 'YYYYYYYYYACAG'), ('GTGCGT', 'YYYYYYYYYGTAG')),
+    'motifs': (('ACCGGAAGY', 'TGACGTCA'), ('ACCGCTAGY', 'TGATATCA')),
 }
 
 
@@ -46,7 +47,7 @@ def grammar() -> grammars.Grammar:
     for kind, versions in PAIRS.items():
         for version, sites in enumerate(versions):
             slots = []
-            for number, (consensus, first) in enumerate(zip(sites, (-40, 15), strict=True)):
+            for number, (consensus, first) in enumerate(zip(sites, (-26, 6), strict=True)):
                 motif = motifs.Motif(f'{kind}{version}{number}', consensus, FIDELITY)
                 starts = tuple((first + shift, p) for shift, p in ((-1, 0.2), (0, 0.6), (1, 0.2)))
                 library.append(motif)
@@ -96,6 +97,29 @@ def exact_map(one: grammars.Grammar, codes_L: np.ndarray) -> dependency.Dependen
     return dependency.from_odds(odds_LALC.astype(np.float32), codes_L)
 
 
+def letter_bits(model, one: grammars.Grammar, sampled, count: int) -> tuple[float, float]:
+    """Mean -log2 p of the letters that depend on each other, each hidden alone: model, exact."""
+    hidden: list[tuple[int, int]] = []
+
+    def rows():
+        for number in range(count):
+            row = model.reader.row(sampled.codes_NL[number])
+            for base in np.flatnonzero(planted(one, sampled, number)[1].any(1)).tolist():
+                hidden.append((number, base))
+                yield lm.masked_row(row, len(hidden) - 1, model.tokenizer, np.array([base]))
+
+    bits = []
+    for masked, log2p_L4 in base_probabilities.BaseReader(model).read(rows()):
+        number, base = hidden[masked.sequence]
+        codes_L = sampled.codes_NL[number]
+        many_4L = np.repeat(codes_L[None], 4, 0)
+        many_4L[:, base] = range(4)
+        exact_4 = likelihood.log_promoter(one, many_4L) / np.log(2)
+        exact_4 -= np.logaddexp2.reduce(exact_4)
+        bits.append((-log2p_L4[base, codes_L[base]], -exact_4[codes_L[base]]))
+    return tuple(np.mean(bits, 0).tolist())
+
+
 def precision(values_LL: np.ndarray, truth_LL: np.ndarray) -> float:
     """Average precision of the planted pairs among all that are far enough apart."""
     first, second = np.triu_indices(LENGTH, MIN_DISTANCE)
@@ -119,7 +143,7 @@ def train(one: grammars.Grammar, folder: pathlib.Path, seed: int) -> None:
         (genomes / 'genomes.tsv').write_text('\n'.join([columns, *rows]) + '\n')
         ingest.ingest(genomes, shards)
     model = bert.BertConfig(
-        vocab=bases.VOCAB,
+        vocab=kmer.vocab_size(K),
         width=64,
         depth=2,
         heads=4,
@@ -129,18 +153,18 @@ def train(one: grammars.Grammar, folder: pathlib.Path, seed: int) -> None:
         attention_dropout=0.0,
         unroll=2,
     )
-    mixture = tasks.MixtureConfig(length=LENGTH, batch_size=64, reverse_complement=False)
+    mixture = tasks.MixtureConfig(length=LENGTH, batch_size=32, reverse_complement=False)
     data = tasks.GenomesDataConfig(shards=str(shards), mixture=mixture, homology=False)
-    task = tasks.MaskedLmConfig(mask=tasks.MaskConfig(rate=0.15), data=data)
+    task = tasks.MaskedLmConfig(mask=tasks.MaskConfig(rate=0.1), data=data)
     settings = experiment.Experiment(
         model=model,
-        tokenizer=experiment.TokenizerConfig('nucleotide', 1),
+        tokenizer=experiment.TokenizerConfig('kmer', K),
         optim=experiment.OptimConfig(peak=3e-3, warmup=50),
         tasks={'masked_lm': task},
         steps=STEPS,
         log_every=100,
-        validate_every=200,
-        save_every=200,
+        validate_every=300,
+        save_every=300,
         seed=seed,
     )
     run = runs.open_run(settings, folder / 'run')
@@ -156,10 +180,10 @@ def run_seed(folder: pathlib.Path, seed: int) -> dict:
     started, one = time.process_time(), grammar()
     train(one, folder, seed)
     model = loading.load(folder / 'run')
-    sampled = grammars.sample_promoters(one, np.random.default_rng([seed, 1]), 4 * MAPS)
+    sampled = grammars.sample_promoters(one, np.random.default_rng([seed, 1]), LETTERS)
     rows: list[dict] = []
     count = dict.fromkeys(PAIRS, 0)
-    for row in range(4 * MAPS):
+    for row in range(LETTERS):
         kind, truth_LL = planted(one, sampled, row)
         if 2 * count[kind] >= MAPS:
             continue
@@ -179,14 +203,16 @@ def run_seed(folder: pathlib.Path, seed: int) -> dict:
             for score in ('effect', 'coupling'):
                 values_LL = getattr(one_map, f'{score}_LL')
                 rows[-1][f'{name} {score}'] = precision(values_LL, truth_LL)
-    result = {'windows': rows, 'cpu_seconds': round(time.process_time() - started)}
+    bits = letter_bits(model, one, sampled, LETTERS)
+    result = {'windows': rows, 'bits': bits, 'cpu_seconds': round(time.process_time() - started)}
     done.write_text(json.dumps(result, indent=1) + '\n')
     return result
 
 
 def csv_rows(results: dict[int, dict]) -> list[list]:
     """Mean over the windows of a seed, per kind of pair and kind of map."""
-    rows = [['pairs', 'map', 'seed', 'model', 'ceiling', 'chance', 'windows', 'cpu_seconds']]
+    rows = [['pairs', 'map', 'seed', 'model', 'ceiling', 'chance', 'windows', 'bits', 'exact_bits']]
+    rows[0].append('cpu_seconds')
     for kind in PAIRS:
         for score in ('effect', 'coupling'):
             for seed, result in results.items():
@@ -194,7 +220,8 @@ def csv_rows(results: dict[int, dict]) -> list[list]:
                 names = f'model {score}', f'exact {score}', 'chance'
                 means = [np.mean([row[name] for row in windows]) for name in names]
                 cells = [kind, score, seed, *(f'{mean:.4f}' for mean in means)]
-                rows.append([*cells, len(windows), result['cpu_seconds']])
+                cells += [len(windows), *(f'{bits:.4f}' for bits in result['bits'])]
+                rows.append([*cells, result['cpu_seconds']])
     return rows
 
 
