@@ -72,19 +72,14 @@ def motifs(result: dict, renderer: plots.Renderer) -> page.Section:
     if 'planted' in result:
         best, planted = _recovered(result), result['planted']
         matched = {name for name, match in result['matches'].items() if match['target'] in best}
-        rows = [
-            [
-                motif['name'],
-                best.get(motif['name'], 'not found'),
-                html.number(reported[best[motif['name']]]['sites'])
-                if motif['name'] in best
-                else '',
-                html.number(result['matches'][best[motif['name']]]['q_value'], 2)
-                if motif['name'] in best
-                else '',
-            ]
-            for motif in planted
-        ]
+        rows = []
+        for name in (motif['name'] for motif in planted):
+            if name in best:
+                seqlets = html.number(reported[best[name]]['sites'])
+                q_value = f'{result["matches"][best[name]]["q_value"]:.1g}'
+                rows.append([name, best[name], seqlets, html.NumberText(q_value)])
+            else:
+                rows.append([name, 'not found', *2 * [html.NumberText(html.DASH)]])
         body.append(html.table(['planted motif', 'motif of the network', 'seqlets', 'q'], rows))
         others = [name for name in reported if name not in matched]
         body.append(

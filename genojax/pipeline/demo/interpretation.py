@@ -34,12 +34,13 @@ def find_motifs(stages: Stages, demo: settings.Demo) -> None:
         sequences = sequences[: demo.sizes.sequences]
         config = discovery.MotifConfig(min_seqlets=demo.sizes.min_seqlets)
         task = settings.only_task(demo.finetune)
-        values = _attributions(folder / promoters.FOLDER, task, sequences, demo.sizes)
-        seqlets = discovery.find_seqlets(sequences, values, config)
+        values, bases = _attributions(folder / promoters.FOLDER, task, sequences, demo.sizes)
+        seqlets = discovery.find_seqlets(sequences, values, config, bases=bases)
         reported = discovery.cluster(seqlets, config)
         meme.write(folder / file.with_suffix('.meme'), reported)
-        values = _attributions(folder / promoters.SHUFFLED_FOLDER, task, sequences, demo.sizes)
-        control = discovery.find_seqlets(sequences, values, config, seqlets.threshold)
+        shuffled = folder / promoters.SHUFFLED_FOLDER
+        values, bases = _attributions(shuffled, task, sequences, demo.sizes)
+        control = discovery.find_seqlets(sequences, values, config, seqlets.threshold, bases)
         result = {
             'sequences': len(sequences),
             'seqlets': seqlets.total,
@@ -55,7 +56,10 @@ def find_motifs(stages: Stages, demo: settings.Demo) -> None:
     stages.say(interpretations.motif_sentence(result))
 
 
-def _attributions(run: pathlib.Path, task: str, sequences, sizes: settings.Sizes) -> list:
+def _attributions(
+    run: pathlib.Path, task: str, sequences, sizes: settings.Sizes
+) -> tuple[list, list | None]:
+    """Attributions of each base, and of every base in its place where tokens allow that."""
     model = loading.load(run)
     head = outputs.select(model, task)
     with progress.bar(f'attribution of {run.name}', len(sequences)) as display:
@@ -65,9 +69,12 @@ def _attributions(run: pathlib.Path, task: str, sequences, sizes: settings.Sizes
             sequences,
             backgrounds=sizes.backgrounds,
             steps=sizes.points,
+            every_base=True,
             advance=display.advance,
         )
-    return [result.values_L for result in results]
+    every = [result.bases_L4 for result in results]
+    known = all(bases_L4 is not None for bases_L4 in every)
+    return [result.values_L for result in results], every if known else None
 
 
 def _as_json(motif: meme.MotifMatrix) -> dict:
