@@ -5,7 +5,13 @@ resumes from its last checkpoint. A directory belongs to one set of settings: an
 with the differences.
 """
 
+import contextlib
 import pathlib
+import tempfile
+from collections.abc import Iterator
+
+import jax
+from jax.experimental.compilation_cache import compilation_cache
 
 from genojax import errors, progress, simulate
 from genojax.data.datasets import base as datasets
@@ -27,6 +33,26 @@ def run(demo: Demo) -> pathlib.Path:
         UsageError: the directory holds a demo with other settings.
     """
     promoters.check_labels(demo)
+    with _compiled_once():
+        return _run(demo)
+
+
+@contextlib.contextmanager
+def _compiled_once() -> Iterator[None]:
+    """Keeps compiled programs until the end: networks of one shape are trained one by one."""
+    if jax.config.jax_compilation_cache_dir:  # the user keeps them
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix='genojax') as folder:
+        jax.config.update('jax_compilation_cache_dir', folder)
+        try:
+            yield
+        finally:
+            jax.config.update('jax_compilation_cache_dir', None)
+            compilation_cache.reset_cache()
+
+
+def _run(demo: Demo) -> pathlib.Path:
     stages = Stages(demo)
     folder = demo.directory
     if not demo.genomes:

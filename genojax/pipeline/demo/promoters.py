@@ -87,7 +87,7 @@ def fine_tune(stages: Stages, demo: settings.Demo) -> None:
     write_rows(folder, data, demo.finetune.seed)
     with stages(SHUFFLED_FOLDER):
         stages.say('the same network on shuffled labels: the control of the motifs')
-        run = runs.open_run(_shuffled(tuned, folder), folder / SHUFFLED_FOLDER, say=stages.say)
+        run = runs.open_run(_shuffled(tuned, demo), folder / SHUFFLED_FOLDER, say=stages.say)
         loop.train(run)
         run.close()
     with stages('baselines'):
@@ -101,11 +101,17 @@ def fine_tune(stages: Stages, demo: settings.Demo) -> None:
         stages.say(f'promoters, known ceiling: {ceiling}')
 
 
-def _shuffled(experiment: experiments.Experiment, folder: pathlib.Path) -> experiments.Experiment:
+def _shuffled(tuned: experiments.Experiment, demo: settings.Demo) -> experiments.Experiment:
+    """The same network on shuffled labels, for fewer steps: there is nothing to learn."""
     columns = {'sequence_column': '', 'label_column': '', 'split_column': '', 'group_column': ''}
-    data = {'path': str(folder / SHUFFLED), 'shared_rows': 'report', 'exclude': '', 'rna': False}
-    name = settings.only_task(experiment)
-    return settings.with_data(experiment, name, **columns, **data, in_genomes='keep')
+    data = {'path': str(demo.directory / SHUFFLED), 'shared_rows': 'report', 'exclude': ''}
+    name = settings.only_task(tuned)
+    experiment = settings.with_data(tuned, name, **columns, **data, rna=False, in_genomes='keep')
+    steps = min(demo.sizes.control_steps, tuned.steps)
+    every = {
+        f: min(getattr(tuned, f), steps) for f in ('log_every', 'validate_every', 'save_every')
+    }
+    return dataclasses.replace(experiment, steps=steps, **every)
 
 
 def write_rows(folder: pathlib.Path, data: labelled.LabelledDatasets, seed: int) -> None:

@@ -9,9 +9,11 @@ from genojax import experiment as experiments
 
 ORTHOLOGUES = 'orthologues.tsv'  # in the folder of the genomes; without it masked LM is alone
 VARIANTS = pathlib.Path('variants') / 'variants.tsv'  # likewise, of labelled variants
+_NETWORK = ('width=32', 'inner=64', 'depth=1', 'unroll=1')
 # What `genojax demo --small` stands for, beside a smaller clade: seconds instead of minutes. Flags
 # of the user come after these.
 SMALL = (
+    *(f'--{run}.model.{size}' for run in ('pretrain', 'finetune') for size in _NETWORK),
     *('--pretrain.steps=60', '--pretrain.optim.warmup=10', '--pretrain.validate_every=60'),
     '--pretrain.tasks.masked_lm.data.validation_windows=64',
     *('--finetune.steps=60', '--finetune.optim.warmup=10', '--finetune.validate_every=60'),
@@ -68,6 +70,7 @@ class Sizes:
         backgrounds, points: of integrated gradients.
         min_seqlets: of a motif.
         windows: of genes whose attention is read.
+        control_steps: of the network that is trained on shuffled labels, if the others have more.
         variant_steps: of the probe on labelled variants.
         variant_groups: which contigs are left out and scored; see `VariantEffectsConfig.groups`.
     """
@@ -78,6 +81,7 @@ class Sizes:
     points: int
     min_seqlets: int
     windows: int
+    control_steps: int = 200
     variant_steps: int = 300
     variant_groups: Literal['every', 'test'] = 'every'
 
@@ -85,10 +89,10 @@ class Sizes:
         return simulate.SimulationConfig(**self.clade)
 
 
-SIZES = Sizes({'variant_rows': 600}, 240, 4, 8, 10, 200)
+SIZES = Sizes({'variant_rows': 400}, 240, 3, 6, 10, 200)
 SMALL_SIZES = Sizes(
     {'species': 3, 'length': 80_000, 'genes': 20, 'task_rows': 600, 'variant_rows': 160},
-    *(40, 1, 4, 5, 40, 60, 'test'),
+    *(40, 1, 4, 5, 40, 60, 60, 'test'),
 )
 
 
