@@ -63,6 +63,9 @@ FEW = dataclasses.replace(
 )
 # Not run, and why.
 NOT_RUN = {
+    'genojax check genomes/ --draft-table > genomes/genomes.tsv': (
+        'a shell writes the file; the option is an example of the help'
+    ),
     'pip install -e .': 'this package is installed',
     "pip install -e '.[cuda]'": 'needs an NVIDIA GPU and the network',
     "pip install -e '.[tpu]'": 'needs the network',

@@ -57,7 +57,9 @@ def parsed(argv: list[str]) -> 'Demo':
         '--promoters', default='', help='a table of labelled sequences, or a folder with one'
     )
     parser.add_argument(
-        '--small', action='store_true', help='a smaller clade and few steps: a minute, poor scores'
+        '--small',
+        action='store_true',
+        help='a smaller clade, small networks, few steps: a look at every part',
     )
     words = argv
     if '--small' in argv:

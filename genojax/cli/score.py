@@ -110,7 +110,7 @@ def _add_scores(add: Callable) -> None:
         choices=('e', 'w', 'x', 's'),
         default='w',
         help='REF that differs from the FASTA file, as in bcftools norm: w: state ref_mismatch, no '
-        'score, and stop if they are more than 10 %% of the records; e: stop; x: leave '
+        'score, and stop if more than 10 %% of 100 records, or half of 4, do; e: stop; x: leave '
         'the record out; s: set REF (%(default)s)',
     )
     add(

@@ -258,8 +258,9 @@ EXPLANATIONS: dict[str, str] = {
         'usually of another assembly, or names contigs in another way (chr1, 1).'
     ),
     'VC07': (
-        'REF differs from the FASTA file in more than a tenth of the records, so most likely the '
-        'VCF is of another assembly, and its scores would be of other places. --check-ref=x leaves '
+        'REF differs from the FASTA file in more than a tenth of at least 100 records, or in more '
+        'than half of at least 4, so most likely the VCF is of another assembly, and its scores '
+        'would be of other places. --check-ref=x leaves '
         'such records out and goes on.'
     ),
     'VC08': (

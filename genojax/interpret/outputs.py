@@ -6,8 +6,10 @@ class is explained by its log-odds unless the probability is requested.
 """
 
 import dataclasses
+import difflib
 import functools
 import shlex
+from collections.abc import Sequence
 from typing import Literal
 
 import jax.numpy as jnp
@@ -76,9 +78,14 @@ def column_of(head: prediction.TaskHead, output: str | None) -> int:
     if output not in head.names:
         raise errors.UsageError(
             f'task {head.name!r} has no output {output!r}; it has {", ".join(head.names[:20])}. '
-            f'Fix: --output={shlex.quote(head.names[0])}'
+            f'Fix: --output={shlex.quote(_nearest(output, head.names))}'
         )
     return head.names.index(output)
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    """The name that is spelt most alike; without one, that of the last output."""
+    return (difflib.get_close_matches(name, names, n=1) or [names[-1]])[0]
 
 
 def _log_odds(p_BC: Float[Array, 'B C'], column: int, kind: str) -> Float[Array, 'B']:

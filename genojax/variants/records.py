@@ -16,7 +16,7 @@ _IUPAC = frozenset(dna.IUPAC)
 # A file with more records whose REF differs is of another assembly; of fewer records one is left
 # to chance. Half of the first thousand end the work early: bases differ at 3 of 4 other places.
 _MAX_MISMATCHES = 0.1
-_FEWEST, _EARLY = 100, 1000
+_FEWEST, _EARLY, _FEWEST_WRONG = 100, 1000, 4
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
@@ -155,12 +155,15 @@ class RecordPlanner:
         """Refuses a VCF of another assembly, unless its records are to be left out or set.
 
         Raises:
-            InputError: VC07, REF differs in more than a tenth of at least 100 records.
+            InputError: VC07, REF differs in more than a tenth of at least 100 records, or in more
+                than half of at least 4.
         """
         limit, fewest = (_MAX_MISMATCHES, _FEWEST) if at_end else (0.5, _EARLY)
-        if self.scorer.config.check_ref != 'w' or self.compared < fewest:
+        if self.scorer.config.check_ref != 'w':
             return
-        if self.mismatched > limit * self.compared:
+        if at_end and self.compared < fewest:
+            limit, fewest = 0.5, _FEWEST_WRONG
+        if self.compared >= fewest and self.mismatched > limit * self.compared:
             raise errors.InputError(
                 'VC07',
                 f'REF of {self.mismatched:,} of {self.compared:,} records differs from the FASTA '

@@ -174,11 +174,12 @@ def _species_name(stem: str, headers: list[str], species: set[str]) -> str:
     """A name for a species, not used before: of NCBI files the organism, of others the stem."""
     assembly = _ASSEMBLY.match(stem)
     organism = _ORGANISM.search(headers[0].partition(' ')[2])
-    name = re.sub(r'[^A-Za-z0-9_.-]+', '_', stem).strip('_.-') or 'species'
+    # Without dots, which separate the fields of a config.
+    name = re.sub(r'[^A-Za-z0-9_-]+', '_', stem).strip('_-') or 'species'
     if assembly:
-        name = f'{organism[1]}_{organism[2]}' if organism else assembly[1]
+        name = f'{organism[1]}_{organism[2]}' if organism else assembly[1].replace('.', '_')
         if name in species:
-            name = f'{name}_{assembly[1]}'
+            name = f'{name}_{assembly[1].replace(".", "_")}'
     number = 2
     while name in species:
         name, number = f'{name.removesuffix(f"_{number - 1}")}_{number}', number + 1

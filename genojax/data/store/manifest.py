@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from genojax import errors, genome, json_files, locks
 
+_GENOMES = 'genomes.tsv'  # of a folder of genomes
 NAME = 'manifest.json'
 HASH = 'manifest.sha256'  # as sha256sum writes it
 GENES = 'genes.json'
@@ -121,6 +122,11 @@ def load(directory: pathlib.Path) -> tuple[dict, str]:
         recorded = (directory / HASH).read_bytes()
     except OSError as error:
         missing = pathlib.Path(error.filename).name
+        if (directory / _GENOMES).exists():
+            raise errors.DamageError(
+                f'GX-AR03: {directory}: these are genomes, and no shards. Fix: '
+                f'genojax ingest {shlex.quote(str(directory))} --out={errors.new_name("shards")}'
+            ) from error
         raise damaged(
             'AR03', directory, f'no {missing}: there are no complete shards here'
         ) from error

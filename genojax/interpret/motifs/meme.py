@@ -46,7 +46,7 @@ def write(path: str | os.PathLike, motifs: Sequence[MotifMatrix]) -> None:
     lines = ['MEME version 4', '', 'ALPHABET= ACGT', '', 'strands: + -', '']
     lines += ['Background letter frequencies', 'A 0.25 C 0.25 G 0.25 T 0.25', '']
     for motif in motifs:
-        header = f'alength= 4 w= {len(motif)} nsites= {motif.sites} E= 0'
+        header = f'alength= 4 w= {len(motif)} nsites= {motif.sites}'
         lines += [f'MOTIF {motif.name}', f'letter-probability matrix: {header}']
         lines += [' '.join(f'{p:.6f}' for p in row) for row in motif.p_W4.tolist()]
         lines.append('')

@@ -100,6 +100,8 @@ def _headline(result: dict) -> tuple[tuple[page.Card, ...], tuple[page.Verdict, 
     baselines = {name: every[name] for name in BASELINES if name in every}
     best = comparisons.best(baselines, lower_is_better=True)
     details = [f'{MODEL_NAMES[n]}: {comparisons.value_of(e):.3f}' for n, e in baselines.items()]
+    if 'n_windows' in every:
+        details.append(f'{every["n_windows"]:,} windows')
     card = comparisons.card(f'Bits per base, {split} windows', every['model'], *details)
     if best is None:
         return (card,), ()
