@@ -25,6 +25,7 @@ from genojax.cli import main
 from genojax.data.formats import fasta
 from genojax.data.formats.contact_files import cool
 from genojax.pipeline.demo import interpretation, pretraining, promoters, settings, variants
+from genojax.tasks.variant_effects import baselines as variant_baselines
 from tests import commands
 from tests.convert import published
 
@@ -61,6 +62,7 @@ SMALL = {
 FEW = dataclasses.replace(
     settings.SMALL_SIZES, clade={'variant_rows': 80}, sequences=12, windows=12, variant_steps=4
 )
+FORESTS = {'_TREES': 20, '_TUNING_TREES': 5, '_LEAVES': (2,), '_PENALTIES': (1e-3, 1e-1)}
 # Not run, and why.
 NOT_RUN = {
     'genojax check genomes/ --draft-table > genomes/genomes.tsv': (
@@ -114,6 +116,8 @@ def folder(one_device, two_point_grids, tmp_path_factory):
     )
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as few:
         few.setattr(settings, 'SIZES', FEW)
+        for name, value in FORESTS.items():
+            few.setattr(variant_baselines, name, value)
         with pytest.MonkeyPatch.context() as sizes, open(LOG, 'w') as log:
             sizes.setattr(simulate, 'SimulationConfig', tiny)
             sizes.setattr(progress, 'STAGE_SECONDS', 0.0)
