@@ -105,6 +105,7 @@ WORDS = {
         '--workers',
         '--replace',
         '--code',
+        '--small',
     ),
     *('--promoter-span', '--fallback', '--processes', '--task', '--split', '--limit', '--search'),
     *('--no-advice', '--topology', '--kind', '--format', '--license', '--origin', '--pool', 'code'),

@@ -124,7 +124,7 @@ def test_a_disk_that_fills_up_in_a_simulation_leaves_nothing(folder, capsys, ful
 def test_a_disk_that_fills_up_in_the_main_job_leaves_whole_files(
     folder, capsys, full_disk, size, monkeypatch
 ):
-    monkeypatch.setattr(simulate, 'SimulationConfig', lambda: SMALL)
+    monkeypatch.setattr(simulate, 'SimulationConfig', lambda **sizes: SMALL)
     full_disk(size)
     code, line = failure(['demo', '--workdir=OUT'], capsys)
     assert code == 2 and NO_ROOM in line and 'OUT' in line

@@ -118,10 +118,10 @@ def test_a_folder_without_a_table_gets_a_draft_that_works(folder):
     rows = drafted.splitlines()
     assert rows[0] == HEADER
     assert 'a\ta.fa\t*\ta.gff3\tno\tno' in rows
-    assert 'soft.mito\tsoft.mito.fna\t*\t\tyes\tyes' in rows
+    assert 'soft_mito\tsoft.mito.fna\t*\t\tyes\tyes' in rows
     assert any(row.startswith('# bad.fa: GX-FA07') for row in rows)
     (folder / 'genomes.tsv').write_text(drafted)
-    assert set(genome_table.read(folder).species) == {'a', 'b', 'soft.mito'}
+    assert set(genome_table.read(folder).species) == {'a', 'b', 'soft_mito'}
 
 
 def test_a_folder_without_genomes_says_so(tmp_path):

@@ -88,7 +88,7 @@ def test_two_assemblies_of_an_organism_have_names_of_their_own(tmp_path):
         _write(tmp_path, {name: f'>NC_{number} Escherichia coli\nACGT\n'})
     names = [row.species for row in _rows(tmp_path)]
     assert names[0] == 'Escherichia_coli' and len(set(names)) == 3
-    assert names[1] == 'Escherichia_coli_GCF_000000002.1'
+    assert names[1] == 'Escherichia_coli_GCF_000000002_1'
 
 
 def test_linear_and_circular_contigs_of_a_file_are_rows_of_their_own(tmp_path):
