@@ -1,8 +1,8 @@
-"""The demo's pretraining: a small DNABERT on 3-mers, on the simulated clade or on `--genomes`.
+"""The masked LM of the demo by itself: a small DNABERT on 3-mers, on the simulated clade.
 
-Hardware: two CPU cores, about a minute. Expect 1.935 bits per base on the test windows of the
-simulated clade (order-0 Markov model 1.981) and 1.916 on the real set (1.947), seed 0; how they are
-printed: experiments/001_main_job.
+Hardware: two CPU cores, about a minute. Expect 1.932 to 1.934 bits per base on the test windows of
+the simulated clade (order-0 Markov model 1.981) and 1.911 to 1.920 on the real set (1.947), three
+seeds; how they were printed: experiments/001_main_job.
 
 genojax train --config=demo --workdir=runs/demo_pretrain
 """

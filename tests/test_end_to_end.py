@@ -66,7 +66,7 @@ FORESTS = {'_TREES': 20, '_TUNING_TREES': 5, '_LEAVES': (2,), '_PENALTIES': (1e-
 # Not run, and why.
 NOT_RUN = {
     'genojax check genomes/ --draft-table > genomes/genomes.tsv': (
-        'a shell writes the file; the option is an example of the help'
+        'a shell writes the file; tests/cli/test_check_and_ingest.py has the option'
     ),
     'pip install -e .': 'this package is installed',
     "pip install -e '.[cuda]'": 'needs an NVIDIA GPU and the network',

@@ -23,8 +23,9 @@ from genojax.cli import flags
 from genojax.inference import prediction
 from genojax.interpret import attribution, outputs, plot_logo
 from genojax.interpret.motifs import ascent, discovery, meme, tomtom
+from genojax.pipeline.demo import interpretation
 from genojax.predict import loading
-from genojax.simulate import clade, motifs
+from genojax.simulate import clade
 from genojax.simulate import grammar as grammars
 from genojax.train import loop, runs
 
@@ -94,21 +95,9 @@ def auroc(run: pathlib.Path, codes_NL: np.ndarray, label_N: np.ndarray) -> float
     return float(metrics.auroc(label_N, predicted.values[:, 0]))
 
 
-def targets(seed: int) -> tuple[list[str], list[meme.MotifMatrix]]:
-    """Names of the planted motifs, and all matrices that motifs are compared with."""
-    planted = sorted({slot.motif for c in grammars.DEFAULT.classes for slot in c.slots})
-    rng, known = np.random.default_rng(seed), []
-    for motif in motifs.MOTIFS:
-        known.append(meme.MotifMatrix(motif.name, motif.matrix_W4, 100))
-        for number in range(SHUFFLES):
-            columns_W4 = rng.permutation(motif.matrix_W4)
-            known.append(meme.MotifMatrix(f'{motif.name}_shuffled{number}', columns_W4, 100))
-    return planted, known
-
-
 def compare(found: list[meme.MotifMatrix], seed: int) -> dict:
     """Planted motifs that are the best match of a report, and reports that match none of them."""
-    planted, known = targets(seed)
+    planted, known = interpretation.known_motifs(seed)
     best = {motif.name: tomtom.matches(motif, known)[0] for motif in found}
     good = {name: m for name, m in best.items() if m.q_value < Q_VALUE and m.target in planted}
     recovered = sorted({match.target for match in good.values()})
@@ -175,7 +164,7 @@ def csv_rows(results: dict[int, dict]) -> list[list]:
 
 def draw(folder: pathlib.Path, seed: int, path: pathlib.Path) -> None:
     """Logos: each planted motif beside the motif of each method that resembles it most."""
-    planted, known = targets(seed)
+    planted, known = interpretation.known_motifs(seed)
     files = {method: folder / f'{method}.meme' for method in METHODS}
     found = {name: meme.read(path) if path.exists() else [] for name, path in files.items()}
     fig = figure.Figure(figsize=(9, 1.1 * len(planted)), layout='constrained')

@@ -38,18 +38,11 @@ def trained(values, workdir: pathlib.Path) -> runs.Run:
 
 
 def clade(folder: pathlib.Path, seed: int) -> str:
-    """Genomes, shards and a VCF of the variants; the name of the first species."""
+    """Genomes with variants, and shards; the name of the first species."""
     genomes = folder / 'genomes'
     if not (folder / 'shards').exists():
         simulate.write(genomes, simulate.SimulationConfig(seed=seed, variant_rows=ROWS))
         ingest.ingest(genomes, folder / 'shards')
-    with open(genomes / 'variants' / 'variants.tsv') as file:
-        rows = list(csv.DictReader(file, delimiter='\t'))
-    lines = ['##fileformat=VCFv4.2', '#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO']
-    for row in rows:
-        place = f'{row["contig"]}\t{row["position"]}'
-        lines.append(f'{place}\t.\t{row["ref"]}\t{row["alt"]}\t.\t.\t.')
-    (folder / 'variants.vcf').write_text('\n'.join(lines) + '\n')
     return next(iter(json.loads((genomes / 'truth.json').read_text())['species']))
 
 
@@ -70,7 +63,10 @@ def run_seed(folder: pathlib.Path, seed: int) -> dict:
     scores = folder / 'scores.tsv'
     if not scores.exists():
         request = score_file.FileRequest(
-            vcf=str(folder / 'variants.vcf'), fasta=str(fasta), out=str(scores), table=True
+            vcf=str(folder / 'genomes' / 'variants' / 'variants.vcf'),
+            fasta=str(fasta),
+            out=str(scores),
+            table=True,
         )
         options = scorer.ScoreConfig(scores=('likelihood', 'distance'))
         known = scorer.VariantScorer(loading.load(folder / 'pretrain'), options)

@@ -61,13 +61,16 @@ def motifs(result: dict, renderer: plots.Renderer) -> page.Section:
         html.paragraph(
             f'{result["seqlets"]:,} windows of {result["sequences"]:,} test sequences have an '
             'attribution (integrated gradients of the fine-tuned network) beyond that of shuffled '
-            f'values; clustered, they give {len(reported)} motifs. The same network trained on '
-            f'shuffled labels gives {control["seqlets"]:,} windows at the same threshold, and '
-            f'{control["motifs"]} motifs: what is found where there is nothing to find.'
+            f'values; clustered, they give {len(reported)} motifs. The control, the same network '
+            f'trained on shuffled labels for {control["steps"]:,} steps (the fine-tuned one: '
+            f'{result["steps"]:,}), gives {control["seqlets"]:,} windows at the same threshold, '
+            f'and {control["motifs"]} motifs.'
         )
     ]
     kind = 'bad' if control['motifs'] else 'open'
-    verdicts = [page.Verdict(kind, f'Motifs on shuffled labels: {control["motifs"]}; 0 are real.')]
+    verdicts = [
+        page.Verdict(kind, f'Motifs of the control on shuffled labels: {control["motifs"]}.')
+    ]
     cards = [page.Card('Motifs', str(len(reported)), (f'{result["seqlets"]:,} seqlets',))]
     if 'planted' in result:
         best, planted = _recovered(result), result['planted']
@@ -155,7 +158,8 @@ def splice_attention(result: dict, renderer: plots.Renderer) -> page.Section:
             f'other is above that between other GT and AG of the same gene, in '
             f'{result["species"]}: {result["introns"][1]:,} introns of test genes against '
             f'{decoys:,} decoys. Layer {layer}, head {head}, {direction}, was chosen on '
-            f'{result["introns"][0]:,} introns of other genes. No intron was shown in training.'
+            f'{result["introns"][0]:,} introns of other genes. No task of '
+            'the training asks for introns.'
         ),
         table,
         renderer.figure(

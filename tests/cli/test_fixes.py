@@ -52,6 +52,7 @@ ELSEWHERE = {
     '{}, or install_line': 'tests/data/formats/test_bigwig.py',
     '--out={}.npz (or .tsv)': 'tests/predict/test_tracks.py',
     'leave --{} out, and name': 'tests/predict/test_tracks.py',
+    '--out={} (a folder of its own)': 'tests/data/store/test_ingest.py',
     '--bins=0-{}': 'tests/interpret/test_outputs.py',
     '--output={}:0': 'tests/interpret/test_outputs.py',
     'homology=False': 'tests/data/splits/test_genome_windows.py',

@@ -1,5 +1,7 @@
 """Which number of a model is explained."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -65,3 +67,12 @@ def test_the_offset_of_a_trimmed_row():
     assert outputs.view_offset(codes_L, codes_L) == 0
     with pytest.raises(ValueError, match='not a part'):
         outputs.view_offset(codes_L[2:6].copy(), codes_L)
+
+
+@pytest.mark.parametrize(
+    'given, fix', [('promotor', 'promoter'), ('othr', 'other'), ('x', 'promoter')]
+)
+def test_the_fix_names_the_output_that_is_spelt_most_alike(kmers, given, fix):
+    head = dataclasses.replace(conftest.head_of(kmers), names=('other', 'promoter'))
+    with pytest.raises(errors.UsageError, match=f'Fix: --output={fix}$'):
+        outputs.column_of(head, given)

@@ -86,11 +86,26 @@ def test_what_one_task_tests_the_other_does_not_read(simulated):
 def test_a_table_that_cannot_be_split_by_contigs_is_taken_as_it_is(simulated, tmp_path, change):
     table = tmp_path / settings.ORTHOLOGUES
     table.write_text(change((simulated / 'genomes' / settings.ORTHOLOGUES).read_text()))
-    for name in ('genomes.tsv', *(p.name for p in (simulated / 'genomes').glob('*.fa'))):
-        (tmp_path / name).symlink_to(simulated / 'genomes' / name)
-    for path in (simulated / 'genomes').glob('*.gff3'):
-        (tmp_path / path.name).symlink_to(path)
-    assert pretraining.split_table(table, tmp_path / 'out.tsv') == table
+    marked = {('sim_alpha', 'chr4')}
+    assert pretraining.split_table(table, tmp_path / 'out.tsv', marked) == table
+
+
+def test_a_family_is_tested_if_one_of_its_genes_is_on_a_marked_contig(tmp_path):
+    """By the family column of the user; the other species' gene may lie anywhere."""
+    table, rows = tmp_path / 'x.tsv', ['group\tspecies\tcontig\tcluster']
+    rows += [
+        f'g{i}\t{s}\t{"m" if (i, s) == (3, "b") else "c"}\tk{i // 2}'
+        for i in range(8)
+        for s in 'ab'
+    ]
+    table.write_text('\n'.join(rows) + '\n')
+    for column, tested in (('', {'g3'}), ('cluster', {'g2', 'g3'})):
+        path = pretraining.split_table(table, tmp_path / 'out.tsv', {('b', 'm')}, column)
+        with open(path) as file:
+            split = {row['group']: row['split'] for row in csv.DictReader(file, delimiter='\t')}
+        assert {name for name, part in split.items() if part == 'test'} == tested
+        assert 'validation' in split.values() and 'train' in split.values()
+    assert pretraining.split_table(table, tmp_path / 'out.tsv', set()) == table
 
 
 def test_genomes_without_a_table_are_pretrained_by_masked_lm_alone(simulated, tmp_path):
@@ -133,7 +148,8 @@ def test_the_control_has_the_rows_and_splits_of_the_task_and_other_labels(tmp_pa
     assert (tmp_path / promoters.POSITIVES).read_text().count('>') == 8
 
 
-def test_genomes_without_variants_or_introns_leave_these_stages_out(tmp_path):
+def test_genomes_without_variants_or_introns_leave_these_stages_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(interpretation, '_readable', lambda demo: 128)  # nothing was pretrained
     (tmp_path / 'a.fa').write_text('>c\nACGTACGT\n')
     (tmp_path / 'b.gff3').write_text('##gff-version 3\nc\t.\texon\t1\t4\t.\t+\t.\tID=e\n')
     header = 'species\tfasta\tcontigs\tannotation\tcircular\tsoftmasked\tsplit\n'

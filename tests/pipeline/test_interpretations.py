@@ -22,9 +22,10 @@ def motif_result(**more):
     """Two motifs found: one is the planted TATA, the other is a decoy."""
     return {
         'sequences': 40,
+        'steps': 800,
         'seqlets': 30,
         'motifs': [motif('motif01_TATAAA', 'TATAAA'), motif('motif02_GGGC', 'GGGC')],
-        'control': {'seqlets': 3, 'motifs': 0},
+        'control': {'steps': 200, 'seqlets': 3, 'motifs': 0},
         'planted': [motif('TATA', 'TATAAA'), motif('Inr', 'TCAGT')],
         'compared_with': 27,
         'matches': {
@@ -71,7 +72,7 @@ def test_a_planted_motif_counts_only_if_a_motif_matches_it(tmp_path):
 
 @pytest.mark.parametrize('control, kind', [(0, 'open'), (2, 'bad')])
 def test_motifs_on_shuffled_labels_are_told(tmp_path, control, kind):
-    result = motif_result(control={'seqlets': 5, 'motifs': control})
+    result = motif_result(control={'steps': 200, 'seqlets': 5, 'motifs': control})
     (section,) = written(tmp_path, motifs=result)
     verdict = next(v for v in section.verdicts if 'shuffled labels' in v.text)
     assert verdict.kind == kind and str(control) in verdict.text

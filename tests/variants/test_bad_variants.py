@@ -55,6 +55,7 @@ MANY = [snv(9, 'G') if n % 5 else snv(9, 'C', 'G') for n in range(120)]
 REFUSED = {
     (58, 'stop'): ([snv(9, 'C', 'G')], ['--check-ref=e'], "GX-VC05: in.vcf:3: record 'c', base 9: REF is G, but the FASTA file has A"),
     (58, 'assembly'): (MANY, [], 'GX-VC07: in.vcf: REF of 24 of 120 records differs'),
+    (58, 'few'): ([snv(9, 'G'), *[snv(9, 'C', 'G')] * 3], [], 'GX-VC07: in.vcf: REF of 3 of 4 records differs'),
     (69, 'spaces'): (HEADER + 'c 9 . A G . . .\n', [], 'GX-VC03: in.vcf:3: 1 of the 8 columns'),
     (69, 'no header'): ('c\t9\t.\tA\tG\t.\t.\t.\n', [], "GX-VC01: in.vcf:1: the first line is 'c"),
     (69, 'no columns'): (HEADER[:21] + 'c\t9\t.\tA\tG\t.\t.\t.\n', [], 'GX-VC02: in.vcf:2: '),

@@ -65,7 +65,8 @@ def ingest(
 
     Raises:
         errors.InputError: the first mistake in the genomes.
-        errors.UsageError: `out_dir` holds shards of other genomes or cannot be written to.
+        errors.UsageError: `out_dir` holds genomes or shards of other genomes, or cannot be
+            written to.
     """
     if workers < 1:
         raise errors.UsageError(f'{workers=} must be at least 1')
@@ -80,6 +81,11 @@ def ingest(
     )
     genomes = genome_table.read(genomes_dir)
     out = pathlib.Path(out_dir)
+    if (out / genome_table.NAME).exists():
+        raise errors.UsageError(
+            f'{out} holds genomes, and no shards may be among them. '
+            f'Fix: --out={errors.new_name("shards")} (a folder of its own)'
+        )
     new = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)

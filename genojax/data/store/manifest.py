@@ -14,8 +14,8 @@ import shlex
 from collections.abc import Iterator
 
 from genojax import errors, genome, json_files, locks
+from genojax.data.formats import genome_table
 
-_GENOMES = 'genomes.tsv'  # of a folder of genomes
 NAME = 'manifest.json'
 HASH = 'manifest.sha256'  # as sha256sum writes it
 GENES = 'genes.json'
@@ -122,7 +122,7 @@ def load(directory: pathlib.Path) -> tuple[dict, str]:
         recorded = (directory / HASH).read_bytes()
     except OSError as error:
         missing = pathlib.Path(error.filename).name
-        if (directory / _GENOMES).exists():
+        if (directory / genome_table.NAME).exists():
             raise errors.DamageError(
                 f'GX-AR03: {directory}: these are genomes, and no shards. Fix: '
                 f'genojax ingest {shlex.quote(str(directory))} --out={errors.new_name("shards")}'

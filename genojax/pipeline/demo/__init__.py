@@ -74,8 +74,7 @@ def _run(demo: Demo) -> pathlib.Path:
         interpretation.find_motifs(stages, demo)
     else:
         stages.say('no promoter table: name one with --promoters=FILE_OR_FOLDER to fine-tune on it')
-    with errors.renaming({'--config.': '--variants.'}):
-        variants.predict_effects(stages, demo)
+    variants.predict_effects(stages, demo)
     interpretation.attend_splice_sites(stages, demo)
     with stages('report'), progress.stage('drawing the report'):
         path = run_report.write(folder)

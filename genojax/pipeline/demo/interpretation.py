@@ -43,9 +43,11 @@ def find_motifs(stages: Stages, demo: settings.Demo) -> None:
         control = discovery.find_seqlets(sequences, values, config, seqlets.threshold, bases)
         result = {
             'sequences': len(sequences),
+            'steps': runs.read_experiment(folder / promoters.FOLDER).steps,
             'seqlets': seqlets.total,
             'motifs': [_as_json(motif) for motif in reported],
             'control': {
+                'steps': runs.read_experiment(shuffled).steps,
                 'seqlets': control.total,
                 'motifs': len(discovery.cluster(control, config)),
             },
@@ -81,15 +83,22 @@ def _as_json(motif: meme.MotifMatrix) -> dict:
     return {'name': motif.name, 'sites': motif.sites, 'p_W4': np.round(motif.p_W4, 4).tolist()}
 
 
-def _compared(reported: list[meme.MotifMatrix]) -> dict:
-    """The planted motifs, and the best match of each motif among them and decoys."""
-    planted = {slot.motif for c in grammars.DEFAULT.classes for slot in c.slots}
-    rng, known = np.random.default_rng(0), []
+def known_motifs(seed: int = 0) -> tuple[list[str], list[meme.MotifMatrix]]:
+    """Names of the planted motifs, and all matrices that motifs are compared with: those of the
+    simulator, and copies with shuffled columns."""
+    planted = sorted({slot.motif for c in grammars.DEFAULT.classes for slot in c.slots})
+    rng, known = np.random.default_rng(seed), []
     for motif in simulated_motifs.MOTIFS:
         known.append(meme.MotifMatrix(motif.name, motif.matrix_W4, 100))
         for number in range(_SHUFFLED_COPIES):
             shuffled_W4 = rng.permutation(motif.matrix_W4)
             known.append(meme.MotifMatrix(f'{motif.name}_shuffled{number}', shuffled_W4, 100))
+    return planted, known
+
+
+def _compared(reported: list[meme.MotifMatrix]) -> dict:
+    """The planted motifs, and the best match of each motif among them and decoys."""
+    planted, known = known_motifs()
     matches = {}
     for motif in reported:
         best = tomtom.matches(motif, known)[0]
@@ -133,7 +142,9 @@ def _introns(demo: settings.Demo) -> tuple[str, list[splice_sites.GeneWindow], d
         try:
             source = annotation.read(row.annotation)
             windows, left_out = splice_sites.windows(contigs, source, length)
-        except errors.InputError:  # no gene on these contigs
+        except errors.InputError as error:
+            if error.code != 'BD09':  # no gene on these contigs
+                raise
             continue
         if len({window.gene for window in windows}) >= _FEWEST_GENES:
             return row.species, windows, left_out
@@ -164,9 +175,8 @@ def _attention(demo: settings.Demo, windows: list[splice_sites.GeneWindow]) -> d
 
 
 def _readable(demo: settings.Demo) -> int:
-    """Bases of the longest rows of the pretraining."""
-    tasks = demo.pretrain.tasks
-    length = tasks[settings.of_kind(demo.pretrain, 'masked_lm')].data.mixture.length
-    genes = settings.of_kind(demo.pretrain, 'contrastive')
-    known = (demo.genome_folder / settings.ORTHOLOGUES).exists()
-    return max(length, tasks[genes].data.length) if genes and known else length
+    """Bases of the longest rows that the pretraining read."""
+    trained = runs.read_experiment(demo.directory / pretraining.FOLDER)
+    length = trained.tasks[settings.of_kind(trained, 'masked_lm')].data.mixture.length
+    genes = settings.of_kind(trained, 'contrastive')
+    return max(length, trained.tasks[genes].data.length) if genes else length

@@ -1,7 +1,8 @@
 """Pretraining: masked language modelling on the genomes, together with orthologous genes if known.
 
-Both tasks hold out the same sequence: a family with a gene on a contig that the genome table marks
-test is a test family, so what one task tests the other does not read.
+Where the genome table marks contigs test, both tasks hold out the same sequence: a family with a
+gene on such a contig is a test family, so what one task tests the other does not read. Elsewhere
+families are divided at random, and masked LM may read the genes of test families; the demo says so.
 """
 
 import dataclasses
@@ -9,7 +10,7 @@ import pathlib
 
 from genojax import errors, metrics, output_files
 from genojax import experiment as experiments
-from genojax.data.formats import delimited, genome_table
+from genojax.data.formats import delimited
 from genojax.data.genomes import loading
 from genojax.pipeline import evaluation
 from genojax.pipeline.demo import settings
@@ -66,9 +67,9 @@ def with_genomes(demo: settings.Demo, stages: Stages) -> experiments.Experiment:
     if name is None:
         raise errors.UsageError('the demo pretrains by masked LM, and the config does not')
     shards = str(demo.directory / 'shards')
-    species = loading.open_shards(shards).species
+    corpus = loading.open_shards(shards)
     mixture = experiment.tasks[name].data.mixture
-    mixture = dataclasses.replace(mixture, weights=default_weights(species, mixture.weights))
+    mixture = dataclasses.replace(mixture, weights=default_weights(corpus.species, mixture.weights))
     experiment = settings.with_data(experiment, name, shards=shards, mixture=mixture)
     if demo.promoters:  # they may come from these genomes
         experiment = settings.with_data(experiment, name, labels=_label_rows(demo))
@@ -80,22 +81,34 @@ def with_genomes(demo: settings.Demo, stages: Stages) -> experiments.Experiment:
         stages.say(f'no {table}: masked language modelling alone')
         tasks = {key: task for key, task in experiment.tasks.items() if key != genes}
         return dataclasses.replace(experiment, tasks=tasks, select_by='')
-    path = split_table(table, demo.directory / settings.ORTHOLOGUES)
+    marked = {
+        (genome.name, contig.name)
+        for genome in corpus
+        for contig in genome.contigs
+        if contig.split == 'test'
+    }
+    column = experiment.tasks[genes].data.family_column
+    path = split_table(table, demo.directory / settings.ORTHOLOGUES, marked, column)
+    if path == table:
+        stages.say(f'{table}: not divided by contigs, masked LM may read genes of test families')
     folder = str(demo.genome_folder)
     return settings.with_data(experiment, genes, path=str(path), genomes=folder)
 
 
-def split_table(table: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
-    """The table with a column split by contigs; itself if it has one, or no contigs are marked."""
+def split_table(
+    table: pathlib.Path, target: pathlib.Path, marked: set[tuple[str, str]], family_column: str = ''
+) -> pathlib.Path:
+    """The table with a column split by contigs; itself if it has one, or no contigs are marked.
+
+    Args:
+        target: where the table with the column goes.
+        marked: species and contig of test sequence.
+        family_column: '' for the usual names.
+    """
     header, rows, _ = delimited.read(table)
     at = {name.lower(): number for number, name in enumerate(header)}
-    family = next((at[name] for name in gene_tables.FAMILY_COLUMNS if name in at), None)
-    marked = {
-        (row.species, contig)
-        for row in genome_table.read(table.parent).rows
-        if row.split == 'test'
-        for contig in row.contigs
-    }
+    names = (family_column.lower(),) if family_column else gene_tables.FAMILY_COLUMNS
+    family = next((at[name] for name in names if name in at), None)
     if 'split' in at or family is None or not {'contig', 'species'} <= {*at} or not marked:
         return table
     tested = {row[family] for row in rows if (row[at['species']], row[at['contig']]) in marked}

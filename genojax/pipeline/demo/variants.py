@@ -12,6 +12,7 @@ from genojax.pipeline.demo import settings
 from genojax.pipeline.demo.pretraining import FOLDER as PRETRAINED
 from genojax.pipeline.demo.stages import Stages
 from genojax.predict import loading
+from genojax.simulate.labelled import variants as simulated
 from genojax.train import loop, runs
 from genojax.variants import score_file, scorer
 
@@ -70,12 +71,12 @@ def _experiment(demo: settings.Demo, table, genome) -> experiments.Experiment:
 
 def _score(folder: pathlib.Path, table: pathlib.Path, fasta: pathlib.Path) -> None:
     """Writes a VCF of the table's variants and scores it."""
-    lines = ['##fileformat=VCFv4.2', '#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO']
-    for variant in variant_table.read(table).variants:
-        place = f'{variant.contig}\t{variant.position + 1}'
-        lines.append(f'{place}\t.\t{variant.reference}\t{variant.alternate}\t.\t.\t.')
+    rows = [
+        (variant.contig, variant.position + 1, variant.reference, variant.alternate)
+        for variant in variant_table.read(table).variants
+    ]
     with output_files.replaced(folder / _VCF) as partial:
-        partial.write_text('\n'.join(lines) + '\n')
+        partial.write_text('\n'.join(simulated.vcf_lines(rows)) + '\n')
     request = score_file.FileRequest(
         vcf=str(folder / _VCF), fasta=str(fasta), out=str(folder / _SCORES), table=True
     )

@@ -182,6 +182,17 @@ def test_two_writers_in_one_folder_are_refused(genomes, tmp_path):
 
 
 @pytest.mark.real
+def test_genomes_and_shards_have_folders_of_their_own(tmp_path):
+    genomes = genome_files.write_genomes(tmp_path / 'genomes')
+    before = sorted(path.name for path in genomes.iterdir())
+    for replace in (False, True):
+        with pytest.raises(errors.UsageError, match='holds genomes.*Fix: --out='):
+            ingest.ingest(genomes, genomes, replace=replace)
+    with pytest.raises(errors.DamageError, match=f'genojax ingest {genomes} --out='):
+        manifest.load(genomes)
+    assert sorted(path.name for path in genomes.iterdir()) == before
+
+
 def test_the_real_set(real_data, tmp_path):
     source = real_data / 'embed_default'
     started = time.monotonic()
