@@ -332,7 +332,60 @@ def test_004_settings_are_fields_of_their_configs(tmp_path):
 def test_005_settings_are_fields_of_its_config(tmp_path):
     values = load('005_regression/values.py')
     with pytest.raises(errors.GenojaxError, match='splice_mpsa'):
-        values.open_run(tmp_path, tmp_path / 'run', 0)
+        path = {'tasks.values.data.path': str(tmp_path / 'splice_mpsa')}
+        values.open_run(values.SETTINGS | path, tmp_path / 'run')
+
+
+def test_005_promoters_of_one_family_have_an_end_or_a_middle_in_common():
+    promoters = load('005_regression/promoters.py')
+    start, end = promoters.USUAL_START, promoters.USUAL_END
+    upstream, transcribed = 'G' * promoters.UPSTREAM_ELEMENT, 'G' * len(end)
+    assert promoters.family(f'{start}AAAACCCC{end}') == 'AAAACCCC'
+    assert promoters.family(f'{upstream}AAAACCCC{end}') == upstream
+    assert promoters.family(f'{upstream}AAAATTTT{end}') == upstream
+    assert promoters.family(f'{start}AAAACCCC{transcribed}') == transcribed
+
+
+def write_promoters(promoters, path, rng, count):
+    """A table as published: values follow the number of G in the middle."""
+    names = [promoters.FRONT, promoters.SEQUENCE, promoters.MEASURED, promoters.PUBLISHED]
+    lines = [','.join(names)]
+    for _ in range(count):
+        middle = random_bases(rng, 37)
+        bases = f'{promoters.USUAL_START}{middle}{promoters.USUAL_END}'
+        value = middle.count('G')
+        lines.append(f'{"A" * 20},{bases},{value},{value + rng.normal():.3f}')
+    path.parent.mkdir(parents=True)
+    with gzip.open(path, 'wt') as file:
+        file.write('\n'.join(lines) + '\n')
+
+
+def test_005_rows_end_at_one_place_and_carry_what_the_published_model_said(tmp_path):
+    promoters = load('005_regression/promoters.py')
+    write_promoters(promoters, tmp_path / 'data/rows.csv.gz', np.random.default_rng(0), 4)
+    predictions = promoters.write_table(tmp_path / 'data/rows.csv.gz', tmp_path / 'rows.tsv')
+    rows = [line.split('\t') for line in (tmp_path / 'rows.tsv').read_text().splitlines()]
+    assert rows[0] == ['sequence', promoters.COLUMN, 'family']
+    sequences = [row[0] for row in rows[1:]]
+    assert set(sequences) == set(predictions)
+    for bases in sequences:
+        assert len(bases) == promoters.LENGTH and bases.endswith(promoters.USUAL_END)
+        assert bases.startswith('A' * 10 + promoters.USUAL_START)
+
+
+@pytest.mark.slow
+def test_005_compares_with_the_published_model(tmp_path, monkeypatch, capsys, one_device):
+    promoters = load('005_regression/promoters.py')
+    file = tmp_path / 'data' / promoters.FILE
+    write_promoters(promoters, file, np.random.default_rng(0), 160)
+    short = {'steps': '4', 'optim.warmup': '1', 'validate_every': '2', 'save_every': '4'}
+    monkeypatch.setattr(promoters, 'SETTINGS', promoters.SETTINGS | short)
+    workdir = f'--workdir={tmp_path / "run"}'
+    words = [f'--data={tmp_path / "data"}', workdir, f'--out={tmp_path}', '--seeds=1']
+    promoters.main(words)
+    (result,) = json.loads((tmp_path / 'promoters.json').read_text())
+    assert result['published']['pearson'][0] > 0.8
+    assert any(line.startswith('| published model |') for line in _lines(capsys))
 
 
 @pytest.mark.slow

@@ -9,9 +9,12 @@ resumes.
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
 import time
+
+import numpy as np
 
 from genojax import experiment, metrics
 from genojax.cli import flags
@@ -34,12 +37,37 @@ SETTINGS = {
 }
 
 
-def open_run(data: pathlib.Path, folder: pathlib.Path, seed: int) -> runs.Run:
+def open_run(settings: dict[str, str], folder: pathlib.Path) -> runs.Run:
+    """A run of `configs/regression.py` with other values of some fields."""
     values = flags.load('regression')
-    path = {f'tasks.{TASK}.data.path': str(data / 'splice_mpsa'), 'seed': str(seed)}
-    for name, text in (SETTINGS | path).items():
+    for name, text in settings.items():
         flags.override(values, name, text)
     return runs.open_run(experiment.from_config(values), folder)
+
+
+def measure(run: runs.Run, column: str) -> tuple[dict, np.ndarray]:
+    """Trains a run and evaluates it: the figures of a column, and predictions of the test rows."""
+    seconds = {}
+    started = time.process_time()
+    loop.train(run)
+    seconds['training'] = round(time.process_time() - started)
+    state = run.restore_best()
+    task, datasets = run.tasks[TASK], run.datasets[TASK]
+    started = time.process_time()
+    predicted_NC = evaluate.predictions(task, run.trained(state), datasets)
+    result = evaluate.compare(datasets, predicted_NC)
+    seconds['evaluation'] = round(time.process_time() - started)
+    value = result['values'][column]
+    del value['scatter']
+    figures = {
+        'seed': run.experiment.seed,
+        'step': int(state.step),
+        'parameters': experiment.count_parameters(state),
+        'cpu_seconds': seconds,
+        **{key: result[key] for key in ('n_train', 'n_test')},
+        'value': value,
+    }
+    return figures, predicted_NC[:, datasets.table.names.index(column)]
 
 
 def print_table(value: dict) -> None:
@@ -59,29 +87,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--out', type=pathlib.Path, default=HERE)
     options = parser.parse_args(arguments)
-    run = open_run(options.data, options.workdir, options.seed)
-    seconds = {}
-    started = time.process_time()
-    loop.train(run)
-    seconds['training'] = round(time.process_time() - started)
-    state = run.restore_best()
-    started = time.process_time()
-    result = run.tasks[TASK].evaluate(run.trained(state), run.datasets[TASK])
-    seconds['evaluation'] = round(time.process_time() - started)
-    run.close()
-    value = result['values'][COLUMN]
-    del value['scatter']
-    result = {
-        'seed': options.seed,
-        'step': int(state.step),
-        'parameters': experiment.count_parameters(state),
-        'cpu_seconds': seconds,
-        **{key: result[key] for key in ('n_train', 'n_test')},
-        'value': value,
-    }
+    path = {f'tasks.{TASK}.data.path': str(options.data / 'splice_mpsa')}
+    run = open_run(SETTINGS | path | {'seed': str(options.seed)}, options.workdir)
+    with contextlib.closing(run):
+        result, _ = measure(run, COLUMN)
     (options.out / 'results.json').write_text(json.dumps(result, indent=1) + '\n')
-    print_table(value)
-    print(f'CPU seconds: {seconds}')
+    print_table(result['value'])
+    print(f'CPU seconds: {result["cpu_seconds"]}')
 
 
 if __name__ == '__main__':

@@ -152,6 +152,12 @@ def say_left_out(metadata: Mapping[str, Any]) -> None:
         print(f'step {step} is left out: {problem}', file=sys.stderr, flush=True)
 
 
+def say_lm_head(metadata: Mapping[str, Any]) -> None:
+    """Says on stderr, where likelihoods are asked for, that a run did not train that head."""
+    if 'lm_head' in metadata:
+        print(f'note: {metadata["lm_head"]}', file=sys.stderr, flush=True)
+
+
 def fasta_options(arguments: argparse.Namespace) -> dict[str, bool]:
     """The options of `fasta.FastaReader` by the flags of `add_fasta_options`."""
     return {'rna': arguments.rna, 'full_names': arguments.names == 'full'}

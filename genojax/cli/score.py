@@ -59,7 +59,10 @@ def run(argv: list[str]) -> None:
         transcripts=tuple(filter(None, arguments.transcripts.split(','))),
         genetic_code=arguments.genetic_code,
     )
-    summary = score_file.run(scorer.VariantScorer(model, options), request)
+    variant_scorer = scorer.VariantScorer(model, options)
+    if 'likelihood' in variant_scorer.kinds:
+        flags.say_lm_head(model.metadata)
+    summary = score_file.run(variant_scorer, request)
     out = sys.stderr if arguments.out == score_file.STREAM else sys.stdout
     print(summary.text(arguments.out), file=out)
 

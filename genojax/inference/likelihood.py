@@ -7,7 +7,7 @@ the pseudo-log-likelihood (Salazar et al. 2020, "Masked Language Model Scoring",
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import jax.numpy as jnp
 import numpy as np
@@ -51,6 +51,23 @@ class MaskedRow(batching.TokenRow):
     bases_L: np.ndarray
     target_T: np.ndarray
     target_L: np.ndarray
+
+
+def head_note(path: str, init_from: str, kinds: Collection[str], frozen: bool) -> dict[str, str]:
+    """{'lm_head': a warning} where a run's language-model head does not belong to its encoder.
+
+    Args:
+        path: of the run; init_from: of the model that it started from, '' for none.
+        kinds: of its tasks.
+        frozen: whether the encoder stayed as it was.
+    """
+    if 'masked_lm' in kinds or frozen:
+        return {}
+    if not init_from:
+        text = f'{path} trained no masked language model: its language-model head is random numbers'
+        return {'lm_head': text}
+    text = f'{path} trained the encoder for other tasks, without the language-model head: its '
+    return {'lm_head': f'{text}likelihoods mix the two. Those of {init_from} do not'}
 
 
 def masked_rows(

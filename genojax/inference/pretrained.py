@@ -19,7 +19,7 @@ import numpy as np
 from genojax import checkpoint, config, errors, json_files, models, plugins, stores, tokenizers
 from genojax import optim as optimizers
 from genojax.convert import files, store
-from genojax.inference import adapters
+from genojax.inference import adapters, likelihood
 from genojax.optim import trainable
 
 # In the workdir of a run that starts from other weights: their source, licence and origin.
@@ -191,6 +191,10 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
         provenance |= _license_of_run(path, pathlib.Path(fields.init_from))
         before = provenance.get('origin', 'unknown')
         provenance['origin'] = f'trained by genojax ({path.resolve().name}) from: {before}'
+    if fields.model.has_lm_head:
+        kinds = {task.get('kind', '') for task in values['tasks'].values()}
+        frozen = fields.optim.train.kind == 'probe'
+        provenance |= likelihood.head_note(str(path), fields.init_from, kinds, frozen)
     run = {'train': fields.optim.train, 'init_from': fields.init_from, **_lengths(path)}
     return PretrainedModel(fields.model, fields.tokenizer, {}, {}, provenance, path=path, **run)
 

@@ -154,3 +154,19 @@ def test_models_without_a_head_are_refused():
     source = pretrained.PretrainedModel(network, tokenizer, {}, {}, {})
     with pytest.raises(errors.UsageError, match='no language-model head'):
         Model(source).log_likelihood(['ACGT'])
+
+
+@pytest.mark.parametrize(
+    'init_from,kinds,frozen,said',
+    [
+        ('runs/pretrain', {'classification'}, False, 'Those of runs/pretrain do not'),
+        ('', {'regression'}, False, 'random numbers'),
+        ('runs/pretrain', {'classification', 'masked_lm'}, False, ''),
+        ('runs/pretrain', {'variant_effects'}, True, ''),
+        ('', {'masked_lm'}, False, ''),
+    ],
+)
+def test_a_language_model_head_that_the_run_left_behind_is_named(init_from, kinds, frozen, said):
+    note = likelihood.head_note('runs/mine', init_from, kinds, frozen).get('lm_head', '')
+    assert said in note
+    assert bool(note) == bool(said)

@@ -35,6 +35,7 @@ def _maps(model, regions, folder, arguments) -> None:
     def check(codes_L, **where) -> None:
         model.reader.check(codes_L, **where)
 
+    flags.say_lm_head(model.metadata)
     sequences = files.read_rows(regions, inputs.source(arguments), check)
     total = sum(dependency.count(model, codes_L, arguments.mask) for codes_L in sequences)
     maps = []

@@ -50,6 +50,7 @@ def _effects(model, regions, folder, arguments) -> None:
 
     path = inputs.source(arguments)
     if arguments.likelihood:
+        flags.say_lm_head(model.metadata)
         unit = 'bits, log2 p(alternate) - log2 p(reference)'
         sequences = files.read_rows(regions, path, lambda codes_L, **w: _check(model, codes_L, w))
         with progress.bar('mutagenesis', sum(map(len, sequences))) as display:
