@@ -32,7 +32,7 @@ def get_config(variant: str = 'promoters') -> ml_collections.ConfigDict:
         data=tasks.OrthologuesDataConfig(
             genomes='simulated',
             related_families='report',  # repeats in introns connect the simulated genes
-            batch_size=16,
+            batch_size=8,
             length=256,
             pair_weights=tasks.PairWeights(orthologue=1.0, self=0.25),
             augment=tasks.AugmentationConfig(substitutions=0.3, shift=15),
@@ -63,9 +63,9 @@ def get_config(variant: str = 'promoters') -> ml_collections.ConfigDict:
             }
             | second,
             select_by='promoters' if variant == 'promoters' else 'masked_lm',
-            steps=400,
+            steps=400 if variant == 'promoters' else 300,
             log_every=20,
             validate_every=100,
-            save_every=200,
+            save_every=200 if variant == 'promoters' else 300,
         )
     )

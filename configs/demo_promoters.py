@@ -38,9 +38,9 @@ def get_config() -> ml_collections.ConfigDict:
                     data=tasks.LabelledDataConfig(batch_size=16),
                 )
             },
-            steps=800,
+            steps=400,
             log_every=50,
             validate_every=100,
-            save_every=800,
+            save_every=400,
         )
     )

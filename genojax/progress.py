@@ -1,4 +1,5 @@
-"""Progress displays: a bar on a terminal; in a log or a notebook a line after 2 s, then every 30 s.
+"""Progress displays: a bar on a terminal; in a log or a notebook a line after 2 s, then every 30 s,
+and one at the end.
 
 Work of unknown length is a stage: its name after 2 s, then the time every 30 s.
 """
@@ -22,19 +23,26 @@ class _LogProgress:
     def __init__(self, label: str, total: int | float | None):
         self.label, self.total, self.done = label, total, 0.0
         self.started = self.printed = time.monotonic()
+        self.note, self.shown = '', 0.0
 
     def advance(self, amount: int | float = 1, note: str = '') -> None:
         self.done += amount
-        now = time.monotonic()
+        self.note = note
         interval = FIRST_SECONDS if self.printed == self.started else LOG_SECONDS
-        if now - self.printed >= interval:
-            self.printed = now
-            share = f' of {self.total:g} ({self.done / self.total:.0%})' if self.total else ''
-            print(
-                f'{self.label}: {self.done:g}{share}, {now - self.started:.0f} s {note}'.rstrip(),
-                file=sys.stderr,
-                flush=True,
-            )
+        if time.monotonic() - self.printed >= interval:
+            self._show()
+
+    def finish(self) -> None:
+        """The last line, if there were others."""
+        if 0 < self.shown < self.done:
+            self._show()
+
+    def _show(self) -> None:
+        self.printed, self.shown = time.monotonic(), self.done
+        share = f' of {self.total:g} ({self.done / self.total:.0%})' if self.total else ''
+        seconds = self.printed - self.started
+        text = f'{self.label}: {self.done:g}{share}, {seconds:.0f} s {self.note}'
+        print(text.rstrip(), file=sys.stderr, flush=True)
 
 
 class _TerminalProgress:
@@ -55,7 +63,9 @@ def bar(label: str, total: int | float | None = None) -> Iterator[_LogProgress |
     """
     # A notebook keeps every state of a bar that a command draws.
     if not sys.stderr.isatty() or 'JPY_PARENT_PID' in os.environ:
-        yield _LogProgress(label, total)
+        display = _LogProgress(label, total)
+        yield display
+        display.finish()
         return
     from rich import console, progress  # an import of 0.1 s, too slow for --help
 

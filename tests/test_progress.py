@@ -25,16 +25,26 @@ def clock(monkeypatch):
     return seconds
 
 
-def test_a_log_gets_one_line_per_interval(clock, capsys):
+def test_a_log_gets_one_line_per_interval_and_one_at_the_end(clock, capsys):
     with progress.bar('ingest', 40) as display:
-        for seconds in (1, 1, 15, 15, 15, 15):
+        for seconds in (1, 1, 15, 15, 15, 15, 1, 1):
             clock[0] += seconds
             display.advance(5, 'chr1')
     assert capsys.readouterr().err.splitlines() == [
         'ingest: 10 of 40 (25%), 2 s chr1',
         'ingest: 20 of 40 (50%), 32 s chr1',
         'ingest: 30 of 40 (75%), 62 s chr1',
+        'ingest: 40 of 40 (100%), 64 s chr1',
     ]
+
+
+def test_work_that_stops_has_no_last_line(clock, capsys):
+    with pytest.raises(KeyError), progress.bar('ingest', 40) as display:
+        clock[0] += progress.FIRST_SECONDS
+        display.advance(5)
+        display.advance(5)
+        raise KeyError
+    assert capsys.readouterr().err.splitlines() == ['ingest: 5 of 40 (12%), 2 s']
 
 
 def test_short_work_is_silent(clock, capsys):

@@ -64,7 +64,8 @@ def _attributions(
     """Attributions of each base, and of every base in its place where tokens allow that."""
     model = loading.load(run)
     head = outputs.select(model, task)
-    with progress.bar(f'attribution of {run.name}', len(sequences)) as display:
+    total = attribution.count(len(sequences), sizes.backgrounds, sizes.points)
+    with progress.bar(f'attribution of {run.name}, gradients', total) as display:
         results = attribution.integrated_gradients(
             model,
             head,

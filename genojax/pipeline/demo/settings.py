@@ -82,7 +82,7 @@ class Sizes:
     min_seqlets: int
     windows: int
     control_steps: int = 200
-    variant_steps: int = 300
+    variant_steps: int = 100
     variant_groups: Literal['every', 'test'] = 'every'
 
     def simulation(self) -> simulate.SimulationConfig:
