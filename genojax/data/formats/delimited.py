@@ -36,11 +36,20 @@ def read(path: str | os.PathLike, limit: int | None = None) -> DelimitedRows:
 
     Raises:
         InputError: LB03 no rows, LB06 a row with more or fewer cells than the header, or a quote
-            that does not end; as `input_file` for what cannot be read.
+            that does not end, LB13 FASTA; as `input_file` for what cannot be read.
     """
     path = pathlib.Path(path)
     records = _records(path)
     _, header = next(records, (1, ['']))
+    if header[:1] and header[0].startswith('>'):
+        raise errors.InputError(
+            'LB13',
+            'a FASTA record, where a table has its header',
+            path=path,
+            line=1,
+            fix='a table has a line of column names, then one line per sequence: '
+            r'"sequence\tlabel", "ACGT...\t1"',
+        )
     rows, lines, blank = [], [], None
     for line, cells in records:
         if cells in ([], ['']):

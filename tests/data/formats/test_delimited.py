@@ -116,3 +116,10 @@ def test_a_first_line_of_data_is_refused_and_the_pasted_command_adds_a_header(tm
 def test_names_that_are_words_or_k_mers_are_names(tmp_path, text):
     (tmp_path / 'rows.csv').write_text(text)
     delimited.check_header(tmp_path / 'rows.csv', delimited.read(tmp_path / 'rows.csv'))
+
+
+def test_fasta_is_refused_by_name(tmp_path):
+    (tmp_path / 'mine.fa').write_text('>chr1 a, b\nACGT\n')
+    with pytest.raises(errors.InputError, match='LB13.*:1: a FASTA record') as caught:
+        delimited.read(tmp_path / 'mine.fa')
+    assert 'column names' in str(caught.value)
