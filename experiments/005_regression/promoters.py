@@ -88,7 +88,7 @@ def print_summary(results: list[dict]) -> None:
     print('| model | Pearson, seeds | network minus it |')
     print('|---|---|---|')
     names = list(results[0]['value']['models'])
-    for name in sorted(names, key=lambda n: -_mean(results, n)):
+    for name in sorted(names, key=lambda name: -_mean(results, name)):
         scores = [f'{r["value"]["models"][name]["pearson"][0]:.3f}' for r in results]
         differences = [r['value']['differences'].get(name) for r in results]
         shown = ', '.join(metrics.format_interval(d) for d in differences if d)
