@@ -63,9 +63,9 @@ def get_config(variant: str = 'promoters') -> ml_collections.ConfigDict:
             }
             | second,
             select_by='promoters' if variant == 'promoters' else 'masked_lm',
-            steps=400 if variant == 'promoters' else 300,
+            steps=400 if variant == 'promoters' else 250,
             log_every=20,
-            validate_every=100,
-            save_every=200 if variant == 'promoters' else 300,
+            validate_every=100 if variant == 'promoters' else 125,
+            save_every=200 if variant == 'promoters' else 250,
         )
     )
