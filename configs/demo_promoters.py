@@ -1,8 +1,8 @@
 """The demo's fine-tuning: promoter or not, from the demo's pretrained model.
 
-Hardware: two CPU cores, less than a minute. Expect a test AUROC of 0.939 on the simulated task (known
-ceiling 0.959), the figure of `genojax demo`; after `demo` alone and with `--config.steps=800`, three
-seeds reached 0.944 to 0.946.
+Hardware: two CPU cores, less than a minute. Expect a test AUROC of 0.939 on the simulated task
+(known ceiling 0.959), the figure of `genojax demo`; after `demo` alone and with
+`--config.steps=800`, three seeds reached 0.944 to 0.946.
 
 genojax train --config=demo_promoters --config.tasks.promoters.data.path=FILE \\
     --config.init_from=runs/demo_pretrain --workdir=runs/promoters

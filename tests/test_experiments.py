@@ -319,6 +319,44 @@ def test_004_chooses_settings_and_compares_families(
     assert any(line.startswith('| kmer_svm |') for line in _lines(capsys))
 
 
+def test_017_negatives_of_the_genomic_task_are_pieces_of_the_same_genomes(tmp_path, monkeypatch):
+    compare = load('017_promoter_tasks/compare.py')
+    rng, data = np.random.default_rng(0), tmp_path / 'data'
+    data.mkdir()
+    (data / 'one.fa').write_text(f'>chr\n{random_bases(rng, 30_000)}\n')
+    genes = [
+        f'chr\tx\tgene\t{start}\t{start + 500}\t.\t+\t.\tID=g{start}'
+        for start in range(1_000, 29_000, 4_000)
+    ]
+    (data / 'one.gff3').write_text('##gff-version 3\n' + '\n'.join(genes) + '\n')
+    monkeypatch.setattr(compare, 'GENOMES', {'one': ('one.fa', 'one.gff3')})
+    lines = compare.write_genomic(data, tmp_path / 'run').read_text().splitlines()
+    labels = [line.split('\t')[1] for line in lines[1:]]
+    assert labels.count('promoter') == labels.count('other') == 7
+
+
+@pytest.mark.slow
+def test_017_scores_sets_of_models_beside_the_best_of_the_classical_ones(
+    promoters, tmp_path, monkeypatch, capsys, one_device
+):
+    compare = load('017_promoter_tasks/compare.py')
+    short = {'steps': '4', 'optim.warmup': '1', 'validate_every': '2', 'save_every': '4'}
+    networks = {
+        name: (config, task, changes | short)
+        for name, (config, task, changes) in compare.NETWORKS.items()
+    }
+    monkeypatch.setattr(compare, 'NETWORKS', networks)
+    words = [f'--data={promoters}', f'--workdir={tmp_path / "run"}', f'--out={tmp_path}']
+    compare.main([*words, '--tasks=core', '--seeds=2'])
+    result = json.loads((tmp_path / 'core.json').read_text())
+    models = {name: row['auroc'][0] for name, row in result['models'].items()}
+    classical = [*compare.CLASSICAL, 'k-mers and positions']
+    assert models[result['best_classical']] == max(models[name] for name in classical)
+    assert result['seeds']['transformer'][0] == pytest.approx(models['transformer'])
+    assert {'all networks', 'all networks and the SVM', 'dilated CNN, 2 seeds'} <= models.keys()
+    assert any(line.startswith('| all networks |') for line in _lines(capsys))
+
+
 def test_004_settings_are_fields_of_their_configs(tmp_path):
     """Every setting of every family opens, up to its data."""
     compare = load('004_older_families/compare.py')

@@ -35,6 +35,7 @@ NARROW = {
 LSTM = {'model.cell': 'lstm'}
 SMALL = {'model.width': '64', 'model.dropout': '0.4'}
 POSITIONS = {'tasks.promoters.pool': 'positions'}
+LONG = {'steps': '800', 'save_every': '800'}
 # Family -> its config and settings; the first one is the config unchanged, for Basset at 70 bp.
 FAMILIES = {
     'Basset': ('baselines:basset', [SHORT, SHORT | {'optim.peak': '0.0003'}, SHORT | NARROW]),
@@ -42,7 +43,11 @@ FAMILIES = {
     'LSTM': ('baselines:gru', [LSTM, LSTM | SMALL, LSTM | POSITIONS]),
     'transformer': (
         'demo_promoters',
-        [{}, {'optim.peak': '0.0005'}, {'model.width': '32', 'model.inner': '128'}],
+        [
+            LONG,
+            LONG | {'optim.peak': '0.0005'},
+            LONG | {'model.width': '32', 'model.inner': '128'},
+        ],
     ),
 }
 
