@@ -32,6 +32,8 @@ NETWORKS = {
     'transformer': ('demo_promoters', 'promoters', {'optim.peak': '0.0005'}),
     'dilated CNN': ('small_set', 'labels', STRAND),
 }
+# Settings of longer rows, by network.
+LONGER = {'dilated CNN': {'model.stages': '3'}}
 # Species -> FASTA and annotation below the data folder.
 GENOMES = {
     'worm': ('embed_default/celegans_1pct.fa.gz', 'embed_default/celegans_1pct.gff3.gz'),
@@ -65,22 +67,26 @@ def data_settings(name: str, data: pathlib.Path, folder: pathlib.Path) -> dict[s
     return {'path': str(write_genomic(data, folder)), 'group_column': 'group'}
 
 
-def train(network: str, settings: dict[str, str], seed: int, folder: pathlib.Path):
-    """A trained network's scores of the test rows, its CPU seconds, and the datasets."""
+def train(
+    network: str, data: dict[str, str], more: dict[str, str], seed: int, folder: pathlib.Path
+):
+    """A trained network's scores of the test rows, its CPU seconds, and the datasets.
+
+    Args:
+        data: fields of the data of its task; more: of its config.
+    """
     config, task, changes = NETWORKS[network]
     values = flags.load(config)
-    fields = {f'tasks.{task}.data.{name}': text for name, text in settings.items()}
-    for name, text in (changes | fields | {'seed': str(seed)}).items():
+    fields = {f'tasks.{task}.data.{name}': text for name, text in data.items()}
+    for name, text in (changes | more | fields | {'seed': str(seed)}).items():
         flags.override(values, name, text)
     with contextlib.closing(runs.open_run(experiment.from_config(values), folder)) as run:
         started = time.process_time()
         loop.train(run)
         seconds = time.process_time() - started
         trained = run.trained(run.restore_best())
-        return classification.scores(run.tasks[task], trained, run.datasets[task]), (
-            round(seconds),
-            run.datasets[task],
-        )
+        score_N = classification.scores(run.tasks[task], trained, run.datasets[task])
+        return score_N, round(seconds), run.datasets[task]
 
 
 def ranks(*scores: np.ndarray) -> np.ndarray:
@@ -88,14 +94,16 @@ def ranks(*scores: np.ndarray) -> np.ndarray:
     return np.mean([stats.rankdata(score_N) for score_N in scores], axis=0)
 
 
-def measure(settings: dict[str, str], seeds: int, folder: pathlib.Path) -> dict:
-    """AUROC of every model and set of models, and paired differences."""
+def measure(
+    data: dict[str, str], more: dict[str, dict[str, str]], seeds: int, folder: pathlib.Path
+) -> dict:
+    """AUROC of every model and set of models, and paired differences; arguments as of `train`."""
     networks: dict[str, list[np.ndarray]] = {}
     seconds: dict[str, list[int]] = {}
     for network in NETWORKS:
         for seed in range(seeds):
             place = folder / f'{network.replace(" ", "_")}_{seed}'
-            score_N, (spent, datasets) = train(network, settings, seed, place)
+            score_N, spent, datasets = train(network, data, more.get(network, {}), seed, place)
             networks.setdefault(network, []).append(score_N)
             seconds.setdefault(network, []).append(spent)
     started = time.process_time()
@@ -157,7 +165,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     for name in options.tasks.split(','):
         folder = options.workdir / name
-        result = measure(data_settings(name, options.data, folder), options.seeds, folder)
+        data = data_settings(name, options.data, folder)
+        result = measure(data, LONGER if name == 'genomic' else {}, options.seeds, folder)
         (options.out / f'{name}.json').write_text(json.dumps(result, indent=1) + '\n')
         print_table(name, result)
         print(f'CPU seconds: {result["cpu_seconds"]}', flush=True)
