@@ -5,8 +5,8 @@ from both strands, and the checkpoint with the lowest validation loss. For label
 such as promoters or splice sites, set `--config.tasks.labels.data.reverse_complement=False`. Six
 blocks see 63 bases to either side; for longer sequences set `--config.model.stages=3`.
 
-Hardware: two CPU cores, minutes. Expect a test AUROC of 0.846 to 0.866 on 70 bp human core promoters,
-three seeds, where a tuned k-mer SVM has 0.873 (experiments/017_promoter_tasks).
+Hardware: two CPU cores, minutes. Expect a test AUROC of 0.846 to 0.866 on 70 bp human core
+promoters, three seeds, where a tuned k-mer SVM has 0.873 (experiments/017_promoter_tasks).
 
 genojax train --config=small_set --config.tasks.labels.data.path=FILE --workdir=runs/labels
 """

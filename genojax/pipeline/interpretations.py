@@ -6,8 +6,9 @@
 Each is optional; `pipeline.demo` writes them.
 """
 
+import functools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -24,14 +25,17 @@ def path_of(name: str) -> pathlib.Path:
     return FOLDER / f'{name}.json'
 
 
-def sections(directory: pathlib.Path, renderer: plots.Renderer) -> list[page.Section]:
-    """The sections of the interpretations that a directory has."""
-    drawn = []
-    for name, draw in (('motifs', motifs), ('splice_attention', splice_attention)):
-        path = directory / path_of(name)
-        if path.exists():
-            drawn.append(draw(json_files.read_hashed(path, required=False), renderer))
-    return drawn
+def sections(directory: pathlib.Path) -> dict[str, Callable[[plots.Renderer], page.Section]]:
+    """Functions that draw the interpretations that a directory has, by the name of their file."""
+    return {
+        path_of(name).as_posix(): functools.partial(_drawn, draw, directory / path_of(name))
+        for name, draw in (('motifs', motifs), ('splice_attention', splice_attention))
+        if (directory / path_of(name)).exists()
+    }
+
+
+def _drawn(draw: Callable, path: pathlib.Path, renderer: plots.Renderer) -> page.Section:
+    return draw(json_files.read_hashed(path, required=False), renderer)
 
 
 def _recovered(result: dict) -> dict[str, str]:

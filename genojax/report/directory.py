@@ -42,14 +42,15 @@ class Project:
         task_sections: the section of each task of the run in a workdir, by the task's name.
         diagram: the parts of its network, each with title, lines and repeat
             (`models.diagram.DiagramBlock`).
-        interpretations: sections on what the networks of a directory have learned.
+        interpretations: functions that draw what the networks of a directory have learned, by the
+            name of their file.
     """
 
     task_sections: Callable[[pathlib.Path], Mapping[str, TaskSection]]
     diagram: Callable[[pathlib.Path], Sequence[Any]]
-    interpretations: Callable[[pathlib.Path, plots.Renderer], Sequence[page.Section]] = (
-        lambda directory, renderer: ()
-    )
+    interpretations: Callable[
+        [pathlib.Path], Mapping[str, Callable[[plots.Renderer], page.Section]]
+    ] = lambda directory: {}
 
 
 @dataclasses.dataclass
@@ -297,12 +298,15 @@ def _distinguish(parts: list[page.Section]) -> list[page.Section]:
 
 def _interpretations(
     top: run_files.RunFiles, project: Project, renderer: plots.Renderer
-) -> Sequence[page.Section]:
-    try:
-        return project.interpretations(top.path, renderer)
-    except (errors.GenojaxError, *_MISFITS) as error:
-        box = _foreign('interpretation/', error)
-        return [page.Section('interpretation', 'Interpretation', box)]
+) -> list[page.Section]:
+    parts = []
+    for number, (file, draw) in enumerate(project.interpretations(top.path).items()):
+        try:
+            parts.append(draw(renderer))
+        except (errors.GenojaxError, *_MISFITS) as error:
+            box = _foreign(file, error)
+            parts.append(page.Section(f'interpretation-{number}', f'Interpretation: {file}', box))
+    return parts
 
 
 def _training(runs: list[_RunContents], renderer: plots.Renderer) -> list[page.Section]:

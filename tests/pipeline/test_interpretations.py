@@ -54,7 +54,7 @@ def written(folder, **results):
         path = folder / interpretations.path_of(name)
         path.parent.mkdir(exist_ok=True)
         runs.write_json(path, result)
-    return interpretations.sections(folder, reading.RENDERER)
+    return [draw(reading.RENDERER) for draw in interpretations.sections(folder).values()]
 
 
 def shown(section):
@@ -104,11 +104,12 @@ def test_attention_is_shown_beside_the_length_and_what_was_left_out(tmp_path):
     assert verdict.kind == 'open' and '0.610' in verdict.text and '0.660' in verdict.text
 
 
-def test_a_damaged_file_is_a_box_and_the_page_is_shown(tmp_path):
-    written(tmp_path, motifs=motif_result())
+def test_a_damaged_file_is_a_box_and_the_rest_is_shown(tmp_path):
+    written(tmp_path, motifs=motif_result(), splice_attention=splice_result())
     path = tmp_path / interpretations.path_of('motifs')
     path.write_text(path.read_text().replace('"sites": 12', '"sites": 13', 1))
     runs.write_json(tmp_path / 'run.json', {'title': 'a run'})
     project = report.Project(lambda run: {}, lambda run: [], interpretations.sections)
     text = report.write(tmp_path, project).read_text()
-    assert 'class="damage"' in text and 'interpretation/' in text and 'a run' in text
+    assert 'class="damage"' in text and 'interpretation/motifs.json' in text and 'a run' in text
+    assert 'introns longer than a window' in text
