@@ -191,7 +191,7 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
         provenance |= _license_of_run(path, pathlib.Path(fields.init_from))
         before = provenance.get('origin', 'unknown')
         provenance['origin'] = f'trained by genojax ({path.resolve().name}) from: {before}'
-    if fields.model.has_lm_head:
+    if fields.model.has_lm_head and not _record(path).get('plugins'):  # which may train it
         kinds = {task.get('kind', '') for task in values['tasks'].values()}
         frozen = fields.optim.train.kind == 'probe'
         provenance |= likelihood.head_note(str(path), fields.init_from, kinds, frozen)
