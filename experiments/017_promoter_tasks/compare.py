@@ -80,13 +80,15 @@ def train(
     fields = {f'tasks.{task}.data.{name}': text for name, text in data.items()}
     for name, text in (changes | more | fields | {'seed': str(seed)}).items():
         flags.override(values, name, text)
+    spent = folder / 'cpu_seconds.json'
     with contextlib.closing(runs.open_run(experiment.from_config(values), folder)) as run:
         started = time.process_time()
         loop.train(run)
-        seconds = time.process_time() - started
+        if not spent.exists():  # else the run was complete
+            spent.write_text(json.dumps(round(time.process_time() - started)))
         trained = run.trained(run.restore_best())
         score_N = classification.scores(run.tasks[task], trained, run.datasets[task])
-        return score_N, round(seconds), run.datasets[task]
+        return score_N, json.loads(spent.read_text()), run.datasets[task]
 
 
 def ranks(*scores: np.ndarray) -> np.ndarray:
@@ -123,9 +125,13 @@ def measure(
     classical = max(
         (*CLASSICAL, 'k-mers and positions'), key=lambda name: metrics.auroc(truth, models[name])
     )
+    alone = np.flatnonzero(~datasets.row_split.shared[rows])
+    unrelated = intervals.Intervals(truth[alone], groups[alone], truth[alone])
     return {
         'rows': [len(datasets.fitted_rows('test')), len(rows)],
         'positives': int(truth.sum()),
+        'groups': len(np.unique(groups)),
+        'unrelated': len(alone),
         'best_classical': classical,
         'seeds': {
             name: [float(metrics.auroc(truth, score)) for score in scores]
@@ -137,6 +143,9 @@ def measure(
                 'minus_classical': estimator.difference(
                     'AUROC', metrics.auroc, score, models[classical]
                 ),
+                'minus_classical_unrelated': unrelated.difference(
+                    'AUROC', metrics.auroc, score[alone], models[classical][alone]
+                ),
             }
             for name, score in models.items()
         },
@@ -146,13 +155,18 @@ def measure(
 
 def print_table(name: str, result: dict) -> None:
     best = result['best_classical']
-    print(f'{name}: {result["rows"][0]:,} rows to fit, {result["rows"][1]:,} test rows')
-    print(f'| model | AUROC | minus {best} | seeds |')
-    print('|---|---|---|---|')
+    print(
+        f'{name}: {result["rows"][0]:,} rows to fit, {result["rows"][1]:,} test rows in '
+        f'{result["groups"]:,} groups, {result["unrelated"]:,} of them related to no row of the fit'
+    )
+    print(f'| model | AUROC | minus {best} | on unrelated rows | seeds |')
+    print('|---|---|---|---|---|')
     for model, row in sorted(result['models'].items(), key=lambda item: -item[1]['auroc'][0]):
         seeds = ', '.join(f'{auroc:.3f}' for auroc in result['seeds'].get(model, []))
-        difference = '' if model == best else metrics.format_interval(row['minus_classical'])
-        print(f'| {model} | {metrics.format_interval(row["auroc"])} | {difference} | {seeds} |')
+        cells = [metrics.format_interval(row['auroc'])]
+        for key in ('minus_classical', 'minus_classical_unrelated'):
+            cells.append('' if model == best else metrics.format_interval(row[key]))
+        print(f'| {model} | {" | ".join(cells)} | {seeds} |')
 
 
 def main(arguments: list[str] | None = None) -> None:
