@@ -97,24 +97,28 @@ def ranks(*scores: np.ndarray) -> np.ndarray:
 
 
 def measure(
-    data: dict[str, str], more: dict[str, dict[str, str]], seeds: int, folder: pathlib.Path
+    networks: list[str],
+    data: dict[str, str],
+    more: dict[str, dict[str, str]],
+    seeds: int,
+    folder: pathlib.Path,
 ) -> dict:
     """AUROC of every model and set of models, and paired differences; arguments as of `train`."""
-    networks: dict[str, list[np.ndarray]] = {}
+    scored: dict[str, list[np.ndarray]] = {}
     seconds: dict[str, list[int]] = {}
-    for network in NETWORKS:
+    for network in networks:
         for seed in range(seeds):
             place = folder / f'{network.replace(" ", "_")}_{seed}'
             score_N, spent, datasets = train(network, data, more.get(network, {}), seed, place)
-            networks.setdefault(network, []).append(score_N)
+            scored.setdefault(network, []).append(score_N)
             seconds.setdefault(network, []).append(spent)
     started = time.process_time()
     fitted = classification.baseline_scores(datasets)
     seconds['baselines'] = [round(time.process_time() - started)]
-    single = {name: score for name, (score, *_) in networks.items()}
+    single = {name: score for name, (score, *_) in scored.items()}
     single |= {name: row.scores for name, row in fitted.items() if name != 'majority'}
-    sets = {f'{name}, {seeds} seeds': ranks(*scores) for name, scores in networks.items()}
-    every = [score for scores in networks.values() for score in scores]
+    sets = {f'{name}, {seeds} seeds': ranks(*scores) for name, scores in scored.items()}
+    every = [score for scores in scored.values() for score in scores]
     sets['k-mers and positions'] = ranks(*(fitted[name].scores for name in CLASSICAL))
     sets['all networks'] = ranks(*every)
     sets['all networks and the SVM'] = ranks(ranks(*every), ranks(fitted['kmer_svm'].scores))
@@ -135,7 +139,7 @@ def measure(
         'best_classical': classical,
         'seeds': {
             name: [float(metrics.auroc(truth, score)) for score in scores]
-            for name, scores in networks.items()
+            for name, scores in scored.items()
         },
         'models': {
             name: {
@@ -175,12 +179,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--workdir', type=pathlib.Path, required=True)
     parser.add_argument('--tasks', default='core,genomic')
     parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--networks', default=','.join(NETWORKS))
+    parser.add_argument('--split-seed', type=int, default=0, help='of the genomic task')
     parser.add_argument('--out', type=pathlib.Path, default=HERE)
     options = parser.parse_args(arguments)
+    networks = options.networks.split(',')
     for name in options.tasks.split(','):
         folder = options.workdir / name
         data = data_settings(name, options.data, folder)
-        result = measure(data, LONGER if name == 'genomic' else {}, options.seeds, folder)
+        if options.split_seed:
+            name += f'_split{options.split_seed}'
+            data |= {'split_seed': str(options.split_seed)}
+            folder = options.workdir / name
+        more = LONGER if name.startswith('genomic') else {}
+        result = measure(networks, data, more, options.seeds, folder)
         (options.out / f'{name}.json').write_text(json.dumps(result, indent=1) + '\n')
         print_table(name, result)
         print(f'CPU seconds: {result["cpu_seconds"]}', flush=True)
