@@ -6,9 +6,9 @@ such as promoters or splice sites, set `--config.tasks.labels.data.reverse_compl
 blocks see 63 bases to either side; for longer sequences set `--config.model.stages=3`.
 
 Hardware: two CPU cores, minutes. Expect a test AUROC of 0.846 to 0.866 on 70 bp human core
-promoters, three seeds, where a tuned k-mer SVM has 0.873; on 250 bp around transcript starts it has
-0.672 to 0.719, below logistic regression on (position, base), 0.848: it reads what is in a row and
-not where (experiments/017_promoter_tasks).
+promoters, three seeds, where a tuned k-mer SVM has 0.873; on 250 bp around transcript starts, with
+`stages=3`, it has 0.672 to 0.719, below logistic regression on (position, base), 0.848: it reads
+what is in a row and not where (experiments/017_promoter_tasks).
 
 genojax train --config=small_set --config.tasks.labels.data.path=FILE --workdir=runs/labels
 """

@@ -2,10 +2,10 @@
 
 python experiments/005_regression/promoters.py --data=$GENOJAX_DATA --workdir=runs/promoters
 
-Every row is the end of the promoter's plasmid: constant bases fill the front of the shorter ones,
-so that all end at the same place. Rows with one upstream element, or one initially transcribed
-region, are in one part; the other rows differ in the middle and have parts of their own. Each seed
-divides the rows anew. The same workdir resumes; results are in promoters.json.
+All rows end at the same place of the plasmid, whose bases fill the front of the shorter ones. Rows
+with the same unusual upstream element, or the same unusual transcribed region, stay in one part of
+the split; each of the others differs in the middle and is a group of its own. Each seed divides the
+rows anew. The same workdir resumes; results are in promoters.json.
 """
 
 import argparse
@@ -71,7 +71,7 @@ def write_table(file: pathlib.Path, table: pathlib.Path) -> dict[str, float]:
 def published(run, predicted_N: np.ndarray, predictions: dict[str, float]) -> dict:
     """Pearson's correlation of the published model on the test rows, and the network's minus it.
 
-    Its authors fitted it to rows of their own choice, which may be among these.
+    To which rows it was fitted the table does not say: they may be among these.
     """
     datasets = run.datasets[values.TASK]
     rows = datasets.rows('test')

@@ -48,9 +48,11 @@ def open_run(settings: dict[str, str], folder: pathlib.Path) -> runs.Run:
 def measure(run: runs.Run, column: str) -> tuple[dict, np.ndarray]:
     """Trains a run and evaluates it: the figures of a column, and predictions of the test rows."""
     seconds = {}
+    begins = run.checkpoints.latest() is None
     started = time.process_time()
     loop.train(run)
-    seconds['training'] = round(time.process_time() - started)
+    # Of a resumed training a part is unknown.
+    seconds['training'] = round(time.process_time() - started) if begins else None
     state = run.restore_best()
     task, datasets = run.tasks[TASK], run.datasets[TASK]
     started = time.process_time()

@@ -80,12 +80,14 @@ def train(
     fields = {f'tasks.{task}.data.{name}': text for name, text in data.items()}
     for name, text in (changes | more | fields | {'seed': str(seed)}).items():
         flags.override(values, name, text)
-    spent = folder / 'cpu_seconds.json'
+    spent = folder / 'cpu_seconds.json'  # null: not known
     with contextlib.closing(runs.open_run(experiment.from_config(values), folder)) as run:
+        begins = run.checkpoints.latest() is None
         started = time.process_time()
         loop.train(run)
-        if not spent.exists():  # else the run was complete
-            spent.write_text(json.dumps(round(time.process_time() - started)))
+        if not spent.exists():  # of a resumed training a part is unknown
+            seconds = round(time.process_time() - started) if begins else None
+            spent.write_text(json.dumps(seconds))
         trained = run.trained(run.restore_best())
         score_N = classification.scores(run.tasks[task], trained, run.datasets[task])
         return score_N, json.loads(spent.read_text()), run.datasets[task]

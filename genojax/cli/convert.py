@@ -86,6 +86,7 @@ def _write_published(arguments: argparse.Namespace) -> None:
 
     source = pretrained.read(arguments.source, arguments.fallback)
     flags.say_left_out(source.provenance)
+    flags.say_lm_head(source.provenance)
     record = dict(source.provenance)
     stored_license = record.pop('license', '')
     license = arguments.license or stored_license or provenance.UNKNOWN

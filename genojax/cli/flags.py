@@ -153,7 +153,7 @@ def say_left_out(metadata: Mapping[str, Any]) -> None:
 
 
 def say_lm_head(metadata: Mapping[str, Any]) -> None:
-    """Says on stderr, where likelihoods are asked for, that a run did not train that head."""
+    """Says on stderr, where that head is used or written, that the run did not train it."""
     if 'lm_head' in metadata:
         print(f'note: {metadata["lm_head"]}', file=sys.stderr, flush=True)
 

@@ -98,7 +98,8 @@ EXPLANATIONS: dict[str, str] = {
     ),
     'LB13': (
         'The first line of a table names its columns, and here it is a row of data, which would '
-        'be lost. Add a line with the names; the command of the fix keeps a copy of the file.'
+        'be lost. Add a line with the names; the command of the fix keeps a copy of the file. Or '
+        'the file has another format, such as FASTA or VCF, and is no table.'
     ),
     # Orthologous genes
     'OR01': (

@@ -189,3 +189,4 @@ def test_the_head_of_a_fine_tuned_run_is_not_lost_in_silence(tmp_path, capsys):
     text = ' '.join((printed.out + printed.err).split())
     assert 'head' in text and 'promoters' in text, text
     assert shlex.quote('promoters') in text
+    assert 'its language-model head is random numbers' in text  # no masked LM, no init_from

@@ -17,6 +17,8 @@ from genojax.data.formats import input_file
 
 SUFFIXES = ('.tsv', '.csv', '.tsv.gz', '.csv.gz', '.tsv.bgz', '.csv.bgz')
 _SEPARATORS = ('\t', ',', ';')  # the first one that the header holds
+# How a file of another format begins that is text, too.
+_OTHER_FORMATS = {'>': 'FASTA', '##fileformat=VCF': 'VCF', '##gff-version': 'GFF3'}
 _DNA = f'{dna.IUPAC}U'
 _MIN_DNA = 4  # letters of a cell that is taken for DNA
 _LONG_NAME = 10  # letters; a shorter name of IUPAC codes may be a word, such as 'strand'
@@ -36,20 +38,15 @@ def read(path: str | os.PathLike, limit: int | None = None) -> DelimitedRows:
 
     Raises:
         InputError: LB03 no rows, LB06 a row with more or fewer cells than the header, or a quote
-            that does not end, LB13 FASTA; as `input_file` for what cannot be read.
+            that does not end, LB13 another format; as `input_file` for what cannot be read.
     """
     path = pathlib.Path(path)
     records = _records(path)
     _, header = next(records, (1, ['']))
-    if header[:1] and header[0].startswith('>'):
-        raise errors.InputError(
-            'LB13',
-            'a FASTA record, where a table has its header',
-            path=path,
-            line=1,
-            fix='a table has a line of column names, then one line per sequence: '
-            r'"sequence\tlabel", "ACGT...\t1"',
-        )
+    for start, name in _OTHER_FORMATS.items():
+        if header[:1] and header[0].startswith(start):
+            fix = 'name a TSV or CSV: a line of column names, such as sequence and label, then rows'
+            raise errors.InputError('LB13', f'this is a {name} file', path=path, line=1, fix=fix)
     rows, lines, blank = [], [], None
     for line, cells in records:
         if cells in ([], ['']):

@@ -118,8 +118,16 @@ def test_names_that_are_words_or_k_mers_are_names(tmp_path, text):
     delimited.check_header(tmp_path / 'rows.csv', delimited.read(tmp_path / 'rows.csv'))
 
 
-def test_fasta_is_refused_by_name(tmp_path):
-    (tmp_path / 'mine.fa').write_text('>chr1 a, b\nACGT\n')
-    with pytest.raises(errors.InputError, match='LB13.*:1: a FASTA record') as caught:
-        delimited.read(tmp_path / 'mine.fa')
+@pytest.mark.parametrize(
+    'name, text',
+    [
+        ('FASTA', '>chr1 a, b\nACGT\n'),
+        ('VCF', '##fileformat=VCFv4.2\n#CHROM\tPOS\nc\t1\n'),
+        ('GFF3', '##gff-version 3\nc\tx\tgene\n'),
+    ],
+)
+def test_another_format_is_refused_by_name(tmp_path, name, text):
+    (tmp_path / 'mine').write_text(text)
+    with pytest.raises(errors.InputError, match=f'LB13.*:1: this is a {name} file') as caught:
+        delimited.read(tmp_path / 'mine')
     assert 'column names' in str(caught.value)
