@@ -4,7 +4,8 @@ python experiments/010_ngrams/ngrams.py --data=$GENOJAX_DATA --workdir=runs/ngra
 
 Trains three arms of one size on the small real set: `full` (n-gram experts and attention),
 `experts` (no attention) and `network` (no counts), evaluates them beside the Markov models, prints
-the table and writes results.json and curve.png. The same workdir resumes.
+the table and writes results.json and curve.png. The same workdir resumes; runs of other seeds that
+results.json has are kept, so that `--seeds 2` adds the third.
 """
 
 import argparse
@@ -63,6 +64,16 @@ def train(arm: str, seed: int, shards: pathlib.Path, folder: pathlib.Path, steps
     }
 
 
+def kept(path: pathlib.Path, seeds: list[int], steps: int) -> list[dict]:
+    """The runs of other seeds in a file of results, which must be as long."""
+    rows = json.loads(path.read_text()) if path.exists() else []
+    rows = [row for row in rows if row['seed'] not in seeds]
+    for row in rows:
+        if row['validation'][-1][0] != steps:
+            raise SystemExit(f'{path}: {row["arm"]}, seed {row["seed"]} has not {steps} steps')
+    return rows
+
+
 def print_table(results: list[dict]) -> None:
     for column in COLUMNS:
         print(f'\n{column}: {results[0][column]["n_windows"]:,} windows')
@@ -102,7 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--data', type=pathlib.Path, required=True)
     parser.add_argument('--workdir', type=pathlib.Path, required=True)
-    parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
     parser.add_argument('--steps', type=int, default=1000)
     parser.add_argument('--out', type=pathlib.Path, default=HERE)
     options = parser.parse_args(arguments)
@@ -110,12 +121,14 @@ def main(arguments: list[str] | None = None) -> None:
     shards = options.workdir / 'shards'
     if not shards.exists():
         genojax('ingest', str(options.data / 'embed_default'), f'--out={shards}')
-    results = []
-    for seed in range(options.seeds):
+    path = options.out / 'results.json'
+    results = kept(path, options.seeds, options.steps)
+    for seed in options.seeds:
         for arm in ARMS:
             folder = options.workdir / f'{arm}_{seed}'
             results.append(train(arm, seed, shards, folder, options.steps))
-            (options.out / 'results.json').write_text(json.dumps(results, indent=1) + '\n')
+            results.sort(key=lambda row: row['seed'])  # stable: arms stay in their order
+            path.write_text(json.dumps(results, indent=1) + '\n')
     print_table(results)
     draw(results, options.steps, options.out / 'curve.png')
 
