@@ -440,9 +440,10 @@ def test_005_compares_the_network_with_baselines(tmp_path, monkeypatch, capsys, 
     short = {'steps': '4', 'optim.warmup': '1', 'validate_every': '2', 'save_every': '4'}
     monkeypatch.setattr(values, 'SETTINGS', values.SETTINGS | short)
     workdir = f'--workdir={tmp_path / "run"}'
-    values.main([f'--data={tmp_path / "data"}', workdir, f'--out={tmp_path}'])
+    values.main([f'--data={tmp_path / "data"}', workdir, f'--out={tmp_path}', '--seeds=2'])
     result = json.loads((tmp_path / 'results.json').read_text())
     assert (result['n_train'], result['n_test']) == (150, 50)
+    assert [network['seed'] for network in result['networks']] == [0, 1]
     models = result['value']['models']
     assert models['one_hot_ridge']['pearson'][0] > 0.8
     assert any(line.startswith('| pairwise_ridge |') for line in _lines(capsys))

@@ -5,6 +5,7 @@ import functools
 import math
 import pathlib
 import shlex
+import time
 
 import jax
 import numpy as np
@@ -173,9 +174,12 @@ class Recorder:
         self.note = f'loss {values["loss"]:.4f}'
         self._restart_interval()
 
-    def write_validation(self, step: int, state: TrainState) -> float:
+    def write_validation(self, timer: resources.StepTimer, step: int, state: TrainState) -> float:
         """Writes the validation metrics; returns the one that selects the checkpoint."""
+        started = time.monotonic()
         values = flatten(self.run.validate(state), self.run.metric_groups)
+        if line := timer.after_validation(step, time.monotonic() - started):
+            self.run.say(line)
         self.log.write('validation', step, values)
         self._clock.resume()  # validation is not training time
         metric = values[self.run.selection_metric]

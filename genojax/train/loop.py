@@ -72,7 +72,7 @@ def _train(
                 run.checkpoints.finalize()
             display.advance(1, recorder.note)
             with jax.transfer_guard('allow'):
-                metric = recorder.write_validation(number, state) if validating else None
+                metric = recorder.write_validation(timer, number, state) if validating else None
                 if saving:
                     run.save(state, metric)
             if stopping:

@@ -132,15 +132,18 @@ def _cgroup_available() -> int | None:
 
 
 class StepTimer:
-    """Says how long the rest of a run will take, after its first few steps.
+    """Says how long the rest of a run will take: after its first steps, and again with validation.
+
+    The second validation is measured; the first one compiles.
 
     Attributes:
         seconds_per_step: None until it is known.
     """
 
-    def __init__(self, first: int, steps: int):
+    def __init__(self, first: int, steps: int, validate_every: int | None = None):
         self._due, self._steps = min(first + 1 + _TIMED_STEPS, steps), steps
         self._first, self._started = first + 1, 0.0
+        self._validate_every, self._validations = validate_every or steps, 0
         self.seconds_per_step: float | None = None
 
     def after(self, number: int, metrics: Any) -> str:
@@ -159,12 +162,29 @@ class StepTimer:
         self.seconds_per_step = elapsed / max(number - self._first, 1)
         if number == self._steps:
             return ''
-        rest = self.seconds_per_step * (self._steps - number)
+        rest = self._steps - number
+        steps = f'the other {rest:,} steps, without validation'
+        return self._line(f'{duration(self.seconds_per_step)} per step', steps, rest, 0.0)
+
+    def after_validation(self, number: int, seconds: float) -> str:
+        """A line of text after the second validation, if others follow, else ''.
+
+        Args:
+            number: of the step that was validated.
+            seconds: that it took.
+        """
+        self._validations += 1
+        rest = self._steps - number
+        if self._validations != 2 or not rest or self.seconds_per_step is None:
+            return ''
+        count = -(-self._steps // self._validate_every) - number // self._validate_every
+        steps = f'the other {rest:,} steps and {count:,} validation{"s" if count > 1 else ""}'
+        return self._line(f'{duration(seconds)} per validation', steps, rest, seconds * count)
+
+    def _line(self, what: str, of: str, steps: int, validation: float) -> str:
+        rest = self.seconds_per_step * steps + validation
         end = time.strftime('%Y-%m-%d %H:%M', time.localtime(time.time() + rest))
-        return (
-            f'{duration(self.seconds_per_step)} per step: about {duration(rest)} for the other '
-            f'{self._steps - number:,} steps, without validation, until {end}'
-        )
+        return f'{what}: about {duration(rest)} for {of}, until {end}'
 
 
 def duration(seconds: float) -> str:

@@ -122,7 +122,10 @@ class Run:
             lines.append('validate_every, save_every: more than the steps, so once, at the end')
         for name, task in self.tasks.items():
             rows, width = task.batch_spec()['tokens'].shape
-            lines.append(f'{name}: {rows} x {width} tokens per step')
+            factor = f', times {task.config.weight:g}' if len(self.tasks) > 1 else ''
+            lines.append(
+                f'{name}: {rows} x {width} tokens per step; loss: {task.loss_name}{factor}'
+            )
             lines += self.datasets[name].summary
         if self.mode_sizes:
             lines.append(modes.as_text(self.experiment.optim.train.kind, self.mode_sizes))
@@ -228,7 +231,7 @@ class Run:
 
     def step_timer(self, first: int, last: int) -> resources.StepTimer:
         """Measures the steps after `first` to say how long those up to `last` will take."""
-        return resources.StepTimer(first, last)
+        return resources.StepTimer(first, last, self.experiment.validate_every)
 
     def one_line_errors(self):
         """Within the block, running out of memory or disk is a `UsageError` of one line."""

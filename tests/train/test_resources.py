@@ -47,3 +47,23 @@ def test_the_time_that_is_left_is_told_once_and_only_where_steps_are_left(steps,
     assert {number for number, line in lines.items() if line} == says
     assert all(f'for the other {steps - 6:,} steps' in lines[number] for number in says)
     assert timer.seconds_per_step is not None or steps == 1
+
+
+@pytest.mark.parametrize(
+    ('steps', 'every', 'says'),
+    [(40, 10, {20}), (35, 10, {20}), (20, 10, set()), (40, 40, set()), (21, 10, {20})],
+)
+def test_the_time_that_is_left_is_told_again_with_validation(steps, every, says):
+    """After the second one, which compiles nothing, and with those that follow."""
+    timer = resources.StepTimer(0, steps, every)
+    lines = {}
+    for number in range(1, steps + 1):
+        timer.after(number, ())
+        if number % every == 0 or number == steps:
+            lines[number] = timer.after_validation(number, 600.0)
+    assert {number for number, line in lines.items() if line} == says
+    for number in says:
+        follow = len([later for later in lines if later > number])
+        expected = f'10.0 min per validation: about {10.0 * follow:.1f} min for the other'
+        assert lines[number].startswith(expected)
+        assert f' {steps - number} steps and {follow} validation' in lines[number]

@@ -192,7 +192,7 @@ def as_text(result: dict) -> str:
     columns = {'model': 'model', 'order0': 'order 0', 'order5': 'order 5', 'two_sided': 'two-sided'}
     scored = {**result['species'], 'all': result['all']}
     if result['without_training_kmer']:
-        scored['no training k-mer'] = result['without_training_kmer']
+        scored['share no k-mer'] = result['without_training_kmer']
     rows = [['bits per base', *columns.values(), 'bases']]
     rows += [
         [name, *(metrics.format_interval(row[key]) for key in columns), f'{row["n_bases"]:,}']
@@ -202,8 +202,8 @@ def as_text(result: dict) -> str:
     clean = result['without_training_kmer']
     if clean:
         notes.append(
-            f'no training k-mer: the {clean["n_windows"]:,} of {clean["searched"]:,} windows that '
-            'share no k-mer with training windows'
+            f'share no k-mer: the {clean["n_windows"]:,} of {clean["searched"]:,} windows that '
+            'have no k-mer in common with training windows'
         )
     if result['bases_left_out']:
         notes.append(

@@ -4,7 +4,7 @@ from genojax.report import comparisons, curves, html, page, plots
 
 HEADING = 'Masked language modelling'
 _MAX_BLOCKS_SHOWN = 500
-_CLEAN = 'windows without a training k-mer'
+_CLEAN = 'windows that share no k-mer with training'
 MODEL_NAMES = {
     'model': 'model',
     'order0': 'order-0 Markov',

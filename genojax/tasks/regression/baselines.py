@@ -18,7 +18,7 @@ from genojax.tasks.labelled import features, tuning
 
 _PENALTIES = (0.1, 1.0, 10.0, 100.0, 1_000.0)
 _UNKNOWNS = 8_000  # columns, or else rows, of a ridge regression: more take minutes
-_LEAVES = (15, 31, 63)
+_LEAVES = (15, 31, 63, 127)
 _TREES = 300
 _MANY_ROWS = 10_000  # one fold of them tells settings apart
 
