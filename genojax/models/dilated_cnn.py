@@ -7,8 +7,9 @@ a convolution of 3 positions with a gap to fewer channels, batch norm, GELU, a p
 dropout, added to its input. Stem, tower and heads are those of Enformer here, whose softmax pooling
 replaces the maximum.
 
-With `organisms` it predicts coverage tracks; without, it gives one vector per row, for classes and
-values of sequences, and `stages=0` reads short sequences base by base.
+With `organisms` it predicts coverage tracks, with `inputs` from accessibility tracks as well, which
+are added behind the tower as in `enformer_accessibility`. Without `organisms` it gives one vector
+per row, for classes and values of sequences, and `stages=0` reads short sequences base by base.
 """
 
 import dataclasses
@@ -18,10 +19,10 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from genojax.models import base, diagram, enformer, features, input_spec
+from genojax.models import base, diagram, enformer, enformer_accessibility, features, input_spec
 from genojax.nn import bases, conv
 from genojax.tokenizers import nucleotide
-from genojax.typing import Array, Float, Int
+from genojax.typing import Array, Bool, Float, Int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,7 @@ class DilatedCnnConfig(base.ModelConfigBase):
     crop: int = 0  # bins left out at each end of a window with tracks
     organisms: tuple[str, ...] = ()  # with coverage tracks; (): none
     tracks: tuple[int, ...] = ()  # of each organism
+    inputs: int = 0  # accessibility tracks that are read beside DNA
     dropout: float = 0.1
     dtype: Literal['float32', 'bfloat16'] = 'float32'  # of the computation
 
@@ -56,6 +58,8 @@ class DilatedCnnConfig(base.ModelConfigBase):
             raise ValueError(
                 f'{self.organisms=} need one number of tracks each, not tracks={self.tracks}'
             )
+        if self.inputs < 0 or self.inputs and not self.organisms:
+            raise ValueError(f'{self.inputs=} must be 0 without organisms, and not negative')
 
     @property
     def bin(self) -> int:
@@ -95,6 +99,10 @@ class DilatedCnnConfig(base.ModelConfigBase):
     def track_heads(self) -> dict[str, int]:
         return dict(zip(self.organisms, self.tracks, strict=True))
 
+    @property
+    def accessibility_inputs(self) -> int:
+        return self.inputs
+
     def parameter_meaning(self) -> dict[str, Any]:
         return {'kind': self.kind, 'rate': self.rate}
 
@@ -103,6 +111,8 @@ class DilatedCnnConfig(base.ModelConfigBase):
         head.append(diagram.DiagramBlock('Convolution', (f'15 bases, {self.width:,}',)))
         if self.stages:
             head = enformer.trunk_diagram(self, self.stages)
+        if self.inputs:
+            head.append(enformer_accessibility.diagram_block(self.inputs))
         lines = (
             f'convolution 3, {self.inner:,}, gaps {", ".join(map(str, self.dilations))}',
             f'pointwise, {self.width:,}',
@@ -147,10 +157,16 @@ class DilatedCnn(nn.Module):
 
     @nn.compact
     def __call__(
-        self, tokens_BL: Int[Array, 'B L'] | Float[Array, 'B L 4'], train: bool = False
+        self,
+        tokens_BL: Int[Array, 'B L'] | Float[Array, 'B L 4'],
+        train: bool = False,
+        accessibility_BNA: Float[Array, 'B N A'] | None = None,
+        accessibility_known_BN: Bool[Array, 'B N'] | Float[Array, 'B N'] | None = None,
     ) -> features.Features:
         """Args:
             tokens_BL: ids of single nucleotides, or channels A, C, G, T.
+            accessibility_BNA: coverage, not negative; None: not measured.
+            accessibility_known_BN: where it was measured; everywhere by default.
 
         Raises:
             ValueError: with tracks, a length that is not whole bins, or of which none is left.
@@ -162,6 +178,10 @@ class DilatedCnn(nn.Module):
         x_BLD = bases.OneHot(c.dtype, name='one_hot')(tokens_BL)
         x_BLD = jnp.pad(x_BLD, ((0, 0), (0, spare), (0, 0)))
         x_BLD = self._tower(x_BLD, train)
+        if c.inputs:
+            x_BLD += enformer_accessibility.embed(
+                c, accessibility_BNA, accessibility_known_BN, *x_BLD.shape[:2]
+            )
         for number, dilation in enumerate(c.dilations):
             block = DilatedBlock(c.inner, dilation, c.dropout, c.dtype, name=f'block_{number}')
             x_BLD = block(x_BLD, train)

@@ -108,7 +108,6 @@ class EnformerAccessibilityConfig(base.ModelConfigBase):
         return {'kind': self.kind, 'positions': self.positions}
 
     def diagram(self) -> list[diagram.DiagramBlock]:
-        tracks = (f'{self.inputs} tracks, log(1 + x)', 'linear map, added')
         pool = (
             f'convolution 5, {self.width:,}',
             'pointwise block, residual',
@@ -117,11 +116,17 @@ class EnformerAccessibilityConfig(base.ModelConfigBase):
         pools = self.stages - self.trunk_stages
         return [
             *enformer.trunk_diagram(self, self.trunk_stages),
-            diagram.DiagramBlock('Accessibility', tracks),
+            diagram_block(self.inputs),
             enformer.transformer_diagram(self),
             *([diagram.DiagramBlock('Pooling block', pool, pools)] if pools else []),
             *enformer.heads_diagram(self),
         ]
+
+
+def diagram_block(inputs: int) -> diagram.DiagramBlock:
+    """The input of accessibility tracks."""
+    lines = (f'{inputs} tracks, log(1 + x)', 'linear map, added')
+    return diagram.DiagramBlock('Accessibility', lines)
 
 
 def resample(x_BNA: Float[Array, 'B N A'], length: int) -> Float[Array, 'B T A']:
@@ -138,6 +143,41 @@ def resample(x_BNA: Float[Array, 'B N A'], length: int) -> Float[Array, 'B T A']
     if length % N == 0:
         return jnp.repeat(x_BNA, length // N, axis=1)
     raise ValueError(f'{N} bins of accessibility do not fit {length} positions of the model')
+
+
+def embed(
+    config,
+    values_BNA: Float[Array, 'B N A'] | None,
+    known_BN: Bool[Array, 'B N'] | Float[Array, 'B N'] | None,
+    rows: int,
+    length: int,
+) -> Float[Array, 'B T D']:
+    """Accessibility at `length` positions, mapped to the model's width; for a compact method.
+
+    Args:
+        config: with the fields `inputs`, `width` and `dtype`.
+        values_BNA: coverage, not negative; None: not measured.
+        known_BN: where it was measured; everywhere by default.
+
+    Raises:
+        ValueError: another number of tracks, or bins that do not fit the positions.
+    """
+    if values_BNA is None:
+        values_BNA, known_BN = jnp.zeros((rows, 1, config.inputs)), jnp.zeros((rows, 1))
+    if values_BNA.shape[-1] != config.inputs:
+        raise ValueError(
+            f'{values_BNA.shape[-1]} accessibility tracks, but model.inputs={config.inputs}'
+        )
+    known_BN = jnp.ones(values_BNA.shape[:2]) if known_BN is None else known_BN
+    known_BN1 = known_BN.astype(jnp.float32)[..., None]
+    # The mean is over known bins only; otherwise missing bins would count as measured zeros.
+    x_BNA = jnp.where(known_BN1 > 0, jnp.log1p(values_BNA.astype(jnp.float32)), 0.0)
+    share_BT1, x_BTA = resample(known_BN1, length), resample(x_BNA, length)
+    x_BTA = x_BTA / jnp.where(share_BT1 > 0, share_BT1, 1.0)
+    channels_BTA = jnp.concatenate([x_BTA, share_BT1], -1)
+    axes, init = (None, 'embed'), conv.fan_in()
+    dense = blocks.dense(config.width, axes, dtype=config.dtype, init=init, name='accessibility')
+    return dense(channels_BTA)
 
 
 class EnformerAccessibility(nn.Module):
@@ -173,7 +213,7 @@ class EnformerAccessibility(nn.Module):
         names = [f'tower_{i}' for i in range(len(towers))]
         x_BLD = self._tower(x_BLD, names, towers, train)
         B, T, _ = x_BLD.shape
-        x_BLD += self._accessibility(accessibility_BNA, accessibility_known_BN, B, T)
+        x_BLD += embed(c, accessibility_BNA, accessibility_known_BN, B, T)
         self.sow('intermediates', 'tower_out', x_BLD)
         contact_BLL = enformer.contacts_of_positions(c, contacts_BPP, x_BLD.shape[1])
         x_BLD, _ = enformer.transformer(c, x_BLD.shape[1], train)(x_BLD, contact_BLL)
@@ -190,23 +230,3 @@ class EnformerAccessibility(nn.Module):
             block = conv.TowerBlock(width, c.dtype, c.remat, name=name)
             x_BLD = remat.call(block, c.remat, x_BLD, train=train)
         return x_BLD
-
-    def _accessibility(self, values_BNA, known_BN, rows: int, length: int):
-        """Accessibility at the trunk's positions, mapped to its width: [B, length, D]."""
-        c = self.config
-        if values_BNA is None:
-            values_BNA, known_BN = jnp.zeros((rows, 1, c.inputs)), jnp.zeros((rows, 1))
-        if values_BNA.shape[-1] != c.inputs:
-            raise ValueError(
-                f'{values_BNA.shape[-1]} accessibility tracks, but model.inputs={c.inputs}'
-            )
-        known_BN = jnp.ones(values_BNA.shape[:2]) if known_BN is None else known_BN
-        known_BN1 = known_BN.astype(jnp.float32)[..., None]
-        # The mean is over known bins only; otherwise missing bins would count as measured zeros.
-        x_BNA = jnp.where(known_BN1 > 0, jnp.log1p(values_BNA.astype(jnp.float32)), 0.0)
-        share_BT1, x_BTA = resample(known_BN1, length), resample(x_BNA, length)
-        x_BTA = x_BTA / jnp.where(share_BT1 > 0, share_BT1, 1.0)
-        channels_BTA = jnp.concatenate([x_BTA, share_BT1], -1)
-        axes = (None, 'embed')
-        dense = blocks.dense(c.width, axes, dtype=c.dtype, init=conv.fan_in(), name='accessibility')
-        return dense(channels_BTA)

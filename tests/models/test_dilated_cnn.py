@@ -105,6 +105,29 @@ def test_a_bin_depends_on_its_context_and_on_nothing_beyond(tracks):
     assert bases.min() <= first - TRACKS.context and bases.max() >= last + TRACKS.context
 
 
+def test_accessibility_reaches_as_far_as_the_blocks():
+    """It has a value per bin, and nothing of what is not known of it."""
+    config = dataclasses.replace(TRACKS, inputs=2)
+    tokens = tokens_of(1, 160)
+    apply, variables = build(config, tokens)
+    shape = variables['params']['accessibility']['kernel'].shape
+    assert shape == (3, 8) and config.accessibility_inputs == 2
+    values = jnp.asarray(np.random.default_rng(3).poisson(3.0, (1, 40, 2)), jnp.float32)
+
+    def first_track(values, known=None):
+        names = {'accessibility_BNA': values, 'accessibility_known_BN': known}
+        return apply(variables, tokens, **names).tracks['a'][0, :, 0]
+
+    gradient = jax.jit(jax.grad(lambda x: first_track(x)[18]))(values)
+    bins = np.flatnonzero(np.abs(gradient[0]).sum(1))
+    assert (bins.min(), bins.max()) == (19 - TRACKS.context // 4, 19 + TRACKS.context // 4)
+    nothing = apply(variables, tokens).tracks['a'][0, :, 0]
+    np.testing.assert_array_equal(first_track(values, jnp.zeros((1, 40), bool)), nothing)
+    assert np.abs(first_track(values) - nothing).max() > 1e-3
+    with pytest.raises(ValueError, match='1 accessibility tracks, but model.inputs=2'):
+        first_track(values[..., :1])
+
+
 def test_rows_are_pooled_over_their_bases(rows):
     apply, variables = rows
     result = apply(variables, tokens_of(2, 40))
@@ -135,6 +158,8 @@ def test_a_row_need_not_be_whole_positions():
         ({'dropout': 1.0}, 'dropout'),
         ({'tracks': (3,)}, 'organisms'),
         ({'depth': 0}, 'depth'),
+        ({'inputs': -1}, 'inputs'),
+        ({'organisms': (), 'tracks': (), 'inputs': 1}, 'inputs'),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(changes, words):
