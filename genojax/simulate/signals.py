@@ -26,7 +26,7 @@ GAIN, REACH = 4.0, 10_000.0
 _BACKGROUND = {'open': 0.3, 'starts+': 0.02, 'starts-': 0.02}
 _OPEN = {'promoter': 4.0, 'enhancer': 6.0}  # reads per step
 _STARTS = 8.0  # reads of a gene without an enhancer
-_CLASS_FACTOR = {'CpG_island': 2.0}  # of the other classes 1
+CLASS_FACTOR = {'CpG_island': 2.0}  # of the other classes 1
 _ASSAY = {'open': 'DNASE:simulated', 'starts+': 'CAGE:simulated', 'starts-': 'CAGE:simulated'}
 _COLUMNS = ('name', 'path', 'species', 'strand_pair', 'description', 'statistic', 'absent')
 _PAIR = {'starts+': 'starts-', 'starts-': 'starts+', 'open': ''}
@@ -73,7 +73,7 @@ def track_rates(chromosome: segments.Segment) -> dict[str, np.ndarray]:
         if label.kind == 'gene':
             first = start if label.strand == '+' else end - 1
             distance = np.abs(np.array(middles) - first)
-            factor = _CLASS_FACTOR.get(classes.get(label.gene, ''), 1.0)
+            factor = CLASS_FACTOR.get(classes.get(label.gene, ''), 1.0)
             factor *= 1 + GAIN * np.exp(-distance / REACH).sum()
             rate[f'starts{label.strand}'][first // STEP] += _STARTS * factor
     return rate
