@@ -14,9 +14,11 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import dna, errors
+from genojax import dna, errors, simulate
 from genojax import experiment as experiments
 from genojax.cli import flags, main
+from genojax.data.store.signals import prepare, shards, track_settings
+from genojax.tasks.coverage import genes
 from genojax.train import loop, runs
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -269,6 +271,33 @@ def test_003_tabulates_and_pairs_runs(tmp_path, capsys, one_device):
     assert lines[0] == '| | open_0 | dna_0 | difference |'
     # The input track is scored by neither.
     assert any(line.startswith('| human, reads, all, 3 tracks |') for line in lines)
+
+
+def test_011_knows_what_lies_within_a_distance(tmp_path):
+    """Without a limit, the logarithm of the rates that the reads are drawn from."""
+    grammar = load('011_signals/grammar.py')
+    settings = simulate.SimulationConfig(
+        species=2, length=100_000, genes=20, task_rows=0, signals=True
+    )
+    simulate.write(tmp_path / 'clade', settings)
+    for table in ('tracks', 'rates'):
+        prepare.prepare_tracks(
+            tmp_path / 'clade',
+            tmp_path / 'clade' / 'signals' / f'{table}.tsv',
+            tmp_path / table,
+            track_settings.TrackSettings(window=131_072, crop=0, test=('chr1',)),
+        )
+    one = shards.open_organism(tmp_path / 'rates', grammar.SPECIES, 128, False)
+    windows = one.parts['test'].load()
+    result = grammar.rates_within(tmp_path / 'clade', windows, one, (0.0, 5_000.0, np.inf))
+    nothing, near, everything = (values_GC[:, 1] for values_GC in result.values())
+    known = np.ones(windows.known_NPC.shape, bool)
+    _, rate_GC = genes.values(windows.target_NPC, known, windows.centres, one)
+    background = 3 * 4 * 0.02  # three bins of four steps
+    expected_G = np.log(np.expm1(rate_GC[:, 1]) - background) - np.log(8.0)
+    assert len(expected_G) >= 5 and set(nothing.round(6).tolist()) <= {0.0, round(np.log(2), 6)}
+    np.testing.assert_allclose(everything, expected_G, atol=1e-4)
+    assert (nothing <= near).all() and (near <= everything).all() and (near < everything).any()
 
 
 @pytest.fixture

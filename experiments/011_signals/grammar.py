@@ -40,10 +40,11 @@ RATES = (1.0, 1.5, 2.0)  # of their dilations: they reach 896, 4,096 and 16,256 
 
 
 def train(flags: list[str], steps: int, seed: int, workdir: pathlib.Path) -> None:
-    """One run of `--config=tracks`, and in `cpu_seconds.json` what it took."""
-    record = workdir / 'cpu_seconds.json'
-    seconds = json.loads(record.read_text()) if record.exists() else 0.0
-    seconds += real.genojax(
+    """One run of `--config=tracks`, unless it is complete."""
+    log = workdir / 'metrics.jsonl'
+    if log.exists() and json.loads(log.read_text().splitlines()[-1])['step'] == steps:
+        return
+    real.genojax(
         'train',
         '--config=tracks',
         *flags,
@@ -54,7 +55,6 @@ def train(flags: list[str], steps: int, seed: int, workdir: pathlib.Path) -> Non
         f'--config.steps={steps}',
         f'--workdir={workdir}',
     )
-    record.write_text(json.dumps(seconds))
 
 
 class Scored:
@@ -129,10 +129,10 @@ def sites(workdir: pathlib.Path, seeds: int, steps: int) -> dict:
     scored, names = None, []
     for seed in range(seeds):
         run = workdir / f'{SITES}_{seed}'
+        names.append(f'network, seed {seed}')
         train(flags, steps, seed, run)
         datasets, predicted_NPC = open_run(run)
         scored = scored or Scored(datasets)
-        names.append(f'network, seed {seed}')
         scored.predicted[names[-1]] = predicted_NPC
     scored.add_ridges()
     with np.load(folder / f'{SITES}_valid.npz') as file:
@@ -140,7 +140,8 @@ def sites(workdir: pathlib.Path, seeds: int, steps: int) -> dict:
     table = simulated_tracks.table()
     factor = rate_NPC.shape[1] // scored.truth_NPC.shape[1]
     scored.predicted['rates'] = simulated_tracks.coverage.pool(rate_NPC, table, factor)
-    return {'steps': steps, 'seeds': {name: scored.scores(name) for name in names}}
+    results = {name: scored.scores(name) for name in names}
+    return {'steps': steps, 'runs': results}
 
 
 def prepare_clade(workdir: pathlib.Path, length: int, count: int) -> pathlib.Path:
@@ -198,8 +199,8 @@ def rates_within(
 def enhancers(workdir: pathlib.Path, seeds: int, steps: int, length: int, count: int) -> dict:
     """The network by reach and by input, beside ridges and what lies within its reach."""
     clade = prepare_clade(workdir, length, count)
-    networks = [('accessibility', rate) for rate in RATES] + [('DNA alone', RATES[-1])]
-    scored, results, contexts = {}, [], {}
+    networks = [('accessibility', rate) for rate in rates] + [('DNA alone', max(rates))]
+    scored, results, contexts = {}, {}, {}
     for inputs, rate in networks:
         context = BIN * sum(round(rate**number) for number in range(DEPTH))
         for seed in range(seeds):
@@ -215,29 +216,29 @@ def enhancers(workdir: pathlib.Path, seeds: int, steps: int, length: int, count:
             ]
             if inputs == 'accessibility':
                 flags += [f'{MODEL}.inputs=1', f'{DATA}.accessibility={ {SPECIES: "^open$"} }']
+            name = f'{inputs}, {context:,} bp, seed {seed}'
             train(flags, steps, seed, run)
             datasets, predicted_NPC = open_run(run)
             if inputs not in scored:
                 scored[inputs] = Scored(datasets)
                 scored[inputs].add_ridges()
-            name = f'{inputs}, {context:,} bp, seed {seed}'
             scored[inputs].predicted[name] = predicted_NPC
             contexts[name] = (inputs, context)
-    rates = shards.open_organism(workdir / 'rates', SPECIES, BIN, False).parts['test'].load()
+    ceiling = shards.open_organism(workdir / 'rates', SPECIES, BIN, False).parts['test'].load()
     for inputs, one in scored.items():
-        one.predicted['rates'] = rates.target_NPC
+        one.predicted['rates'] = ceiling.target_NPC
         organism = one.source.organism
         reaches = sorted({context for _, context in contexts.values()})
         extra = rates_within(clade, one.windows, organism, (*reaches, math.inf))
         for name, (its_inputs, _) in contexts.items():
             if its_inputs == inputs:
-                results.append((name, one.scores(name, extra)))
-    return {'steps': steps, 'seeds': dict(results)}
+                results[name] = one.scores(name, extra)
+    return {'steps': steps, 'runs': results}
 
 
 def print_tables(result: dict) -> None:
     """Every run: r over bins of each track, its mean, across genes, and the paired differences."""
-    for name, scores in result['seeds'].items():
+    for name, scores in result['runs'].items():
         print(f'\n**{name}**, {scores["windows"]} test windows')
         models = [m for m in scores['mean'] if m not in ('minus', 'tracks')]
         for model in models:
@@ -260,6 +261,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--workdir', type=pathlib.Path, required=True)
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--steps', type=int, default=300)
+    parser.add_argument('--rates', type=float, nargs='*', default=RATES, help='of dilations')
     parser.add_argument('--length', type=int, default=6_000_000, help='of a simulated genome')
     parser.add_argument('--genes', type=int, default=1_500)
     parser.add_argument('--results', type=pathlib.Path, default=HERE / 'results.json')
@@ -270,7 +272,7 @@ def main(argv: list[str] | None = None) -> None:
         result = sites(workdir, arguments.seeds, arguments.steps)
     else:
         sizes = arguments.length, arguments.genes
-        result = enhancers(workdir, arguments.seeds, arguments.steps, *sizes)
+        result = enhancers(workdir, arguments.seeds, arguments.steps, arguments.rates, *sizes)
     print_tables(result)
     results = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
     results[arguments.kind] = result
