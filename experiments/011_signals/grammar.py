@@ -23,6 +23,7 @@ import signals as real
 
 from genojax import metrics, simulate
 from genojax.data.store.signals import shards
+from genojax.metrics import moments
 from genojax.simulate import signals as simulated
 from genojax.simulate import tracks as simulated_tracks
 from genojax.tasks.coverage import baselines, evaluate, genes
@@ -34,6 +35,7 @@ BIN = 128
 SITES = 'sites'
 SITE_WINDOWS, SITE_LENGTH, SITE_CROP = (400, 100), 4_096, 1_024
 SPECIES = 'sim_alpha'
+OWN_STRAND = 'starts+'  # of a gene: across genes, tracks are read in the gene's direction
 WINDOW = 65_536  # of the clade; all of it is predicted
 DEPTH = 7  # dilated blocks
 RATES = (1.0, 1.5, 2.0)  # of their dilations: they reach 896, 4,096 and 16,256 bp to either side
@@ -94,12 +96,29 @@ class Scored:
         }
         values |= {name: x_GC[:, chosen] for name, x_GC in (extra_genes or {}).items()}
         names = [organism.tracks[c].identifier for c in chosen.tolist()]
+        truth_GC = truth_GC[:, chosen]
         return {
             'windows': len(self.windows),
             'mean': result['scales']['reads']['all'],
             'tracks': {row.pop('identifier'): row for row in result['tracks']},
-            'genes': genes.compare(truth_GC[:, chosen], values, names),
+            'genes': genes.compare(truth_GC, values, names),
+            'genes_minus': _differences(truth_GC, values, lead, names),
         }
+
+
+def _differences(
+    truth_GC: np.ndarray, values: Mapping[str, np.ndarray], lead: str, names: list[str]
+) -> dict[str, list[float]]:
+    """The lead's r across genes minus that of each other prediction, for reads on their strand."""
+    if len(truth_GC) < genes.MIN_GENES or OWN_STRAND not in names:
+        return {}
+    column = names.index(OWN_STRAND)
+    weight_WG = moments.resamples(len(truth_GC))
+    r_W = {
+        name: metrics.pearson(truth_GC[:, column], x_GC[:, column], weight_WG)
+        for name, x_GC in values.items()
+    }
+    return {name: moments.interval(r_W[lead] - r) for name, r in r_W.items() if name != lead}
 
 
 def open_run(workdir: pathlib.Path):
@@ -196,10 +215,25 @@ def rates_within(
     return result
 
 
-def enhancers(workdir: pathlib.Path, seeds: int, steps: int, length: int, count: int) -> dict:
-    """The network by reach and by input, beside ridges and what lies within its reach."""
+def enhancers(
+    workdir: pathlib.Path,
+    seeds: int,
+    steps: int,
+    rates: list[float],
+    dna: bool,
+    length: int,
+    count: int,
+) -> dict:
+    """The network by reach and by input, beside ridges and what lies within its reach.
+
+    Args:
+        rates: of the dilations.
+        dna: also a network that reads DNA alone, with the largest rate.
+    """
     clade = prepare_clade(workdir, length, count)
-    networks = [('accessibility', rate) for rate in rates] + [('DNA alone', max(rates))]
+    networks = [('accessibility', rate) for rate in rates]
+    if dna:
+        networks.append(('DNA alone', max(rates)))
     scored, results, contexts = {}, {}, {}
     for inputs, rate in networks:
         context = BIN * sum(round(rate**number) for number in range(DEPTH))
@@ -251,8 +285,12 @@ def print_tables(result: dict) -> None:
             print(f'  minus {model}: {metrics.format_interval(r)}')
         if scores['genes']:
             print(f'  across {scores["genes"]["genes"]} genes:')
-            for model, r in scores['genes']['across_genes']['all'].items():
-                print(f'    {model}: {metrics.format_interval(r)}')
+            across = scores['genes']['across_genes']
+            for model in across['all']:
+                cells = [f'{t} {metrics.format_interval(r[model])}' for t, r in across.items()]
+                print(f'    {model}: ' + ', '.join(cells))
+            for model, r in scores['genes_minus'].items():
+                print(f'    minus {model}: {metrics.format_interval(r)}')
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -262,6 +300,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--steps', type=int, default=300)
     parser.add_argument('--rates', type=float, nargs='*', default=RATES, help='of dilations')
+    parser.add_argument('--no-dna', dest='dna', action='store_false', help='no run on DNA alone')
     parser.add_argument('--length', type=int, default=6_000_000, help='of a simulated genome')
     parser.add_argument('--genes', type=int, default=1_500)
     parser.add_argument('--results', type=pathlib.Path, default=HERE / 'results.json')
@@ -272,7 +311,9 @@ def main(argv: list[str] | None = None) -> None:
         result = sites(workdir, arguments.seeds, arguments.steps)
     else:
         sizes = arguments.length, arguments.genes
-        result = enhancers(workdir, arguments.seeds, arguments.steps, arguments.rates, *sizes)
+        result = enhancers(
+            workdir, arguments.seeds, arguments.steps, arguments.rates, arguments.dna, *sizes
+        )
     print_tables(result)
     results = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
     results[arguments.kind] = result
