@@ -137,8 +137,7 @@ def sites(workdir: pathlib.Path, seeds: int, steps: int) -> dict:
     if not (folder / f'{SITES}_statistics.json').exists():
         simulate.write_tracks(folder, SITES, SITE_WINDOWS, SITE_LENGTH, SITE_CROP)
     flags = [
-        *(f'{MODEL}.width=32', f'{MODEL}.inner=16', f'{MODEL}.depth=2'),
-        f'{DATA}.batch_size=4',
+        *(f'{MODEL}.width=16', f'{MODEL}.inner=16', f'{MODEL}.depth=2'),
         f'{MODEL}.organisms=({SITES!r},)',
         f'{MODEL}.tracks=({len(simulated_tracks.table())},)',
         f'{MODEL}.crop={SITE_CROP // BIN}',
