@@ -22,6 +22,7 @@ RANKS = {
         'sharding',
         'tokenizers',
         'progress',
+        'random_keys',
     ),
     2: ('attention', 'data', 'checkpoint', 'hardware', 'stores'),
     3: ('nn', 'simulate', 'distributed', 'download'),

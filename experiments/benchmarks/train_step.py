@@ -37,7 +37,7 @@ def ours(width: int, depth: int, rows: int):
     import jax
 
     from genojax import experiment as experiments
-    from genojax import sharding, tasks
+    from genojax import random_keys, sharding, tasks
     from genojax.models import bert
     from genojax.train import step as steps
 
@@ -69,7 +69,7 @@ def ours(width: int, depth: int, rows: int):
     built = experiments.build_tasks(experiment)
     abstract = experiments.abstract(experiment, mesh, built)
     batch = _batch(built['masked_lm'], rows, length)
-    key = jax.random.key(0)
+    key = random_keys.key(0)
     init = jax.jit(lambda key, batches: experiments.init_state(experiment, built, key, batches))
     state = init(key, {'masked_lm': batch})
     run = steps.make_step(experiment, built, abstract, mesh)

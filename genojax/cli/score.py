@@ -6,7 +6,8 @@ the input, in order and byte for byte but for INFO. Every ALT allele has a state
 log2 p(ALT) - log2 p(REF) with the site masked, below 0 where the model prefers REF), GENOJAX_PLL
 (insertions, deletions and delins: pseudo-log-likelihood of two windows of equal length),
 GENOJAX_DISTANCE (embeddings), GENOJAX_TRACKS and GENOJAX_TRACKS_L2 (coverage models), and
-GENOJAX_EFFECT (the probability of an effect, by runs that trained on labelled variants). Both
+GENOJAX_EFFECT (the probability of an effect, by runs that trained on labelled variants; a head that
+was trained with annotation needs --annotation, and its columns of numbers as INFO keys). Both
 strands are averaged. With --annotation, INFO/GENOJAX also has what each ALT does to transcripts:
 consequence terms of the Sequence Ontology, gene, transcript, amino acids.
 

@@ -269,6 +269,11 @@ EXPLANATIONS: dict[str, str] = {
         'number from 1, its alleles are not bases, or the contig has no window around it. '
         'data.unusable=leave_out leaves rows without a window out.'
     ),
+    'VC09': (
+        'The head of a run that trained on labelled variants with columns of numbers reads them '
+        'from INFO keys of the same names, and a value there is no number, or there is neither '
+        "one value per ALT nor one for all. A '.' is an absent number."
+    ),
     # Embeddings
     'EM01': (
         'A record or interval is longer than the model input. Sequences are never truncated '

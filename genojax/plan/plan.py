@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from genojax import config, errors, experiment, sharding, versions
+from genojax import config, errors, experiment, random_keys, sharding, versions
 from genojax.hardware import flops
 from genojax.plan import collectives, fingerprint, hlo, topologies, waste
 from genojax.train import modes, resources
@@ -219,7 +219,8 @@ def _step(planned: experiment.Experiment, mesh: jax.sharding.Mesh):
     batches = {name: task.batch_spec() for name, task in tasks.items()}
     for task in tasks.values():
         experiment.check_rows(task, mesh, planned.accumulate)
-    arguments = (state, batches, jax.eval_shape(jax.random.key, 0))
+    key = jax.eval_shape(lambda: random_keys.key(0, mesh))
+    arguments = (state, batches, key)
     return steps.make_step(planned, tasks, state, mesh), arguments
 
 

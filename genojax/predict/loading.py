@@ -68,8 +68,8 @@ def pair_heads(source: pretrained.PretrainedModel) -> dict[str, pair_head.PairHe
     if not pretrained.is_run(source.path):
         return {}
     every = {
-        name: task.pair_head(source.heads.get(name))
-        for name, (task, _) in describe_tasks(source.path).items()
+        name: task.pair_head(source.heads.get(name), description)
+        for name, (task, description) in describe_tasks(source.path).items()
     }
     return {name: head for name, head in every.items() if head is not None}
 

@@ -320,8 +320,12 @@ class Task(abc.ABC):
         """
         raise NotImplementedError(f'task {self.name!r} predicts nothing per row')
 
-    def pair_head(self, params: Any) -> pair_head.PairHead | None:
-        """What scores variants, with the head's parameters; None for tasks on other rows."""
+    def pair_head(self, params: Any, description: Mapping[str, Any]) -> pair_head.PairHead | None:
+        """What scores variants, with the head's parameters; None for tasks on other rows.
+
+        Args:
+            description: of the data that the task was trained on.
+        """
         return None
 
     @abc.abstractmethod

@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from genojax import config, errors, sharding
+from genojax import config, errors, random_keys, sharding
 from genojax import experiment as experiments
 from genojax.tasks.base import Task
 from genojax.train import resources
@@ -203,7 +203,7 @@ def _memory(run, overrides: Overrides, limit: int) -> resources.RunMemory | None
     batches = {name: task.batch_spec() for name, task in changed.tasks.items()}
     with jax.set_mesh(changed.mesh):
         step = steps.make_step(changed.experiment, changed.tasks, abstract, changed.mesh)
-        key = jax.eval_shape(jax.random.key, 0)
+        key = random_keys.key(0, changed.mesh)
         return resources.with_step(memory, step.trace(abstract, batches, key).lower().compile())
 
 

@@ -20,6 +20,7 @@ from genojax import (
     errors,
     metrics,
     plugins,
+    random_keys,
     sharding,
     stores,
     tokenizers,
@@ -76,7 +77,7 @@ class Run:
 
     @property
     def key(self) -> jax.Array:
-        return jax.random.key(self.experiment.seed)
+        return random_keys.key(self.experiment.seed, self.mesh)
 
     @property
     def fingerprint(self) -> dict[str, str]:
@@ -122,10 +123,9 @@ class Run:
             lines.append('validate_every, save_every: more than the steps, so once, at the end')
         for name, task in self.tasks.items():
             rows, width = task.batch_spec()['tokens'].shape
-            factor = f', times {task.config.weight:g}' if len(self.tasks) > 1 else ''
-            lines.append(
-                f'{name}: {rows} x {width} tokens per step; loss: {task.loss_name}{factor}'
-            )
+            loss = task.loss_name
+            loss += f', times {task.config.weight:g}' if len(self.tasks) > 1 else ''
+            lines.append(f'{name}: {rows} x {width} tokens per step; loss: {loss}')
             lines += self.datasets[name].summary
         if self.mode_sizes:
             lines.append(modes.as_text(self.experiment.optim.train.kind, self.mode_sizes))

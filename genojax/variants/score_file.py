@@ -24,7 +24,7 @@ import genojax
 from genojax import errors, locks, output_files, progress
 from genojax.data.formats.variant_files import vcf
 from genojax.inference.model import Model
-from genojax.variants import calibrate, output, partial_output, records, reference
+from genojax.variants import calibrate, head_columns, output, partial_output, records, reference
 from genojax.variants.alleles import AlleleState
 from genojax.variants.consequences.annotator import ConsequenceAnnotator
 from genojax.variants.scorer import ScoreConfig, VariantScorer
@@ -134,6 +134,8 @@ def run(scorer: VariantScorer, request: FileRequest) -> ScoreSummary:
             journal.save()  # from here on the folder belongs to this command
         reader = vcf.VcfReader(request.vcf)
         header = reader.read_header()
+        if scorer.head is not None and scorer.head.columns is not None:
+            head_columns.check(scorer.head, request, header)
         contigs = reference.read(request.fasta, folder)
         calibrated = calibrate.open_or_compute(scorer, contigs, request, folder)
         columns = {**scorer.columns, **calibrated.columns(scorer.columns)}
@@ -143,7 +145,10 @@ def run(scorer: VariantScorer, request: FileRequest) -> ScoreSummary:
             _refuse_used_keys(text.keys, header, request)
         sink = partial_output.PartialFile(request.out, folder, journal.done)
         stack.enter_context(sink)
-        streams = _Streams(reader, contigs, text, sink, journal, finder)
+        filler = None
+        if scorer.head is not None and scorer.head.columns is not None:
+            filler = head_columns.ColumnReader(scorer.head, finder, request.vcf)
+        streams = _Streams(reader, contigs, text, sink, journal, finder, filler)
         summary = _score(scorer, calibrated, streams, request)
         sink.finish()
     summary.seconds = time.monotonic() - started
@@ -199,6 +204,7 @@ class _Streams:
     sink: partial_output.PartialFile
     journal: partial_output.Journal
     annotator: ConsequenceAnnotator | None
+    columns: head_columns.ColumnReader | None
 
 
 def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> ScoreSummary:
@@ -212,6 +218,8 @@ def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> Score
         _skip(lines, digest, streams.journal.done, summary, request)
         planner.missing_contigs.update(streams.journal.done['missing'])
         planner.restore(streams.journal.done['counts'])
+        if streams.columns is not None:
+            streams.columns.restore(streams.journal.done['columns'])
     else:
         streams.sink.write(streams.text.header(streams.reader.header))
     line = streams.journal.done.get('lines', 0)
@@ -220,6 +228,8 @@ def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> Score
         for chunk in calibrate.chunks(lines):
             planned = [planner.plan(record) for record in chunk]
             planner.check_assembly(at_end=False)
+            if streams.columns is not None:
+                planned = [streams.columns.fill(record) for record in planned]
             data = _lines(scorer, calibrated, planned, streams, summary)
             for record in chunk:
                 digest.update(record.text + record.end)
@@ -236,12 +246,14 @@ def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> Score
                     left_out=summary.left_out,
                     missing=dict(planner.missing_contigs),
                     counts=planner.counts(),
+                    columns=streams.columns.counts() if streams.columns is not None else {},
                 )
             alleles_done += sum(len(record.alleles) for record in planned)
             rate = alleles_done / max(time.monotonic() - started, 1e-9)
             display.advance(len(chunk), f'{rate:,.1f} variants/s')
     planner.check_assembly(at_end=True)
     summary.notes += planner.notes()
+    summary.notes += streams.columns.notes() if streams.columns is not None else []
     return summary
 
 

@@ -77,10 +77,14 @@ class ScoreConfig:
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class PlannedAllele:
-    """One ALT of one record: its state, and what is to be scored if the state is SCORED."""
+    """One ALT of one record: its state, and what is to be scored if the state is SCORED.
+
+    `annotation_F` are the columns of a head that reads such; None for other scores.
+    """
 
     state: AlleleState
     pair: AllelePair | None = None
+    annotation_F: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -171,20 +175,30 @@ class VariantScorer:
             for codes_L in (strand.reference_L, strand.alternate_L)
         )
 
-    def score_pairs(self, pairs: Sequence[AllelePair]) -> dict[str, np.ndarray]:
-        """Column -> the mean over strands, float64 [N]; NaN where a pair has no such score."""
+    def score_pairs(
+        self, pairs: Sequence[AllelePair], annotation_NF: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Column -> the mean over strands, float64 [N]; NaN where a pair has no such score.
+
+        Args:
+            annotation_NF: for a head with columns, see `pair_head.HeadColumns`.
+        """
         strands = [pairs]
         if self.config.both_strands:
             strands.append([pair.reverse_complement() for pair in pairs])
-        totals = [self._score_strand(strand, bool(i)) for i, strand in enumerate(strands)]
+        totals = [
+            self._score_strand(strand, bool(i), annotation_NF) for i, strand in enumerate(strands)
+        ]
         return {name: np.mean([total[name] for total in totals], axis=0) for name in self.columns}
 
-    def _score_strand(self, pairs: Sequence[AllelePair], reverse: bool) -> dict[str, np.ndarray]:
+    def _score_strand(self, pairs, reverse: bool, annotation_NF) -> dict[str, np.ndarray]:
         values = {name: np.full(len(pairs), np.nan) for name in self.columns}
         if not pairs:
             return values
         if self.head is not None:
-            values['EFFECT'] = pair_head.probabilities(self.model, self.head, pairs, reverse)
+            values['EFFECT'] = pair_head.probabilities(
+                self.model, self.head, pairs, reverse, annotation_NF
+            )
         if 'likelihood' in self.kinds:
             same = np.array([pair.edit.is_substitution for pair in pairs])
             where = np.flatnonzero(same)
@@ -211,7 +225,13 @@ class VariantScorer:
 
         Raises:
             InputError: FA.. for the FASTA file.
+            UsageError: the head reads annotation, which only `genojax.score_vcf` takes.
         """
+        if self.head is not None and self.head.columns is not None:
+            raise errors.UsageError(
+                f'the head of task {self.head.name!r} reads {self.head.columns.names} beside the '
+                'sequence. Fix: genojax.score_vcf(..., annotation=FILE)'
+            )
         if isinstance(fasta, Mapping):
             return self._score(variants, fasta)
         with tempfile.TemporaryDirectory() as folder:
@@ -242,7 +262,11 @@ class VariantScorer:
             DamageError: a score is infinite, or absent though all bases are known.
         """
         where = [i for i, allele in enumerate(planned) if allele.state == AlleleState.SCORED]
-        scored = self.score_pairs([planned[i].pair for i in where])
+        columns = [planned[i].annotation_F for i in where]
+        known = bool(columns) and columns[0] is not None
+        scored = self.score_pairs(
+            [planned[i].pair for i in where], np.stack(columns) if known else None
+        )
         self._check_finite([planned[i].pair for i in where], scored)
         states = [allele.state for allele in planned]
         values = {name: np.full(len(planned), np.nan) for name in self.columns}
@@ -289,7 +313,7 @@ def _pair_head(model: Model) -> pair_head.PairHead:
     """The head of the task on labelled variants.
 
     Raises:
-        UsageError: there are several, or it reads what a VCF does not have.
+        UsageError: there are several, or it cannot score a VCF.
     """
     heads = pair_head.heads(model)
     names = list(heads)

@@ -84,6 +84,11 @@ ELSEWHERE = {
     'model.ngrams.species': 'tests/tasks/masked_lm/test_dataset.py',
     '--method=attribution': 'tests/interpret/motifs/test_ascent.py',
     'annotated=False': 'tests/tasks/variant_effects/test_pair_head.py',
+    '--annotation=FILE, the genes': 'tests/tasks/variant_effects/test_pair_head.py',
+    'bcftools annotate -a TABLE': 'tests/tasks/variant_effects/test_pair_head.py',
+    'leave out --neutral': 'tests/tasks/variant_effects/test_pair_head.py',
+    'write one number per ALT': 'tests/tasks/variant_effects/test_pair_head.py',
+    'genojax.score_vcf(': 'tests/tasks/variant_effects/test_pair_head.py',
     'genojax score {} --vcf': 'tests/tasks/variant_effects/test_pair_head.py',
     '--vep-alleles': 'tests/variants/test_bad_variants.py',
     'FASTA file of the assembly of the VCF': 'tests/variants/test_bad_variants.py',
@@ -310,7 +315,7 @@ def folder(one_device, tmp_path_factory):
         patch.setattr(
             scorer.VariantScorer,
             'score_pairs',
-            lambda self, pairs: past() if pairs else score_pairs(self, pairs),
+            lambda self, pairs, *rest: past() if pairs else score_pairs(self, pairs, *rest),
         )
         with contextlib.closing(workdir.open_workdir(folder / 'runs' / 'locked')):
             yield folder

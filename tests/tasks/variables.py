@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 from flax.core import meta
 
+from genojax import random_keys
+
 
 def init(task, batch, seed: int = 0):
     """Parameters {'model', 'heads'} and untrained collections, as plain arrays."""
@@ -11,7 +13,7 @@ def init(task, batch, seed: int = 0):
 
 
 def _init(task, batch, seed: int):
-    key = jax.random.key(seed)
+    key = random_keys.key(seed)
     tokens, inputs = jnp.asarray(batch['tokens']), task.model_inputs(batch)
     extra = dict(task.model.init(key, tokens, **inputs))
     params = {'model': extra.pop('params'), 'heads': {}}

@@ -27,7 +27,7 @@ class KnownScorer(scorer.VariantScorer):
     def fits(self, pair):
         return True
 
-    def score_pairs(self, pairs):
+    def score_pairs(self, pairs, annotation_NF=None):
         self.pairs += pairs
         values = {'LLR': np.full(len(pairs), np.nan), 'PLL': np.full(len(pairs), np.nan)}
         for i, pair in enumerate(pairs):

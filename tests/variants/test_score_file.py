@@ -33,7 +33,7 @@ class SumScorer(scorer.VariantScorer):
     stop_at = None
     calls = 0
 
-    def score_pairs(self, pairs):
+    def score_pairs(self, pairs, annotation_NF=None):
         self.calls += 1
         if self.calls == self.stop_at:
             raise KeyboardInterrupt

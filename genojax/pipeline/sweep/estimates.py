@@ -9,7 +9,7 @@ import time
 import jax
 import numpy as np
 
-from genojax import errors, sharding
+from genojax import errors, random_keys, sharding
 from genojax import experiment as experiments
 from genojax.train import resources
 from genojax.train import step as steps
@@ -61,7 +61,7 @@ def estimate(experiment: experiments.Experiment) -> RunEstimate:
     memory = resources.of_state(abstract, mesh)
     batches = {name: task.batch_spec() for name, task in tasks.items()}
     step = steps.make_step(experiment, tasks, abstract, mesh)
-    key = jax.random.key(0)
+    key = random_keys.key(0, mesh)
     with jax.set_mesh(mesh):
         compiled = step.lower(abstract, batches, key).compile()
         memory = resources.with_step(memory, compiled)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genojax import dna, genome
+from genojax import dna
+from genojax.variants import alleles
 from genojax.variants.consequences import annotator, terms
 
 # Composition, polarity and volume of the side chains (Grantham 1974, Science 185:862, table 1).
@@ -45,22 +46,58 @@ class AnnotationColumns:
 
 
 COUNT = len(_NAMES)  # columns of `describe`
+_LARGEST = 5.0  # deviations from the mean
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ColumnScale:
+    """Mean and deviation of columns in training rows, [F]; NaN for a column that is absent there.
+
+    `scale_F` is 1 for a column of equal values.
+    """
+
+    mean_F: np.ndarray
+    scale_F: np.ndarray
+
+    @classmethod
+    def of(cls, train_NF: np.ndarray) -> 'ColumnScale':
+        """The scale of training rows; NaN is an absent number."""
+        known_F = ~np.isnan(train_NF).all(0)
+        mean_F, sd_F = np.full((2, train_NF.shape[1]), np.nan)
+        mean_F[known_F] = np.nanmean(train_NF[:, known_F], 0)
+        sd_F[known_F] = np.nanstd(train_NF[:, known_F], 0)
+        return cls(mean_F, np.where(sd_F > 0, sd_F, 1))
+
+    def apply(self, values_NF: np.ndarray) -> np.ndarray:
+        """Standardised columns, 0 where a number is absent, float32 [N, F]."""
+        scaled_NF = (values_NF - self.mean_F) / self.scale_F
+        return np.nan_to_num(np.clip(scaled_NF, -_LARGEST, _LARGEST)).astype(np.float32)
+
+    def to_json(self) -> dict[str, list[float | None]]:
+        """The reverse of `from_json`."""
+        mean = [None if np.isnan(value) else value for value in self.mean_F.tolist()]
+        return {'mean': mean, 'scale': self.scale_F.tolist()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, list[float | None]]) -> 'ColumnScale':
+        """The scale that a run has kept."""
+        return cls(np.array(value['mean'], np.float64), np.array(value['scale'], np.float64))
 
 
 def describe(
-    variants: Sequence[genome.Variant], effects: Sequence[annotator.TranscriptEffect]
+    edits: Sequence[alleles.Edit], effects: Sequence[annotator.TranscriptEffect]
 ) -> AnnotationColumns:
     """The columns of variants; 0 where one does not apply."""
-    rows = [_row(variant, effect) for variant, effect in zip(variants, effects, strict=True)]
+    rows = [_row(edit, effect) for edit, effect in zip(edits, effects, strict=True)]
     return AnnotationColumns(np.array(rows, np.float64).reshape(len(rows), COUNT), _NAMES)
 
 
-def _row(variant: genome.Variant, effect: annotator.TranscriptEffect) -> list[float]:
+def _row(edit: alleles.Edit, effect: annotator.TranscriptEffect) -> list[float]:
     one_hot = [float(term in effect.every) for term in terms.TERMS]
-    change = f'{variant.reference}>{variant.alternate}'
+    change = f'{edit.reference}>{edit.alternate}'
     changes = [float(change == f'{a}>{b}') for a in dna.ALPHABET for b in dna.ALPHABET if a != b]
     transition = float(change in ('A>G', 'G>A', 'C>T', 'T>C'))
-    growth = len(variant.alternate) - len(variant.reference)
+    growth = len(edit.alternate) - len(edit.reference)
     distance = effect.splice_distance
     near = float(0 < abs(distance) <= _FAR)
     return [

@@ -9,7 +9,7 @@ import numpy as np
 
 from genojax import errors
 from genojax.data.datasets import base
-from genojax.tasks.variant_effects import labelled_variants
+from genojax.tasks.variant_effects import annotations, labelled_variants
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Batch
 from genojax.variants import windows
@@ -25,6 +25,8 @@ class VariantDatasets(base.TaskDatasets):
         known: the rows.
         group_N: number of the group of every row, in the order of `groups`.
         split_N: 'train', 'validation' or 'test' of every row.
+        scale: of the columns of annotation in the training rows; None without such columns.
+        annotation_NF: the columns in that scale, float32.
 
     Raises:
         UsageError, InputError: as `labelled_variants.read`; the groups make no three splits.
@@ -36,7 +38,12 @@ class VariantDatasets(base.TaskDatasets):
         self.config, self.tokenizer, self.seed = config, tokenizer, seed
         self.known = labelled_variants.read(config)
         self._set_splits()
-        self.annotation_NF = self._standardised()
+        self.scale: annotations.ColumnScale | None = None
+        self.annotation_NF = np.zeros((len(self.known.table), 0), np.float32)
+        if self.known.columns is not None:
+            values_NF = self.known.columns.values_NF
+            self.scale = annotations.ColumnScale.of(values_NF[self.rows('train')])
+            self.annotation_NF = self.scale.apply(values_NF)
         self.fingerprint = self._fingerprint()
         self._order = base.RowOrder(seed, **_STREAMS)
 
@@ -129,6 +136,7 @@ class VariantDatasets(base.TaskDatasets):
             'labels': dict(collections.Counter(self.known.table.labels.tolist())),
             'window': self.config.window,
             'consequences': dict(counts),
+            'column_scale': None if self.scale is None else self.scale.to_json(),
             'annotation_notes': list(self.known.notes),
             'left_out': dict(self.known.left_out),
             'test_rows_near_training': self.near_training(),
@@ -152,16 +160,6 @@ class VariantDatasets(base.TaskDatasets):
             count = known['test_rows_near_training']
             lines.append(f'  {count:,} test windows overlap windows of other splits')
         return lines
-
-    def _standardised(self) -> np.ndarray:
-        """Annotation columns by mean and deviation of the training rows, 0 where absent, [N, F]."""
-        if self.known.columns is None:
-            return np.zeros((len(self.known.table), 0), np.float32)
-        train_NF = self.known.columns.values_NF[self.rows('train')]
-        with np.errstate(invalid='ignore'):
-            mean_F, sd_F = np.nanmean(train_NF, 0), np.nanstd(train_NF, 0)
-        values_NF = (self.known.columns.values_NF - mean_F) / np.where(sd_F > 0, sd_F, 1)
-        return np.nan_to_num(np.clip(values_NF, -5, 5)).astype(np.float32)
 
     def train(self, start_step: int = 0, shard: base.Shard = base.ONE_HOST) -> Iterator[Batch]:
         shard.rows(self.config.batch_size)  # refuses a batch that does not divide at once

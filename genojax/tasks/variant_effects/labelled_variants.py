@@ -253,7 +253,8 @@ def _check_labels(config, table, label_N: np.ndarray) -> None:
 def _columns(config, table, effects) -> annotations.AnnotationColumns | None:
     parts = []
     if effects is not None:
-        parts.append(annotations.describe(table.variants, effects))
+        edits = [alleles.trimmed(v.position, v.reference, v.alternate) for v in table.variants]
+        parts.append(annotations.describe(edits, effects))
     if config.features:
         values_NF = np.stack([table.numbers(name) for name in config.features], axis=1)
         parts.append(annotations.AnnotationColumns(values_NF, config.features))

@@ -204,32 +204,51 @@ class VariantEffects(base.Task):
             )
         )
 
-    def pair_head(self, params) -> pair_head.PairHead:
-        """The head for the variants of a VCF, which has no columns of annotation."""
+    def _head_columns(self, description) -> pair_head.HeadColumns | None:
+        """What the head reads of annotation; None where the run kept no scale."""
+        if description.get('column_scale') is None:
+            return None
+        scale = annotations.ColumnScale.from_json(description['column_scale'])
+        data = self.config.data
 
-        def batch(pairs, reverse: bool) -> Batch:
+        def standardised(edits, effects, features_NF):
+            if not data.annotation:
+                return scale.apply(features_NF)
+            described = annotations.describe(edits, effects).values_NF
+            return scale.apply(np.concatenate([described, features_NF], axis=1))
+
+        return pair_head.HeadColumns(bool(data.annotation), data.features, standardised)
+
+    def pair_head(self, params, description) -> pair_head.PairHead:
+        """The head for the variants of a VCF; see the base class."""
+
+        def batch(pairs, reverse: bool, annotation_NF) -> Batch:
             flip_B = np.full(len(pairs), reverse)
             entries = dataset.pair_entries(pairs, flip_B, self.tokenizer)
-            return {**entries, 'annotation': np.zeros((len(pairs), self._columns), np.float32)}
+            if annotation_NF is None:
+                annotation_NF = np.zeros((len(pairs), self._columns), np.float32)
+            return {**entries, 'annotation': annotation_NF}
 
         def compute(params, extra, batch: Batch) -> Float[Array, 'B']:
             return jax.nn.sigmoid(self.logits(params, extra, batch)[0])
 
-        data, refusal = self.config.data, ''
+        columns, refusal = None, ''
         if self.config.annotated and self._columns:
-            names = [*(['consequences'] if data.annotation else []), *data.features]
-            refusal = (
-                f'the head of task {self.name!r} reads columns of annotation beside the sequence '
-                f'({", ".join(names)}), which a VCF does not have. Fix: train it with '
-                f'--config.tasks.{self.name}.annotated=False'
-            )
+            columns = self._head_columns(description)
+            if columns is None:
+                refusal = (
+                    f'the head of task {self.name!r} reads columns of annotation, and an earlier '
+                    'version that trained it did not keep their scale. Fix: train it again, or '
+                    f'with --config.tasks.{self.name}.annotated=False'
+                )
         return pair_head.PairHead(
             name=self.name,
-            label=' or '.join(data.positive),
-            window=data.window,
+            label=' or '.join(self.config.data.positive),
+            window=self.config.data.window,
             params=params,
             batch=batch,
             compute=compute,
+            columns=columns,
             refusal=refusal,
         )
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from genojax import genome
 from genojax.tasks.variant_effects import annotations
+from genojax.variants import alleles
 from genojax.variants.consequences import annotator
 from genojax.variants.consequences.terms import Term
 
-SNV = genome.Variant('c', 5, 'A', 'G')
+SNV = alleles.Edit(5, 'A', 'G')
 
 
 def column(name, effect, variant=SNV):
@@ -50,7 +50,7 @@ def test_columns_have_names_and_say_what_they_are():
 
 def test_an_insertion_has_no_substitution_and_a_far_splice_site():
     effect = annotator.INTERGENIC
-    insertion = genome.Variant('c', 5, 'A', 'AGG')
+    insertion = alleles.Edit(6, '', 'GG')
     assert column('bases added', effect, insertion) == 2
     assert sum(column(f'A>{base}', effect, insertion) for base in 'CGT') == 0
     assert column('near a splice site', effect) == 0
