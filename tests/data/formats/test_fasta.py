@@ -3,6 +3,7 @@
 import gzip
 import os
 import struct
+import sys
 import time
 import zlib
 
@@ -315,16 +316,33 @@ def test_no_flipped_bit_of_a_packed_file_passes_as_other_bases(tmp_path_factory,
     assert result == [text[3:-1].decode()]  # a flip in a header field that says nothing of the data
 
 
-def test_thirty_million_bases_a_second(tmp_path):
-    codes = np.random.default_rng(0).integers(0, 4, 20_000_000, dtype=np.uint8)
-    fasta.write(
-        tmp_path / 'x.fa', [sequence_record.Record('x', '', codes, np.zeros(len(codes), bool))]
-    )
-    started = time.process_time()
-    (result,) = fasta.read(tmp_path / 'x.fa')
-    spent = time.process_time() - started
-    np.testing.assert_array_equal(result.codes, codes)
-    assert spent < 20 / 30, f'{20 / spent:.0f} Mb/s'
+def test_bases_are_read_in_blocks(tmp_path):
+    """Python makes fewer calls than a third of the lines of 60 bases; one per line makes many more.
+
+    How fast that is: `check` in experiments/benchmarks/human_size.py.
+    """
+
+    def calls(size: int) -> int:
+        codes = np.random.default_rng(0).integers(0, 4, size, dtype=np.uint8)
+        record = sequence_record.Record('x', '', codes, np.zeros(size, bool))
+        fasta.write(tmp_path / 'x.fa', [record])
+        count = 0
+
+        def add(frame, event, argument):
+            nonlocal count
+            count += 1
+
+        sys.setprofile(add)
+        try:
+            (result,) = fasta.read(tmp_path / 'x.fa')
+        finally:
+            sys.setprofile(None)
+        np.testing.assert_array_equal(result.codes, codes)
+        return count
+
+    calls(1_000)  # imports
+    first, second = calls(2_000_000), calls(6_000_000)
+    assert second - first < 4_000_000 / 60 / 3, (first, second)
 
 
 @pytest.mark.real
