@@ -97,7 +97,7 @@ def one_network(run: runs.Run, predicted_NC: np.ndarray, mean_NC: np.ndarray, co
         score: estimator.of(title, metric, own_N)
         for score, (title, metric) in evaluate.SCORES.items()
     }
-    return scores | {'difference': estimator.difference('r', metrics.pearson, mean_N, own_N)}
+    return scores | {'difference': estimator.difference('Pearson', metrics.pearson, mean_N, own_N)}
 
 
 def print_table(value: dict, networks: list[dict]) -> None:

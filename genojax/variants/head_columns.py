@@ -19,7 +19,7 @@ from genojax.data.formats.variant_files import vcf
 from genojax.variants import alleles
 from genojax.variants.alleles import AlleleState
 from genojax.variants.consequences.annotator import ConsequenceAnnotator
-from genojax.variants.pair_head import PairHead
+from genojax.variants.pair_head import HeadColumns, PairHead
 from genojax.variants.records import PlannedRecord
 
 _ABSENT = ('', '.')
@@ -33,13 +33,23 @@ def check(head: PairHead, request, header: Sequence[bytes]) -> None:
         header: of the VCF.
 
     Raises:
-        UsageError: no annotation, an INFO key that the header lacks, or a calibration.
+        UsageError: no annotation, other transcripts or another genetic code than in training, an
+            INFO key that the header lacks, or a calibration.
     """
     columns = head.columns
     reads = f'the head of task {head.name!r} reads {columns.names} beside the sequence'
     if columns.consequences and not request.annotation:
         raise errors.UsageError(
             f'{reads}. Fix: --annotation=FILE, the genes as in training, or --score=likelihood'
+        )
+    learnt = (set(columns.transcripts), columns.genetic_code)
+    if columns.consequences and learnt != (set(request.transcripts), request.genetic_code):
+        named = ','.join(columns.transcripts)
+        raise errors.UsageError(
+            f'the head of task {head.name!r} learnt consequences of '
+            f'{"transcripts " + named if named else "all transcripts"} by genetic code '
+            f'{columns.genetic_code}, not of those of this command. Fix: '
+            f'--transcripts={named} --genetic-code={columns.genetic_code}'
         )
     if absent := [name for name in columns.features if name not in vcf.info_ids(header)]:
         new = errors.new_name(request.vcf)
@@ -64,9 +74,9 @@ class ColumnReader:
     """
 
     def __init__(
-        self, head: PairHead, annotator: ConsequenceAnnotator | None, path: str | os.PathLike
+        self, columns: HeadColumns, annotator: ConsequenceAnnotator | None, path: str | os.PathLike
     ):
-        self.columns, self.annotator, self.path = head.columns, annotator, path
+        self.columns, self.annotator, self.path = columns, annotator, path
         self.absent: collections.Counter[str] = collections.Counter()
         self.alleles = 0
 

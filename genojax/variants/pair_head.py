@@ -31,11 +31,15 @@ class HeadColumns:
         standardised: (edits, their effects on transcripts, features [N, len(features)]) -> the
             columns in the scale of the training rows, float32 [N, F]. Without `consequences` the
             effects are not looked at; NaN is an absent number.
+        transcripts: ids of those whose consequences it learnt; (): all.
+        genetic_code: NCBI's number, of these consequences.
     """
 
     consequences: bool
     features: tuple[str, ...]
     standardised: Callable[[Sequence[Edit], Sequence[TranscriptEffect], np.ndarray], np.ndarray]
+    transcripts: tuple[str, ...] = ()
+    genetic_code: int = 1
 
     @property
     def names(self) -> str:

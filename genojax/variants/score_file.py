@@ -134,7 +134,7 @@ def run(scorer: VariantScorer, request: FileRequest) -> ScoreSummary:
             journal.save()  # from here on the folder belongs to this command
         reader = vcf.VcfReader(request.vcf)
         header = reader.read_header()
-        if scorer.head is not None and scorer.head.columns is not None:
+        if scorer.head_columns is not None:
             head_columns.check(scorer.head, request, header)
         contigs = reference.read(request.fasta, folder)
         calibrated = calibrate.open_or_compute(scorer, contigs, request, folder)
@@ -146,8 +146,8 @@ def run(scorer: VariantScorer, request: FileRequest) -> ScoreSummary:
         sink = partial_output.PartialFile(request.out, folder, journal.done)
         stack.enter_context(sink)
         filler = None
-        if scorer.head is not None and scorer.head.columns is not None:
-            filler = head_columns.ColumnReader(scorer.head, finder, request.vcf)
+        if scorer.head_columns is not None:
+            filler = head_columns.ColumnReader(scorer.head_columns, finder, request.vcf)
         streams = _Streams(reader, contigs, text, sink, journal, finder, filler)
         summary = _score(scorer, calibrated, streams, request)
         sink.finish()

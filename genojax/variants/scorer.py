@@ -134,6 +134,11 @@ class VariantScorer:
         return {name: text for kind in self.kinds for name, text in COLUMNS[kind].items()}
 
     @property
+    def head_columns(self) -> pair_head.HeadColumns | None:
+        """What the head reads beside the windows; None without such a head."""
+        return self.head.columns if self.head is not None else None
+
+    @property
     def masked_passes(self) -> int:
         """Masked rows that LLR needed so far."""
         return self.masked.passes if self.masked else 0
@@ -227,9 +232,9 @@ class VariantScorer:
             InputError: FA.. for the FASTA file.
             UsageError: the head reads annotation, which only `genojax.score_vcf` takes.
         """
-        if self.head is not None and self.head.columns is not None:
+        if self.head_columns is not None:
             raise errors.UsageError(
-                f'the head of task {self.head.name!r} reads {self.head.columns.names} beside the '
+                f'the head of task {self.head.name!r} reads {self.head_columns.names} beside the '
                 'sequence. Fix: genojax.score_vcf(..., annotation=FILE)'
             )
         if isinstance(fasta, Mapping):

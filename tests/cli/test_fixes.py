@@ -85,6 +85,7 @@ ELSEWHERE = {
     '--method=attribution': 'tests/interpret/motifs/test_ascent.py',
     'annotated=False': 'tests/tasks/variant_effects/test_pair_head.py',
     '--annotation=FILE, the genes': 'tests/tasks/variant_effects/test_pair_head.py',
+    '{} --genetic-code={}': 'tests/tasks/variant_effects/test_pair_head.py',
     'bcftools annotate -a TABLE': 'tests/tasks/variant_effects/test_pair_head.py',
     'leave out --neutral': 'tests/tasks/variant_effects/test_pair_head.py',
     'write one number per ALT': 'tests/tasks/variant_effects/test_pair_head.py',

@@ -217,7 +217,13 @@ class VariantEffects(base.Task):
             described = annotations.describe(edits, effects).values_NF
             return scale.apply(np.concatenate([described, features_NF], axis=1))
 
-        return pair_head.HeadColumns(bool(data.annotation), data.features, standardised)
+        return pair_head.HeadColumns(
+            bool(data.annotation),
+            data.features,
+            standardised,
+            transcripts=data.transcripts,
+            genetic_code=data.genetic_code,
+        )
 
     def pair_head(self, params, description) -> pair_head.PairHead:
         """The head for the variants of a VCF; see the base class."""

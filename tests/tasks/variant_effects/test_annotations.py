@@ -1,4 +1,6 @@
-"""Columns of annotation: Grantham's published distances, one column per name."""
+"""Columns of annotation: Grantham's published distances, one column per name, their scale."""
+
+import json
 
 import numpy as np
 import pytest
@@ -54,3 +56,13 @@ def test_an_insertion_has_no_substitution_and_a_far_splice_site():
     assert column('bases added', effect, insertion) == 2
     assert sum(column(f'A>{base}', effect, insertion) for base in 'CGT') == 0
     assert column('near a splice site', effect) == 0
+
+
+def test_a_scale_is_that_of_the_training_rows_and_an_absent_number_is_their_mean():
+    train_NF = np.array([[1.0, 7.0, np.nan], [3.0, 7.0, np.nan], [np.nan, 7.0, np.nan]])
+    scale = annotations.ColumnScale.of(train_NF)
+    values_NF = np.array([[4.0, 8.0, 5.0], [2.0, 7.0, np.nan], [np.nan, np.nan, 1.0]])
+    expected_NF = [[2, 1, 0], [0, 0, 0], [0, 0, 0]]  # a column without numbers says nothing
+    np.testing.assert_array_equal(scale.apply(values_NF), expected_NF)
+    kept = annotations.ColumnScale.from_json(json.loads(json.dumps(scale.to_json())))
+    np.testing.assert_array_equal(kept.apply(values_NF), expected_NF)

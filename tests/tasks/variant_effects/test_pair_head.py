@@ -3,6 +3,8 @@
 Its columns of annotation come by `variants.head_columns`.
 """
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from genojax import errors, tokenizers
 from genojax.inference import pretrained
 from genojax.inference.model import Model
-from genojax.variants import score_file, scorer
+from genojax.variants import head_columns, score_file, scorer
 from tests.tasks import variables
 from tests.tasks.variant_effects import conftest
 
@@ -111,6 +113,11 @@ def test_a_head_reads_consequences_and_numbers_of_a_vcf(annotated, files, tmp_pa
     ('change', 'message'),
     [
         ({'annotation': ''}, 'reads consequences, phylop beside.*--annotation=FILE'),
+        (
+            {'transcripts': ('other',)},
+            'all transcripts by genetic code 1, not.*--transcripts= --ge',
+        ),
+        ({'genetic_code': 11}, 'Fix: --transcripts= --genetic-code=1'),
         ({'header': ''}, 'declares no INFO phylop. Fix: bcftools annotate'),
         ({'neutral': 4}, 'Fix: leave out --neutral'),
         ({'values': ['high'] * 30}, "VC09.*phylop=high is no number. Fix: .*'.'"),
@@ -119,10 +126,36 @@ def test_a_head_reads_consequences_and_numbers_of_a_vcf(annotated, files, tmp_pa
 )
 def test_what_a_head_needs_is_told(annotated, files, tmp_path, change, message):
     datasets, model, rows, _ = annotated
-    own = {k: change.pop(k) for k in ('header', 'values') if k in change}
+    own = {k: v for k, v in change.items() if k in ('header', 'values')}
+    request = {k: v for k, v in change.items() if k not in own}
     path = write_vcf(tmp_path / 'a.vcf', datasets, rows, **{'values': ['1'] * 30, **own})
     with pytest.raises(errors.GenojaxError, match=message):
-        score(model, files, path, tmp_path / 'a.tsv', **change)
+        score(model, files, path, tmp_path / 'a.tsv', **request)
+
+
+def test_a_head_that_learnt_named_transcripts_wants_the_same(task_of, files, tmp_path):
+    task = task_of(transcripts=('t',))
+    datasets = task.open(files, 0)
+    params, extra = variables.init(task, jax.tree.map(jnp.asarray, next(datasets.train())))
+    model = model_of(task, params, extra, datasets.description)
+    rows = np.arange(42, 45)
+    texts = [datasets.known.table.cells['phylop'][row] for row in rows.tolist()]
+    path = write_vcf(tmp_path / 'a.vcf', datasets, rows, texts)
+    with pytest.raises(errors.UsageError, match='transcripts t by.*--transcripts=t --genetic-co'):
+        score(model, files, path, tmp_path / 'a.tsv')
+    score(model, files, path, tmp_path / 'a.tsv', transcripts=('t',))
+    expected = evaluated(task, datasets, params, extra, rows)
+    np.testing.assert_allclose(effects_of(tmp_path / 'a.tsv'), expected, atol=2e-6)
+
+
+def test_a_reader_continues_from_its_counts(annotated):
+    model = annotated[1]
+    columns = scorer.VariantScorer(model).head_columns
+    first = head_columns.ColumnReader(columns, None, 'a.vcf')
+    first.alleles, first.absent['phylop'] = 5, 2
+    second = head_columns.ColumnReader(columns, None, 'a.vcf')
+    second.restore(json.loads(json.dumps(first.counts())))
+    assert second.notes() == first.notes() and 'for 2 of 5 alleles' in first.notes()[0]
 
 
 def test_a_head_on_annotation_takes_no_variants_without_it(annotated, files):
