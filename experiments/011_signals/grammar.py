@@ -32,6 +32,7 @@ from genojax.train import runs
 HERE = pathlib.Path(__file__).parent
 DATA, MODEL = '--config.tasks.coverage.data', '--config.model'
 BIN = 128
+STEPS = {'sites': 1_000, 'enhancers': 300}
 SITES = 'sites'
 SITE_WINDOWS, SITE_LENGTH, SITE_CROP = (400, 100), 4_096, 1_024
 SPECIES = 'sim_alpha'
@@ -137,7 +138,7 @@ def sites(workdir: pathlib.Path, seeds: int, steps: int) -> dict:
     if not (folder / f'{SITES}_statistics.json').exists():
         simulate.write_tracks(folder, SITES, SITE_WINDOWS, SITE_LENGTH, SITE_CROP)
     flags = [
-        *(f'{MODEL}.width=16', f'{MODEL}.inner=16', f'{MODEL}.depth=2'),
+        *(f'{MODEL}.width=32', f'{MODEL}.inner=32', f'{MODEL}.depth=1', f'{MODEL}.dropout=0.0'),
         f'{MODEL}.organisms=({SITES!r},)',
         f'{MODEL}.tracks=({len(simulated_tracks.table())},)',
         f'{MODEL}.crop={SITE_CROP // BIN}',
@@ -298,7 +299,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('kind', choices=('sites', 'enhancers'))
     parser.add_argument('--workdir', type=pathlib.Path, required=True)
     parser.add_argument('--seeds', type=int, default=3)
-    parser.add_argument('--steps', type=int, default=300)
+    parser.add_argument('--steps', type=int, help='sites: 1000, enhancers: 300')
     parser.add_argument('--rates', type=float, nargs='*', default=RATES, help='of dilations')
     parser.add_argument('--no-dna', dest='dna', action='store_false', help='no run on DNA alone')
     parser.add_argument('--length', type=int, default=6_000_000, help='of a simulated genome')
@@ -307,13 +308,12 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     workdir = arguments.workdir.resolve()
     workdir.mkdir(parents=True, exist_ok=True)
+    steps = arguments.steps or STEPS[arguments.kind]
     if arguments.kind == 'sites':
-        result = sites(workdir, arguments.seeds, arguments.steps)
+        result = sites(workdir, arguments.seeds, steps)
     else:
         sizes = arguments.length, arguments.genes
-        result = enhancers(
-            workdir, arguments.seeds, arguments.steps, arguments.rates, arguments.dna, *sizes
-        )
+        result = enhancers(workdir, arguments.seeds, steps, arguments.rates, arguments.dna, *sizes)
     print_tables(result)
     results = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
     results[arguments.kind] = result

@@ -2,6 +2,7 @@
 
     PEERS=.venv-bench/bin/python
     python experiments/benchmarks/train_step.py --python $PEERS    # results/train_step.json
+    python experiments/benchmarks/train_step.py --python $PEERS --avx2
     python experiments/benchmarks/train_step.py --table            # the file as a table
 
 BERT with a masked language model's head on 6-mers, post-norm, learned positions, dropout 0.1, f32,
@@ -9,10 +10,12 @@ BERT with a masked language model's head on 6-mers, post-norm, learned positions
 by their norm and updates all parameters by AdamW. genojax: the step that `genojax train` compiles,
 which also sums metrics by species and region. The peer: `BertForMaskedLM` with torch's SDPA, its
 data collator's masks, `torch.optim.AdamW(fused=True)`. Every point is a process of its own on one
-pinned core, peers in turn; the clock is CPU time (`measure.py`).
+pinned core, peers in turn; the clock is CPU time (`measure.py`). `--avx2` forbids wider vectors to
+XLA and to torch's libraries; without it both use what the machine has.
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -29,6 +32,12 @@ TOKENS, VOCAB = 512, 4101
 SIZES = {'64x2': (64, 2, 16), '256x4': (256, 4, 8), '768x12': (768, 12, 2)}  # width, depth, rows
 PEERS = ('genojax', 'transformers')
 TARGETS = {'64x2': 1.0, '256x4': 1.0, '768x12': 1.3}
+AVX2 = {
+    'XLA_FLAGS': '--xla_cpu_max_isa=AVX2',
+    'ATEN_CPU_CAPABILITY': 'avx2',
+    'ONEDNN_MAX_CPU_ISA': 'AVX2',
+    'MKL_ENABLE_INSTRUCTIONS': 'AVX2',
+}
 _HEAD, _RATE, _PEAK, _DROPOUT = 64, 0.15, 1e-4, 0.1
 
 
@@ -150,12 +159,13 @@ def worker(peer: str, size: str) -> None:
     )
 
 
-def run(python: str, rounds: int, sizes: list[str]) -> None:
+def run(python: str, rounds: int, sizes: list[str], avx2: bool) -> None:
     """Measures all points, each in a process of its own, and writes the file."""
     lines = []
     core = min(os.sched_getaffinity(0))
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1'}
     environment['PYTHONPATH'] = str(HERE.parents[1])
+    environment |= AVX2 if avx2 else {}
     for number in range(rounds):
         for size in sizes:
             for peer in PEERS:
@@ -168,20 +178,21 @@ def run(python: str, rounds: int, sizes: list[str]) -> None:
                     text=True,
                     check=True,
                 )
-                lines.append({**json.loads(done.stdout.splitlines()[-1]), 'round': number})
+                measured = json.loads(done.stdout.splitlines()[-1])
+                lines.append({**measured, 'avx2': avx2, 'round': number})
                 print(json.dumps(lines[-1]), flush=True)
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    kept = [line for line in kept if line['size'] not in sizes]
+    kept = [line for line in kept if line['size'] not in sizes or line['avx2'] != avx2]
     RESULTS.write_text('[\n' + ',\n'.join(map(json.dumps, [*kept, *lines])) + '\n]\n')
 
 
 def table() -> str:
     """Medians over rounds, and the ratio of the peers' rates of one round."""
     lines = json.loads(RESULTS.read_text())
-    rows = ['| size | parameters | genojax | transformers + torch | ratio by round | target |']
-    rows.append('|---|---|---|---|---|---|')
-    for size in SIZES:
-        of_size = [line for line in lines if line['size'] == size]
+    rows = ['| size | parameters | vectors | genojax | torch | ratio by round | target |']
+    rows.append('|---|---|---|---|---|---|---|')
+    for avx2, size in itertools.product((False, True), SIZES):
+        of_size = [line for line in lines if (line['size'], line['avx2']) == (size, avx2)]
         if not of_size:
             continue
         rates = {
@@ -191,7 +202,8 @@ def table() -> str:
         ratios = [a / b for a, b in zip(*(rates[peer] for peer in PEERS), strict=True)]
         medians = [f'{statistics.median(rates[peer]):,.0f}' for peer in PEERS]
         rows.append(
-            f'| {size} | {of_size[0]["parameters"]:,} | {" | ".join(medians)} | '
+            f'| {size} | {of_size[0]["parameters"]:,} | {"AVX2" if avx2 else "all"} | '
+            f'{" | ".join(medians)} | '
             f'{", ".join(f"{ratio:.2f}" for ratio in ratios)} | {TARGETS[size]} |'
         )
     return '\n'.join(rows)
@@ -204,6 +216,7 @@ def main() -> None:
     parser.add_argument('--python', default=sys.executable, help='that has torch, transformers')
     parser.add_argument('--rounds', type=int, default=2)
     parser.add_argument('--sizes', nargs='+', choices=SIZES, default=list(SIZES))
+    parser.add_argument('--avx2', action='store_true', help='no wider vectors, for both')
     parser.add_argument('--worker', choices=PEERS)
     parser.add_argument('--table', action='store_true')
     arguments = parser.parse_args()
@@ -211,7 +224,7 @@ def main() -> None:
         worker(arguments.worker, arguments.sizes[0])
         return
     if not arguments.table:
-        run(arguments.python, arguments.rounds, arguments.sizes)
+        run(arguments.python, arguments.rounds, arguments.sizes, arguments.avx2)
     print(table())
 
 
