@@ -17,6 +17,8 @@ import numpy as np
 from genojax import dna, genome
 
 _MAX_MAPPED = 2**27  # bytes of a mapped file in memory while it is read in order
+_CACHED = 2**26  # bases of a genome that a processor's caches hold, about
+_LINE = 64  # bytes of a line of these caches
 
 
 class Genome:
@@ -258,6 +260,7 @@ class Corpus:
         plain_B = inside_B & (start_B >= 0) & (start_B + length <= lengths[at_B])
         begin_B = offsets[at_B] + start_B
         arrays = self._arrays
+        self._read_ahead(species_B, begin_B, plain_B, length)
         rows = zip(species_B.tolist(), begin_B.tolist(), plain_B.tolist(), strict=True)
         for row, (s, begin, plain) in enumerate(rows):
             if plain:
@@ -269,6 +272,27 @@ class Corpus:
                 one = member.read(contig_B[row : row + 1], start_B[row : row + 1], length)
                 bases_BL[row], regions_BL[row] = one[0][0], one[1][0]
         bases_BL &= genome.CODE_BITS
+
+    def _read_ahead(
+        self, species_B: np.ndarray, begin_B: np.ndarray, plain_B: np.ndarray, length: int
+    ) -> None:
+        """Brings rows of large genomes into the processor's cache.
+
+        Reads that do not depend on each other wait for memory together, copies of rows one after
+        another (`experiments/benchmarks/human_size.py`). Past its start a row is read in order,
+        which a processor foresees.
+        """
+        large_B = plain_B & self._is_large[species_B]
+        line_P = np.arange(0, min(length, 8 * _LINE), _LINE)
+        for s in np.unique(species_B[large_B]).tolist():
+            at_RP = begin_B[large_B & (species_B == s), None] + line_P
+            for array in self._arrays[s]:
+                array.take(at_RP)
+
+    @functools.cached_property
+    def _is_large(self) -> np.ndarray:
+        """Per species, bool."""
+        return np.array([member.total > _CACHED for member in self], bool)
 
     @functools.cached_property
     def _contigs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
