@@ -32,7 +32,7 @@ from genojax.train import runs
 HERE = pathlib.Path(__file__).parent
 DATA, MODEL = '--config.tasks.coverage.data', '--config.model'
 BIN = 128
-STEPS = {'sites': 1_000, 'enhancers': 300}
+STEPS = {'sites': 1_000, 'enhancers': 800}
 SITES = 'sites'
 SITE_WINDOWS, SITE_LENGTH, SITE_CROP = (400, 100), 4_096, 1_024
 SPECIES = 'sim_alpha'
@@ -138,7 +138,7 @@ def sites(workdir: pathlib.Path, seeds: int, steps: int) -> dict:
     if not (folder / f'{SITES}_statistics.json').exists():
         simulate.write_tracks(folder, SITES, SITE_WINDOWS, SITE_LENGTH, SITE_CROP)
     flags = [
-        *(f'{MODEL}.width=32', f'{MODEL}.inner=32', f'{MODEL}.depth=1', f'{MODEL}.dropout=0.0'),
+        *(f'{MODEL}.width=64', f'{MODEL}.inner=32', f'{MODEL}.depth=1'),
         f'{MODEL}.organisms=({SITES!r},)',
         f'{MODEL}.tracks=({len(simulated_tracks.table())},)',
         f'{MODEL}.crop={SITE_CROP // BIN}',
@@ -241,7 +241,7 @@ def enhancers(
         for seed in range(seeds):
             run = workdir / f'{inputs.split()[0]}_{rate}_{seed}'
             flags = [
-                *(f'{MODEL}.width=16', f'{MODEL}.inner=32', f'{MODEL}.depth={DEPTH}'),
+                *(f'{MODEL}.width=32', f'{MODEL}.inner=32', f'{MODEL}.depth={DEPTH}'),
                 *(f'{MODEL}.rate={rate}', f'{MODEL}.crop=0'),
                 f'{MODEL}.organisms=({SPECIES!r},)',
                 f'{MODEL}.tracks=({len(simulated.TRACKS)},)',
@@ -299,11 +299,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('kind', choices=('sites', 'enhancers'))
     parser.add_argument('--workdir', type=pathlib.Path, required=True)
     parser.add_argument('--seeds', type=int, default=3)
-    parser.add_argument('--steps', type=int, help='sites: 1000, enhancers: 300')
+    parser.add_argument('--steps', type=int, help='sites: 1000, enhancers: 800')
     parser.add_argument('--rates', type=float, nargs='*', default=RATES, help='of dilations')
     parser.add_argument('--no-dna', dest='dna', action='store_false', help='no run on DNA alone')
-    parser.add_argument('--length', type=int, default=6_000_000, help='of a simulated genome')
-    parser.add_argument('--genes', type=int, default=1_500)
+    parser.add_argument('--length', type=int, default=12_000_000, help='of a simulated genome')
+    parser.add_argument('--genes', type=int, default=3_000)
     parser.add_argument('--results', type=pathlib.Path, default=HERE / 'results.json')
     arguments = parser.parse_args(argv)
     workdir = arguments.workdir.resolve()

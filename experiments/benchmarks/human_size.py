@@ -90,7 +90,30 @@ def loader(folder: pathlib.Path, scale: float) -> dict:
             next(batches[name])
             count += ROWS
         rates[name].append(round(count / (time.process_time() - began)))
-    return {f'{name}_windows_per_cpu_s': values for name, values in rates.items()}
+    result = {f'{name}_windows_per_cpu_s': values for name, values in rates.items()}
+    return result | {
+        f'{name}_copy_cpu_us': copy_us(datasets.corpus) for name, datasets in opened.items()
+    }
+
+
+def copy_us(corpus) -> float:
+    """CPU us per window of copies from random places of all genomes, and nothing else."""
+    rng = np.random.default_rng(0)
+    shape = (512, LENGTH)
+    bases, regions = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
+    lengths = [member.lengths for member in corpus]
+    began, count = time.process_time(), 0
+    drawing = 0.0
+    for _ in range(1_000):
+        before = time.process_time()
+        species = rng.integers(0, len(corpus), shape[0])
+        contig = np.array([rng.integers(0, len(lengths[s])) for s in species.tolist()])
+        sizes = np.array([lengths[s][c] for s, c in zip(species, contig, strict=True)])
+        start = (rng.random(shape[0]) * (sizes - LENGTH)).astype(np.int64)
+        drawing += time.process_time() - before
+        corpus.read_into(bases, regions, species, contig, start)
+        count += shape[0]
+    return round(1e6 * (time.process_time() - began - drawing) / count, 3)
 
 
 def recall(folder: pathlib.Path, scale: float) -> dict:

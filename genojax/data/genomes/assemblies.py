@@ -17,8 +17,7 @@ import numpy as np
 from genojax import dna, genome
 
 _MAX_MAPPED = 2**27  # bytes of a mapped file in memory while it is read in order
-_CACHED = 2**26  # bases of a genome that a processor's caches hold, about
-_LINE = 64  # bytes of a line of these caches
+_FEW = 16  # rows of a species that are copied one by one
 
 
 class Genome:
@@ -244,8 +243,7 @@ class Corpus:
     ) -> None:
         """Write windows of several species into two uint8 arrays [B, L]: codes and region bits.
 
-        The rows are those of `Genome.read`. This takes about 1 us per row: one check for the whole
-        batch, and no new array.
+        The rows are those of `Genome.read`, with one check for the whole batch.
 
         Args:
             species_B: numbers in `species`.
@@ -259,40 +257,40 @@ class Corpus:
         at_B = np.where(inside_B, first_S[species_B] + contig_B, 0)
         plain_B = inside_B & (start_B >= 0) & (start_B + length <= lengths[at_B])
         begin_B = offsets[at_B] + start_B
-        arrays = self._arrays
-        self._read_ahead(species_B, begin_B, plain_B, length)
-        rows = zip(species_B.tolist(), begin_B.tolist(), plain_B.tolist(), strict=True)
-        for row, (s, begin, plain) in enumerate(rows):
-            if plain:
-                bases, regions = arrays[s]
-                bases_BL[row] = bases[begin : begin + length]
-                regions_BL[row] = regions[begin : begin + length]
-            else:  # across an origin, on a short contig, or an error
-                member = self[self.species[s]]
-                one = member.read(contig_B[row : row + 1], start_B[row : row + 1], length)
-                bases_BL[row], regions_BL[row] = one[0][0], one[1][0]
+        self._copy_plain(bases_BL, regions_BL, species_B, begin_B, np.flatnonzero(plain_B))
+        # Across an origin, on a short contig, or an error.
+        for row in np.flatnonzero(~plain_B).tolist():
+            member = self[self.species[species_B[row]]]
+            one = member.read(contig_B[row : row + 1], start_B[row : row + 1], length)
+            bases_BL[row], regions_BL[row] = one[0][0], one[1][0]
         bases_BL &= genome.CODE_BITS
 
-    def _read_ahead(
-        self, species_B: np.ndarray, begin_B: np.ndarray, plain_B: np.ndarray, length: int
+    def _copy_plain(
+        self,
+        bases_BL: np.ndarray,
+        regions_BL: np.ndarray,
+        species_B: np.ndarray,
+        begin_B: np.ndarray,
+        row_R: np.ndarray,
     ) -> None:
-        """Brings rows of large genomes into the processor's cache.
+        """Rows that are one run of bases of their genome.
 
-        Reads that do not depend on each other wait for memory together, copies of rows one after
-        another (`experiments/benchmarks/human_size.py`). Past its start a row is read in order,
-        which a processor foresees.
+        Many rows of one species are one gather: no Python per row, and the processor waits for the
+        memory of several rows at a time (`experiments/benchmarks/human_size.py`).
         """
-        large_B = plain_B & self._is_large[species_B]
-        line_P = np.arange(0, min(length, 8 * _LINE), _LINE)
-        for s in np.unique(species_B[large_B]).tolist():
-            at_RP = begin_B[large_B & (species_B == s), None] + line_P
-            for array in self._arrays[s]:
-                array.take(at_RP)
-
-    @functools.cached_property
-    def _is_large(self) -> np.ndarray:
-        """Per species, bool."""
-        return np.array([member.total > _CACHED for member in self], bool)
+        length = bases_BL.shape[1]
+        row_R = row_R[np.argsort(species_B[row_R], kind='stable')]
+        first = np.flatnonzero(np.diff(species_B[row_R])) + 1
+        for rows in np.split(row_R, first) if len(row_R) else ():
+            for out_BL, array in zip(
+                (bases_BL, regions_BL), self._arrays[species_B[rows[0]]], strict=True
+            ):
+                if len(rows) > _FEW:
+                    windows = np.lib.stride_tricks.sliding_window_view(array, length)
+                    out_BL[rows] = windows[begin_B[rows]]
+                else:
+                    for row, begin in zip(rows.tolist(), begin_B[rows].tolist(), strict=True):
+                        out_BL[row] = array[begin : begin + length]
 
     @functools.cached_property
     def _contigs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
