@@ -137,6 +137,24 @@ def add_fasta_options(parser: argparse.ArgumentParser, names: bool = True) -> No
         )
 
 
+def add_sequences(parser: argparse.ArgumentParser) -> None:
+    """Add --fasta, --bed, --table and --sequence-column: what a verb reads, row by row."""
+    add = parser.add_argument
+    add('--fasta', type=pathlib.Path, help='sequences, plain or gzip')
+    add('--bed', type=pathlib.Path, help='these intervals of the FASTA file')
+    add('--table', type=pathlib.Path, help='a TSV or CSV with a column of sequences')
+    add('--sequence-column', default='sequence', metavar='NAME', help='of the table (%(default)s)')
+
+
+def check_sequences(arguments: argparse.Namespace) -> None:
+    """Raises UsageError unless the flags of `add_sequences` name one file of sequences."""
+    if bool(arguments.fasta) == bool(arguments.table):
+        raise errors.UsageError('name sequences. Fix: --fasta=FILE, or --table=FILE')
+    if arguments.bed and arguments.table:
+        fix = 'leave --table out, and name the genome by --fasta=GENOME'
+        raise errors.UsageError(f'--bed names intervals of a FASTA file. Fix: {fix}')
+
+
 def add_fallback(parser: argparse.ArgumentParser) -> None:
     """The flag of verbs that read the best checkpoint of a run."""
     parser.add_argument(

@@ -144,15 +144,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser = flags.Parser('predict', __doc__)
     add = parser.add_argument
     add('model', metavar='RUN', type=flags.location, help="a run's workdir")
-    add('--fasta', type=pathlib.Path, help='sequences, plain or gzip')
-    add('--bed', type=pathlib.Path, help='predict for these intervals of the FASTA file')
-    add('--table', type=pathlib.Path, help='a TSV or CSV with a column of sequences')
-    add(
-        '--sequence-column',
-        default='sequence',
-        metavar='NAME',
-        help='of the table (%(default)s)',
-    )
+    flags.add_sequences(parser)
     add('--out', required=True, help='.tsv, .parquet, - (TSV on stdout); of tracks .bw, .npz too')
     add('--task', help='for a run with several tasks')
     add(
@@ -167,11 +159,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     flags.add_fasta_options(parser)
     flags.add_fallback(parser)
     arguments = parser.parse_args(argv)
-    if bool(arguments.fasta) == bool(arguments.table):
-        raise errors.UsageError('name sequences. Fix: --fasta=FILE, or --table=FILE')
-    if arguments.bed and arguments.table:
-        fix = 'leave --table out, and name the genome by --fasta=GENOME'
-        raise errors.UsageError(f'--bed names intervals of a FASTA file. Fix: {fix}')
+    flags.check_sequences(arguments)
     if arguments.stride and not arguments.window:
         raise errors.UsageError('--stride=N goes with --window=N')
     if arguments.stride > arguments.window:

@@ -264,8 +264,8 @@ def save_license(source: pathlib.Path, workdir: pathlib.Path) -> None:
     json_files.write_hashed(workdir / LICENSE_FILE, license_of(source))
 
 
-def read(path: str | os.PathLike, fallback: bool = False) -> PretrainedModel:
-    """The model of a run's workdir (its best checkpoint) or of a converted directory.
+def read(path: str | os.PathLike, fallback: bool = False, last: bool = False) -> PretrainedModel:
+    """The model of a run's workdir (its best or `last` checkpoint) or of a converted directory.
 
     Args:
         fallback: use the best whole checkpoint of a run if others are damaged; those that are left
@@ -283,7 +283,7 @@ def read(path: str | os.PathLike, fallback: bool = False) -> PretrainedModel:
     if not (path / 'checkpoints').is_dir():
         raise _no_checkpoint(path)
     checkpoints = checkpoint.Checkpoints(path / 'checkpoints', read_only=True, fallback=fallback)
-    step = checkpoints.best()
+    step = checkpoints.latest() if last else checkpoints.best()
     if step is None:
         raise _no_checkpoint(path)
     state, data = checkpoints.restore_raw(step), checkpoints.data(step)

@@ -26,6 +26,7 @@ def load(
     window: int = 0,
     devices: list | None = None,
     fallback: bool = False,
+    last: bool = False,
 ) -> Model:
     """The model of a run's workdir (its best checkpoint) or of a directory of `genojax convert`.
 
@@ -35,12 +36,13 @@ def load(
         devices: to use; all by default.
         fallback: use the best whole checkpoint if others are damaged; they are listed in
             `Model.metadata['left_out']`.
+        last: read the last checkpoint of a run, not the one with the lowest validation loss.
 
     Raises:
         UsageError: the path is neither, or the run has no finished checkpoint.
         DamageError: a file differs from what was written.
     """
-    source = pretrained.read(path, fallback)
+    source = pretrained.read(path, fallback, last)
     return Model(
         source, window, devices, read_heads=lambda: {**heads(source), **pair_heads(source)}
     )

@@ -1,14 +1,16 @@
 """The verbs of `genojax interpret` from the command line, with a small random model."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 from genojax import dna, errors, metrics
 from genojax.cli import interpret, main
-from genojax.interpret import attention
-from genojax.interpret.motifs import ascent
+from genojax.cli.interpret import inputs
+from genojax.interpret import attention, attribution
+from genojax.interpret.motifs import ascent, meme
 from genojax.predict import loading
 from tests.interpret import conftest
 from tests.interpret.test_splice_sites import gene_annotation
@@ -53,7 +55,9 @@ def test_mutagenesis_and_attribution(files, capsys):
     assert '60 substitutions of 20 bases in 1 rows' in capsys.readouterr().err
     assert (out / 'figures' / '000.png').read_bytes()[:4] == b'\x89PNG'
     out = run(files, 'attribution', '--output=y', '--backgrounds=2', '--steps=4', '--figures=0')
-    assert 'attributions add up within' in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert 'output: log-odds of y\n' in err
+    assert 'attributions add up within' in err and ' % of the signal' in err
     values = np.array([float(row[-1]) for row in table(out / 'attribution.tsv')[1:]])
     with np.load(out / 'attribution.npz') as arrays:
         total = arrays['output'] - arrays['background'] + arrays['gap']
@@ -77,7 +81,32 @@ def test_dependency_attention_and_motifs(files, capsys):
     run(files, 'motifs', '--output=y', '--backgrounds=1', '--steps=2', '--control=OTHER')
     err = capsys.readouterr().err
     assert 'motifs' in err
-    assert 'control: ' in err
+    assert 'control OTHER, at its last checkpoint:' in err
+    assert 'the control says little: on what it was trained is not recorded' in err
+    record = json.loads((files / 'motifs' / 'motifs.json').read_text())
+    assert record['unit'] == 'log-odds of y'
+    assert record['compared']['control']['spread'] == record['compared']['run']['spread'] > 0
+    assert record['control_doubts'] == ['on what it was trained is not recorded']
+
+
+def test_rows_of_a_table_are_read_as_those_of_a_fasta_file(files, capsys):
+    """Of a table that trains a classifier; a row is named by its line."""
+    sequences = (files / 'x.fa').read_text().split('\n')[1::2]
+    lines = ['dna\tlabel', *(f'{sequence}\ty' for sequence in sequences)]
+    (files / 'x.tsv').write_text('\n'.join(lines) + '\n')
+    options = ['--output=y', '--backgrounds=1', '--steps=2', '--figures=0']
+    expected = table(run(files, 'attribution', *options) / 'attribution.tsv')
+    capsys.readouterr()
+    argv = ['interpret', 'attribution', 'RUN', f'--table={files / "x.tsv"}', *options]
+    main.main([*argv, '--sequence-column=DNA', f'--out={files / "rows"}'])
+    assert 'columns of the table, not read: label' in capsys.readouterr().err
+    rows = table(files / 'rows' / 'attribution.tsv')
+    assert [row[2:] for row in rows] == [row[2:] for row in expected]
+    assert rows[1][:2] == ['line_2', 'line_2'] and rows[-1][:2] == ['line_4', 'line_4']
+    for more in (['--fasta=x.fa'], [f'--bed={files / "x.bed"}']):
+        with pytest.raises(SystemExit):
+            main.main([*argv, *more, f'--out={files / "no"}'])
+        assert 'Fix: ' in capsys.readouterr().err
 
 
 def test_motifs_of_inputs_that_an_ascent_reached(files, capsys, monkeypatch):
@@ -100,9 +129,54 @@ def test_motifs_of_inputs_that_an_ascent_reached(files, capsys, monkeypatch):
     assert seen == [('log-odds of y', 9, 0.5, 0.25)]
     assert 'which hold 14.2 bits each (medians)' in capsys.readouterr().err
     assert 'TGACTCA' in (out / 'motifs.meme').read_text()
+    page = (out / 'index.html').read_text()
+    words = r'Output: log-odds of y\. Seqlets above [\d.]+ in bits, the sum over 7 bases: 3'
+    assert re.search(words, page)
+    assert 'Not compared with known motifs (--match=FILE)' in page and 'alike' not in page
     with np.load(out / 'ascent.npz') as arrays:
         assert arrays['probabilities'].shape == (90, 4)
         assert arrays['after'].tolist() == [1, 1, 1]
+
+
+def test_known_motifs_that_are_no_match_are_shown_with_their_p_value(files, capsys, monkeypatch):
+    def ascend(model, head, sequences, config, advance):
+        hot_L4 = dna.one_hot(dna.encode('C' * 10 + 'TATAAA' + 'C' * 14))
+        bits_L = np.where((np.arange(30) >= 10) & (np.arange(30) < 16), 2.0, 0.0)
+        codes_L = dna.encode('C' * 10 + 'TATAAA' + 'C' * 14)
+        return [ascent.Ascended(hot_L4, bits_L, codes_L, 0.0, 1.0) for _ in sequences]
+
+    monkeypatch.setattr(ascent, 'ascend', ascend)
+    rng = np.random.default_rng(0)
+    known = [meme.MotifMatrix('TBP', dna.one_hot(dna.encode('TATATA')) * 0.6 + 0.1, 9)]
+    known += [meme.MotifMatrix(f'k{i}', rng.dirichlet([1] * 4, 6), 9) for i in range(8)]
+    meme.write(files / 'known.meme', known)
+    flags = ['--method=ascent', '--min-seqlets=3', '--core=6', f'--match={files / "known.meme"}']
+    out = run(files, 'motifs', '--output=y', *flags, '--q-value=1e-9')
+    assert '0 of 1 motifs match one of 9 known ones at q <= 1e-09' in capsys.readouterr().err
+    assert len(table(out / 'matches.tsv')) == 1
+    ((name, alike),) = json.loads((out / 'motifs.json').read_text())['most_alike'].items()
+    assert 'TATAAA' in name and alike[0]['target'] == 'TBP' and len(alike) == 5
+    best = alike[0]
+    page = (out / 'index.html').read_text()
+    text = f'TBP, p {best["p_value"]:.2g}, q {best["q_value"]:.2g}, {best["overlap"]} columns'
+    assert text in page and 'Known motifs that are most alike' in page and '>no<' in page
+
+
+@pytest.mark.parametrize(
+    'gaps, words',
+    [
+        ([0.1, 0.1, 2.0], '25 % of the signal, 1.25 % in the median row'),
+        ([0.1, 0.1, 0.1], '1.25 % of the signal, 1.25 % in the median row'),
+    ],
+)
+def test_the_error_of_the_sums_has_a_verdict(gaps, words):
+    none_L = np.zeros(0)
+    results = [attribution.Attribution(none_L, none_L, 9.0, 1.0, gap) for gap in gaps]
+    text = inputs.sum_error(results, 'log-odds of y', 16)
+    assert words in text and 'by 8 in log-odds of y' in text
+    assert ('off by more than 10 %: use --steps=64' in text) == (max(gaps) > 0.8)
+    same = attribution.Attribution(none_L, none_L, 1.0, 1.0, 0.0)
+    assert 'do not differ' in inputs.sum_error([same], 'y', 16)
 
 
 def test_attention_at_splice_sites_needs_introns_that_fit(files, capsys):

@@ -85,6 +85,8 @@ for _verb in OF_SEQUENCES:
     _out += ' --out=x.tsv' if _verb == 'predict' else ' --out=x.npz'
     COMMANDS[_verb, '--fasta'] = f'{_verb} MODEL --fasta=BAD {_out}'
     COMMANDS[_verb, '--bed'] = f'{_verb} MODEL --fasta=a.fa --bed=BAD {_out}'
+    if _verb in INTERPRETERS:
+        COMMANDS[_verb, '--table'] = f'{_verb} MODEL --table=BAD {_out}'
 
 # Flags that name no text input: folders, weights, outputs, numbers and words.
 FOLDERS = {'model', 'workdir', '--workdir', 'directory', 'source', '--base', '--control', 'SHARDS'}

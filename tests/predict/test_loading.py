@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import genojax
-from genojax import errors
+from genojax import checkpoint, errors
+from genojax.inference import trained_on
 from genojax.predict import loading
 from genojax.tasks.classification import evaluate
 
@@ -29,6 +30,25 @@ def test_predictions_are_those_that_evaluate_scores_row_by_row(trained, model):
     assert np.std(scores) > 0.1
     assert (predictions.names, predictions.kind) == (('0', '1'), 'classes')
     assert predictions.classes == [str(int(score > 0)) for score in scores]
+
+
+def test_the_last_checkpoint_is_read_on_request(trained, model, tmp_path):
+    """Its loss is higher, so `load` takes the other one."""
+    workdir = shutil.copytree(trained.run.workdir, tmp_path / 'run')
+    checkpoints = checkpoint.Checkpoints(workdir / 'checkpoints')
+    first = checkpoints.latest()
+    state = checkpoints.restore_raw(first)
+    state['params'] = jax.tree.map(lambda x: 2 * x, state['params'])
+    checkpoints.save(first + 7, state, checkpoints.data(first), 2.0)
+    checkpoints.close()
+    rows = trained.sequences[:4]
+    last = loading.load(workdir, last=True)
+    assert (loading.load(workdir).provenance['step'], last.provenance['step']) == (first, first + 7)
+    assert np.abs(last.predict(rows).values - model.predict(rows).values).max() > 0.01
+    known = trained_on.read(workdir, 'promoters')
+    counts = trained.run.datasets['promoters'].description['rows']
+    assert (known.rows, known.all_rows) == (counts['train'], 90)
+    assert known.steps == first + 7 and len(known.sequences) == 64
 
 
 def test_a_prediction_does_not_depend_on_the_rows_beside_it(trained, model):

@@ -23,6 +23,7 @@ def usage() -> str:
             'What a model reads in its sequences: tables, arrays and pictures in a folder.',
             '',
             'usage: genojax interpret VERB MODEL --fasta=FILE [--bed=FILE] --out=DIR [--flags]',
+            '       (or --table=FILE with a column of sequences in place of --fasta)',
             '',
             *lines,
             '',

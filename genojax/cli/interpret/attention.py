@@ -40,8 +40,9 @@ def run(argv: list[str]) -> None:
     add('--draws', type=flags.positive, default=20, help='random sets of heads (%(default)s)')
     inputs.add_output(parser)
     arguments = parser.parse_args(argv)
-    if arguments.annotation and (arguments.bed or arguments.layers or arguments.heads):
-        raise errors.UsageError('--annotation goes with neither --bed nor --layers nor --heads')
+    others = [name for name in ('table', 'bed', 'layers', 'heads') if vars(arguments)[name]]
+    if arguments.annotation and others:
+        raise errors.UsageError(f'--annotation does not go with --{others[0]}')
     for name in ('limit', 'knockout'):
         if vars(arguments)[name] and not arguments.annotation:
             value = 'TABLE' if name == 'knockout' else 'N'

@@ -67,7 +67,10 @@ def _write(folder, regions, results, unit: str, model, arguments) -> None:
         + [r.gap]
         for region, r in zip(regions.rows, results, strict=True)
     ]
-    lead = f'Integrated gradients of {unit}. Model {arguments.model}.'
+    error = inputs.sum_error(results, unit, arguments.steps)
+    lead = (
+        f'Integrated gradients of {unit}. Model {arguments.model}. {error[0].upper()}{error[1:]}.'
+    )
     tables = {'Regions': (header, rows)}
     pages.write(folder, 'Attribution', lead, figures[: arguments.figures], tables)
     inputs.say(f'{folder}: {count:,} bases in {len(rows):,} rows')

@@ -2,14 +2,19 @@
 
 import argparse
 import contextlib
+import dataclasses
 import pathlib
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from genojax import errors, progress
 from genojax.cli import flags
+
+# Flags that say what is explained.
+_REQUEST = ('fasta', 'bed', 'table', 'sequence_column', 'task', 'output', 'window')
+MAX_GAP = 0.1  # of the signal: attributions that miss their sum by more need more steps
 
 
 def parser(verb: str, doc: str) -> flags.Parser:
@@ -17,8 +22,7 @@ def parser(verb: str, doc: str) -> flags.Parser:
     result = flags.Parser(f'interpret {verb}', doc)
     add = result.add_argument
     add('model', type=flags.location, help="a run's workdir or a converted model")
-    add('--fasta', type=pathlib.Path, required=True, help='the sequences, plain or gzip')
-    add('--bed', type=pathlib.Path, help='interpret these intervals of them')
+    flags.add_sequences(result)
     add('--out', type=pathlib.Path, required=True, help='a folder for tables, arrays, pictures')
     add('--figures', type=_count, default=10, help='regions that are drawn (%(default)s)')
     add('--window', type=flags.positive, default=0, help='bases: cut longer rows into windows')
@@ -65,12 +69,12 @@ def opened(arguments: argparse.Namespace, whole: bool = False) -> Iterator[tuple
     """
     from genojax.interpret import files
 
+    flags.check_sequences(arguments)
     with files.output_folder(arguments.out) as folder:
         yield *_open(arguments, whole), folder
 
 
 def _open(arguments: argparse.Namespace, whole: bool):
-    from genojax.inference import requests
     from genojax.predict import loading
 
     with errors.renaming({'--window=': '--model-window='}):
@@ -78,8 +82,27 @@ def _open(arguments: argparse.Namespace, whole: bool):
             arguments.model, window=arguments.model_window, fallback=arguments.fallback
         )
     flags.say_left_out(model.metadata)
-    regions = requests.read(arguments.fasta, arguments.bed, **flags.fasta_options(arguments))
+    regions = _regions(arguments)
     return model, regions if whole else _windows(regions, arguments)
+
+
+def _regions(arguments: argparse.Namespace):
+    """Records, intervals or the rows of a table; a row's name and contig are its line."""
+    from genojax.inference import requests
+    from genojax.predict import request
+
+    if not arguments.table:
+        return requests.read(arguments.fasta, arguments.bed, **flags.fasta_options(arguments))
+    requested = request.read_table(arguments.table, arguments.sequence_column, arguments.rna)
+    if requested.table:
+        say(f'columns of the table, not read: {", ".join(requested.table)}')
+    rows, contigs = [], {}
+    for number, row in enumerate(requested.regions.rows):
+        name = f'line_{row.line}'
+        contigs[name] = requested.regions.codes(number)
+        interval = dataclasses.replace(row.interval, contig=name)
+        rows.append(dataclasses.replace(row, name=name, interval=interval))
+    return requests.Regions(rows, contigs)
 
 
 def _windows(regions, arguments: argparse.Namespace):
@@ -99,17 +122,20 @@ def _windows(regions, arguments: argparse.Namespace):
     return regions.windows(arguments.window, stride)
 
 
-def select_output(model, arguments: argparse.Namespace):
-    """The output by the flags of `add_output`."""
+def select_output(model, arguments: argparse.Namespace, shown: bool = True):
+    """The output by the flags of `add_output`; with `shown` its name is printed."""
     from genojax.interpret import outputs
 
     bins = arguments.bins or slice(None)
-    return outputs.select(model, arguments.task, arguments.output, scale=arguments.scale, bins=bins)
+    head = outputs.select(model, arguments.task, arguments.output, scale=arguments.scale, bins=bins)
+    if shown:
+        say(f'output: {head.names[0]}')
+    return head
 
 
 def source(arguments: argparse.Namespace) -> pathlib.Path:
     """The file that names the regions."""
-    return arguments.bed or arguments.fasta
+    return arguments.bed or arguments.fasta or arguments.table
 
 
 def metadata(model, arguments: argparse.Namespace, **more) -> dict:
@@ -119,6 +145,8 @@ def metadata(model, arguments: argparse.Namespace, **more) -> dict:
         for name, value in vars(arguments).items()
         if value not in (None, False, 0) and name not in ('out', 'figures')
     }
+    if not arguments.table:
+        del chosen['sequence_column']
     return {**chosen, **model.metadata, **more}
 
 
@@ -143,14 +171,13 @@ def add_gradient_options(result: flags.Parser) -> None:
 def attributions(
     model, head, sequences, arguments: argparse.Namespace, every_base: bool = False
 ) -> list:
-    """Attributions by the flags of `add_gradient_options`; prints the error of their sums."""
-    import numpy as np
-
+    """Attributions by the flags of `add_gradient_options`; prints `sum_error`."""
     from genojax.interpret import attribution, first_layer
 
-    count = attribution.count(len(sequences), arguments.backgrounds, arguments.steps)
+    passes = attribution.count(1, arguments.backgrounds, arguments.steps)
+    label = f'attribution, {len(sequences):,} sequences x {passes:,} passes'
     other = errors.renaming({first_layer.OTHER_VERB: mutagenesis(arguments)})
-    with other, progress.bar('attribution', count) as display:
+    with other, progress.bar(label, passes * len(sequences)) as display:
         results = attribution.integrated_gradients(
             model,
             head,
@@ -161,18 +188,35 @@ def attributions(
             every_base=every_base,
             advance=display.advance,
         )
-    differences = np.array([abs(result.output - result.background) for result in results])
-    gaps = np.array([abs(result.gap) for result in results])
-    say(
-        f'attributions add up within {gaps.max():.3g} (median {np.median(gaps):.3g}; outputs '
-        f'differ from those of shuffles by {np.median(differences):.3g}, median)'
-    )
+    say(sum_error(results, head.names[0], arguments.steps))
     return results
+
+
+def sum_error(results: Sequence, unit: str, steps: int) -> str:
+    """How far attributions are from what they must add up to, in percent, and what helps."""
+    import numpy as np
+
+    differences = np.array([result.output - result.background for result in results])
+    signal = float(np.sqrt((differences**2).mean()))  # of rows that differ little, not the median
+    gaps = np.array([abs(result.gap) for result in results])
+    if not signal:
+        return 'attributions add up to 0: outputs do not differ from those of shuffles'
+    worst, median = gaps.max() / signal, np.median(gaps) / signal
+    text = (
+        f'attributions add up within {100 * worst:.3g} % of the signal, {100 * median:.3g} % in '
+        f'the median row (signal: outputs differ from those of shuffles by {signal:.3g} in {unit}, '
+        'root mean square)'
+    )
+    if worst > MAX_GAP:
+        text += f'; a row is off by more than {100 * MAX_GAP:g} %: use --steps={4 * steps}'
+    return text
 
 
 def mutagenesis(arguments: argparse.Namespace) -> str:
     """The command that explains the same output of the same sequences by mutagenesis."""
-    named = {name: vars(arguments)[name] for name in ('fasta', 'bed', 'task', 'output', 'window')}
-    options = [f'--{name}={value}' for name, value in named.items() if value]
+    named = {name: vars(arguments)[name] for name in _REQUEST}
+    if not arguments.table:
+        del named['sequence_column']
+    options = [f'--{name.replace("_", "-")}={value}' for name, value in named.items() if value]
     words = ['genojax', 'interpret', 'mutagenesis', str(arguments.model), *options]
     return f'{shlex.join(words)} --out={errors.new_name(arguments.out)}'

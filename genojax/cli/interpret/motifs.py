@@ -6,25 +6,33 @@ attribution`. Windows whose sum is beyond that of shuffled attributions are alig
 information (--entropy) and per bit of difference between neighbours (--variation), so that only the
 bases that the output needs stay certain; windows of their information are aligned and clustered.
 
---match=FILE (MEME's text format) names the known motifs that each resembles, with Tomtom's p- and
-q-values.
+--match=FILE (MEME's text format) names the known motifs that each resembles most, with Tomtom's
+p- and q-values, also those that are no match.
 
---control=RUN is the same model trained on shuffled labels: the number of seqlets and motifs that it
-yields at the same threshold is what is found where there is nothing to find. To make one, shuffle
-the label column of the training table and train with the same config.
+--control=RUN is the same model trained on shuffled labels: what it yields by the same rule, with a
+threshold of its own, is what is found where there is nothing to find. It is read at its last
+checkpoint, as its lowest validation loss is that of a network that has learnt nothing yet. Rows,
+steps and the spread of outputs are printed beside those of the run, and why a control says little.
+To make one, shuffle the label column of the training table and train with the same config.
 
 In the folder: motifs.meme, seqlets.tsv, matches.tsv, motifs.json; index.html and figures/, logos;
 with --method=ascent also ascent.npz, the probabilities that were reached.
 
 Examples:
   genojax interpret motifs runs/promoters --fasta=promoters.fa --out=motifs
+  genojax interpret motifs runs/promoters --table=promoters.tsv --out=motifs
 """
 
+import dataclasses
 import pathlib
+from typing import Any
 
 from genojax import errors, json_files, progress
 from genojax.cli import flags
 from genojax.cli.interpret import inputs
+
+_NUM_ALIKE = 5  # known motifs that are shown per motif, matches or not
+_NOT_COMPARED = 'Not compared with known motifs (--match=FILE).'
 
 
 def run(argv: list[str]) -> None:
@@ -60,10 +68,32 @@ def run(argv: list[str]) -> None:
         _motifs(model, regions, folder, known, arguments)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Explained:
+    """What seqlets are taken from.
+
+    Attributes:
+        task: of the run.
+        output: that is explained, such as 'log-odds of promoter'.
+        unit: of `values`.
+        spread: of the model's outputs.
+        sequences: base codes.
+        values: a number per base, whose windows of high sums are seqlets.
+        bases: a number of every base in each place; None if that is not known.
+    """
+
+    task: str
+    output: str
+    unit: str
+    spread: float
+    sequences: list
+    values: list
+    bases: list | None
+
+
 def _motifs(model, regions, folder, known, arguments) -> None:
     from genojax.interpret import files
     from genojax.interpret.motifs import discovery, meme
-    from genojax.predict import loading
 
     config = discovery.MotifConfig(
         core=arguments.core,
@@ -71,58 +101,104 @@ def _motifs(model, regions, folder, known, arguments) -> None:
         min_seqlets=arguments.min_seqlets,
         seed=arguments.seed,
     )
-    sequences, values, bases = _values(model, regions, arguments, folder)
-    seqlets = discovery.find_seqlets(sequences, values, config, bases=bases)
-    result = discovery.cluster(seqlets, config)
+    explained = _explained(model, regions, arguments, folder)
+    seqlets, result, counts = _counted(model, explained, config)
     record = {
-        **inputs.metadata(model, arguments),
+        **inputs.metadata(model, arguments, unit=explained.output),
         'seqlets': seqlets.total,
-        'threshold': seqlets.threshold,
+        'threshold': counts.as_json()['threshold'],
+        'threshold_unit': explained.unit,
         'motifs': len(result),
     }
-    inputs.say(f'seqlets above {seqlets.threshold:.3g}: {seqlets.total:,}; motifs: {len(result):,}')
+    inputs.say(_seqlets(counts, explained.unit))
     if not result:
         inputs.say(_no_motif(arguments))
     if seqlets.total > len(seqlets):
         inputs.say(f'the {len(seqlets):,} strongest seqlets are clustered')
-    if arguments.control:
-        control = loading.load(
-            arguments.control, window=arguments.model_window, fallback=arguments.fallback
-        )
-        record |= _control(_values(control, regions, arguments), seqlets, config)
+    compared = _control(regions, counts, config, arguments) if arguments.control else None
+    if compared:
+        record |= compared.record
     meme.write(folder / 'motifs.meme', result)
     files.write_table(
         folder / 'seqlets.tsv', files.SEQLET_COLUMNS, files.seqlet_rows(regions, seqlets)
     )
     matches = _match(folder, result, known, arguments)
+    if matches:
+        record['most_alike'] = {
+            name: [dataclasses.asdict(match) for match in every[:_NUM_ALIKE]]
+            for name, every in matches.items()
+        }
     json_files.write(folder / 'motifs.json', record)
-    _page(folder, result, matches, record, arguments)
+    lead = f'Output: {explained.output}. S{_seqlets(counts, explained.unit)[1:]}.'
+    _page(folder, result, matches, lead, compared, arguments)
 
 
-def _values(model, regions, arguments, folder=None) -> tuple[list, list, list | None]:
-    """Sequences, a number per base whose windows of high sums are seqlets, and one of every base.
+def _counted(model, explained: _Explained, config, threshold: float | None = None) -> tuple:
+    """Seqlets and motifs of a model by its own threshold, and `control.MotifCounts`.
 
     Args:
-        folder: for ascent.npz; None writes none.
+        threshold: of the run, for its control.
+    """
+    from genojax.inference import trained_on
+    from genojax.interpret.motifs import control, discovery
+
+    rows = explained.sequences, explained.values, config
+    seqlets = discovery.find_seqlets(*rows, bases=explained.bases)
+    result, above = discovery.cluster(seqlets, config), seqlets.total
+    if threshold is not None:
+        above = discovery.find_seqlets(*rows, threshold, explained.bases).total
+    counts = control.MotifCounts(
+        trained=trained_on.read(model.path, explained.task),
+        checkpoint=model.provenance.get('step'),
+        spread=explained.spread,
+        threshold=seqlets.threshold,
+        seqlets=seqlets.total,
+        motifs=len(result),
+        seqlets_of_run=above,
+    )
+    return seqlets, result, counts
+
+
+def _seqlets(counts, unit: str) -> str:
+    """Seqlets and motifs in a line, with the threshold in its unit."""
+    if not counts.seqlets:
+        return 'seqlets: 0, no window is beyond what permuted values reach; motifs: 0'
+    threshold = f'{counts.threshold:.3g} in {unit}'
+    return f'seqlets above {threshold}: {counts.seqlets:,}; motifs: {counts.motifs:,}'
+
+
+def _explained(model, regions, arguments, folder=None) -> _Explained:
+    """The values of a model.
+
+    Args:
+        folder: for ascent.npz; None, of a control, writes none.
     """
     from genojax.interpret import files
+    from genojax.interpret.motifs import control
 
-    head = inputs.select_output(model, arguments)
+    head = inputs.select_output(model, arguments, shown=folder is not None)
     sequences = files.read_rows(regions, inputs.source(arguments), head.read_row)
     if arguments.method == 'ascent':
         return _ascended(model, head, sequences, regions, arguments, folder)
     results = inputs.attributions(model, head, sequences, arguments, every_base=True)
     every = [result.bases_L4 for result in results]
-    known = all(bases_L4 is not None for bases_L4 in every)
-    return sequences, [result.values_L for result in results], every if known else None
+    return _Explained(
+        task=head.name,
+        output=head.names[0],
+        unit=f'{head.names[0]}, the sum over {arguments.core:,} bases',
+        spread=control.spread_of([r.output for r in results], [r.background for r in results]),
+        sequences=sequences,
+        values=[result.values_L for result in results],
+        bases=every if all(bases_L4 is not None for bases_L4 in every) else None,
+    )
 
 
-def _ascended(model, head, sequences, regions, arguments, folder) -> tuple[list, list, list]:
+def _ascended(model, head, sequences, regions, arguments, folder) -> _Explained:
     """Sequences drawn from the inputs that the ascent reached, their bits, their probabilities."""
     import numpy as np
 
     from genojax.interpret import files, first_layer
-    from genojax.interpret.motifs import ascent
+    from genojax.interpret.motifs import ascent, control
 
     config = ascent.AscentConfig(
         steps=arguments.ascent_steps,
@@ -149,44 +225,81 @@ def _ascended(model, head, sequences, regions, arguments, folder) -> tuple[list,
         }
         metadata = inputs.metadata(model, arguments, unit=head.names[0])
         files.write_npz(folder / 'ascent.npz', regions, arrays, metadata)
-    return tuple(
-        [getattr(r, name) for r in results] for name in ('codes_L', 'bits_L', 'heights_L4')
+    return _Explained(
+        task=head.name,
+        output=head.names[0],
+        unit=f'bits, the sum over {arguments.core:,} bases',
+        spread=control.spread_of([r.start for r in results], [r.output for r in results]),
+        sequences=[result.codes_L for result in results],
+        values=[result.bits_L for result in results],
+        bases=[result.heights_L4 for result in results],
     )
 
 
-def _control(values, seqlets, config) -> dict:
-    """What the control yields at the model's threshold."""
-    from genojax.interpret.motifs import discovery
+@dataclasses.dataclass(frozen=True)
+class _Compared:
+    """Run and control: fields of motifs.json, rows of a table, why the control says little."""
 
-    control = discovery.find_seqlets(*values[:2], config, seqlets.threshold, values[2])
-    count = len(discovery.cluster(control, config))
-    inputs.say(f'control: seqlets above the same threshold: {control.total:,}; motifs: {count:,}')
-    return {'control_seqlets': control.total, 'control_motifs': count}
+    record: dict[str, Any]
+    rows: list[list[str]]
+    doubts: str
 
 
-def _match(folder, result, known, arguments) -> dict:
-    """The matches of every motif at the q-value, best first; and matches.tsv."""
+def _control(regions, run, config, arguments) -> _Compared:
+    """What the control yields, beside the run; prints both."""
+    from genojax.interpret.motifs import control
+    from genojax.predict import loading
+
+    inputs.say(f'control {arguments.control}, at its last checkpoint:')
+    model = loading.load(
+        arguments.control,
+        window=arguments.model_window,
+        fallback=arguments.fallback,
+        last=True,
+    )
+    explained = _explained(model, regions, arguments)
+    _, _, counts = _counted(model, explained, config, run.threshold)
+    rows = control.table(run, counts, explained.unit)
+    doubts = control.doubts(run, counts)
+    width = max(len(row[0]) for row in rows)
+    for name, *cells in [['', 'run', 'control'], *rows]:
+        inputs.say(f'  {name:<{width}}  {cells[0]:>12}  {cells[1]:>12}')
+    text = f'the control says little: {"; ".join(doubts)}' if doubts else ''
+    if text:
+        inputs.say(text)
+    record = {
+        'control_seqlets': counts.seqlets,
+        'control_motifs': counts.motifs,
+        'control_doubts': doubts,
+        'compared': {'run': run.as_json(), 'control': counts.as_json()},
+    }
+    return _Compared(record, rows, text)
+
+
+def _match(folder, result, known, arguments) -> dict[str, list]:
+    """How every motif resembles the known ones, most alike first; matches.tsv up to the q-value."""
     from genojax.interpret import files
     from genojax.interpret.motifs import tomtom
 
-    chosen = {}
-    for motif in result if known else ():
-        every = tomtom.matches(motif, known)
-        chosen[motif.name] = [match for match in every if match.q_value <= arguments.q_value]
+    if not known:
+        if result:
+            inputs.say(_NOT_COMPARED)
+        return {}
+    every = {motif.name: tomtom.matches(motif, known) for motif in result}
     columns = ('motif', 'known', 'offset', 'strand', 'overlap', 'p_value', 'q_value')
     rows = [
         (m.query, m.target, m.offset, m.strand, m.overlap, m.p_value, m.q_value)
-        for matches in chosen.values()
+        for matches in every.values()
         for m in matches
+        if m.q_value <= arguments.q_value
     ]
-    if known:
-        files.write_table(folder / 'matches.tsv', columns, rows)
-        named = sum(map(bool, chosen.values()))
-        inputs.say(
-            f'{named:,} of {len(result):,} motifs match one of {len(known):,} known ones '
-            f'at q <= {arguments.q_value:g}'
-        )
-    return chosen
+    files.write_table(folder / 'matches.tsv', columns, rows)
+    named = len({row[0] for row in rows})
+    inputs.say(
+        f'{named:,} of {len(result):,} motifs match one of {len(known):,} known ones '
+        f'at q <= {arguments.q_value:g}'
+    )
+    return every
 
 
 def _no_motif(arguments) -> str:
@@ -196,25 +309,37 @@ def _no_motif(arguments) -> str:
     )
 
 
-def _page(folder, result, matches, record: dict, arguments) -> None:
+def _page(folder, result, matches, lead: str, compared, arguments) -> None:
     from genojax.interpret import pages, plots
+    from genojax.report import html
 
-    figures, rows = [], []
+    limit = f'q <= {arguments.q_value:g}'
+    figures, rows, alike = [], [], []
     for motif in result:
-        best = matches.get(motif.name, [])
-        text = f'{best[0].target} (q {best[0].q_value:.2g})' if best else ''
-        figures.append((motif.name, f'{motif.sites:,} seqlets. {text}', plots.logo, (motif.p_W4,)))
-        rows.append([motif.name, motif.sites, text, len(best)])
-    columns = ['motif', 'seqlets', 'best match', 'matches']
-    lead = f'Seqlets: {record["seqlets"]:,}. Motifs: {len(result):,}. Model: {arguments.model}.'
-    if not result:
-        lead += f' {_no_motif(arguments)}'
-    if 'control_motifs' in record:
-        lead += (
-            ' Of the control, at the same threshold: '
-            f'seqlets {record["control_seqlets"]:,}, motifs '
-            f'{record["control_motifs"]:,}.'
-        )
-    tables = {'Motifs': (columns, rows)} if rows else {}
+        hits = matches.get(motif.name, [])
+        cells = [
+            [hit.target, *(html.NumberText(f'{x:.2g}') for x in (hit.p_value, hit.q_value))]
+            + [hit.overlap, 'yes' if hit.q_value <= arguments.q_value else 'no']
+            for hit in hits[:_NUM_ALIKE]
+        ]
+        alike += [[motif.name, *row] for row in cells]
+        text = f'{motif.sites:,} seqlets.'
+        if cells:
+            text += ' Most alike: {}, p {}, q {}, {} columns.'.format(*cells[0])
+        figures.append((motif.name, text, plots.logo, (motif.p_W4,)))
+        count = sum(hit.q_value <= arguments.q_value for hit in hits)
+        rows.append([motif.name, motif.sites, *([count] if hits else [])])
+    columns = ['motif', 'seqlets'] + ([f'known motifs at {limit}'] if alike else [])
+    tables: dict[str, tuple] = {'Motifs': (columns, rows)} if rows else {}
+    if alike:
+        columns = ['motif', 'known motif', 'p', 'q', 'columns that overlap', limit]
+        tables['Known motifs that are most alike'] = (columns, alike)
+    lead += f' Model: {arguments.model}.'
+    lead += f' {_no_motif(arguments)}' if not result else '' if alike else f' {_NOT_COMPARED}'
+    if compared:
+        lead += f' {compared.doubts[0].upper()}{compared.doubts[1:]}.' if compared.doubts else ''
+        cells = [[name, *map(html.NumberText, values)] for name, *values in compared.rows]
+        tables[f'Control: {arguments.control}'] = (['', 'run', 'control'], cells)
     pages.write(folder, 'Motifs', lead, figures[: arguments.figures], tables)
-    inputs.say(f'{folder}: motifs.meme, seqlets.tsv' + (', matches.tsv' if matches else ''))
+    names = 'motifs.meme, seqlets.tsv' + (', matches.tsv' if arguments.match else '')
+    inputs.say(f'{folder}: {names}, motifs.json, index.html')

@@ -10,8 +10,7 @@ divides such motifs. A cluster's seqlets are aligned to the one most like the ot
 little information at the ends are cut off. The steps are those of TF-MoDISco (Shrikumar et al.
 2018, arXiv 1811.00416, with its hypothetical contributions), in a short form of our own.
 
-The control is the same model trained on shuffled labels: what its attributions yield at the same
-threshold is false discovery (Adebayo et al. 2018, arXiv 1810.03292, on randomised labels).
+The control is the same model trained on shuffled labels; see `control`.
 """
 
 import dataclasses

@@ -211,11 +211,13 @@ class RowDatasets(base.TaskDatasets):
     def description(self) -> dict:
         """The data as `datasets.json` has them under the task's name.
 
-        `length` is the bases per row, after `trim`. The tasks add what they predict.
+        `sequences` is a hash of all rows' sequences in any order, `length` the bases per row, after
+        `trim`. The tasks add what they predict.
         """
         description = {
             'source': str(self.table.source),
             'rows': {split: len(self.rows(split)) for split in base.SPLITS},
+            'sequences': labelled_rows.digest(self.table, np.arange(len(self.table))),
             'length': self.length,
             'genomes': ', '.join(self.genomes) or None,
             'left_out': self.left_out,

@@ -34,6 +34,21 @@ def test_names_of_classes_stay_with_the_run_and_rows_are_counted():
     assert _open('three.csv.gz').description['classes'] == ['0', '1', '2']
 
 
+def test_the_hash_of_the_sequences_is_that_of_the_same_rows_with_shuffled_labels(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [''.join(rng.choice(list('ACGT'), 40)) for _ in range(40)]
+
+    def described(sequences, labels):
+        lines = [f'{row}\t{label}' for row, label in zip(sequences, labels, strict=True)]
+        (tmp_path / 'x.tsv').write_text('\n'.join(['sequence\tlabel', *lines]) + '\n')
+        return _open(tmp_path / 'x.tsv').description['sequences']
+
+    labels = [number % 2 for number in range(40)]
+    expected = described(rows, labels)
+    assert described(rows[::-1], rng.permutation(labels)) == expected
+    assert described([*rows[1:], rows[0][::-1]], labels) != expected
+
+
 def test_commas_within_quotes_are_data():
     table = _open('quoted.csv.gz').table
     assert len(table) == 300 and table.extra['name'][0] == 'gene A, isoform 2'
