@@ -14,6 +14,7 @@ import numpy as np
 
 from genojax import json_files, metrics
 from genojax.interpret import plots as pictures
+from genojax.interpret.motifs import control as motif_control
 from genojax.report import comparisons, html, page, plots
 
 FOLDER = pathlib.Path('interpretation')
@@ -67,8 +68,8 @@ def motifs(result: dict, renderer: plots.Renderer) -> page.Section:
             'attribution (integrated gradients of the fine-tuned network) beyond that of shuffled '
             f'values; clustered, they give {len(reported)} motifs. The control, the same network '
             f'trained on shuffled labels for {control["steps"]:,} steps (the fine-tuned one: '
-            f'{result["steps"]:,}), gives {control["seqlets"]:,} windows at the same threshold, '
-            f'and {control["motifs"]} motifs.'
+            f'{result["steps"]:,}), gives {control["seqlets"]:,} windows '
+            f'{_threshold(result)}, and {control["motifs"]} motifs.{_spreads(result)}'
         )
     ]
     kind = 'bad' if control['motifs'] else 'open'
@@ -119,6 +120,21 @@ def motifs(result: dict, renderer: plots.Renderer) -> page.Section:
     return page.Section(
         'motifs', 'Motifs of the promoters', html.join(body), tuple(cards), tuple(verdicts)
     )
+
+
+def _threshold(result: dict) -> str:
+    return 'beyond its own shuffled values' if 'spread' in result else 'at the same threshold'
+
+
+def _spreads(result: dict) -> str:
+    """Whether the control learnt something; '' for a result of an older version."""
+    if 'spread' not in result:
+        return ''
+    run, spread = result['spread'], result['control']['spread']
+    text = f' Its outputs spread {spread:.2g}, those of the fine-tuned network {run:.2g}'
+    if spread < motif_control.LEAST_SPREAD * run:
+        text += ': a control that learnt nothing cannot give motifs, and its number says little'
+    return f'{text}.'
 
 
 def _pairs(result: dict, reported: dict) -> list[tuple[str, list[np.ndarray | None]]]:

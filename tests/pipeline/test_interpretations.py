@@ -52,7 +52,7 @@ def splice_result():
 def written(folder, **results):
     for name, result in results.items():
         path = folder / interpretations.path_of(name)
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         runs.write_json(path, result)
     return [draw(reading.RENDERER) for draw in interpretations.sections(folder).values()]
 
@@ -76,6 +76,18 @@ def test_motifs_on_shuffled_labels_are_told(tmp_path, control, kind):
     (section,) = written(tmp_path, motifs=result)
     verdict = next(v for v in section.verdicts if 'shuffled labels' in v.text)
     assert verdict.kind == kind and str(control) in verdict.text
+
+
+@pytest.mark.parametrize('spread, little', [(1.1, False), (0.05, True)])
+def test_the_spread_of_the_control_stands_beside_that_of_the_network(tmp_path, spread, little):
+    result = motif_result(spread=5.7)
+    (section,) = written(tmp_path / 'old', motifs=motif_result())
+    assert 'at the same threshold' in shown(section).text
+    result['control'] |= {'spread': spread}
+    (section,) = written(tmp_path, motifs=result)
+    text = shown(section).text
+    assert 'beyond its own shuffled values' in text and f'spread {spread}, those' in text
+    assert ('learnt nothing' in text) == little
 
 
 def test_nothing_is_said_of_planted_motifs_where_none_are_known(tmp_path):

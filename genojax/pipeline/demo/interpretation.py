@@ -10,6 +10,7 @@ import numpy as np
 from genojax import errors, progress
 from genojax.data.formats import annotation, fasta, genome_table
 from genojax.interpret import attention, attribution, outputs, splice_sites
+from genojax.interpret.motifs import control as motif_control
 from genojax.interpret.motifs import discovery, meme, tomtom
 from genojax.pipeline import interpretations
 from genojax.pipeline.demo import pretraining, promoters, settings
@@ -34,20 +35,23 @@ def find_motifs(stages: Stages, demo: settings.Demo) -> None:
         sequences = sequences[: demo.sizes.sequences]
         config = discovery.MotifConfig(min_seqlets=demo.sizes.min_seqlets)
         task = settings.only_task(demo.finetune)
-        values, bases = _attributions(folder / promoters.FOLDER, task, sequences, demo.sizes)
+        tuned = folder / promoters.FOLDER
+        values, bases, spread = _attributions(tuned, task, sequences, demo.sizes)
         seqlets = discovery.find_seqlets(sequences, values, config, bases=bases)
         reported = discovery.cluster(seqlets, config)
         meme.write(folder / file.with_suffix('.meme'), reported)
         shuffled = folder / promoters.SHUFFLED_FOLDER
-        values, bases = _attributions(shuffled, task, sequences, demo.sizes)
-        control = discovery.find_seqlets(sequences, values, config, seqlets.threshold, bases)
+        values, bases, control_spread = _attributions(shuffled, task, sequences, demo.sizes, True)
+        control = discovery.find_seqlets(sequences, values, config, bases=bases)
         result = {
             'sequences': len(sequences),
-            'steps': runs.read_experiment(folder / promoters.FOLDER).steps,
+            'steps': runs.read_experiment(tuned).steps,
+            'spread': spread,
             'seqlets': seqlets.total,
             'motifs': [_as_json(motif) for motif in reported],
             'control': {
                 'steps': runs.read_experiment(shuffled).steps,
+                'spread': control_spread,
                 'seqlets': control.total,
                 'motifs': len(discovery.cluster(control, config)),
             },
@@ -59,10 +63,11 @@ def find_motifs(stages: Stages, demo: settings.Demo) -> None:
 
 
 def _attributions(
-    run: pathlib.Path, task: str, sequences, sizes: settings.Sizes
-) -> tuple[list, list | None]:
-    """Attributions of each base, and of every base in its place where tokens allow that."""
-    model = loading.load(run)
+    run: pathlib.Path, task: str, sequences, sizes: settings.Sizes, last: bool = False
+) -> tuple[list, list | None, float]:
+    """Attributions of each base, of every base in its place where tokens allow that, and the
+    spread of the outputs; of a control at its `last` checkpoint."""
+    model = loading.load(run, last=last)
     head = outputs.select(model, task)
     total = attribution.count(len(sequences), sizes.backgrounds, sizes.points)
     with progress.bar(f'attribution of {run.name}, gradients', total) as display:
@@ -77,7 +82,9 @@ def _attributions(
         )
     every = [result.bases_L4 for result in results]
     known = all(bases_L4 is not None for bases_L4 in every)
-    return [result.values_L for result in results], every if known else None
+    outside = [result.output for result in results], [result.background for result in results]
+    values = [result.values_L for result in results]
+    return values, every if known else None, motif_control.spread_of(*outside)
 
 
 def _as_json(motif: meme.MotifMatrix) -> dict:
