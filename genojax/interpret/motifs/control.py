@@ -84,7 +84,7 @@ def table(run: MotifCounts, control: MotifCounts, unit: str) -> list[list[str]]:
         unit: of the threshold.
     """
     above = f'seqlets above {run.threshold:.3g}, the threshold of the run'
-    return [
+    rows = [
         ['training rows', *(_count(side.trained.rows) for side in (run, control))],
         ['steps trained', *(_count(side.trained.steps) for side in (run, control))],
         ['step of the checkpoint read', *(_count(side.checkpoint) for side in (run, control))],
@@ -95,8 +95,10 @@ def table(run: MotifCounts, control: MotifCounts, unit: str) -> list[list[str]]:
         [f'threshold of seqlets, {unit}', *(f'{side.threshold:.3g}' for side in (run, control))],
         ['seqlets above it', *(f'{side.seqlets:,}' for side in (run, control))],
         ['motifs of them', *(f'{side.motifs:,}' for side in (run, control))],
-        [above, *(f'{side.seqlets_of_run:,}' for side in (run, control))],
     ]
+    if np.isfinite(run.threshold):
+        rows.append([above, *(f'{side.seqlets_of_run:,}' for side in (run, control))])
+    return rows
 
 
 def _count(number: int | None) -> str:
