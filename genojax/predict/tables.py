@@ -2,13 +2,14 @@
 
 One row per sequence in the order of the request. `.parquet` holds the same columns with their
 types; any other name, and '-' for stdout, is a table with TABs and a header line. Numbers are
-written with nine significant digits, which give the same float32 back; probabilities above 0.5 with
-17, as rows are put in order by them.
+written with nine significant digits, which give the same float32 back; of the greatest probability
+of a row what it lacks to 1 has nine, as rows are put in order by it.
 """
 
 import collections
 import csv
 import json
+import math
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from genojax.predict import request as requests
 
 Columns = dict[str, Sequence | np.ndarray]
 STDOUT = '-'
+_MAX_DECIMALS = 17  # the float64 below 1 are 1.1e-16 apart
 
 
 def columns(request: requests.Request, predictions: prediction.Predictions) -> Columns:
@@ -119,9 +121,15 @@ def _write_text(file, table: Columns) -> None:
 
 def _cells(column: Sequence | np.ndarray) -> Sequence:
     if isinstance(column, np.ndarray) and column.dtype.kind == 'f':
-        least = 0.5 if column.dtype == np.float64 else np.inf
-        return [f'{x:.17g}' if x > least else f'{x:.9g}' for x in column.tolist()]
+        exact = column.dtype == np.float64  # of classes, see `prediction.predict`
+        return [_near_1(x) if exact and 0.5 < x < 1 else f'{x:.9g}' for x in column.tolist()]
     return column.tolist() if isinstance(column, np.ndarray) else column
+
+
+def _near_1(p: float) -> str:
+    """A probability above 0.5 with as many decimals as 1 - p has in nine significant digits."""
+    decimals = min(8 - math.floor(math.log10(1 - p)), _MAX_DECIMALS)
+    return f'{p:.{decimals}f}'.rstrip('0')
 
 
 def _write_parquet(path: pathlib.Path, table: Columns, metadata: Mapping[str, Any]) -> None:

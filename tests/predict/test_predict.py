@@ -1,5 +1,6 @@
 """`genojax predict`: one row per sequence, the columns of the request, and its refusals."""
 
+import decimal
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ from genojax import dna
 from genojax.cli import main
 from genojax.convert import store
 from genojax.inference import pretrained
+from genojax.predict import tables
 
 pytestmark = pytest.mark.usefixtures('one_device')
 
@@ -24,11 +26,25 @@ def read(path):
 
 
 def assert_same(values_NC, columns):
-    """The greater of two probabilities in all digits, the other as the float32 that it is."""
+    """The smaller of two probabilities as the float32 that it is, the other as 1 minus it."""
     text_NC = np.array([columns['p_0'], columns['p_1']]).T
     greater_NC = values_NC > 0.5
-    np.testing.assert_array_equal(text_NC[greater_NC].astype(float), values_NC[greater_NC])
+    assert {sum(map(decimal.Decimal, row)) for row in text_NC.tolist()} == {1}
+    lacking = 1 - text_NC[greater_NC].astype(float)
+    np.testing.assert_allclose(lacking, 1 - values_NC[greater_NC], rtol=1e-8)
     np.testing.assert_array_equal(text_NC[~greater_NC].astype(np.float32), values_NC[~greater_NC])
+
+
+def test_probabilities_of_two_classes_have_as_many_digits_and_keep_their_order():
+    small_N = np.float32([0.000771375897, 0.3, 0.5, 1e-9, 3e-12, 0])
+    p_N = np.concatenate([1 - small_N.astype(float), small_N])
+    texts = tables._cells(p_N)
+    assert texts[::6] == ['0.999228624103', '0.000771375897']
+    assert texts[1:3] == ['0.699999988', '0.5'] and texts[5] == '1'
+    assert texts[3:5] == ['0.99999999900000003', '0.99999999999699996']
+    near_1 = 1 - np.arange(1, 200) * 1.5e-16
+    again = np.array(tables._cells(np.unique(near_1)), float)
+    np.testing.assert_array_equal(again, np.unique(near_1))
 
 
 @pytest.fixture(scope='module')
