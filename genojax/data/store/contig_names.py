@@ -123,25 +123,25 @@ def similar(
         lengths: by name of the first.
         declared: by name of the second.
     """
-    pairs, names, free = [], list(names), list(others)
+    paired, names, free = {}, list(names), list(others)
     for plain in (_plain, lambda name: _plain(name).rsplit('.', 1)[0]):
+        alike: dict[str, list[str]] = {}
+        for other in reversed(free):
+            alike.setdefault(plain(other), []).append(other)
         for name in names:
-            if any(name == first for first, _ in pairs):
-                continue
-            match = next((other for other in free if plain(other) == plain(name)), None)
-            if match is not None:
-                pairs.append((name, match))
-                free.remove(match)
+            if name not in paired and alike.get(plain(name)):
+                paired[name] = alike[plain(name)].pop()
+        used = set(paired.values())
+        free = [other for other in free if other not in used]
     by_length: dict[int, list[str]] = {}
     for other in free:
         by_length.setdefault((declared or {}).get(other, -1), []).append(other)
-    paired = {name for name, _ in pairs}
     for name in names:
         match = by_length.get((lengths or {}).get(name, -2), [])
         if name not in paired and len(match) == 1:
-            pairs.append((name, match[0]))
+            paired[name] = match[0]
             by_length.pop(lengths[name])
-    return tuple(pairs)
+    return tuple(paired.items())
 
 
 def _plain(name: str) -> str:

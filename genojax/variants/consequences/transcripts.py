@@ -25,6 +25,13 @@ _EXONS = ('exon', 'noncoding_exon', 'pseudogenic_exon')
 _CODING = ('cds', 'start_codon', 'stop_codon')
 _UTRS = ('five_prime_utr', 'three_prime_utr', 'utr', '5utr', '3utr')
 _KINDS = frozenset((*_EXONS, *_CODING, *_UTRS))
+# Contigs of mitochondria and plastids under their usual names, in lower case.
+_ORGANELLES = frozenset(
+    (
+        *('chrm', 'chrmt', 'm', 'mt', 'mito', 'mtdna', 'mitochondrion', 'mitochondria'),
+        *('chrc', 'chrpt', 'pt', 'pltd', 'plastid', 'chloroplast'),
+    )
+)
 SHORTEST_INTRON = 15  # bases; a shorter gap is a frameshift and has no splice sites
 _STARTS = ('ATG',)
 
@@ -144,21 +151,45 @@ def build(
         if rows:
             by_contig[contig] = tuple(sorted(rows, key=lambda row: (row.start, row.end, row.name)))
     missing = sorted(requested - present)
-    if missing or not by_contig:
+    lengths = {name: len(bases) for name, bases in contigs.items()}
+    if not by_contig and (not missing or not any(map(source.covers, contigs))):
+        alike = contig_names.similar(lengths, source.contigs, lengths, source.lengths)
+        pairs = ', '.join(f'{other} = {name}' for name, other in alike[:3])
         raise errors.InputError(
             'GF07',
-            f'no transcript {missing[0]!r} on the contigs of the FASTA file'
-            if missing
-            else 'no transcript on the contigs of the FASTA file '
-            f'({", ".join(list(contigs)[:3])}, ..): it has {", ".join(source.contigs[:3])}, ..',
+            f'no transcript on the contigs of the FASTA file ({", ".join(list(contigs)[:3])}, ..): '
+            f'it has {", ".join(source.contigs[:3])}, ..'
+            + (f' (names that look alike: {pairs})' if pairs else ''),
             path=source.path,
-            fix='name one of its transcripts'
-            if missing
-            else 'use the annotation of this assembly, with the same names of contigs',
+            fix='use the annotation of this assembly, with the same names of contigs',
         )
-    notes = contig_names.notes(source, {name: len(bases) for name, bases in contigs.items()})
+    if missing:
+        raise errors.InputError(
+            'GF07',
+            f'no transcript {missing[0]!r} on the contigs of the FASTA file',
+            path=source.path,
+            fix='name one of its transcripts',
+        )
+    notes = contig_names.notes(source, lengths)
     notes += [f'{count:,} {reason}' for reason, count in sorted(counts.items())]
+    notes += _code_notes(by_contig, genetic_code)
     return TranscriptSet(by_contig, tuple(notes), source.sha256)
+
+
+def _code_notes(by_contig: Mapping[str, tuple[Transcript, ...]], genetic_code: int) -> list[str]:
+    """Says that one genetic code was used where organelles have one of their own."""
+    organelles = [
+        contig
+        for contig, rows in by_contig.items()
+        if contig.lower() in _ORGANELLES and any(row.coding for row in rows)
+    ]
+    if genetic_code != 1 or not organelles:
+        return []
+    return [
+        f'genes on {", ".join(organelles)} are read by genetic code 1, as all are: mitochondria of '
+        'vertebrates have 2, of insects and worms 5, of moulds 4, plastids 11 (as 1, but for start '
+        'codons). Score such contigs in a run of their own, with --genetic-code'
+    ]
 
 
 @dataclasses.dataclass(eq=False)

@@ -91,6 +91,31 @@ def test_transcripts_on_other_names_of_contigs_are_counted(tmp_path):
     assert 'features are on 1 contigs that the sequence does not have (chrc)' in note
 
 
+def test_an_annotation_with_other_names_of_contigs_is_refused_with_both(tmp_path):
+    text = genes.gtf(False).replace('c\t', 'ChrC\t')
+    words = (
+        r'contigs of the FASTA file \(c, ..\): it has ChrC, .. \(names that look alike: ChrC = c\)'
+    )
+    for only in ((), ('t.1',)):
+        with pytest.raises(errors.InputError, match=f'GX-GF07: .*{words}. Fix: use the annotation'):
+            built(tmp_path, text, only=only)
+    with pytest.raises(errors.InputError, match="no transcript 'u' on the contigs"):
+        built(tmp_path, genes.gtf(False), only=('u',))
+
+
+@pytest.mark.parametrize('name', ['chrM', 'MT', 'Mito', 'ChrC', 'Pt'])
+def test_organelles_that_are_read_by_the_standard_code_are_named(tmp_path, name):
+    text = genes.gtf(False) + genes.gtf(False).replace('c\t', f'{name}\t').replace('t.1', 'm.1')
+    (tmp_path / 'a.gtf').write_text(text)
+    source, codes = annotation.read(tmp_path / 'a.gtf'), CODES | {name: CODES['c']}
+    (note,) = transcripts.build(source, codes).notes
+    assert note.startswith(f'genes on {name} are read by genetic code 1, as all are: mitochondria ')
+    assert not transcripts.build(source, codes, genetic_code=11).notes
+    (tmp_path / 'a.gtf').write_text(genes.gtf(False))
+    (note,) = transcripts.build(annotation.read(tmp_path / 'a.gtf'), codes).notes
+    assert 'genetic code' not in note
+
+
 def test_transcripts_near_a_place_are_those_of_a_linear_search():
     rng = np.random.default_rng(0)
     every = []
