@@ -194,6 +194,7 @@ def write_variants(folder: pathlib.Path) -> None:
         'mismatch.vcf': [*head, columns, right, wrong],
         'scored.vcf': [*head, info, '##contig=<ID=chr1>', columns, right],
         'renamed.vcf': [*head, *contigs, columns, right.removeprefix('chr')],
+        'undeclared.vcf': [*head, columns, right.removeprefix('chr'), f'un{right}'],
         'return.vcf': [*head, columns, f'{right}\r{right}'],
     }
     for name, lines in files.items():

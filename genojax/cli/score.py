@@ -15,7 +15,7 @@ An interrupted command continues where it stopped when it is given again, with t
 
 Examples:
   genojax score runs/pretrain --vcf=my.vcf.gz --fasta=genome.fa --out=scored.vcf.gz
-  genojax score runs/pretrain --vcf=my.vcf.gz --fasta=genome.fa --tsv --out=scores.tsv
+  genojax score runs/pretrain --vcf=my.vcf.gz --fasta=genome.fa --out=scores.tsv
   genojax score runs/pretrain --vcf=my.vcf.gz --fasta=genome.fa --annotation=genes.gff3 --out=a.vcf
 """
 
@@ -27,6 +27,7 @@ from collections.abc import Callable
 
 from genojax import errors, output_files, progress, variants
 from genojax.cli import flags
+from genojax.data.formats.variant_files import variant_table
 
 
 def run(argv: list[str]) -> None:
@@ -88,8 +89,9 @@ def _add_files(add: Callable) -> None:
     add('model', type=flags.location, help="a run's workdir or a converted model")
     add('--vcf', required=True, help='the variants: plain, gzip or bgzip; - is standard input')
     add('--fasta', type=pathlib.Path, required=True, help='the reference genome, plain or gzip')
-    add('--out', required=True, help='.vcf, or .vcf.gz (bgzip); - is standard output')
-    add('--tsv', action='store_true', help='write a table with one row per ALT instead of VCF')
+    add('--out', required=True, help='.vcf, .tsv, or with .gz (bgzip); - is standard output')
+    tsv = 'write a table with one row per ALT instead of VCF, as a name in .tsv says too'
+    add('--tsv', action='store_true', help=tsv)
     tag = 'INFO key of the states, with which all keys begin (%(default)s)'
     add('--tag', default='GENOJAX', help=tag)
 
@@ -159,6 +161,7 @@ def _add_calibration(add: Callable) -> None:
 
 def _check(arguments: argparse.Namespace) -> None:
     _check_out(arguments.out)
+    variant_table.is_table(arguments.out, arguments.tsv)
     if not arguments.tag.isidentifier():
         raise errors.UsageError(f'--tag={arguments.tag} is not letters, digits and _')
     if arguments.calibration and not (arguments.neutral or arguments.common):

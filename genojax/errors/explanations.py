@@ -274,6 +274,11 @@ EXPLANATIONS: dict[str, str] = {
         'from INFO keys of the same names, and a value there is no number, or there is neither '
         "one value per ALT nor one for all. A '.' is an absent number."
     ),
+    'VC10': (
+        'No record of the VCF is on a contig of the FASTA file. Mostly the names differ (1, chr1, '
+        'Chr1): bcftools annotate --rename-chrs writes those of the FASTA file into the VCF. Where '
+        'some records are on its contigs, the others have the state no_contig.'
+    ),
     # Embeddings
     'EM01': (
         'A record or interval is longer than the model input. Sequences are never truncated '

@@ -69,17 +69,16 @@ def open_or_compute(scorer: VariantScorer, contigs, request, folder: pathlib.Pat
             table = calibration.neutral_table(scorer, contigs, request.neutral, display)
     result = calibration.Calibration(table, {}, identity)
     if request.common:
-        common = _common_scores(scorer, contigs, request.common, result)
-        result = dataclasses.replace(result, common=common)
+        common, notes = _common_scores(scorer, contigs, request.common, result)
+        result = dataclasses.replace(result, common=common, notes=notes)
     result.save(path)
     return result
 
 
-def _common_scores(scorer, contigs, path: str, neutral: calibration.Calibration) -> dict:
-    """Score column -> sorted scores of the variants of a file."""
+def _common_scores(scorer, contigs, path: str, neutral: calibration.Calibration):
+    """Score column -> sorted scores of the variants of a file, and notes on them."""
     reader = vcf.VcfReader(path)
-    reader.read_header()
-    planner = records.RecordPlanner(scorer, contigs, reader.path)
+    planner = records.RecordPlanner(scorer, contigs, reader.path, reader.read_header())
     collected: dict[str, list[float]] = collections.defaultdict(list)
     with progress.bar('common variants') as display:
         for chunk in chunks(iter(reader)):
@@ -89,15 +88,17 @@ def _common_scores(scorer, contigs, path: str, neutral: calibration.Calibration)
             for name, column in values.items():
                 collected[name] += [value for value in column.tolist() if value == value]
             display.advance(len(chunk))
+    planner.check_contigs('VC06')
+    notes = tuple(f'{pathlib.Path(path).name}: {note}' for note in planner.notes())
     if not any(collected.values()):
-        notes = ' '.join(planner.notes())
         raise errors.InputError(
             'VC06',
-            f'none of its variants can be scored; {notes}',
+            f'none of its variants can be scored; {" ".join(planner.notes())}',
             path=path,
             fix='use a VCF of the same assembly as the FASTA file',
         )
-    return {name: calibration.sorted_scores(values) for name, values in collected.items() if values}
+    scores = {name: calibration.sorted_scores(values) for name, values in collected.items()}
+    return {name: values for name, values in scores.items() if len(values)}, notes
 
 
 def _sha256(path: str) -> str:

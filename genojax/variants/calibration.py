@@ -215,11 +215,13 @@ class Calibration:
         neutral: None where scores are not compared with neutral sites.
         common: score column -> sorted scores of common variants; empty without.
         identity: what it was computed from, JSON.
+        notes: what a user should know of the common variants, one line each.
     """
 
     neutral: NeutralTable | None
     common: dict[str, np.ndarray]
     identity: dict
+    notes: tuple[str, ...] = ()
 
     def columns(self, columns: Mapping[str, str]) -> dict[str, str]:
         """The columns that it adds to those of a scorer, and what they are."""
@@ -271,9 +273,11 @@ class Calibration:
         arrays = {f'common_{name}': values for name, values in self.common.items()}
         if self.neutral:
             arrays |= {f'neutral_{name}': x for name, x in vars(self.neutral).items()}
+        arrays['identity'] = np.array(json.dumps(self.identity))
+        arrays['notes'] = np.array(json.dumps(self.notes))
         partial = pathlib.Path(f'{path}.new')
         with open(partial, 'wb') as file:
-            np.savez(file, identity=np.array(json.dumps(self.identity)), **arrays)
+            np.savez(file, **arrays)
         os.replace(partial, path)
 
 
@@ -296,9 +300,11 @@ def load(path: str | os.PathLike) -> Calibration:
         identity = json.loads(str(arrays.pop('identity')))
         if not isinstance(identity, dict):
             raise ValueError(f'its identity is no object but {identity!r}')
+        notes = json.loads(str(arrays.pop('notes', '[]')))
         neutral = {k[8:]: v for k, v in arrays.items() if k.startswith('neutral_')}
         common = {k[7:]: v for k, v in arrays.items() if k.startswith('common_')}
-        return Calibration(NeutralTable(**neutral) if neutral else None, common, identity)
+        table = NeutralTable(**neutral) if neutral else None
+        return Calibration(table, common, identity, tuple(map(str, notes)))
     except _DAMAGE as error:
         raise errors.DamageError(
             f'{path} is not a calibration of `genojax score`: {error}. '

@@ -16,6 +16,7 @@ from genojax.variants.windows import AllelePair
 FORMAT = ('Allele', 'State', 'Consequence', 'Window')
 # With an annotation, Consequence is what the variant does to a transcript, and these follow.
 ANNOTATED = ('Gene', 'Feature', 'Amino_acids', 'Codons', 'Protein_position', 'Kind')
+ABSENT = '.'  # a cell of a table without a value
 _TABLE = ('contig', 'position', 'id', 'ref', 'alt', 'state', 'kind', 'window')
 
 
@@ -80,8 +81,13 @@ class VcfText:
         """The INFO keys that are added."""
         return [self.tag, *(f'{self.tag}_{name}' for name in self.columns)]
 
-    def header(self, lines: Sequence[bytes]) -> bytes:
-        """The header with the added lines before #CHROM."""
+    def header(self, lines: Sequence[bytes], lengths: Mapping[str, int]) -> bytes:
+        """The header with the added lines before #CHROM.
+
+        Args:
+            lengths: of the contigs of the FASTA file, which are added where the header has none:
+                bcftools wants them.
+        """
         source = {'Source': 'genojax', 'Version': genojax.__version__}
         states = ', '.join(AlleleState)
         meaning, fields = 'the kind of change, a term', FORMAT
@@ -94,7 +100,8 @@ class VcfText:
             f'Format: {"|".join(fields)}'
         )
         status = {'ID': self.tag, 'Number': '.', 'Type': 'String'}
-        added = [vcf.info_line(status, {'Description': about} | source)]
+        added = [] if vcf.contigs(lines) else vcf.contig_lines(lengths)
+        added.append(vcf.info_line(status, {'Description': about} | source))
         for name, text in self.columns.items():
             fields = {'ID': f'{self.tag}_{name}', 'Number': 'A', 'Type': 'Float'}
             added.append(vcf.info_line(fields, {'Description': text} | source))
@@ -119,20 +126,23 @@ class VcfText:
         first = vcf.escape(allele.alternate), allele.state
         if not self.annotated:
             return (*first, allele.kind, allele.window)
-        consequence, *others = map(vcf.escape, allele.effect_texts)
+        consequence, *others = [_utf8(vcf.escape(text)) for text in allele.effect_texts]
         return (*first, consequence, allele.window, *others, allele.kind)
 
 
 @dataclasses.dataclass(frozen=True)
 class TableText:
-    """Writes a table: TAB-separated, one row per ALT; the first line is metadata after '#'."""
+    """Writes a table: TAB-separated, one row per ALT; the first line is metadata after '#'.
+
+    A cell without a value has `ABSENT`.
+    """
 
     columns: Mapping[str, str]
     metadata: Mapping[str, object]
     annotated: bool = False
 
-    def header(self, lines: Sequence[bytes]) -> bytes:
-        del lines  # a table has no header of the VCF
+    def header(self, lines: Sequence[bytes], lengths: Mapping[str, int]) -> bytes:
+        del lines, lengths  # a table has no header of the VCF
         more = variant_table.ANNOTATION_COLUMNS if self.annotated else ()
         names = '\t'.join((*_TABLE, *more, *(name.lower() for name in self.columns)))
         return f'# {json.dumps(self.metadata, sort_keys=True)}\n{names}\n'.encode()
@@ -145,12 +155,17 @@ class TableText:
         for allele in scored:
             place = (record.contig, record.fields[1], record.id, reference, allele.alternate)
             values = (_number(allele.values.get(name, math.nan)) for name in self.columns)
-            more = allele.effect_texts if self.annotated else ()
+            more = map(_utf8, allele.effect_texts) if self.annotated else ()
             cells = (*place, allele.state, allele.kind, allele.window, *more, *values)
-            rows.append('\t'.join(cells))
+            rows.append('\t'.join(cell or ABSENT for cell in cells))
         return ''.join(f'{row}\n' for row in rows).encode('latin-1')
+
+
+def _utf8(text: str) -> str:
+    """A text whose bytes in Latin-1, as the lines of a VCF file are read here, are UTF-8."""
+    return text.encode().decode('latin-1')
 
 
 def _number(value: float) -> str:
     """Six significant digits, as htslib prints a Float; '.' for NaN."""
-    return '.' if math.isnan(value) else f'{value + 0.0:.6g}'
+    return ABSENT if math.isnan(value) else f'{value + 0.0:.6g}'

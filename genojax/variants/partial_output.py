@@ -13,6 +13,7 @@ from genojax.data.formats import input_file
 from genojax.data.formats.variant_files import bgzip, vcf
 
 JOURNAL, LOCK = 'journal.json', 'run.lock'  # in the folder of a partial output
+FORMAT = 2  # of what the journal counts and the output has; another one is not continued
 _FIELDS = {'identity': dict, 'done': dict}
 
 

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from genojax import dna, errors
 from genojax.data.formats.variant_files import vcf
@@ -17,6 +17,14 @@ _IUPAC = frozenset(dna.IUPAC)
 # to chance. Half of the first thousand end the work early: bases differ at 3 of 4 other places.
 _MAX_MISMATCHES = 0.1
 _FEWEST, _EARLY, _FEWEST_WRONG = 100, 1000, 4
+_SHOWN = 3  # names of contigs
+_RENAMING = (
+    'rename its contigs with bcftools annotate --rename-chrs MAP, where a line of MAP is a name in '
+    'the VCF and that in the FASTA file'
+)
+# Codes of errors after which nothing that was written for the VCF is of use.
+REFUSALS = ('VC07', 'VC10')
+_MAX_RENAMED = 30  # names of contigs in a command that is printed
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
@@ -39,35 +47,52 @@ class RecordPlanner:
     """Plans the records of one file.
 
     Attributes:
-        missing_contigs: records by contig that the FASTA file does not have.
+        missing_contigs, present_contigs: records by contig that the FASTA file does not have, and
+            that it has.
         references_set: records whose REF was replaced (--check-ref=s).
         swapped: records of --check-ref=s in which an ALT is the reference.
         compared, mismatched: records whose REF was compared with the FASTA file, and differs.
         alternates_match: those of them of which an ALT is what the FASTA file has.
         dashes: records with an allele '-', which VCF does not have.
-        first_mismatch, first_dash: where the first of each is.
+        beyond: records that lie beyond the end of their contig, in whole or in part.
+        first_mismatch, first_dash, first_beyond: where the first of each is.
+
+    Args:
+        header: of the file, for the contigs that it declares.
     """
 
-    def __init__(self, scorer: VariantScorer, contigs: Mapping, path: str | os.PathLike):
+    def __init__(
+        self,
+        scorer: VariantScorer,
+        contigs: Mapping,
+        path: str | os.PathLike,
+        header: Iterable[bytes] = (),
+    ):
         self.scorer, self.contigs, self.path = scorer, contigs, path
+        self.declared = vcf.contigs(header)
         self.missing_contigs: collections.Counter[str] = collections.Counter()
+        self.present_contigs: collections.Counter[str] = collections.Counter()
         self.references_set = self.swapped = 0
-        self.compared = self.mismatched = self.alternates_match = self.dashes = 0
-        self.first_mismatch = self.first_dash = ''
+        self.compared = self.mismatched = self.alternates_match = self.dashes = self.beyond = 0
+        self.first_mismatch = self.first_dash = self.first_beyond = ''
 
+    _COUNTERS = ('missing_contigs', 'present_contigs')
     _COUNTS = (
         *('references_set', 'swapped', 'compared', 'mismatched', 'alternates_match', 'dashes'),
-        *('first_mismatch', 'first_dash'),
+        *('beyond', 'first_mismatch', 'first_dash', 'first_beyond'),
     )
 
-    def counts(self) -> dict[str, int | str]:
+    def counts(self) -> dict[str, int | str | dict[str, int]]:
         """What was counted, for `restore`."""
-        return {name: getattr(self, name) for name in self._COUNTS}
+        counters = {name: dict(getattr(self, name)) for name in self._COUNTERS}
+        return {name: getattr(self, name) for name in self._COUNTS} | counters
 
-    def restore(self, counts: Mapping[str, int | str]) -> None:
+    def restore(self, counts: Mapping[str, int | str | dict[str, int]]) -> None:
         """Continues from the counts of an earlier call."""
         for name in self._COUNTS:
             setattr(self, name, counts[name])
+        for name in self._COUNTERS:
+            setattr(self, name, collections.Counter(counts[name]))
 
     def plan(self, record: vcf.VcfRecord) -> PlannedRecord:
         """The states of one record's alleles, and the windows of those that can be scored.
@@ -78,6 +103,9 @@ class RecordPlanner:
         if not record.fields:
             return PlannedRecord(record, [])
         letters, position = record.reference.upper(), record.position
+        contig = self.contigs.get(record.contig)
+        counter = self.missing_contigs if contig is None else self.present_contigs
+        counter[record.contig] += 1
         if '-' in (letters, *record.alternates):
             self.dashes += 1
             self.first_dash = self.first_dash or f'line {record.line}'
@@ -88,12 +116,11 @@ class RecordPlanner:
         if position is None or not _IUPAC.issuperset(letters):
             return _all(record, AlleleState.MALFORMED)
         states = self._states(letters, record)
-        contig = self.contigs.get(record.contig)
         if contig is None:
-            self.missing_contigs[record.contig] += 1
             return _all(record, AlleleState.NO_CONTIG, states)
         start = position - 1
         if start < 0 or start + len(letters) > len(contig):
+            self._count_beyond(record, len(contig))
             return _all(record, AlleleState.CONTIG_EDGE, states)
         true = dna.decode(contig[start : start + len(letters)])
         self.compared += 1
@@ -151,6 +178,37 @@ class RecordPlanner:
                 f'{true[:20]}'
             )
 
+    def _count_beyond(self, record: vcf.VcfRecord, length: int) -> None:
+        if record.position > 0:  # POS 0 is the telomere
+            self.beyond += 1
+            place = f'line {record.line}, {record.contig}:{record.position}'
+            self.first_beyond = self.first_beyond or f'{place} of {length:,} bases'
+
+    def check_contigs(self, code: str = 'VC10') -> None:
+        """Refuses a file of which no record is on a contig of the FASTA file.
+
+        Args:
+            code: of the error.
+
+        Raises:
+            InputError: VC10.
+        """
+        if not self.missing_contigs or self.present_contigs:
+            return
+        similar = self._similar()
+        pairs = _listed([f'{name} = {other}' for name, other in similar.items()])
+        alike = f'; names that look alike: {pairs}' if similar else ''
+        raise errors.InputError(
+            code,
+            f'none of its {sum(self.missing_contigs.values()):,} records is on a contig of the '
+            f'FASTA file: they are on {_listed(self.missing_contigs)}, the FASTA file has '
+            f'{_listed(self.contigs)}{alike}',
+            path=self.path,
+            fix=self._renaming(similar)
+            if similar
+            else f'use the FASTA file of the assembly of the VCF, or {_RENAMING}',
+        )
+
     def check_assembly(self, at_end: bool) -> None:
         """Refuses a VCF of another assembly, unless its records are to be left out or set.
 
@@ -176,11 +234,11 @@ class RecordPlanner:
     def notes(self) -> list[str]:
         """What a user should know of the file, one line each."""
         lines = []
+        similar = self._similar()
         for contig, count in self.missing_contigs.most_common(5):
-            other = reference.similar_name(contig, self.contigs)
             hint = ''
-            if other:
-                hint = f', which calls it {other!r}'
+            if contig in similar:
+                hint = f', which calls it {similar[contig]!r}'
             lines.append(f'{count:,} records on {contig!r}: no such contig in the FASTA file{hint}')
         if len(self.missing_contigs) > 5:
             others = len(self.missing_contigs) - 5
@@ -198,8 +256,13 @@ class RecordPlanner:
                 f"{self.dashes:,} records have an allele '-' (first: {self.first_dash}), which VCF "
                 'does not have. Fix: --vep-alleles, or write both alleles with the base before'
             )
-        if any(reference.similar_name(name, self.contigs) for name in self.missing_contigs):
-            lines.append(f'names of contigs. Fix: {self._renaming()}')
+        if similar:
+            lines.append(f'names of contigs. Fix: {self._renaming(similar)}')
+        if self.beyond:
+            lines.append(
+                f'{self.beyond:,} records lie beyond the end of their contig (first: '
+                f'{self.first_beyond}): is it another assembly?'
+            )
         if self.references_set:
             count = self.references_set
             lines.append(f'REF of {count:,} records set to the bases of the FASTA file')
@@ -211,18 +274,34 @@ class RecordPlanner:
             )
         return lines
 
-    def _renaming(self) -> str:
+    def _similar(self) -> dict[str, str]:
+        """Contigs that the FASTA file does not have -> what it seems to call them."""
+        lengths = {name: self.declared.get(name, 0) for name in self.missing_contigs}
+        return reference.similar_names(lengths, self.contigs)
+
+    def _renaming(self, similar: Mapping[str, str]) -> str:
         """The commands that write the VCF with the FASTA file's names of contigs."""
-        similar = {
-            name: reference.similar_name(name, self.contigs) for name in self.missing_contigs
-        }
-        pairs = shlex.join(f'{name} {other}' for name, other in similar.items() if other)
+        # bcftools renames the contigs of the header, and stops at a record on any other.
+        every = (*self.missing_contigs, *self.present_contigs)
+        undeclared = [name for name in every if name not in self.declared]
+        if max(len(similar), len(undeclared)) > _MAX_RENAMED or self.path == vcf.STANDARD_INPUT:
+            return _RENAMING
+        pairs = shlex.join(f'{name} {other}' for name, other in similar.items())
         old, new = shlex.quote(str(self.path)), errors.new_name(self.path)
-        table = f'{new}.names'
+        table, declare, header = f'{new}.names', '', ''
+        if undeclared:
+            header = f'-h {new}.contigs '
+            declare = f"printf '##contig=<ID=%s>\\n' {shlex.join(undeclared)} > {new}.contigs && "
         return (
-            f"printf '%s\\n' {pairs} > {table} && bcftools annotate --rename-chrs {table} {old} "
-            f'-o {new}, and name {new}'
+            f"printf '%s\\n' {pairs} > {table} && {declare}bcftools annotate {header}"
+            f'--rename-chrs {table} {old} -o {new}, and name {new}'
         )
+
+
+def _listed(names: Collection[str]) -> str:
+    """The first names, and how many there are besides."""
+    shown = ', '.join(list(names)[:_SHOWN])
+    return f'{shown} and {len(names) - _SHOWN:,} more' if len(names) > _SHOWN else shown
 
 
 def _differ(true: str, letters: str) -> bool:

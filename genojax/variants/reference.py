@@ -3,13 +3,13 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 
 import numpy as np
 
 from genojax import errors, genome
 from genojax.data.formats import sequence_record
-from genojax.data.store import fasta_cache
+from genojax.data.store import contig_names, fasta_cache
 
 
 class ContigBases:
@@ -78,11 +78,12 @@ def read(path: str | os.PathLike, folder: pathlib.Path) -> ReferenceGenome:
     return ReferenceGenome(path, contigs, cache.sha256, cache.notes)
 
 
-def similar_name(contig: str, names: Mapping[str, object]) -> str | None:
-    """The name that a FASTA file has for a contig under another convention: chr1 and 1, chrM and
-    MT; None if there is none."""
-    bare = contig.removeprefix('chr')
-    candidates = [bare, f'chr{bare}']
-    if bare in ('M', 'MT'):
-        candidates += ['chrM', 'chrMT', 'M', 'MT']
-    return next((name for name in candidates if name in names and name != contig), None)
+def similar_names(names: Mapping[str, int], contigs: Mapping[str, Sized]) -> dict[str, str]:
+    """Names -> what a FASTA file seems to call these contigs (chr1, 1, Chr1; chrM, MT).
+
+    Args:
+        names: length by name, as another file declares it; 0 where it does not.
+    """
+    declared = {name: length for name, length in names.items() if length}
+    lengths = {name: len(contigs[name]) for name in contigs} if declared else {}
+    return dict(contig_names.similar(names, contigs, declared, lengths))

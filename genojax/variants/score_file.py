@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 import genojax
 from genojax import errors, locks, output_files, progress
-from genojax.data.formats.variant_files import vcf
+from genojax.data.formats.variant_files import variant_table, vcf
 from genojax.inference.model import Model
 from genojax.variants import calibrate, head_columns, output, partial_output, records, reference
 from genojax.variants.alleles import AlleleState
@@ -45,7 +45,8 @@ class FileRequest:
         vcf: the variants; '-' is standard input.
         fasta: the reference genome.
         out: the file that is written, compressed if it ends in .gz; '-' is standard output.
-        table: write a table with one row per ALT instead of VCF.
+        table: write a table with one row per ALT instead of VCF; a name in .tsv or .tsv.gz
+            says so too.
         tag: INFO key of the states; those of scores begin with it.
         neutral: sites per pentanucleotide for the calibration by neutral sites; 0: none.
         common: a VCF of common variants for quantiles; '': none.
@@ -66,6 +67,9 @@ class FileRequest:
     annotation: str = ''
     transcripts: tuple[str, ...] = ()
     genetic_code: int = 1
+
+    def __post_init__(self):
+        object.__setattr__(self, 'table', variant_table.is_table(self.out, self.table))
 
 
 @dataclasses.dataclass(eq=False)
@@ -176,8 +180,11 @@ def _in_use(request: FileRequest, owner: str) -> str:
 
 
 def _remove_unused(folder: pathlib.Path, kind, error, trace) -> None:
-    """Removes the partial output of a command that failed before it scored anything."""
-    if isinstance(error, errors.GenojaxError | OSError) and partial_output.is_unused(folder):
+    """Removes the partial output of a command that failed before it scored anything, or whose
+    VCF was refused as a whole."""
+    refused = isinstance(error, errors.InputError) and error.code in records.REFUSALS
+    unused = isinstance(error, errors.GenojaxError | OSError) and partial_output.is_unused(folder)
+    if refused or unused:
         shutil.rmtree(folder)
     elif folder.exists():
         (folder / partial_output.LOCK).unlink(missing_ok=True)
@@ -188,6 +195,7 @@ def _identity(scorer: VariantScorer, request: FileRequest) -> dict:
     files = [path for path in (request.fasta, request.annotation) if path]
     statuses = [os.stat(path) for path in files if os.path.exists(path)]
     values = {
+        'format': partial_output.FORMAT,
         'model': scorer.model.metadata,
         'scores': {**dataclasses.asdict(scorer.config), 'window': scorer.window},
         'request': {k: v for k, v in dataclasses.asdict(request).items() if k != 'out'},
@@ -208,20 +216,21 @@ class _Streams:
 
 
 def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> ScoreSummary:
-    planner = records.RecordPlanner(scorer, streams.contigs, streams.reader.path)
-    summary = ScoreSummary(notes=list(streams.contigs.notes))
+    reader = streams.reader
+    planner = records.RecordPlanner(scorer, streams.contigs, reader.path, reader.header)
+    summary = ScoreSummary(notes=[*streams.contigs.notes, *calibrated.notes])
     if streams.annotator is not None:
         summary.notes += [f'annotation: {note}' for note in streams.annotator.transcripts.notes]
-    digest = hashlib.sha256(b''.join(streams.reader.header))
-    lines = iter(streams.reader)
+    digest = hashlib.sha256(b''.join(reader.header))
+    lines = iter(reader)
     if streams.journal.done:
         _skip(lines, digest, streams.journal.done, summary, request)
-        planner.missing_contigs.update(streams.journal.done['missing'])
         planner.restore(streams.journal.done['counts'])
         if streams.columns is not None:
             streams.columns.restore(streams.journal.done['columns'])
     else:
-        streams.sink.write(streams.text.header(streams.reader.header))
+        lengths = {name: len(bases) for name, bases in streams.contigs.items()}
+        streams.sink.write(streams.text.header(reader.header, lengths))
     line = streams.journal.done.get('lines', 0)
     started, alleles_done = time.monotonic(), 0
     with progress.bar('records scored') as display:
@@ -244,13 +253,13 @@ def _score(scorer, calibrated, streams: _Streams, request: FileRequest) -> Score
                     states=dict(summary.states),
                     records=summary.records,
                     left_out=summary.left_out,
-                    missing=dict(planner.missing_contigs),
                     counts=planner.counts(),
                     columns=streams.columns.counts() if streams.columns is not None else {},
                 )
             alleles_done += sum(len(record.alleles) for record in planned)
             rate = alleles_done / max(time.monotonic() - started, 1e-9)
             display.advance(len(chunk), f'{rate:,.1f} variants/s')
+    planner.check_contigs()
     planner.check_assembly(at_end=True)
     summary.notes += planner.notes()
     summary.notes += streams.columns.notes() if streams.columns is not None else []

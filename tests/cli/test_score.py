@@ -85,6 +85,8 @@ def test_neutral_calibration_adds_a_column(folder, tmp_path):
         (['--window=100'], 'reads windows of 8 to 62 bases'),
         (['--tag=A-B'], 'is not letters'),
         (['--out=x.bcf'], 'bcftools view -Ob'),
+        (['--tsv'], '--tsv writes a table, and --out='),
+        (['--out=x.csv'], 'tables of scores have TABs. Fix: --out=x.tsv'),
         (['--calibration=c.npz'], 'goes with --neutral'),
         (['--common=-'], 'not from a pipe'),
         (['--fasta=nothing.fa'], 'no such file'),

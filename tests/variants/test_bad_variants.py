@@ -56,6 +56,8 @@ REFUSED = {
     (58, 'stop'): ([snv(9, 'C', 'G')], ['--check-ref=e'], "GX-VC05: in.vcf:3: record 'c', base 9: REF is G, but the FASTA file has A"),
     (58, 'assembly'): (MANY, [], 'GX-VC07: in.vcf: REF of 24 of 120 records differs'),
     (58, 'few'): ([snv(9, 'G'), *[snv(9, 'C', 'G')] * 3], [], 'GX-VC07: in.vcf: REF of 3 of 4 records differs'),
+    (58, 'names'): (HEADER + 'Chr1\t9\t.\tA\tG\t.\t.\t.\n', [], 'GX-VC10: in.vcf: none of its 1 records is on a contig of the FASTA file: they are on Chr1, the FASTA file has c. Fix: use the FASTA file'),
+    (58, 'alike'): (HEADER + 'chrC\t9\t.\tA\tG\t.\t.\t.\n', ['--check-ref=x'], 'GX-VC10: in.vcf: none of its 1 records is on a contig of the FASTA file: they are on chrC, the FASTA file has c; names that look alike: chrC = c. Fix: printf '),
     (69, 'spaces'): (HEADER + 'c 9 . A G . . .\n', [], 'GX-VC03: in.vcf:3: 1 of the 8 columns'),
     (69, 'no header'): ('c\t9\t.\tA\tG\t.\t.\t.\n', [], "GX-VC01: in.vcf:1: the first line is 'c"),
     (69, 'no columns'): (HEADER[:21] + 'c\t9\t.\tA\tG\t.\t.\t.\n', [], 'GX-VC02: in.vcf:2: '),

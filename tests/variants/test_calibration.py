@@ -144,6 +144,9 @@ def test_a_stored_calibration_is_the_same(tmp_path):
 
 
 def test_similar_names():
-    assert reference.similar_name('1', {'chr1': 0}) == 'chr1'
-    assert reference.similar_name('chrM', {'MT': 0}) == 'MT'
-    assert reference.similar_name('chr1', {'chr2': 0}) is None
+    assert reference.similar_names({'1': 0}, {'chr1': b'A'}) == {'1': 'chr1'}
+    assert reference.similar_names({'1': 0, '2': 0}, {'Chr1': b'A'}) == {'1': 'Chr1'}
+    assert reference.similar_names({'chrM': 0}, {'MT': b'A'}) == {'chrM': 'MT'}
+    assert not reference.similar_names({'chr1': 0}, {'chr2': b'A'})
+    contigs = {'NC_1': b'ACG', 'NC_2': b'AC'}
+    assert reference.similar_names({'chr1': 3, 'chr2': 0}, contigs) == {'chr1': 'NC_1'}

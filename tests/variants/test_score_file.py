@@ -1,6 +1,7 @@
 """VCF in, VCF out: no record is lost or changed, every ALT has a state, a kill changes nothing."""
 
 import gzip
+import json
 import os
 import pathlib
 import re
@@ -13,8 +14,10 @@ import pytest
 
 from genojax import dna, errors, locks
 from genojax.data.formats import input_file
+from genojax.genome import Variant
 from genojax.variants import calibrate, partial_output, score_file, scorer
 from genojax.variants.alleles import AlleleState
+from tests import commands
 
 HEADER = """##fileformat=VCFv4.2
 ##contig=<ID=chr1,length=600>
@@ -176,7 +179,9 @@ def sweep(score, texts, files, mutated):
         try:
             check(bytes(content), score(bytes(content)))
         except errors.InputError as error:
-            assert error.code in ('VC01', 'VC02', 'VC03')
+            assert error.code in ('VC01', 'VC02', 'VC03', 'VC10')
+            if error.code == 'VC10':
+                assert not {line.split(b'\t')[0] for line in body(bytes(content))} & {b'chr1', b'2'}
             refused += 1
             for partial in pathlib.Path(score.folder).glob('*.partial'):
                 shutil.rmtree(partial)
@@ -387,8 +392,17 @@ def test_quantiles_among_common_variants(score, genome, tmp_path):
     (tmp_path / 'common.vcf').write_text(HEADER + 'chrX\t5\t.\tA\tC\t.\t.\t.\tGT\t0/1\n')
     with pytest.raises(errors.UsageError, match='another command'):
         score(common, out='b.vcf', **options)
-    with pytest.raises(errors.InputError, match='VC06'):
+    with pytest.raises(
+        errors.InputError, match='VC06: .*common.vcf: none of its 1 records is on a'
+    ):
         score(common, out='c.vcf', common=options['common'])
+    (tmp_path / 'common.vcf').write_text(HEADER + 'chr1\t9000\t.\tA\tC\t.\t.\t.\n')
+    with pytest.raises(errors.InputError, match='VC06: .*none of its variants can be .* 1 records'):
+        score(common, out='c.vcf', common=options['common'])
+    (tmp_path / 'common.vcf').write_text(common + '1\t5\t.\tA\tC\t.\t.\t.\n')
+    for _ in range(2):  # computed, and stored
+        score(common, out='d.vcf', common=options['common'], calibration=str(tmp_path / 'd.npz'))
+        assert "common.vcf: 1 records on '1': no such contig" in score.summary.text('x')
 
 
 def test_what_is_written_is_durable_before_the_journal_says_so(score, genome, monkeypatch):
@@ -404,7 +418,135 @@ def test_what_is_written_is_durable_before_the_journal_says_so(score, genome, mo
     assert events == ['save', 'write'] + ['write', 'save'] * 3
 
 
+def renamed(content, name):
+    """The records of a file on contigs of other names."""
+    head, records = content.split('s1\n')
+    lines = [line for line in records.splitlines(keepends=True) if line.startswith('chr1\t')]
+    return head + 's1\n' + ''.join(name + line.removeprefix('chr1') for line in lines)
+
+
+@pytest.mark.parametrize('count', [1, 12])
+@pytest.mark.parametrize('out', ['out.vcf', 'out.tsv.gz'])
+def test_a_file_without_a_contig_of_the_genome_is_refused(score, genome, tmp_path, count, out):
+    content = renamed(generated(np.random.default_rng(7), genome[1], count=24), '1')
+    content = ''.join(content.splitlines(keepends=True)[: HEADER.count('\n') + count])
+    with pytest.raises(errors.InputError) as caught:
+        score(content, out=out)
+    text = str(caught.value)
+    assert caught.value.code == 'VC10' and caught.value.exit_code == 3
+    words = f'in.vcf: none of its {count} records is on a contig of the FASTA file: they are on 1, '
+    assert f'{words}the FASTA file has chr1, 2; names that look alike: 1 = chr1.' in text
+    assert "Fix: printf '%s\\n' '1 chr1' > " in text and 'bcftools annotate -h ' in text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['in.vcf']
+    with pytest.raises(
+        errors.InputError, match='has chr1, 2. Fix: use the FASTA file of the assem'
+    ):
+        score(renamed(content.replace('\n1\t', '\nchr1\t'), 'NC_9'), out=out)
+    assert score(renamed(content.replace('\n1\t', '\nchr1\t'), 'chr1'), out=out)
+
+
+def test_variants_on_a_contig_that_the_genome_does_not_have_have_a_state(model_of, genome):
+    known = SumScorer(model_of('nucleotide'), window=16)
+    scores = known.score([Variant('1', 50, 'A', 'C')], {'chr1': dna.encode(genome[1]['chr1'])})
+    assert scores.states == ['no_contig'] and np.isnan(scores.values['LLR']).all()
+
+
+def test_contigs_are_counted_over_an_interruption(score, genome):
+    content = generated(np.random.default_rng(7), genome[1], count=24)
+    first = ''.join(content.splitlines(keepends=True)[: HEADER.count('\n') + 6])
+    rest = renamed(content, '1').split('s1\n')[1]
+    with pytest.raises(KeyboardInterrupt):
+        score(first + rest, stop_at=2)
+    assert score(first + rest)  # only what was scored before is on a contig of the genome
+    assert score.summary.resumed == 5 and "'1': no such contig" in score.summary.text('x')
+
+
+def test_records_beyond_the_end_of_their_contig_are_counted(score, genome):
+    text = genome[1]['chr1']
+    rows = [('chr1', 599, text[598]), ('chr1', 600, 'ACGT'), ('2', 70_000, 'A'), ('chr1', 0, 'A')]
+    lines = [f'{c}\t{p}\t.\t{r}\t<DEL>\t.\t.\t.\tGT\t0/1\n' for c, p, r in rows]
+    score(HEADER + ''.join(lines))
+    words = (
+        '2 records lie beyond the end of their contig (first: line 9, chr1:600 of 600 bases): is'
+    )
+    assert f'{words} it another assembly?' in score.summary.text('x')
+    score(HEADER + lines[0])
+    assert 'beyond' not in score.summary.text('x')
+
+
+def test_a_table_is_named_by_its_end(score, genome, tmp_path):
+    content = generated(np.random.default_rng(7), genome[1])
+    table = score(content, out='a.txt', table=True)
+    assert table.startswith(b'# {') and score(content, out='b.tsv') == table
+    assert gzip.decompress(score(content, out='c.TSV.gz')) == table
+    assert score(content, out='d.txt').startswith(b'##fileformat')
+    for name, request, words in (
+        ('e.vcf.gz', {'table': True}, '--tsv writes a table, and .* Fix: --out=.*/e.tsv.gz, or'),
+        ('e.csv', {}, 'tables of scores have TABs. Fix: --out=.*/e.tsv$'),
+    ):
+        with pytest.raises(errors.UsageError, match=words):
+            score(content, out=name, **request)
+        assert not list(tmp_path.glob('e*'))
+
+
+READING = re.search(r'^pandas\.read_csv\(.*?\)$', commands.docs()['file_formats'], re.M | re.S)[0]
+
+
+def test_a_table_is_read_as_the_page_says_whatever_its_cells_hold(score, genome, genes, tmp_path):
+    """A name or an allele may hold a #, which is no comment; absent is one marker everywhere."""
+    assert "sep='\\t', skiprows=1, quoting=3, na_values='.', keep_default_na=False" in READING
+    text = genome[1]['chr1']
+    other = {'A': 'C', 'C': 'G', 'G': 'T', 'T': 'A'}
+    rows = [
+        ('chr1', 39, 'rs#1', text[38], other[text[38]]),
+        ('chr1', 500, 'NA', text[499], f'{other[text[499]]},<DEL#2>,.'),
+        ('HG002#1#chr1', 5, '"', 'A', 'C'),
+        ('chr1', 'x', '', '', 'C'),
+    ]
+    lines = ['\t'.join(map(str, (*row, '.', '.', '.', 'GT', '0/1\n'))) for row in rows]
+    pathlib.Path(genes).write_text(pathlib.Path(genes).read_text().replace('A,B', '\u03b1#1'))
+    out = score(HEADER + ''.join(lines), annotation=genes, out='out.tsv').decode('utf-8')
+    first, header, *body = out.split('\n')[:-1]
+    assert json.loads(first.removeprefix('# '))['window'] == 16
+    names, cells = header.split('\t'), [row.split('\t') for row in body]
+    assert [len(row) for row in cells] == [len(names)] * 6
+    assert all(cell for row in cells for cell in row)  # no second marker beside '.'
+    table = {name: [row[at] for row in cells] for at, name in enumerate(names)}
+    assert table['id'] == ['rs#1', *['NA'] * 3, '"', '.']
+    assert table['alt'][2] == '<DEL#2>' and table['contig'][4] == 'HG002#1#chr1'
+    assert table['gene'] == [*['\u03b1#1'] * 2, *['.'] * 4] and table['ref'][5] == '.'
+    assert table['kind'] == ['SNV', 'SNV', *['.'] * 4] == [*table['kind'][:2], *table['pll'][2:]]
+    start, end = map(int, table['window'][0].split('-'))  # 1-based, both ends included
+    assert start <= 39 <= end and end - start + 1 == 16
+    section = commands.docs()['file_formats'].partition('## Tables of scores\n')[2]
+    documented = set(re.findall(r'`([a-z_0-9]+)`', section.partition('\n## ')[0]))
+    scores = {name.lower() for columns in scorer.COLUMNS.values() for name in columns}
+    assert {*names, *scores, 'llr_cal', 'pll_cal', 'llr_q'} <= documented
+    pandas = pytest.importorskip('pandas')
+    read = eval(READING, {'pandas': pandas, 'path': tmp_path / 'out.tsv'})
+    assert list(read) == names and read['id'][:2].tolist() == ['rs#1', 'NA']
+    assert read['llr'].notna().tolist() == [True, True, *[False] * 4]
+
+
 BCFTOOLS = shutil.which('bcftools')
+
+
+@pytest.mark.skipif(not BCFTOOLS, reason='bcftools is not installed (apt-get install bcftools)')
+def test_bcftools_does_not_warn_of_contigs_that_the_input_did_not_declare(score, genome, tmp_path):
+    bare = HEADER.replace('##contig=<ID=chr1,length=600>\n##contig=<ID=2,length=40>\n', '')
+    other = {'A': 'C', 'C': 'G', 'G': 'T', 'T': 'A'}
+    places = [(name, at, genome[1][name][at - 1]) for name, at in (('chr1', 51), ('2', 20))]
+    records = [f'{c}\t{p}\t.\t{r}\t{other[r]}\t.\t.\t.\tGT\t0/1\n' for c, p, r in places]
+    result = score(bare + ''.join(records)).decode()
+    added = [line for line in result.splitlines() if line.startswith('##contig')]
+    assert added == ['##contig=<ID=chr1,length=600>', '##contig=<ID=2,length=40>']
+    check(bare + ''.join(records), result.encode())
+    view = subprocess.run(['bcftools', 'view', '-H', 'out.vcf'], cwd=tmp_path, capture_output=True)
+    assert (view.returncode, view.stderr) == (0, b'') and view.stdout.count(b'\n') == len(records)
+    own = score(bare.replace('#CHROM', '##contig=<ID=chr1>\n#CHROM') + records[0]).decode()
+    assert [line for line in own.splitlines() if line.startswith('##contig')] == [
+        '##contig=<ID=chr1>'
+    ]
 
 
 @pytest.mark.skipif(not BCFTOOLS, reason='bcftools is not installed (apt-get install bcftools)')
@@ -496,3 +638,8 @@ def test_with_an_annotation_every_allele_has_its_consequence(score, genome, gene
 def test_an_annotation_of_another_assembly_is_refused_before_anything_is_scored(score, genes):
     with pytest.raises(errors.InputError, match="GX-GF07: .*no transcript 'other'"):
         score(HEADER, annotation=genes, transcripts=('other',))
+
+
+def test_the_page_explains_every_state_in_order():
+    table = re.findall(r'^\| `([a-z_]+)` \|', commands.docs()['variants'], re.MULTILINE)
+    assert table == list(AlleleState) and len(table) == 12

@@ -191,6 +191,7 @@ def _usable(config, table: variant_table.VariantTable, contigs: Mapping):
     Raises:
         InputError: a row cannot be used, and the config refuses that.
     """
+    _check_contigs(config, table, contigs)
     label_of = _label_of(config)
     rows, pairs, left_out = [], [], collections.Counter()
     for row in range(len(table)):
@@ -205,6 +206,24 @@ def _usable(config, table: variant_table.VariantTable, contigs: Mapping):
             raise errors.InputError(code, problem, fix=fix, **table.where(row))
         left_out[_REASONS[code]] += 1
     return table.take(np.array(rows, np.int64)), pairs, dict(left_out)
+
+
+def _check_contigs(config, table: variant_table.VariantTable, contigs: Mapping) -> None:
+    """Refuses a table of which no row is on a contig of the FASTA file."""
+    names = list(dict.fromkeys(variant.contig for variant in table.variants))
+    if any(name in contigs for name in names):
+        return
+    similar = reference.similar_names(dict.fromkeys(names, 0), contigs)
+    alike = ', '.join(f'{name} = {other}' for name, other in list(similar.items())[:3])
+    raise errors.InputError(
+        'BD09',
+        f'none of its {len(table):,} rows is on a contig of the FASTA file: they are on '
+        f'{", ".join(names[:3])}, .., the FASTA file has {", ".join(list(contigs)[:3])}, ..'
+        + (f' (names that look alike: {alike})' if alike else ''),
+        path=config.path,
+        fix='write the names of the FASTA file into the table, or use the FASTA file that has its '
+        'contigs',
+    )
 
 
 _REASONS = {

@@ -92,6 +92,18 @@ def test_rows_that_cannot_be_used_are_refused_or_counted(
     assert any('LEFT OUT: 1 rows' in line for line in datasets.summary)
 
 
+@pytest.mark.parametrize('unusable', ['refuse', 'leave_out'])
+def test_a_table_without_a_contig_of_the_genome_is_refused(files, task_of, tmp_path, unusable):
+    path = tmp_path / 'variants.tsv'
+    path.write_text((files / 'variants.tsv').read_text().replace('\nc\t', '\nChrC\t'))
+    words = (
+        'GX-BD09: .*variants.tsv: none of its 300 rows is on a contig of the FASTA file: they are '
+        r'on ChrC, .., the FASTA file has c, .. \(names that look alike: ChrC = c\). Fix: write'
+    )
+    with pytest.raises(errors.InputError, match=words):
+        task_of(path=str(path), unusable=unusable).open(tmp_path, 0)
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [

@@ -7,6 +7,7 @@ their usual names, a label, and any others. Alleles are written as in VCF.
 import dataclasses
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -164,6 +165,25 @@ def _variants(cells: dict[str, list[str]], path: pathlib.Path, lines: list[int])
                 fix='write both alleles as bases, as VCF does, or remove the row',
             ) from None
     return variants
+
+
+def is_table(out: str, tsv: bool) -> bool:
+    """Whether `genojax score` writes a table: --tsv or the name of the output says so.
+
+    Raises:
+        UsageError: the name is of another format.
+    """
+    named = re.fullmatch(r'(.*)\.(tsv|csv|vcf)((\.b?gz)?)', out, re.IGNORECASE | re.DOTALL)
+    kind = named[2].lower() if named else ''
+    new = errors.new_name(f'{named[1]}.tsv{named[3]}') if named else ''
+    if kind == 'csv':
+        raise errors.UsageError(f'--out={out}: tables of scores have TABs. Fix: --out={new}')
+    if kind == 'vcf' and tsv:
+        raise errors.UsageError(
+            f'--tsv writes a table, and --out={out} is a name of VCF. '
+            f'Fix: --out={new}, or leave --tsv out'
+        )
+    return tsv or kind == 'tsv'
 
 
 def read_scores(path: str | os.PathLike) -> tuple[list[str], dict[tuple, list[float]]]:

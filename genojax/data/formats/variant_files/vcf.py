@@ -9,22 +9,25 @@ them; a file whose structure is not VCF's is an error with its line. The rules a
 import dataclasses
 import os
 import pathlib
+import re
 import shlex
 import stat
 import types
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from genojax import errors
 from genojax.data.formats import input_file
 
 COLUMNS = ('#CHROM', 'POS', 'ID', 'REF', 'ALT', 'QUAL', 'FILTER', 'INFO')
 STANDARD_STREAM = '-'
+STANDARD_INPUT = pathlib.Path('/dev/stdin')  # the path of what is read for it
 _MAX_LINE = 1 << 26  # bytes; a million samples with depths have fewer
 _COLUMN_FIX = f'write a line {" ".join(COLUMNS)}, with TABs, before the records'
 _MAX_HEADER = 1 << 26  # bytes
 _MAX_HEADER_LINES = 1_000_000
 _MAX_EMPTY = 10_000  # lines after the header that hold no record
+_CONTIG = re.compile(r'[0-9A-Za-z!#$%&+./:;?@^_|~-][0-9A-Za-z!#$%&*+./:;=?@^_|~-]*')
 _NO_LIMIT = 1 << 62  # genotypes of many samples compress more than 100:1, and lines are streamed
 
 
@@ -89,7 +92,7 @@ class PipedInput(input_file.InputFile):
 def open_input(path: str | os.PathLike) -> input_file.InputFile:
     """A file, a named pipe, or standard input for '-'; plain, gzip or bgzip."""
     if str(path) == STANDARD_STREAM:
-        return PipedInput('/dev/stdin', max_uncompressed=_NO_LIMIT)
+        return PipedInput(STANDARD_INPUT, max_uncompressed=_NO_LIMIT)
     if pathlib.Path(path).exists() and not stat.S_ISREG(os.stat(path).st_mode):
         if not pathlib.Path(path).is_dir():
             return PipedInput(path, max_uncompressed=_NO_LIMIT)
@@ -215,6 +218,24 @@ def info_ids(header: Iterable[bytes]) -> set[str]:
             text = line[len(b'##INFO=<ID=') :].decode('latin-1')
             ids.add(text.split(',')[0].split('>')[0])
     return ids
+
+
+def contigs(header: Iterable[bytes]) -> dict[str, int]:
+    """The contigs that a header declares: length by name, 0 where it does not say."""
+    declared = {}
+    for line in header:
+        if line.startswith(b'##contig=<'):
+            text = line.decode('latin-1')
+            name, length = (re.search(rf'[<,]{key}=([^,>]+)', text) for key in ('ID', 'length'))
+            if name:
+                declared[name[1]] = int(length[1]) if length and length[1].isdecimal() else 0
+    return declared
+
+
+def contig_lines(lengths: Mapping[str, int]) -> list[bytes]:
+    """Header lines ##contig=<ID=..,length=..>, but for names that VCF does not allow."""
+    known = [(name, length) for name, length in lengths.items() if _CONTIG.fullmatch(name)]
+    return [f'##contig=<ID={name},length={length}>\n'.encode() for name, length in known]
 
 
 def info_line(fields: dict[str, str], quoted: dict[str, str]) -> bytes:
