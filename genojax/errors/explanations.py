@@ -276,8 +276,8 @@ EXPLANATIONS: dict[str, str] = {
     ),
     'VC10': (
         'No record of the VCF is on a contig of the FASTA file. Mostly the names differ (1, chr1, '
-        'Chr1): bcftools annotate --rename-chrs writes those of the FASTA file into the VCF. Where '
-        'some records are on its contigs, the others have the state no_contig.'
+        'Chr1): bcftools annotate writes those of the FASTA file into the VCF. Where some records '
+        'are on its contigs, the others have the state no_contig.'
     ),
     # Embeddings
     'EM01': (
