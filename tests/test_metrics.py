@@ -320,6 +320,16 @@ def test_clusters_resampled_within_their_classes_always_hold_every_class():
     assert interval == (1, 1, 1)
 
 
+def test_an_evaluation_of_a_part_says_which():
+    limited = metrics.limited
+    assert limited.words({'limited': limited.entry(1_010, 6_770, 'windows')}) == (
+        '1,010 of 6,770 windows'
+    )
+    assert limited.entry(677, 677, 'windows') is None
+    assert limited.words({'limited': {'limit': 9}}) == 'at most 9 rows'
+    assert limited.words({'limited': None}) == limited.words({}) == limited.words(None) == ''
+
+
 def test_a_table_of_scores_stays_in_columns_whatever_the_names():
     long = 'a_species_with_a_very_long_name.NC_000913.3'
     head, *lines = metrics.text_table([

@@ -24,7 +24,7 @@ def run(argv: list[str]) -> None:
     parser.add_argument(
         '--limit',
         type=flags.positive,
-        help='largest number of windows to score, spread evenly (all)',
+        help='largest number of windows to score, into a file of its own (all)',
     )
     flags.add_fallback(parser)
     parser.add_processes()
@@ -51,7 +51,7 @@ def run(argv: list[str]) -> None:
     scores = evaluation.evaluate_run(opened, names, arguments.split, arguments.limit)
     for name, result, path in scores:
         print(opened.tasks[name].as_text(result))
-        print(staging.as_named(f'step {result["step"]}; written to {path}'))
+        print(staging.as_named(evaluation.step_line(result, path)))
     opened.close()
 
 

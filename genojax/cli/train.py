@@ -67,7 +67,8 @@ def run(argv: list[str]) -> None:
             print(f'step {int(state.step)}: {log.last_validation(opened.workdir)}')
         if arguments.evaluate:
             for name, result, path in evaluation.evaluate_run(opened, limit=arguments.limit):
-                _say(f'{opened.tasks[name].as_text(result)}\nwritten to {path}')
+                line = evaluation.step_line(result, path)
+                _say(f'{opened.tasks[name].as_text(result)}\n{line}')
 
 
 def _say(line: str) -> None:

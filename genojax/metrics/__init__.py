@@ -1,5 +1,6 @@
 """Scores with bootstrap intervals: exact with ties, vectorised over resamples, numpy only."""
 
+from genojax.metrics import limited
 from genojax.metrics.bootstrap import (
     Estimate,
     UndefinedScoreError,
@@ -25,6 +26,7 @@ __all__ = [
     'confusion',
     'determination',
     'format_interval',
+    'limited',
     'macro_auprc',
     'macro_auroc',
     'macro_f1',

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from genojax import distributed, errors, progress
+from genojax import distributed, errors, metrics, progress
 from genojax.train import runs
 
 FOLDER = 'evaluation'
@@ -31,7 +31,8 @@ def evaluate_run(
 ) -> Iterator[tuple[str, dict[str, Any], pathlib.Path]]:
     """(task, its scores at the best checkpoint, the file that they were written to), by task.
 
-    Every process computes them; the first one writes and yields.
+    Every process computes them; the first one writes and yields. Scores of a part of the rows have
+    a file of their own, and never replace those of all.
 
     Args:
         names: of tasks; all by default.
@@ -50,11 +51,23 @@ def evaluate_run(
         result['step'] = int(state.step)
         if not distributed.is_writer():
             continue
-        path = path_of(run.workdir, name, split)
+        if limit is not None:
+            result.setdefault('limited', {'limit': limit})
+        path = path_of(run.workdir, name, split, limit)
         runs.write_json(path, result)
         yield name, result, path
 
 
-def path_of(workdir: pathlib.Path, task: str, split: str = 'test') -> pathlib.Path:
-    """The file with the scores of a task."""
-    return workdir / FOLDER / f'{task}.{split}.json'
+def path_of(
+    workdir: pathlib.Path, task: str, split: str = 'test', limit: int | None = None
+) -> pathlib.Path:
+    """The file with the scores of a task, of all rows or of at most `limit`."""
+    part = '' if limit is None else f'.limit{limit}'
+    return workdir / FOLDER / f'{task}.{split}{part}.json'
+
+
+def step_line(result: dict[str, Any], path: pathlib.Path) -> str:
+    """Which checkpoint was scored on how much, and the file with the scores."""
+    part = metrics.limited.words(result)
+    part = f'{part} (--limit); ' if part else ''
+    return f'step {result["step"]}; {part}written to {path}'

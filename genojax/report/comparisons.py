@@ -4,9 +4,11 @@ The rule: a comparison is won ('good') or lost ('bad') only if the paired 95 % i
 difference is clear of zero. Everything else is open, and the sentence says so.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from genojax import metrics
 from genojax.report import html, page
 
 Estimate = Sequence[float]
@@ -79,6 +81,26 @@ def card(label: str, estimate: Any, *details: str, digits: int = 3) -> page.Card
         low, high = (html.decimal(part, digits) for part in estimate[1:])
         lines.insert(0, f'95 % {low} to {high}')
     return page.Card(label, html.decimal(value_of(estimate), digits), tuple(lines))
+
+
+def of_a_part(
+    section: page.Section | None, result: Mapping[str, Any] | None
+) -> page.Section | None:
+    """The section with '10 of 677 windows' in its headlines, if its scores are of a part only."""
+    words = metrics.limited.words(result)
+    if section is None or not words:
+        return section
+    cards = [dataclasses.replace(one, label=f'{one.label} ({words})') for one in section.cards]
+    text = (
+        f'{section.heading}: only {words} were scored (--limit); `genojax evaluate` without it '
+        'scores all.'
+    )
+    return dataclasses.replace(
+        section,
+        body=html.join([html.note(text), section.body]),
+        cards=tuple(cards),
+        verdicts=(page.Verdict('open', text), *section.verdicts),
+    )
 
 
 def differences_table(

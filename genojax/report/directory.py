@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from genojax import errors
-from genojax.report import curves, html, page, plots, run_files, sections
+from genojax.report import comparisons, curves, html, page, plots, run_files, sections
 
 # What reading a file of another version, or one edited by hand, may raise.
 _MISFITS = (
@@ -247,9 +247,8 @@ def _scored_step(result: dict, config: dict) -> list[html.Markup]:
 def _results(task: str, files: run_files.RunFiles, damage: dict) -> dict[str, dict]:
     """The task's evaluations by split."""
     results = {}
-    for name, split in files.evaluations():
+    for (name, split), path in files.evaluations().items():
         if name == task:
-            path = f'evaluation/{task}.{split}.json'
             result = _read(files, path, lambda path=path: files.mapping(path), None, damage)
             if result is not None:
                 results[split] = {'split': split} | result
@@ -266,7 +265,7 @@ def _draw(
             try:
                 section = draw(*some, rows, renderer)
                 if section is not None or not rows:
-                    return section
+                    return comparisons.of_a_part(section, some[0])
                 break
             except _MISFITS as error:
                 names = (f'evaluation of {task}', f'description of {task} in datasets.json')
@@ -274,7 +273,8 @@ def _draw(
                 boxes.append(_foreign(name, error))
     # A task without a section of its own, or of a config that cannot be read.
     try:
-        return sections.generic(task, 'loss', result, rows, renderer)
+        section = sections.generic(task, 'loss', result, rows, renderer)
+        return comparisons.of_a_part(section, result)
     except _MISFITS as error:
         boxes.append(_foreign('metrics.jsonl', error))
         return None
@@ -386,12 +386,12 @@ def _reproduction(
 
 def _hints(top: run_files.RunFiles, runs: list[_RunContents]) -> html.Markup | str:
     """Commands that would add something to the page."""
-    compared = {task for task, _ in top.evaluations()}
+    compared = {task for task, _ in top.evaluations(limited=False)}
     missing = [
         run.files.path
         for run in runs
         if run.tasks
-        and not {task for task, _ in run.files.evaluations()} | compared >= set(run.tasks)
+        and not {t for t, _ in run.files.evaluations(limited=False)} | compared >= set(run.tasks)
     ]
     if not missing:
         return ''

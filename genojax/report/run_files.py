@@ -3,7 +3,8 @@
     config.json                the experiment: model, tokenizer, tasks {name: {kind, ...}}, ...
     metrics.jsonl              rows {kind: 'train' | 'validation', step, loss, 'NAME/loss', ...}
     datasets.json              {task name: description of its data}
-    evaluation/NAME.test.json  the evaluation of a task; NAME.validation.json likewise
+    evaluation/NAME.test.json  the evaluation of a task; NAME.validation.json likewise;
+                               NAME.test.limit10.json of 10 rows
     run.json                   optional: parameters by part, versions, command, seconds per stage
     check.json                 optional: summary of the genomes, as `genojax check` counts them
 
@@ -13,12 +14,15 @@ folder}`, and may have evaluations that compare its runs in its own evaluation/.
 
 import dataclasses
 import json
+import math
 import pathlib
+import re
 from typing import Any
 
 from genojax import errors, json_files
 
 SPLITS = ('test', 'validation')
+_EVALUATION = re.compile(rf'(.+)\.({"|".join(SPLITS)})(?:\.limit(\d+))?')
 
 
 class DamagedFile(Exception):
@@ -69,14 +73,21 @@ class RunFiles:
             raise DamagedFile(name, 'is empty or not a JSON object')
         return value
 
-    def evaluations(self) -> list[tuple[str, str]]:
-        """(task name, split) of every file in evaluation/."""
-        pairs = []
+    def evaluations(self, limited: bool = True) -> dict[tuple[str, str], str]:
+        """(task name, split) -> its file in evaluation/: of all rows, else of the most.
+
+        Args:
+            limited: also those of a part of the rows (`genojax evaluate --limit`).
+        """
+        largest: dict[tuple[str, str], tuple[float, str]] = {}
         for path in sorted(self.path.glob('evaluation/*.json')):
-            task, _, split = path.stem.rpartition('.')
-            if task and split in SPLITS:
-                pairs.append((task, split))
-        return pairs
+            match = _EVALUATION.fullmatch(path.stem)
+            if match is None or not limited and match[3]:
+                continue
+            rows = int(match[3]) if match[3] else math.inf
+            one = (match[1], match[2])
+            largest[one] = max(largest.get(one, (0.0, '')), (rows, f'evaluation/{path.name}'))
+        return {one: file for one, (_, file) in largest.items()}
 
     def rows(self) -> list[dict]:
         """The rows of metrics.jsonl in the order of their steps; [] without the file.

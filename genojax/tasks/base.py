@@ -264,7 +264,8 @@ class Task(abc.ABC):
         """Scores of a split beside baselines, with intervals: JSON.
 
         Args:
-            limit: largest number of rows to score; None for all.
+            limit: largest number of rows to score; None for all. The result's `limited` then has
+                `metrics.limited.entry`, or the task refuses a limit.
         """
 
     # What the description of the data must have for predictions: fields of `json_files.check`.

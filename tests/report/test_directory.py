@@ -155,6 +155,24 @@ def test_scores_of_the_validation_split_are_folded_below_those_of_the_test_split
     assert 'Bits per base, validation windows' in seen.text
 
 
+def test_scores_of_a_part_never_stand_for_those_of_all(demo_directory):
+    """The largest limited evaluation is shown, as such, only where none is of the whole split."""
+    run = demo_directory / 'pretrain'
+    for scored, value in ((10, 1.881), (9, 1.883)):
+        result = made_up.masked_lm_result()
+        result['all']['model'] = [value, 1.87, 1.89]
+        result['limited'] = {'scored': scored, 'total': 677, 'rows': 'windows'}
+        made_up.put(run, f'evaluation/language.test.limit{scored}.json', result)
+    seen = reading.read(run)
+    assert '1.881' not in seen.text and 'of 677' not in seen.text
+    assert 'Scores of the test split' not in seen.text
+    (run / 'evaluation/language.test.json').unlink()
+    seen = reading.read(run)
+    assert 'Bits per base, test windows (10 of 677 windows)' in seen.text and '1.881' in seen.text
+    assert 'Masked language modelling: only 10 of 677 windows were scored (--limit)' in seen.text
+    assert 'Scores of the test split are added by' in seen.text and '1.883' not in seen.text
+
+
 DAMAGED = {
     'run.json': 'Reproduction',
     'check.json': 'Genomes',

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import jax
 import numpy as np
@@ -179,8 +180,14 @@ def test_other_data_of_one_task_are_refused_by_its_name(shards, table, tmp_path)
 
 def test_evaluate_can_score_one_task_of_several(whole, capsys, one_device):
     main.main(['evaluate', str(whole[1]), '--task=masked_lm', '--limit=8'])
-    assert 'order 5' in capsys.readouterr().out
-    assert [path.name for path in (whole[1] / 'evaluation').iterdir()] == ['masked_lm.test.json']
+    out = capsys.readouterr().out
+    assert 'order-5 Markov' in out and re.search(
+        r'step \d+; 8 of \d+ windows \(--limit\); written', out
+    )
+    (path,) = (whole[1] / 'evaluation').iterdir()
+    assert path.name == 'masked_lm.test.limit8.json'
+    limited = json_files.read_hashed(path)['limited']
+    assert (limited['scored'], limited['rows']) == (8, 'windows') and limited['total'] > 8
     with pytest.raises(SystemExit) as stop:
         main.main(['evaluate', str(whole[1]), '--task=masked'])
     assert stop.value.code == errors.UsageError.exit_code

@@ -95,6 +95,7 @@ def fine_tune(stages: Stages, demo: settings.Demo) -> None:
         result = classification.compare(data, scores, fitted, FINE_TUNED)
         runs.write_json(result_path, result)
     for name, row in sorted(result['models'].items(), key=lambda item: -item[1]['auroc'][0]):
+        name = classification.MODEL_NAMES.get(name, name)
         stages.say(f'promoters, test AUROC: {name} {metrics.format_interval(row["auroc"])}')
     if result['ceiling'] is not None:
         ceiling = metrics.format_interval(result['ceiling']['auroc'])

@@ -9,6 +9,7 @@ import difflib
 import fnmatch
 import io
 import math
+import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -55,9 +56,15 @@ def varying(runs: Sequence[spec.SweepRun]) -> list[str]:
 
 
 def collect(
-    runs: Sequence[spec.SweepRun], folder: folders.SweepFolder, patterns: Sequence[str]
+    runs: Sequence[spec.SweepRun],
+    folder: folders.SweepFolder,
+    patterns: Sequence[str],
+    limit: int | None = None,
 ) -> list[ResultRow]:
     """The metrics of all runs that are done, in the order of the runs and of the patterns.
+
+    Args:
+        limit: of the windows that were scored.
 
     Raises:
         UsageError: a pattern matches no metric of a run.
@@ -70,7 +77,7 @@ def collect(
             continue
         results = {
             name: json_files.read_hashed(
-                evaluation.path_of(folder.workdir(run), name), required=False
+                _evaluation_path(folder.workdir(run), name, limit), required=False
             )
             for name in run.experiment.tasks
         }
@@ -79,6 +86,12 @@ def collect(
             step = results[name.partition('/')[0]]['step']
             rows.append(ResultRow(run, name, *values[name], step, record))
     return rows
+
+
+def _evaluation_path(workdir: pathlib.Path, task: str, limit: int | None) -> pathlib.Path:
+    """The scores of a run; earlier versions kept those of a part of the windows as those of all."""
+    path = evaluation.path_of(workdir, task, limit=limit)
+    return path if path.exists() else evaluation.path_of(workdir, task)
 
 
 def _estimates(values: Any, path: str) -> Iterator[tuple[str, tuple]]:
@@ -157,7 +170,7 @@ def write(
 ) -> list[ResultRow]:
     """Writes `results.csv` of all runs that are done; returns its rows."""
     with folder.lock('results', wait=True):
-        rows = collect(runs, folder, sweep.metrics)
+        rows = collect(runs, folder, sweep.metrics, sweep.limit)
         json_files.replace(folder.path / FILE, as_csv(rows, varying(runs)))
     return rows
 

@@ -13,6 +13,17 @@ from genojax.tasks.labelled import intervals
 
 # Column of simulated tables: the log likelihood ratio under the simulator, the best possible score.
 TRUTH = 'log_likelihood_ratio'
+# What tables and reports call the models.
+MODEL_NAMES = {
+    'model': 'model',
+    'fine_tuned': 'fine-tuned',
+    'from_scratch': 'from scratch',
+    'majority': 'majority class',
+    'gc_only': 'GC content only',
+    'kmer_logistic': 'k-mer logistic regression',
+    'kmer_svm': 'k-mer SVM',
+    'one_hot_logistic': 'one-hot logistic (position)',
+}
 
 
 def evaluate(task, state, datasets, split: str = 'test', limit: int | None = None) -> dict:
@@ -218,13 +229,14 @@ def _table(result: dict) -> list[str]:
         rows.insert(0, ('known ceiling', result['ceiling']))
     several = len(result['classes']) > 2
     mean = 'mean one-vs-rest AUROC' if several else 'AUROC'
-    columns = {mean: 'auroc', 'average precision': 'auprc', 'macro-F1': 'macro_f1', 'MCC': 'mcc'}
+    columns = {mean: 'auroc', 'average precision': 'auprc'}
+    columns |= {'macro-F1': 'macro_f1', "Matthews' correlation": 'mcc'}
     table = [['', *columns]]
     for name, row in rows:
         cells = [
             metrics.format_interval(row[key]) if key in row else '' for key in columns.values()
         ]
-        table.append([name, *cells])
+        table.append([MODEL_NAMES.get(name, name), *cells])
     lines = metrics.text_table(table)
     if several:
         lines += ['', *_class_lines(result)]

@@ -4,20 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from genojax.report import comparisons, curves, html, page, plots
+from genojax.tasks.classification import evaluate
 from genojax.tasks.labelled import intervals
 from genojax.tasks.labelled import section as labelled
 
 HEADING = 'Classification'
-MODEL_NAMES = {
-    'model': 'model',
-    'fine_tuned': 'fine-tuned',
-    'from_scratch': 'from scratch',
-    'majority': 'majority class',
-    'gc_only': 'GC content only',
-    'kmer_logistic': 'k-mer logistic regression',
-    'kmer_svm': 'k-mer SVM',
-    'one_hot_logistic': 'one-hot logistic (position)',
-}
 TRAINED = ('model', 'fine_tuned', 'from_scratch')  # networks; all others are baselines
 RUN_NAMES = {'finetune': 'fine-tuned', 'scratch': 'from scratch'}
 METRICS = {
@@ -57,7 +48,7 @@ def section(
 
 
 def _name(model: str) -> str:
-    return MODEL_NAMES.get(model, model)
+    return evaluate.MODEL_NAMES.get(model, model)
 
 
 def _name_in_a_sentence(model: str) -> str:
@@ -115,11 +106,7 @@ def _scores(result: dict, renderer: plots.Renderer) -> list[html.Markup]:
         if models[m]['auroc'] is not None
     }
     parts = [
-        html.paragraph(
-            f'{html.number(result.get("n_train"))} training and '
-            f'{html.number(result.get("n_test"))} {split} rows. '
-            f'Every model is fitted and scored on the same split.{_positive(result)}'
-        ),
+        html.paragraph(f'{labelled.row_counts(result)}{_positive(result)}'),
         _roc(result, renderer),
         renderer.figure(
             plots.estimates,

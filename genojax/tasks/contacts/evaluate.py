@@ -16,6 +16,14 @@ from genojax.metrics import moments
 from genojax.tasks.contacts import baselines
 
 CEILING = 'ceiling'
+# What tables and reports call the models.
+MODEL_NAMES = {
+    'model': 'model',
+    'distance': 'distance alone',
+    'insulation': 'GC and motif counts',
+    'oriented': 'GC, motif counts and strands',
+    CEILING: 'true rates (ceiling)',
+}
 
 
 def evaluate(
@@ -65,6 +73,9 @@ def evaluate(
             for name, one in fitted.items()
         },
         'species': [source.name for source in datasets.sources],
+        'limited': metrics.limited.entry(
+            len(predicted_NPP), len(datasets.windows[split]), 'windows'
+        ),
     }
 
 
@@ -192,24 +203,26 @@ def as_text(result: dict) -> str:
     ]
     for statistic, groups in result['scores'].items():
         titles = [f'{name} ({row["pairs"]:,})' for name, row in groups.items()]
-        lines.append(f'{statistic:<22}' + ''.join(f'{title:>26}' for title in titles))
+        table = [[statistic, *titles]]
         models = [name for name in groups['all'] if name not in ('minus', 'pairs')]
-        rows = [(name, [row[name] for row in groups.values()]) for name in models]
+        rows = [
+            (MODEL_NAMES.get(name, name), [row[name] for row in groups.values()]) for name in models
+        ]
         rows += [
-            (f'- {name}', [row['minus'][name] for row in groups.values()])
+            (f'- {MODEL_NAMES.get(name, name)}', [row['minus'][name] for row in groups.values()])
             for name in groups['all']['minus']
         ]
         for title, estimates in rows:
-            cells = ''.join(f'{metrics.format_interval(estimate):>26}' for estimate in estimates)
-            lines.append(f'{title:<22}{cells}')
+            table.append([title, *map(metrics.format_interval, estimates)])
+        lines += metrics.text_table(table)
     lines.append(
         f'mean squared error {result["squared_error"]:.4f}, variance of the target '
         f'{result["variance"]:.4f}'
     )
     if CEILING in result['scores']['pearson']['all']:
-        lines.append('"ceiling" are the rates that the simulated counts were drawn from')
+        lines.append('the true rates are those that the simulated counts were drawn from')
     lines.append(
-        '95 % bootstrap intervals over windows; "- name" is the model minus that baseline; the '
+        '95 % bootstrap intervals over windows; "- NAME" is the model minus that baseline; the '
         'number of pairs is in brackets'
     )
     return '\n'.join(lines)

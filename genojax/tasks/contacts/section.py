@@ -4,13 +4,6 @@ from genojax.report import comparisons, curves, html, page, plots
 from genojax.tasks.contacts import evaluate
 
 HEADING = 'Contacts'
-MODEL_NAMES = {
-    'model': 'model',
-    'distance': 'distance alone',
-    'insulation': 'GC and motif counts',
-    'oriented': 'GC, motif counts and strands',
-    evaluate.CEILING: 'true rates (ceiling)',
-}
 STATISTICS = {'pearson': 'Pearson r', 'spearman': 'Spearman r'}
 METRICS = {'loss': ('Squared error', 'per pair of bins')}
 
@@ -44,7 +37,7 @@ def section(
 
 
 def _name(model: str) -> str:
-    return MODEL_NAMES.get(model, html.label(model))
+    return evaluate.MODEL_NAMES.get(model, html.label(model))
 
 
 def _models(group: dict) -> dict:

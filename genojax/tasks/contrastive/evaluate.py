@@ -16,6 +16,19 @@ from genojax.tasks.contrastive import baselines, divergence, retrieval
 from genojax.tasks.labelled import intervals
 
 SCORES = {'recall_at_1': 'recall@1', 'recall_at_10': 'recall@10', 'map': 'MAP'}
+# What tables and reports call the models.
+MODEL_NAMES = {
+    'model': 'model',
+    'model_unprojected': 'model, unprojected',
+    'untrained': 'untrained',
+    'untrained_unprojected': 'untrained, unprojected',
+    'kmer_spectrum': 'k-mer spectrum',
+    'binned_spectrum': 'k-mer spectra of equal parts',
+    'minhash': 'MinHash sketch',
+    'alignment': 'alignment without gaps',
+    'length': 'length alone',
+    'chance': 'random order',
+}
 NETWORKS = ('model', 'model_unprojected', 'untrained', 'untrained_unprojected')
 
 
@@ -27,7 +40,8 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
     """
     pool = Pool(datasets, split, task.config.evaluated_species, limit)
     networks = network_similarities(task, state, datasets, pool)
-    return compare(datasets, pool, networks, task.config.levels)
+    result = compare(datasets, pool, networks, task.config.levels)
+    return result | {'limited': pool.limited}
 
 
 class Pool:
@@ -39,6 +53,7 @@ class Pool:
         scored, tuned: items of the split, and of the part that chooses settings of baselines
             (validation; train if validation is scored).
         fitted: positions of the training rows.
+        limited: which part of the queries is scored; None for all.
     """
 
     def __init__(self, datasets, split: str, max_species: int, limit: int | None = None):
@@ -54,6 +69,9 @@ class Pool:
         self.fitted = position['train']
         self.scored = self._retrieval(position[split], limit)
         self.tuned = self._retrieval(position[tuning_split], limit)
+        queries = len(position[split])
+        scored = queries if limit is None else min(queries, limit)
+        self.limited = metrics.limited.entry(scored, queries, 'queries')
 
     def _positions(self, rows: np.ndarray) -> np.ndarray:
         return np.flatnonzero(np.isin(self.rows, rows))
@@ -256,22 +274,29 @@ def ranked(models: dict[str, dict]) -> list[tuple[str, dict]]:
     return sorted(models.items(), key=lambda item: -item[1]['overall']['recall_at_1'][0])
 
 
+def _name(model: str) -> str:
+    return MODEL_NAMES.get(model, model)
+
+
 def as_text(result: dict) -> str:
     """The models by falling recall, overall and by divergence; differences; what was cropped."""
     overall = [['', *SCORES.values()]]
     heads = [f'{one["low"]:.3f} to {one["high"]:.3f}' for one in result['levels']]
     levels = [['', *heads]]
     for name, row in ranked(result['models']):
-        overall.append([name, *(metrics.format_interval(row['overall'][key]) for key in SCORES)])
+        overall.append(
+            [_name(name), *(metrics.format_interval(row['overall'][key]) for key in SCORES)]
+        )
         cells = [metrics.format_interval(one['recall_at_1']) for one in row['levels']]
-        levels.append([name, *cells])
+        levels.append([_name(name), *cells])
     paired = [['', 'overall', *heads]]
     for name, one in result['differences'].items():
         cells = [metrics.format_interval(value) for value in (one['overall'], *one['levels'])]
-        paired.append([name, *cells])
+        paired.append([_name(name), *cells])
     lines = [*metrics.text_table(overall), '', 'recall@1 by the distance of the two species']
     lines += [*metrics.text_table(levels), '']
-    lines += [f'{result["lead"]} minus each other, recall@1, paired', *metrics.text_table(paired)]
+    lead = _name(result['lead'])
+    lines += [f'{lead} minus each other, recall@1, paired', *metrics.text_table(paired)]
     return '\n'.join([*lines, '', *counts_text(result)])
 
 

@@ -7,18 +7,6 @@ from genojax.tasks.contrastive import evaluate
 from genojax.tasks.contrastive.genes import families
 
 HEADING = 'Retrieval of orthologues'
-MODEL_NAMES = {
-    'model': 'model',
-    'model_unprojected': 'model, unprojected',
-    'untrained': 'untrained',
-    'untrained_unprojected': 'untrained, unprojected',
-    'kmer_spectrum': 'k-mer spectrum',
-    'binned_spectrum': 'k-mer spectra of equal parts',
-    'minhash': 'MinHash sketch',
-    'alignment': 'alignment without gaps',
-    'length': 'length alone',
-    'chance': 'random order',
-}
 BASELINES = ('kmer_spectrum', 'binned_spectrum', 'minhash', 'untrained_unprojected')
 METRICS = {
     'loss': ('InfoNCE', 'nats per row'),
@@ -58,7 +46,7 @@ def section(
 
 
 def _name(model: str) -> str:
-    return MODEL_NAMES.get(model, model)
+    return evaluate.MODEL_NAMES.get(model, model)
 
 
 def _headline(result: dict):

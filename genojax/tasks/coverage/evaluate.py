@@ -14,6 +14,14 @@ from genojax.data.splits import track_overlap
 from genojax.metrics import moments
 from genojax.tasks.coverage import baselines, genes
 
+# What tables and reports call the models.
+MODEL_NAMES = {
+    'model': 'model',
+    'position_mean': 'mean per position',
+    'composition': 'base composition',
+    'kmers': 'k-mers',
+}
+
 
 def evaluate(
     task, state, datasets, split: str = 'test', limit: int | None = None, seed: int = 0
@@ -213,6 +221,10 @@ def _log(reads: np.ndarray) -> np.ndarray:
     return np.log1p(np.maximum(reads, 0))
 
 
+def _name(model: str) -> str:
+    return MODEL_NAMES.get(model, model)
+
+
 def as_text(result: dict) -> str:
     """Mean correlations by assay, as one table per organism."""
     lines = []
@@ -227,14 +239,15 @@ def as_text(result: dict) -> str:
         )
         titles = [f'{group} ({row["tracks"]})' for group, row in groups.items()]
         table = [['', *titles]]
-        rows = [(name, [row[name] for row in groups.values()]) for name in models]
+        rows = [(_name(name), [row[name] for row in groups.values()]) for name in models]
         rows += [
-            (f'- {name}', [row['minus'][name] for row in groups.values()]) for name in models[1:]
+            (f'- {_name(name)}', [row['minus'][name] for row in groups.values()])
+            for name in models[1:]
         ]
         for title, estimates in rows:
             table.append([title, *map(metrics.format_interval, estimates)])
         lines += metrics.text_table(table)
-        lines += genes.as_text(one['genes'])
+        lines += genes.as_text(one['genes'], MODEL_NAMES)
         windows, leaks = one['windows'], one['leaks']
         if windows['baselines'] < windows['training']:
             lines.append(
@@ -246,7 +259,7 @@ def as_text(result: dict) -> str:
             f'  {leaks["kmer_share"]:.1%} of the test {leaks["k"]}-mers occur in training windows; '
             f'{overlapping} windows overlap training in their flanks'
         )
-    lines.append('95 % bootstrap intervals over windows; "- name" is the model minus that baseline')
+    lines.append('95 % bootstrap intervals over windows; "- NAME" is the model minus that baseline')
     if result['soft_clip']:
         lines.append("sums above each track's clip_soft are compressed, as in training (soft_clip)")
     return '\n'.join(lines)

@@ -134,8 +134,8 @@ def _interval(value_W: np.ndarray) -> list[float]:
     return [round(float(value), 4) for value in (value_W[0], low, high)]
 
 
-def as_text(result: dict | None) -> list[str]:
-    """The scores in two lines."""
+def as_text(result: dict | None, names: Mapping[str, str]) -> list[str]:
+    """The scores in two lines, the models by the names that are shown."""
     if not result:
         return []
     parts = [('across genes, mean over tracks', result['across_genes']['all'])]
@@ -143,6 +143,6 @@ def as_text(result: dict | None) -> list[str]:
         parts.append(('across tracks, mean over genes', result['across_tracks']))
     return [
         f'  {result["genes"]:,} genes, {what}: '
-        + ', '.join(f'{name} {metrics.format_interval(r)}' for name, r in scores.items())
+        + ', '.join(f'{names.get(m, m)} {metrics.format_interval(r)}' for m, r in scores.items())
         for what, scores in parts
     ]

@@ -1,14 +1,9 @@
 """The report's section on coverage tracks: correlation with measured reads, leakage, curves."""
 
 from genojax.report import comparisons, curves, html, page, plots
+from genojax.tasks.coverage import evaluate
 
 HEADING = 'Coverage tracks'
-MODEL_NAMES = {
-    'model': 'model',
-    'position_mean': 'mean per position',
-    'composition': 'base composition',
-    'kmers': 'k-mers',
-}
 METRICS = {'loss': ('Poisson loss', 'per bin and track')}
 _NOT_MODELS = ('minus', 'tracks')  # fields beside the models in a group of tracks
 SCALES = {'reads': 'reads', 'log': 'log(1 + reads)'}
@@ -53,7 +48,7 @@ def section(
 
 
 def _name(model: str) -> str:
-    return MODEL_NAMES.get(model, html.label(model))
+    return evaluate.MODEL_NAMES.get(model, html.label(model))
 
 
 def _models(group: dict) -> dict:

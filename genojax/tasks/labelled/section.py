@@ -6,6 +6,37 @@ from genojax.tasks.labelled import dataset
 MAX_CLASSES = 20  # columns of a table
 
 
+def row_counts(result: dict) -> str:
+    """How many rows each split has, and what uses them."""
+    split, sizes = result.get('split', 'test'), _sizes((result.get('audit') or {}).get('split'))
+    scored = html.number(result.get('n_test'))
+    if not {'train', 'validation'} <= sizes.keys():
+        return (
+            f'{html.number(result.get("n_train"))} rows that models are fitted to and {scored} '
+            f'{split} rows. All models are scored on the same rows.'
+        )
+    train, validation = (html.number(sizes[name]) for name in ('train', 'validation'))
+    if split == 'validation':
+        counts, fitted = f'{train} training and {scored} validation rows', 'the training rows'
+    else:
+        counts, fitted = (
+            f'{train} training, {validation} validation and {scored} {split} rows',
+            'both',
+        )
+    return (
+        f'{counts}. Networks train on the training rows, and the validation rows select their '
+        f'checkpoint; baselines are tuned and fitted on {fitted}. All are scored on the same '
+        f'{split} rows.'
+    )
+
+
+def _sizes(split: dict | None) -> dict[str, int]:
+    """Rows per split, of the audit of a split."""
+    if not split:
+        return {}
+    return split.get('sizes') or {name: sum(row) for name, row in split['rows'].items()}
+
+
 def rows_read(result: dict | None, description: dict | None) -> list[html.Markup | None]:
     """What was read of the rows, and their splits; of the description, else of the result."""
     known = description or result or {}
@@ -52,7 +83,7 @@ def splits(audit: dict, genomes: str | None) -> html.Markup:
     names = split.get('names') or [f'class {number}' for number in range(classes)]
     if len(names) > MAX_CLASSES:  # a column per class would not fit
         names = []
-    sizes = split.get('sizes') or {name: sum(row) for name, row in counts.items()}
+    sizes = _sizes(split)
     header = ['split', 'rows', *names]
     header.append('rows related to a training row')
     cells = [

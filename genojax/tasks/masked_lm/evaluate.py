@@ -17,6 +17,14 @@ from genojax.tasks.masked_lm import baselines
 
 BASELINES = baselines.BASELINES
 MODELS = ('model', *BASELINES)
+WITHOUT_KMER = 'share no k-mer with training'  # windows; at most 28 letters, for figures
+# What tables and reports call the models.
+MODEL_NAMES = {
+    'model': 'model',
+    'order0': 'order-0 Markov',
+    'order5': 'order-5 Markov',
+    'two_sided': 'two-sided Markov',
+}
 # Per species; an order-5 model has 3,072 free parameters.
 _MAX_TRAINING_BASES = 100_000_000
 
@@ -37,7 +45,8 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
         of the validation windows, for the curves of the training log; None with a limit.
         `not_scored` names species without windows, `test_only` those that are scored but not
         trained on. `bases_left_out` counts the bases that had no room in their row of tokens, on
-        which no model is scored.
+        which no model is scored. `limited` says what part of the split was scored
+        (`metrics.limited`).
     """
     fitted = _Fitted(datasets)
     rows, left_out = _score(task, state, datasets, fitted, split, limit)
@@ -57,6 +66,9 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
         'not_scored': [name for name in species if name not in scored],
         'test_only': sorted(fitted.test_only & set(scored)),
         'bases_left_out': left_out,
+        'limited': metrics.limited.entry(
+            len(datasets.shares_kmer(split, limit)), len(datasets.shares_kmer(split)), 'windows'
+        ),
     }
 
 
@@ -189,20 +201,19 @@ def validate(task, state, datasets, shard) -> dict[str, metrics.MetricState]:
 
 def as_text(result: dict) -> str:
     """The scores as a table."""
-    columns = {'model': 'model', 'order0': 'order 0', 'order5': 'order 5', 'two_sided': 'two-sided'}
     scored = {**result['species'], 'all': result['all']}
     if result['without_training_kmer']:
-        scored['share no k-mer'] = result['without_training_kmer']
-    rows = [['bits per base', *columns.values(), 'bases']]
+        scored[WITHOUT_KMER] = result['without_training_kmer']
+    rows = [['bits per base', *MODEL_NAMES.values(), 'bases']]
     rows += [
-        [name, *(metrics.format_interval(row[key]) for key in columns), f'{row["n_bases"]:,}']
+        [name, *(metrics.format_interval(row[key]) for key in MODEL_NAMES), f'{row["n_bases"]:,}']
         for name, row in scored.items()
     ]
-    notes = ['95 % bootstrap intervals over windows; order 5 and two-sided read visible bases only']
+    notes = ['95 % bootstrap intervals over windows; Markov models read visible bases only']
     clean = result['without_training_kmer']
     if clean:
         notes.append(
-            f'share no k-mer: the {clean["n_windows"]:,} of {clean["searched"]:,} windows that '
+            f'{WITHOUT_KMER}: the {clean["n_windows"]:,} of {clean["searched"]:,} windows that '
             'have no k-mer in common with training windows'
         )
     if result['bases_left_out']:

@@ -1,16 +1,10 @@
 """The report's section on masked language modelling: bits per base, curves, mixture, leakage."""
 
 from genojax.report import comparisons, curves, html, page, plots
+from genojax.tasks.masked_lm import evaluate
 
 HEADING = 'Masked language modelling'
 _MAX_BLOCKS_SHOWN = 500
-_CLEAN = 'windows that share no k-mer with training'
-MODEL_NAMES = {
-    'model': 'model',
-    'order0': 'order-0 Markov',
-    'order5': 'order-5 Markov',
-    'two_sided': 'two-sided Markov',
-}
 BASELINES = ('order0', 'order5', 'two_sided')
 METRICS = {
     'loss': ('Cross-entropy of masked tokens', 'nats per token'),
@@ -89,7 +83,7 @@ def validation_references(result: dict | None) -> dict[str, float]:
     """Bits per base of the Markov models on the validation windows, for the training curve."""
     validation = (result or {}).get('validation') or {}
     return {
-        MODEL_NAMES[name]: comparisons.value_of(validation[name])
+        evaluate.MODEL_NAMES[name]: comparisons.value_of(validation[name])
         for name in BASELINES
         if name in validation
     }
@@ -99,7 +93,9 @@ def _headline(result: dict) -> tuple[tuple[page.Card, ...], tuple[page.Verdict, 
     every, split = result['all'], result.get('split', 'test')
     baselines = {name: every[name] for name in BASELINES if name in every}
     best = comparisons.best(baselines, lower_is_better=True)
-    details = [f'{MODEL_NAMES[n]}: {comparisons.value_of(e):.3f}' for n, e in baselines.items()]
+    details = [
+        f'{evaluate.MODEL_NAMES[n]}: {comparisons.value_of(e):.3f}' for n, e in baselines.items()
+    ]
     if 'n_windows' in every:
         details.append(f'{every["n_windows"]:,} windows')
     card = comparisons.card(f'Bits per base, {split} windows', every['model'], *details)
@@ -108,7 +104,7 @@ def _headline(result: dict) -> tuple[tuple[page.Card, ...], tuple[page.Verdict, 
     verdict = comparisons.verdict(
         f'Bits per base on {split} windows (lower is better)',
         ('model', every['model']),
-        (MODEL_NAMES[best], every[best]),
+        (evaluate.MODEL_NAMES[best], every[best]),
         (every.get('differences') or {}).get(best),
         lower_is_better=True,
     )
@@ -120,9 +116,9 @@ def _scores(result: dict, renderer: plots.Renderer) -> html.Markup:
     split = result.get('split', 'test')
     scored = {'all': result['all']}
     if result.get('without_training_kmer'):
-        scored[_CLEAN] = result['without_training_kmer']
+        scored[evaluate.WITHOUT_KMER] = result['without_training_kmer']
     scored |= result.get('species') or {}
-    columns = {key: words for key, words in MODEL_NAMES.items() if key in result['all']}
+    columns = {key: words for key, words in evaluate.MODEL_NAMES.items() if key in result['all']}
     drawn, left_out = plots.limited(scored.items())
     picture = renderer.figure(
         plots.estimates,
@@ -155,7 +151,7 @@ def _scores(result: dict, renderer: plots.Renderer) -> html.Markup:
     parts = [picture, table, *_remarks(result)]
     differences = result['all'].get('differences')
     if differences:
-        named = {MODEL_NAMES.get(name, name): value for name, value in differences.items()}
+        named = {evaluate.MODEL_NAMES.get(name, name): value for name, value in differences.items()}
         parts.append(
             comparisons.differences_table('model', named, 'bits per base', lower_is_better=True)
         )

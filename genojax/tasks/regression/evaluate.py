@@ -15,6 +15,14 @@ SCORES = {
     'spearman': ('Spearman', metrics.spearman),
     'r2': ('R2', metrics.determination),
 }
+# What tables and reports call the models.
+MODEL_NAMES = {
+    'model': 'model',
+    'kmer_ridge': 'ridge regression on k-mers',
+    'one_hot_ridge': 'ridge regression on bases',
+    'pairwise_ridge': 'ridge regression on pairs of bases',
+    'boosted_trees': 'boosted trees',
+}
 
 
 def evaluate(task, state, datasets, split: str = 'test', limit: int | None = None) -> dict:
@@ -145,7 +153,9 @@ def as_text(result: dict) -> str:
         lines += _table(value)
         if 'no_baselines' in value:
             lines.append(f'No baselines: {value["no_baselines"]}.')
-        lines += [f'No {key}: {why}.' for key, why in value['not_fitted'].items()]
+        lines += [
+            f'No {MODEL_NAMES.get(key, key)}: {why}.' for key, why in value['not_fitted'].items()
+        ]
         rest = value.get('without_shared')
         if rest:
             lines.append(f'{rest["shared"]:,} rows share sequence with rows that were fitted.')
@@ -166,7 +176,7 @@ def _table(value: dict) -> list[str]:
         cells = [metrics.format_interval(row[key]) for key in SCORES]
         if name in value['differences']:
             cells.append(metrics.format_interval(value['differences'][name]))
-        rows.append([name, *cells])
+        rows.append([MODEL_NAMES.get(name, name), *cells])
     return metrics.text_table(rows) + intervals.notes_text(value['notes'])
 
 

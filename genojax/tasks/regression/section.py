@@ -8,13 +8,6 @@ from genojax.tasks.labelled import section as labelled
 from genojax.tasks.regression import evaluate
 
 HEADING = 'Regression'
-MODEL_NAMES = {
-    'model': 'model',
-    'kmer_ridge': 'ridge regression on k-mers',
-    'one_hot_ridge': 'ridge regression on bases',
-    'pairwise_ridge': 'ridge regression on pairs of bases',
-    'boosted_trees': 'boosted trees',
-}
 METRICS = {'loss': ('Squared error', 'standardised values')}
 MAX_COLUMNS = 12  # of values, drawn and tabulated one by one; the others are in the JSON file
 
@@ -52,16 +45,13 @@ def section(
 
 
 def _name(model: str) -> str:
-    return MODEL_NAMES.get(model, model)
+    return evaluate.MODEL_NAMES.get(model, model)
 
 
 def _counts(result: dict, shown: int) -> html.Markup:
     more = len(result['values']) - shown
     rest = f' The first {shown} of {shown + more:,} columns of values are shown.' if more else ''
-    return html.paragraph(
-        f'{result["n_train"]:,} training and {result["n_test"]:,} {result["split"]} rows. Every '
-        f'model is fitted and scored on the same split.{rest}'
-    )
+    return html.paragraph(f'{labelled.row_counts(result)}{rest}')
 
 
 def _best(value: dict) -> str | None:

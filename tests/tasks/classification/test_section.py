@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from genojax.report import plots
-from genojax.tasks.classification import section
+from genojax.tasks.classification import evaluate, section
 from tests.report import made_up_run as made_up
 from tests.report import reading
 
@@ -48,6 +48,16 @@ def test_the_best_baseline_is_the_one_that_counts():
     assert 'k-mer SVM' in drawn.verdicts[0].text
     assert 'than the same network from scratch' in drawn.verdicts[1].text
     assert drawn.cards[1].details[-1] == 'k-mer SVM'
+
+
+def test_the_terminal_has_the_names_of_the_report():
+    result = _classes() | {'split': 'test', 'notes': {}, 'classes': ['0', '1']}
+    for row in result['models'].values():
+        row |= {'macro_f1': [0.5, 0.4, 0.6], 'mcc': [0.1, 0.0, 0.2]}
+    report, terminal = _text(section.section(result, None, [], RENDERER)), evaluate.as_text(result)
+    for name in (*map(evaluate.MODEL_NAMES.get, result['models']), "Matthews' correlation"):
+        assert name in report and name in terminal
+    assert 'kmer_svm' not in terminal and 'MCC' not in terminal
 
 
 def test_without_a_paired_interval_nothing_is_won():

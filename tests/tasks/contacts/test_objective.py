@@ -3,6 +3,7 @@
 import functools
 import json
 import pathlib
+import re
 
 import jax
 import numpy as np
@@ -159,7 +160,10 @@ def test_a_run_is_evaluated_beside_baselines_and_loaded_to_predict(folder, workd
     main.main(['evaluate', str(workdir)])
     main.main(['report', str(workdir)])
     printed = capsys.readouterr().out
-    assert 'insulation' in printed and '- oriented' in printed and 'ceiling' in printed
+    for words in ('GC and motif counts', '- GC, motif counts and strands', 'true rates (ceiling)'):
+        assert words in printed
+    main.main(['evaluate', str(workdir), '--limit=1'])
+    assert re.search(r'1 of \d+ windows \(--limit\)', capsys.readouterr().out)
     assert 'Decay with distance earns nothing' in (workdir / 'report.html').read_text()
     model = genojax.load(workdir)
     data = dataset.ContactsDataConfig(path=str(folder / 'shards'))

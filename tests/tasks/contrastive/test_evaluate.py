@@ -72,7 +72,7 @@ def test_an_evaluation_compares_networks_and_baselines(result):
 def test_the_table_names_every_model_and_what_was_compared(result):
     text = evaluate.as_text(result)
     for name in result['models']:
-        assert f'\n{name} ' in f'\n{text}'
+        assert f'\n{evaluate.MODEL_NAMES[name]} ' in f'\n{text}'
     assert '24 test genes of 6 families against 4 species, 24.0 genes each' in text
     assert 'genes have more than 96 bases' in text  # lengths are 90, 100 and 110
 
@@ -121,5 +121,8 @@ def test_species_are_spread_evenly_and_counted():
     assert pool.species.tolist() == [1, 3] and pool.left_out == 2
     assert len(pool.rows) == 12 and len(pool.scored.items) == 4
     assert isinstance(pool.tuned, retrieval.Retrieval) and len(pool.tuned.items) == 2
-    assert len(evaluate.Pool(Datasets(), 'test', 4, limit=3).scored.items) == 9
+    assert pool.limited is None
+    few = evaluate.Pool(Datasets(), 'test', 4, limit=3)
+    assert len(few.scored.items) == 9
+    assert few.limited == {'scored': 3, 'total': 8, 'rows': 'queries'}
     assert evaluate.Pool(Datasets(), 'validation', 4).tuning_split == 'train'

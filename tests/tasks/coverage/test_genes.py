@@ -50,7 +50,7 @@ def test_scores_are_correlations_of_the_known_genes():
     by_gene = [np.corrcoef(a, b)[0, 1] for a, b in zip(x, y, strict=True)]
     assert result['across_tracks']['model'][0] == pytest.approx(np.mean(by_gene), abs=1e-4)
     assert result['across_tracks']['flat'] == [0.0, 0.0, 0.0]
-    lines = genes.as_text(result)
+    lines = genes.as_text(result, {})
     assert len(lines) == 2 and '40 genes, across genes, mean over tracks: model 0.' in lines[0]
 
 
@@ -68,6 +68,6 @@ def test_a_value_that_is_not_known_has_no_effect():
 
 def test_few_genes_or_tracks_have_no_scores():
     assert genes.compare(np.zeros((9, 3)), {}, ('a', 'b', 'c')) is None
-    assert genes.as_text(None) == []
+    assert genes.as_text(None, {}) == []
     truth = np.random.default_rng(2).normal(size=(12, 2))
     assert genes.compare(truth, {'model': truth}, ('a', 'b'))['across_tracks'] is None

@@ -23,6 +23,20 @@ def test_rows_are_counted_by_the_names_of_classes_where_these_fit():
     assert 'class29' not in text and '180' in text
 
 
+def test_rows_that_select_the_checkpoint_are_not_counted_as_training_rows():
+    split = _split(['a', 'b'], 2)
+    split['sizes'] = {'train': 798, 'validation': 88, 'test': 295}
+    result = {'n_train': 886, 'n_test': 295, 'split': 'test', 'audit': {'split': split}}
+    text = section.row_counts(result)
+    assert text.startswith('798 training, 88 validation and 295 test rows. ')
+    assert 'validation rows select their checkpoint; baselines are tuned and fitted on both' in text
+    text = section.row_counts({**result, 'n_train': 798, 'n_test': 88, 'split': 'validation'})
+    assert text.startswith('798 training and 88 validation rows. ')
+    assert 'fitted on the training rows' in text
+    without = section.row_counts({'n_train': 886, 'n_test': 295, 'audit': None})
+    assert 'training' not in without and '886 rows that models are fitted to' in without
+
+
 def test_cut_rows_are_said_and_only_where_there_are_some():
     assert section.cut_rows({'rows': 0, 'share': 0.0}) is None
     assert '12.5\xa0%' in section.cut_rows({'rows': 3, 'share': 0.125})

@@ -116,7 +116,8 @@ def test_scores_leave_absent_values_out_and_have_baselines(opened, monkeypatch):
         *('model', 'one_hot_ridge', 'kmer_ridge', 'pairwise_ridge', 'boosted_trees'),
     }
     assert result['values']['gc']['models']['kmer_ridge']['pearson'][0] > 0.9
-    assert 'absent' in evaluate.as_text(result)
+    text = evaluate.as_text(result)
+    assert 'absent' in text and all(name in text for name in evaluate.MODEL_NAMES.values())
     # Two rows have a correlation of 1 or -1: nothing is scored without the rows that are shared.
     shared = np.ones(len(datasets.row_split.shared), bool)
     shared[rows[:2]] = False
