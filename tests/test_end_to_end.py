@@ -141,6 +141,9 @@ def write_inputs(folder: pathlib.Path) -> None:
     promoters = ''.join(f'>p{i}\n{sequence}\n' for i, sequence in enumerate(sequences[:12]))
     (folder / 'promoters.fa').write_text(promoters)
     (folder / 'my.fa').write_text(f'>a of mine\n{sequences[0]}\n>b\n{sequences[1][:20]}\n')
+    rng = np.random.default_rng(0)
+    new = [''.join(rng.choice(list('ACGT'), len(sequences[0]))) for _ in range(4)]
+    (folder / 'new.tsv').write_text('\n'.join(['sequence', *new, '']))
     (folder / 'my.bed').write_text('a\t0\t20\tfirst\t0\t+\nb\t3\t17\n')
     genome = next((folder / 'genomes').glob('*.fa*'))
     text = gzip.open(genome, 'rt').read() if genome.suffix == '.gz' else genome.read_text()

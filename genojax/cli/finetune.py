@@ -24,6 +24,9 @@ The settings follow from the rows of the table and the width of the model:
 --train=probe trains the head alone. DIR then holds only what was trained, and reads MODEL again:
 keep it, or add --config.optim.train.copy_base=True. `genojax convert DIR OUT` merges both.
 
+--from-scratch says what pretraining was worth: the same network from fresh parameters, on the same
+rows (those in the genomes of MODEL are removed alike), in the same split, with the same settings.
+
 The settings are kept in DIR/config.json. The same command resumes. DIR gets predictions.test.tsv
 (one row per test row), evaluation/labels.test.json and report.html; `genojax predict DIR` predicts
 for other sequences.
@@ -78,6 +81,7 @@ def run(argv: list[str]) -> None:
             genomes=arguments.genomes,
             epochs=arguments.epochs,
             train=arguments.train,
+            from_scratch=arguments.from_scratch,
             edit=edit,
         ),
         say=_say,
@@ -100,7 +104,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     """The flags.
 
     Raises:
-        UsageError: the table does not exist.
+        UsageError: the table does not exist, or flags do not go together.
     """
     parser = flags.Parser('finetune', __doc__, epilog=EPILOG)
     add = parser.add_argument
@@ -122,7 +126,13 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('--genomes', default='', metavar='SHARDS', help='ingested genomes to compare rows with')
     add('--epochs', type=flags.positive, default=0, help='passes over the training rows')
     add('--train', default='full', help='full, lora (adapters, head) or probe (head) (%(default)s)')
+    add('--from-scratch', action='store_true', help='the same from fresh parameters, to compare')
     arguments = parser.parse_args(argv)
     if not pathlib.Path(arguments.table).exists():
         raise errors.UsageError(f'{arguments.table}: no such file or folder')
+    if arguments.from_scratch and arguments.train in ('lora', 'probe'):
+        raise errors.UsageError(
+            f'--train={arguments.train} keeps the parameters of MODEL, and --from-scratch reads '
+            'none. Fix: leave --train out'
+        )
     return arguments

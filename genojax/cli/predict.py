@@ -9,7 +9,8 @@ sequence, in the order of the file:
 
 Numbers are those that `genojax evaluate` scores, and do not depend on the other rows. A sequence
 longer than the rows of the training is an error; with --window it becomes several rows with their
-coordinates.
+coordinates. Rows that are shorter than any training row, and rows that were trained on, are counted
+on the terminal and in OUT.json.
 
 A model of coverage tracks (a run, or weights read by `genojax convert`) predicts every bin of every
 record or BED interval: --out=FILE.bw writes one bigWig per track, .npz arrays, .tsv or .parquet a
@@ -17,7 +18,7 @@ row per bin. Tracks lie along the forward strand.
 
 Examples:
   genojax predict runs/promoters --fasta=my.fa --out=predictions.tsv
-  genojax predict runs/promoters --table=promoters.tsv --out=predictions.parquet
+  genojax predict runs/promoters --table=new.tsv --out=predictions.parquet
 """
 
 import argparse
@@ -66,10 +67,13 @@ def _predict(arguments: argparse.Namespace) -> None:
     codes = requested.codes(head.read_row)
     with progress.bar('predict', len(codes)) as display:
         result = prediction.predict(model, head, codes, display.advance)
+    counts, notes = head.compare(codes)
     metadata = _metadata(model, arguments) | {'task': head.name}
+    if counts:
+        metadata['compared_with_training'] = counts
     table = tables.columns(requested, result)
     tables.write(arguments.out, table, metadata)
-    for line in tables.summary(requested, result):
+    for line in (*tables.summary(requested, result), *notes):
         _say(line)
     if arguments.out != tables.STDOUT:
         _say(f'{arguments.out}: {len(result):,} rows, columns {", ".join(table)}')

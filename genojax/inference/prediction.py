@@ -37,6 +37,8 @@ class TaskHead:
             takes `path`, `line` and `record` for its errors.
         batch: rows that `read_row` returned as a batch, of one shape for any rows.
         compute: (params, extra, batch) -> predictions, float32 [B, C].
+        compare: how rows that `read_row` returned compare with those of the training: counts for a
+            file, and sentences; ({}, []) where that is not known.
     """
 
     name: str
@@ -46,6 +48,7 @@ class TaskHead:
     read_row: Callable[..., np.ndarray]
     batch: Callable[[list[np.ndarray]], Batch]
     compute: Callable[[Any, Any, Batch], Array]
+    compare: Callable[[list[np.ndarray]], tuple[dict, list[str]]] = lambda rows: ({}, [])
 
     @functools.cached_property
     def jitted(self):

@@ -21,7 +21,7 @@ from genojax import config, errors, json_files, progress, tokenizers
 from genojax import experiment as experiments
 from genojax.data.formats import labelled_table, table_columns
 from genojax.inference import prediction, pretrained
-from genojax.pipeline import run_report
+from genojax.pipeline import run_report, scratch
 from genojax.predict import loading, tables
 from genojax.train import loop, runs
 
@@ -61,6 +61,7 @@ class Finetuning:
         genomes: ingested genomes that the rows are compared with; '' for none.
         epochs: passes over the training rows; 0 for those of the preset.
         train: all parameters, adapters and the head, or the head alone (`optim.trainable`).
+        from_scratch: start from fresh parameters, on the rows and the split of a fine-tuning.
         edit: changes the plain values of the config before they are checked.
     """
 
@@ -76,6 +77,7 @@ class Finetuning:
     genomes: str = ''
     epochs: int = 0
     train: Literal['full', 'lora', 'probe'] = 'full'
+    from_scratch: bool = False
     edit: Callable[[dict[str, Any]], None] = lambda values: None
 
 
@@ -87,6 +89,9 @@ def run(settings: Finetuning, say: Callable[[str], None] = print) -> pathlib.Pat
         Preempted: stopped while training; the same call resumes.
     """
     experiment = experiments.from_config(preset(settings, say))
+    if settings.from_scratch:
+        experiment = scratch.from_scratch(experiment)
+        say(f'from scratch: fresh parameters, on the rows and split of {settings.model}')
     opened = runs.open_run(experiment, settings.workdir, say=say)
     with contextlib.closing(opened):
         say(opened.summary())

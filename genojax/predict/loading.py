@@ -96,4 +96,10 @@ def _head(task: base.Task, description, outputs: base.RowOutputs, params) -> pre
         read_row=functools.partial(task.read_row, description=description),
         batch=functools.partial(task.prediction_batch, description=description),
         compute=functools.partial(task.predict, description=description),
+        compare=functools.partial(_compare, task, description),
     )
+
+
+def _compare(task: base.Task, description, rows) -> tuple[dict, list[str]]:
+    counts = task.compare_rows(rows, description)
+    return counts, task.comparison_words(counts)

@@ -301,6 +301,16 @@ class Task(abc.ABC):
         """
         raise NotImplementedError(f'task {self.name!r} predicts nothing per row')
 
+    def compare_rows(
+        self, rows: Sequence[np.ndarray], description: Mapping[str, Any]
+    ) -> dict[str, int | float]:
+        """How rows that `read_row` returned compare with the training rows; {} if unknown."""
+        return {}
+
+    def comparison_words(self, counts: Mapping[str, int | float]) -> list[str]:
+        """What of the counts of `compare_rows` is worth a sentence."""
+        return []
+
     def prediction_batch(self, rows: Sequence[np.ndarray], description: Mapping[str, Any]) -> Batch:
         """The batch of rows that `read_row` returned, as evaluation has it, without labels.
 

@@ -139,7 +139,16 @@ WORDS = {
     ),
     *('--site', '--flank', '--validation', '--profile', '--transcripts', '--genetic-code'),
     *('names', '--mirror', '--verify', '--beam'),
-    *('--task-rows', '--no-hold-out', '--raw', '--evaluate', '--shard', '--list', '--dry-run'),
+    *(
+        '--from-scratch',
+        '--task-rows',
+        '--no-hold-out',
+        '--raw',
+        '--evaluate',
+        '--shard',
+        '--list',
+        '--dry-run',
+    ),
 }
 
 

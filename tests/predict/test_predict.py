@@ -2,12 +2,13 @@
 
 import decimal
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 import genojax
-from genojax import dna
+from genojax import dna, json_files
 from genojax.cli import main
 from genojax.convert import store
 from genojax.inference import pretrained
@@ -69,6 +70,38 @@ def test_a_labelled_table_keeps_its_columns_and_its_labels_are_not_read(trained,
     assert captured.out == '' and 'not read: label, score' in captured.err
     counts = ', '.join(f'{name}: {expected.classes.count(name)}' for name in ('0', '1'))
     assert f'promoters: predicted classes {counts}\n' in captured.err
+
+
+def test_rows_unlike_the_training_rows_and_training_rows_are_counted(trained, tmp_path, capsys):
+    """14 bases where every training row has 36 or more give a probability like any other."""
+    rows = {name: len(trained.run.datasets['promoters'].rows(name)) for name in ('train', 'test')}
+    predict(trained, f'--table={trained.table}', out=tmp_path / 'x.tsv')
+    said = capsys.readouterr().err
+    assert f'{rows["train"]} of these rows were trained on' in said and 'shorter' not in said
+    counts = json.loads((tmp_path / 'x.tsv.json').read_text())['compared_with_training']
+    assert counts['trained_on'] == rows['train'] and counts['rows'] == 90
+    assert counts['trained_on'] + counts['selected_checkpoint'] + rows['test'] == 90
+    (tmp_path / 'new.tsv').write_text('sequence\nACGTTGCAACGTTG\n' + 'GATTC' * 8 + '\n')
+    predict(trained, f'--table={tmp_path / "new.tsv"}', out=tmp_path / 'y.tsv')
+    said = capsys.readouterr().err
+    assert '1 of 2 rows are shorter than any training row (36 bases)' in said
+    assert 'trained on' not in said
+    counts = json.loads((tmp_path / 'y.tsv.json').read_text())['compared_with_training']
+    assert (counts['shorter'], counts['shortest'], counts['trained_on']) == (1, 36, 0)
+
+
+def test_a_run_of_an_earlier_version_is_compared_with_nothing(trained, tmp_path, capsys):
+    run = tmp_path / 'run'
+    shutil.copytree(trained.run.workdir, run)
+    descriptions = json_files.read_hashed(run / 'datasets.json')
+    del descriptions['promoters']['training_rows']
+    json_files.write_hashed(run / 'datasets.json', descriptions)
+    (tmp_path / 'new.tsv').write_text(f'sequence\nACGTTGCAACGTTG\n{trained.sequences[0]}\n')
+    out = tmp_path / 'y.tsv'
+    main.main(['predict', str(run), f'--table={tmp_path / "new.tsv"}', f'--out={out}'])
+    said = capsys.readouterr().err
+    assert 'training row' not in said and 'trained on' not in said
+    assert 'compared_with_training' not in json.loads(out.with_name('y.tsv.json').read_text())
 
 
 def test_records_intervals_and_windows_are_the_same_sequences(trained, genome, tmp_path, capsys):

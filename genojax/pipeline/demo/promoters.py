@@ -8,7 +8,7 @@ import numpy as np
 
 from genojax import dna, errors, metrics, output_files, progress, tokenizers
 from genojax import experiment as experiments
-from genojax.pipeline import evaluation
+from genojax.pipeline import evaluation, scratch
 from genojax.pipeline.demo import settings
 from genojax.pipeline.demo.pretraining import FOLDER as PRETRAINED
 from genojax.pipeline.demo.stages import Stages
@@ -69,12 +69,12 @@ def fine_tune(stages: Stages, demo: settings.Demo) -> None:
         stages.say('fine-tuning and its evaluation are done')
         return
     shards = str(folder / 'shards')
-    scratch = settings.with_data(demo.finetune, task_name, path=demo.label_table, exclude=shards)
-    tuned = dataclasses.replace(scratch, init_from=str(folder / PRETRAINED))
+    tuned = settings.with_data(demo.finetune, task_name, path=demo.label_table, exclude=shards)
+    tuned = dataclasses.replace(tuned, init_from=str(folder / PRETRAINED))
     scores = {}
     for name, place, experiment in (
         (FINE_TUNED, FOLDER, tuned),
-        (SCRATCH, SCRATCH_FOLDER, scratch),
+        (SCRATCH, SCRATCH_FOLDER, scratch.from_scratch(tuned)),
     ):
         with stages(place):
             run = runs.open_run(experiment, folder / place, say=stages.say)

@@ -15,6 +15,7 @@ from genojax.data.datasets import base
 from genojax.data.formats import labelled_table, table_columns
 from genojax.data.genomes import loading
 from genojax.data.splits import labelled_rows, pretraining, row_groups
+from genojax.tasks.labelled import training_rows
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Batch
 
@@ -35,6 +36,7 @@ class LabelledRowsConfig:
     rna: bool = False  # read U as T
     # Ingested genomes to look for the rows in, besides those that `init_from` was trained on.
     exclude: str = ''
+    genomes_of: str = ''  # without `init_from`: a run or model whose genomes are searched instead
     # Rows that occur in them: 'remove', 'keep' (the report says that pretraining has read them), or
     # 'auto': remove them where they are few (up to 10 % of the rows and of each class).
     in_genomes: Literal['auto', 'remove', 'keep'] = 'auto'
@@ -104,7 +106,7 @@ class RowDatasets(base.TaskDatasets):
             self.trimmed_bases = _trimmed_bases(table, config.trim)
             table = table.trimmed(*config.trim)
         self.length = config.length or table.longest
-        seen = pretraining.read(stores.local(init_from) if init_from else '')
+        seen = pretraining.read(stores.local(m) if (m := init_from or config.genomes_of) else '')
         table = self.table = self._screened(table, seen)
         try:
             table.padded(length=self.length)  # refuses rows that are too long
@@ -221,6 +223,7 @@ class RowDatasets(base.TaskDatasets):
             'length': self.length,
             'genomes': ', '.join(self.genomes) or None,
             'left_out': self.left_out,
+            'training_rows': training_rows.record(self),
             'audit': self.audit,
         }
         if any(self.config.trim):

@@ -16,7 +16,7 @@ from genojax import errors
 from genojax.models.features import Features
 from genojax.nn import blocks
 from genojax.tasks import base
-from genojax.tasks.labelled import dataset
+from genojax.tasks.labelled import dataset, training_rows
 from genojax.typing import Array, Batch, Float
 
 _NEEDED = {'mean': ('pooled',), 'first': ('first',), 'positions': ('pooled', 'hidden')}
@@ -26,6 +26,7 @@ _NEEDED = {'mean': ('pooled',), 'first': ('first',), 'positions': ('pooled', 'hi
 DESCRIPTION = {
     'length': int,
     'classes?': [str],
+    'training_rows?': training_rows.FIELDS,
     'trim?': {
         **{'left': int, 'right': int},
         **dict.fromkeys(('left_bases', 'right_bases'), (str, type(None))),
@@ -147,6 +148,13 @@ class RowTask(base.Task):
 
     def read_row(self, codes_L: np.ndarray, description, **where) -> np.ndarray:
         return dataset.read_row(codes_L, description, self.tokenizer, **where)
+
+    def compare_rows(self, rows, description) -> dict[str, int | float]:
+        known = description.get('training_rows')  # absent in runs of earlier versions
+        return training_rows.compare(rows, known) if known else {}
+
+    def comparison_words(self, counts) -> list[str]:
+        return training_rows.words(counts) if counts else []
 
     def prediction_batch(self, rows, description) -> Batch:
         return dataset.prediction_batch(rows, description, self.tokenizer)

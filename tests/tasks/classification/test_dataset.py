@@ -208,6 +208,11 @@ def test_rows_are_looked_for_in_the_genomes_that_the_first_model_read(write, tmp
     assert unchecked.summary[1] == (
         '  Not checked against genomes: the model starts from random values.'
     )
+    # From fresh parameters, on the same rows and split: what pretraining was worth.
+    alike = dataclasses.replace(config, genomes_of=str(run))
+    scratch = dataset.LabelledDatasets(alike, 0, TOKENIZER)
+    assert scratch.removed == datasets.removed and scratch.fingerprint == datasets.fingerprint
+    assert scratch.fingerprint != unchecked.fingerprint
     keep = dataclasses.replace(config, in_genomes='keep', exclude=str(tmp_path / 'shards'))
     kept = dataset.LabelledDatasets(keep, 0, TOKENIZER)
     assert len(kept.table) == 60 and 'are kept: a model pretrained on' in kept.summary[1]
