@@ -37,9 +37,10 @@ def run(argv: list[str]) -> None:
         raise errors.UsageError('--json takes one directory')
     if arguments.json and not pathlib.Path(arguments.paths[0]).is_dir():
         raise errors.UsageError(f'--json takes a directory, which {arguments.paths[0]} is not')
-    if arguments.names == 'full' and any(pathlib.Path(path).is_dir() for path in arguments.paths):
+    if arguments.names != 'first' and any(pathlib.Path(path).is_dir() for path in arguments.paths):
         raise errors.UsageError(
-            '--names=full takes FASTA files: a genomes.tsv names contigs by the first word'
+            f'--names={arguments.names} takes FASTA files: a genomes.tsv names contigs by the '
+            'first word'
         )
     mistakes = []
     for path in arguments.paths:

@@ -131,9 +131,10 @@ def add_fasta_options(parser: argparse.ArgumentParser, names: bool = True) -> No
     if names:
         parser.add_argument(
             '--names',
-            choices=('first', 'full'),
+            choices=('first', 'full', 'number'),
             default='first',
-            help='the name of a record: first word of its header, or the full header (%(default)s)',
+            help='a record is named by the first word of its header, all of it, or its number '
+            'in the file (%(default)s)',
         )
 
 
@@ -178,7 +179,16 @@ def say_lm_head(metadata: Mapping[str, Any]) -> None:
 
 def fasta_options(arguments: argparse.Namespace) -> dict[str, bool]:
     """The options of `fasta.FastaReader` by the flags of `add_fasta_options`."""
-    return {'rna': arguments.rna, 'full_names': arguments.names == 'full'}
+    numbered = arguments.names == 'number'
+    if numbered:
+        print(
+            'records are named 1, 2, 3, ... in the order of the file', file=sys.stderr, flush=True
+        )
+    return {
+        'rna': arguments.rna,
+        'full_names': arguments.names == 'full',
+        'numbered': numbered,
+    }
 
 
 class Overrides(dict[str, str]):

@@ -63,8 +63,9 @@ EXPLANATIONS: dict[str, str] = {
     'LB03': 'The table has no rows, or a row has an empty sequence.',
     'LB04': 'A sequence contains a letter that is not an IUPAC DNA code.',
     'LB05': (
-        'A sequence is longer than the model input. Sequences are never truncated silently: '
-        'shorten it, or use a model with a longer input.'
+        'A sequence is longer than the model input, or than the rows that a model was trained on. '
+        'Sequences are never truncated silently: `--window=BASES` (predict, embed) reads it as '
+        'several windows; else shorten it, or use a model with a longer input.'
     ),
     'LB06': (
         'A row has more or fewer columns than the header line, or a quote that does not end. Check '

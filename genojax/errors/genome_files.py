@@ -21,7 +21,8 @@ EXPLANATIONS: dict[str, str] = {
     'FA04': "A header has no name. Write the name directly after '>'.",
     'FA05': (
         'Two records have the same name, which is the first word of the header. Names must be '
-        'unique, because annotations refer to records by name.'
+        'unique, because annotations refer to records by name. Verbs with --names name records '
+        'by the whole header (--names=full) or by their number in the file (--names=number).'
     ),
     'FA06': (
         "A record name is invalid: it contains '..' or a byte that is not printable ASCII, begins "

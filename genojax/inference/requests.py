@@ -74,11 +74,12 @@ def read(
     *,
     rna: bool = False,
     full_names: bool = False,
+    numbered: bool = False,
 ) -> Regions:
     """Every record of a FASTA file as a region, or every row of a BED file (BED12: whole rows).
 
     Args:
-        rna, full_names: see `fasta.FastaReader`.
+        rna, full_names, numbered: see `fasta.FastaReader`.
 
     Raises:
         InputError: FA.. for the FASTA file; BD.. for BED rows: malformed, on a contig that the
@@ -87,7 +88,8 @@ def read(
     intervals = None if bed is None else _intervals(bed)
     needed = None if intervals is None else {feature.interval.contig for feature in intervals}
     contigs, lengths, rows = {}, {}, []
-    for record in fasta.read(path, rna=rna, full_names=full_names):
+    options = {'rna': rna, 'full_names': full_names, 'numbered': numbered}
+    for record in fasta.read(path, **options):
         size = lengths[record.name] = len(record.codes)
         interval = genome.Interval(record.name, 0, size, '+')
         rows.append(SequenceRegion(record.name, interval, record.stats.line))

@@ -50,6 +50,11 @@ BAD = {
         "GX-FA05: a.fa:3: record 'seq': ",
         '--names=full',
     ),
+    (6, 'header twice'): (
+        {'a.fa': '>no name\nAC\n>no name\nAC\n'},
+        "GX-FA05: a.fa:3: record 'no': ",
+        '--names=number numbers',
+    ),
     (8, 'hostile path'): ({'a.fa': '>../../etc/passwd\nAC\n'}, 'GX-FA06: a.fa:1: ', "'..'"),
     (8, 'absolute path'): ({'a.fa': '>/etc/passwd\nAC\n'}, 'GX-FA06: a.fa:1: ', "'/'"),
     (8, 'NUL in name'): ({'a.fa': '>a\0b\nAC\n'}, 'GX-FA06: a.fa:1: ', 'not printable'),
@@ -148,6 +153,7 @@ BAD = {
 # Number, name -> (files, flags, words of what is printed).
 ACCEPTED = {
     (6, 'full names'): ({'a.fa': '> seq 0\nAC\n> seq 1\nAC\n'}, ['--names=full'], ['seq 0', 'seq 1']),
+    (6, 'numbers'): ({'a.fa': '>no name\nAC\n>no name\nGT\n'}, ['--names=number'], ['\n2  ']),
     (7, 'names alike'): ({'a.fa': '>chr1\nAC\n>1\nGT\n'}, [], ["'chr1' and '1' differ only"]),
     (8, 'slash'): ({'a.fa': '>hCoV-19/Kuwait/KU001/2020|EPI\nAC\n'}, [], ['hCoV-19/Kuwait/KU001/2020|EPI']),
     (9, 'CRLF'): ({'a.fa': '>a\r\nAC\r\n'}, [], ['2 lines end in CR LF']),

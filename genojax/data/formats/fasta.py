@@ -28,6 +28,7 @@ class FastaReader:
         rna: read U as T.
         full_names: a record's name is its whole header, not the first word; None: the first word,
             and the caller has no option for that.
+        numbered: a record's name is its number in the file, from 1.
         max_uncompressed: bytes that a compressed file may expand to at any ratio.
 
     Attributes:
@@ -41,10 +42,11 @@ class FastaReader:
         *,
         rna: bool = False,
         full_names: bool | None = None,
+        numbered: bool = False,
         max_uncompressed: int = input_file.MAX_UNCOMPRESSED,
     ):
         self.path, self.rna, self.max_uncompressed = path, rna, max_uncompressed
-        self.full_names = full_names
+        self.full_names, self.numbered = full_names, numbered
         self.notes: list[str] = []
         self.file = input_file.InputFile(path, max_uncompressed=max_uncompressed)
 
@@ -151,8 +153,8 @@ class FastaReader:
         if not words:
             raise self._error('FA04', 'a header without a name', "write '>name' with a name")
         raw = header.strip() if self.full_names else words[0]
-        name = raw.decode('latin-1')
-        unfit = _unfit_name(raw, name)
+        name = str(len(self._lines_of) + 1) if self.numbered else raw.decode('latin-1')
+        unfit = not self.numbered and _unfit_name(raw, name)
         if unfit:
             raise self._error(
                 'FA06', f'the name {unfit}', 'rename the record', record=ascii(name[:60])[1:-1]
@@ -164,6 +166,8 @@ class FastaReader:
                 fix += '; only the first word of a header counts'
             if self.full_names is False:
                 fix += ', unless --names=full'
+            if self.full_names is not None:
+                fix += '; --names=number numbers the records'
             raise self._error('FA05', problem, fix, record=name)
         self._lines_of[name] = self._line
         description = words[1].strip().decode('latin-1') if len(words) > 1 else ''
@@ -210,7 +214,7 @@ class FastaReader:
                 block leaves no other trace.
         """
         indexed = _indexed_lengths(f'{os.fspath(self.path)}.fai')
-        if not indexed or self.full_names:
+        if not indexed or self.full_names or self.numbered:
             return
         for name, length in indexed.items():
             actual = self._lengths.get(name, 0)

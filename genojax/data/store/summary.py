@@ -174,11 +174,11 @@ def _compare_names(
     return tuple(compared)
 
 
-def summarize_file(path: str | os.PathLike, *, rna: bool = False, full_names: bool = False) -> str:
+def summarize_file(path: str | os.PathLike, **options: bool) -> str:
     """A few lines on the contents of a single FASTA or annotation file, which is checked.
 
     Args:
-        rna, full_names: see `fasta.FastaReader`.
+        options: of `fasta.FastaReader`.
 
     Raises:
         errors.InputError: the first mistake; GF06, neither FASTA nor an annotation.
@@ -187,7 +187,7 @@ def summarize_file(path: str | os.PathLike, *, rna: bool = False, full_names: bo
     name = content.sniff(first)
     named_fasta = not name and table_draft.is_fasta_name(path)
     if name in ('FASTA', 'FASTQ', 'bare sequence') or named_fasta or not first.strip():
-        return _summarize_records(fasta.FastaReader(path, rna=rna, full_names=full_names))
+        return _summarize_records(fasta.FastaReader(path, **options))
     if name not in ('', 'GFF3 or GTF', 'BED', 'bedGraph'):
         raise errors.InputError(
             'GF06',
