@@ -35,7 +35,7 @@ def _embed(arguments: argparse.Namespace) -> None:
 
     model = loading.load(arguments.model, window=arguments.window, fallback=arguments.fallback)
     flags.say_left_out(model.metadata)
-    regions = requests.read(arguments.fasta, arguments.bed, **flags.fasta_options(arguments))
+    regions = requests.read(arguments.fasta, arguments.bed, **flags.record_options(arguments))
     if arguments.window:
         regions = regions.windows(arguments.window, _stride(arguments, model.covered_bases))
     beyond = embedding.check(model, regions, arguments.bed or arguments.fasta)

@@ -179,16 +179,18 @@ def say_lm_head(metadata: Mapping[str, Any]) -> None:
 
 def fasta_options(arguments: argparse.Namespace) -> dict[str, bool]:
     """The options of `fasta.FastaReader` by the flags of `add_fasta_options`."""
-    numbered = arguments.names == 'number'
-    if numbered:
-        print(
-            'records are named 1, 2, 3, ... in the order of the file', file=sys.stderr, flush=True
-        )
     return {
         'rna': arguments.rna,
         'full_names': arguments.names == 'full',
-        'numbered': numbered,
+        'numbered': arguments.names == 'number',
     }
+
+
+def record_options(arguments: argparse.Namespace) -> dict[str, bool]:
+    """`fasta_options` for results by record; names that are numbers are said on stderr."""
+    if arguments.fasta and arguments.names == 'number':
+        print('records are named 1, 2, 3, ... as in the file', file=sys.stderr, flush=True)
+    return fasta_options(arguments)
 
 
 class Overrides(dict[str, str]):

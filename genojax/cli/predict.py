@@ -57,7 +57,7 @@ def _predict(arguments: argparse.Namespace) -> None:
         requested = request.read_table(arguments.table, arguments.sequence_column, arguments.rna)
     else:
         requested = request.read_fasta(
-            arguments.fasta, arguments.bed, **flags.fasta_options(arguments)
+            arguments.fasta, arguments.bed, **flags.record_options(arguments)
         )
     rows = len(requested)
     if arguments.window:
@@ -97,7 +97,7 @@ def _predict_tracks(model, arguments: argparse.Namespace) -> None:
         )
     names = tracks.choose(model, arguments.tracks)
     fasta, bed = arguments.fasta, arguments.bed
-    regions = requests.read(fasta, bed, **flags.fasta_options(arguments))
+    regions = requests.read(fasta, bed, **flags.record_options(arguments))
     if any(row.interval.strand == '-' for row in regions.rows):
         _say('strands of the BED file are not used: tracks lie along the forward strand')
     with progress.bar('predict', len(tracks.windows(model, regions))) as display:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from genojax import experiment as experiments
+from genojax.tasks.labelled import objective
 
 
 def from_scratch(tuned: experiments.Experiment) -> experiments.Experiment:
@@ -12,9 +13,8 @@ def from_scratch(tuned: experiments.Experiment) -> experiments.Experiment:
     """
     tasks = {}
     for name, task in tuned.tasks.items():
-        data = getattr(task, 'data', None)
-        if hasattr(data, 'genomes_of'):
-            data = dataclasses.replace(data, genomes_of=tuned.init_from)
+        if isinstance(task, objective.RowTaskConfig):
+            data = dataclasses.replace(task.data, genomes_of=tuned.init_from)
             task = dataclasses.replace(task, data=data)
         tasks[name] = task
     return dataclasses.replace(tuned, init_from='', tasks=tasks)

@@ -90,6 +90,14 @@ def test_rows_unlike_the_training_rows_and_training_rows_are_counted(trained, tm
     assert (counts['shorter'], counts['shortest'], counts['trained_on']) == (1, 36, 0)
 
 
+def test_headers_that_are_alike_are_numbered_where_that_is_wanted(trained, tmp_path, capsys):
+    record = f'>unnamed protein product\n{trained.sequences[1]}\n'
+    (tmp_path / 'x.fa').write_text(2 * record)
+    predict(trained, f'--fasta={tmp_path / "x.fa"}', '--names=number', out=tmp_path / 'x.tsv')
+    assert read(tmp_path / 'x.tsv')['name'] == ['1', '2']
+    assert 'records are named 1, 2, 3, ...' in capsys.readouterr().err
+
+
 def test_a_run_of_an_earlier_version_is_compared_with_nothing(trained, tmp_path, capsys):
     run = tmp_path / 'run'
     shutil.copytree(trained.run.workdir, run)

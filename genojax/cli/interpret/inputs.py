@@ -92,7 +92,7 @@ def _regions(arguments: argparse.Namespace):
     from genojax.predict import request
 
     if not arguments.table:
-        return requests.read(arguments.fasta, arguments.bed, **flags.fasta_options(arguments))
+        return requests.read(arguments.fasta, arguments.bed, **flags.record_options(arguments))
     requested = request.read_table(arguments.table, arguments.sequence_column, arguments.rna)
     if requested.table:
         say(f'columns of the table, not read: {", ".join(requested.table)}')

@@ -57,8 +57,8 @@ def compare(rows: Sequence[np.ndarray], known: Mapping[str, Any]) -> dict[str, i
     hashes = _hashes(rows) if known['hashes'] else []
     for split, name in (('train', 'trained_on'), ('validation', 'selected_checkpoint')):
         if split in known['hashes']:
-            kept = _set(known['hashes'][split])
-            result[name] = sum(one in kept for one in hashes)
+            of_split = _set(known['hashes'][split])
+            result[name] = sum(one in of_split for one in hashes)
     return result
 
 
