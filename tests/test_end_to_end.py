@@ -245,7 +245,7 @@ def test_a_command_that_is_printed_runs(command, folder, capsys):
     printed = capsys.readouterr()
     assert printed.out or printed.err
     if command.startswith('genojax evaluate'):
-        assert ('kmer_svm' if 'promoters' in command else 'order 5') in printed.out
+        assert ('k-mer SVM' if 'promoters' in command else 'order-5 Markov') in printed.out
     listing = command.endswith('--list')
     for option, path in () if listing else re.findall(r'--(out|workdir)[= ](\S+)', command):
         path = folder / path

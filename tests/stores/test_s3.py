@@ -103,12 +103,12 @@ def test_a_run_in_a_bucket_that_changes_machines_equals_one_on_a_disk(
     assert logged(stores.local(url)) == logged(whole[1])
     # Verbs that read a run read this one, and what they write goes there.
     main.main(['evaluate', url, '--limit=4'])
-    assert f'written to {url}/evaluation/masked_lm.test.json' in capsys.readouterr().out
+    assert f'written to {url}/evaluation/masked_lm.test.limit4.json' in capsys.readouterr().out
     main.main(['report', url])
     assert capsys.readouterr().out.startswith(f'{url}/report.html')
     machine('fourth')
     folder = stores.local(url)
-    assert (folder / 'evaluation/masked_lm.test.json').is_file()
+    assert (folder / 'evaluation/masked_lm.test.limit4.json').is_file()
     assert (folder / 'report.html').is_file()
     sequences = ['ACGTTGCAACGTAAAT']
     there, here = (genojax.load(place).embed(sequences) for place in (url, whole[1]))
