@@ -19,6 +19,7 @@ import pytest
 
 from genojax import config, experiment, json_files, locks
 from genojax.cli import flags, main
+from genojax.pipeline import evaluation
 from genojax.pipeline import sweep as sweeps
 from genojax.pipeline.sweep import driver, estimates, results
 from genojax.train import runs
@@ -336,3 +337,15 @@ def test_a_sweep_that_trains_is_killed_and_resumed(shards, tmp_path):
     assert start(killed).wait() == 0
     assert timeless(killed) == timeless(whole)
     assert len(rows(killed)) == 8
+
+
+def test_scores_of_a_part_are_read_where_the_sweep_has_a_limit(tmp_path):
+    """Those of all windows, as earlier versions named both, where there are no others."""
+    whole = evaluation.path_of(tmp_path, 'masked_lm')
+    assert results._evaluation_path(tmp_path, 'masked_lm', 7) == whole
+    part = evaluation.path_of(tmp_path, 'masked_lm', limit=7)
+    part.parent.mkdir()
+    part.touch()
+    assert part.name == 'masked_lm.test.limit7.json'
+    assert results._evaluation_path(tmp_path, 'masked_lm', 7) == part
+    assert results._evaluation_path(tmp_path, 'masked_lm', None) == whole
