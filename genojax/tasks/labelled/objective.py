@@ -16,7 +16,7 @@ from genojax import errors
 from genojax.models.features import Features
 from genojax.nn import blocks
 from genojax.tasks import base
-from genojax.tasks.labelled import dataset, training_rows
+from genojax.tasks.labelled import dataset, prediction_rows, training_rows
 from genojax.typing import Array, Batch, Float
 
 _NEEDED = {'mean': ('pooled',), 'first': ('first',), 'positions': ('pooled', 'hidden')}
@@ -147,7 +147,7 @@ class RowTask(base.Task):
     description_fields = DESCRIPTION
 
     def read_row(self, codes_L: np.ndarray, description, **where) -> np.ndarray:
-        return dataset.read_row(codes_L, description, self.tokenizer, **where)
+        return prediction_rows.read_row(codes_L, description, self.tokenizer, **where)
 
     def compare_rows(self, rows, description) -> dict[str, int | float]:
         known = description.get('training_rows')  # absent in runs of earlier versions
@@ -157,4 +157,4 @@ class RowTask(base.Task):
         return training_rows.words(counts) if counts else []
 
     def prediction_batch(self, rows, description) -> Batch:
-        return dataset.prediction_batch(rows, description, self.tokenizer)
+        return prediction_rows.batch(rows, description, self.tokenizer)

@@ -14,7 +14,7 @@ from genojax import dna, errors
 from genojax.data.datasets import base
 from genojax.data.formats import labelled_table
 from genojax.tasks.classification import dataset
-from genojax.tasks.labelled import dataset as labelled
+from genojax.tasks.labelled import prediction_rows
 from genojax.tokenizers import bpe, kmer, nucleotide
 
 CASES = pathlib.Path(__file__).parent / 'cases'
@@ -123,10 +123,10 @@ def test_adapters_that_all_rows_share_are_named_and_trimmed_on_request(name):
         dna.decode(first[:40]),
         dna.decode(first[-40:]),
     )
-    read = labelled.read_row(first, datasets.description, TOKENIZER)
+    read = prediction_rows.read_row(first, datasets.description, TOKENIZER)
     assert read.tolist() == first[40:-40].tolist()
     with pytest.raises(errors.InputError, match='does not begin with'):
-        labelled.read_row(first[1:], datasets.description, TOKENIZER)
+        prediction_rows.read_row(first[1:], datasets.description, TOKENIZER)
     with pytest.raises(errors.InputError, match='LB03.*180 bases, of which data.trim=90,90'):
         _open(name, trim=(90, 90))
 
