@@ -5,10 +5,12 @@ Coordinates are shifted in `annotation_rows` and nowhere else. What features mea
 in `data.store.regions`.
 """
 
+import collections
 import contextlib
 import dataclasses
 import functools
 import gc
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 
@@ -31,6 +33,7 @@ class Annotation:
         lengths: contig lengths that the file itself declares (##sequence-region).
         notes: remarks on unusual content that was accepted.
         sha256: of the file.
+        evidence: intron rows of no transcript, by contig; they are not among the features.
     """
 
     path: str
@@ -39,6 +42,7 @@ class Annotation:
     lengths: dict[str, int]
     notes: tuple[str, ...]
     sha256: str
+    evidence: dict[str, list[Feature]] = dataclasses.field(default_factory=dict)
 
     @property
     def contigs(self) -> tuple[str, ...]:
@@ -138,6 +142,7 @@ class _AnnotationReader:
         if self.format == 'gff':
             self._decide_dialect()
         self._check_family()
+        evidence = self._set_evidence_aside() if self.format != 'bed' else {}
         return Annotation(
             path=self.path,
             format=self.format,
@@ -145,6 +150,7 @@ class _AnnotationReader:
             lengths=self.lengths,
             notes=tuple(self.notes),
             sha256=file.sha256,
+            evidence=evidence,
         )
 
     def _check_content(self, first: bytes) -> None:
@@ -296,3 +302,42 @@ class _AnnotationReader:
                 f"{len(repeated):,} IDs that are nobody's parent are on several contigs "
                 f'({shown} ..): each row is a feature of its own'
             )
+
+    def _set_evidence_aside(self) -> dict[str, list[Feature]]:
+        """Take intron rows without a transcript out of the features, and return them by contig.
+
+        TAIR and WormBase write the splice junctions of RNA reads as such rows beside their genes:
+        with noise and rare splicing these cover twice as much of a genome as its introns. Where
+        transcripts have several exons, introns follow from these; in other files the rows are all
+        that is known. A transcript is here a parent that is a gene or transcript, or has exons or
+        CDS.
+        """
+        exons, owners = collections.Counter(), set()
+        for rows in self.features.values():
+            for row in rows:
+                if row.kind in _PART_ROWS:
+                    exons.update(row.parents)
+                elif row.kind == 'CDS':
+                    owners.update(row.parents)
+                elif row.kind in GENE_ROWS or row.kind in TRANSCRIPT_ROWS:
+                    owners.add(row.id)
+        if not any(count > 1 for count in exons.values()):
+            return {}
+        owners |= exons.keys()
+        evidence = {}
+        for contig, rows in self.features.items():
+            is_loose = [r.kind.lower() == 'intron' and owners.isdisjoint(r.parents) for r in rows]
+            if any(is_loose):
+                evidence[contig] = list(itertools.compress(rows, is_loose))
+                others = (not loose for loose in is_loose)
+                self.features[contig] = list(itertools.compress(rows, others))
+        if evidence:
+            sources = self.rows.loose_introns
+            listed = sorted(sources, key=lambda name: (-sources[name], name))
+            shown = ', '.join(listed[:3]) + (' ..' if len(listed) > 3 else '')
+            self.notes.append(
+                f'{sum(map(len, evidence.values())):,} intron rows without a transcript'
+                f'{f" (source {shown})" if listed else ""} are left out: introns follow from the '
+                'exons of transcripts'
+            )
+        return evidence

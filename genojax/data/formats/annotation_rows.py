@@ -65,6 +65,7 @@ class RowParser:
             empty), 'unknown'.
         first_unknown: (line, text) of the first row whose attributes are not understood.
         lower_case: GFF3 rows that write id and parent for ID and Parent.
+        loose_introns: intron rows without a parent, by their source (column 2).
     """
 
     def __init__(self, path: str):
@@ -72,6 +73,7 @@ class RowParser:
         self.dialects: dict[str, int] = {}
         self.first_unknown: tuple[int, str] | None = None
         self.lower_case = 0
+        self.loose_introns: dict[str, int] = {}
         self._known: dict[tuple[str, str], tuple[str, str, tuple[str, ...], str]] = {}
 
     def error(self, code: str, line: int | None, problem: str, fix: str) -> errors.InputError:
@@ -103,7 +105,7 @@ class RowParser:
         if len(columns) != 9:
             problem = f'{len(columns)} TAB-separated columns in place of 9'
             raise self.error('GF04', number, problem, 'restore the row')
-        contig, _, kind, first, last, _, strand, _, text = columns
+        contig, source, kind, first, last, _, strand, _, text = columns
         start = int(first) if _DIGITS(first) else self.integer(number, first, 'GF05')
         end = int(last) if _DIGITS(last) else self.integer(number, last, 'GF05')
         if start < 1:
@@ -129,6 +131,8 @@ class RowParser:
         self.dialects[dialect] = self.dialects.get(dialect, 0) + 1
         if dialect == 'unknown' and self.first_unknown is None:
             self.first_unknown = (number, text[:60])
+        if not parents and kind.lower() == 'intron':
+            self.loose_introns[source] = self.loose_introns.get(source, 0) + 1
         return Feature(sys.intern(kind), interval, own, parents, gene=gene, line=number)
 
     def bed(self, number: int, columns: list[str]) -> Iterator[Feature]:

@@ -79,7 +79,7 @@ def cut(
         features = source.on(contig)
         of_contig = [row for row in features if row.kind in annotation.GENE_ROWS]
         genes += len(of_contig)
-        sites, unclear = _sites(features, contig, kind)
+        sites, unclear = _sites([*features, *source.evidence.get(contig, ())], contig, kind)
         taken: set[tuple[int, str]] = set()
         for gene in of_contig:
             if gene.interval.end > len(codes) or gene.interval.strand == '.':

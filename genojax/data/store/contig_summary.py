@@ -4,6 +4,7 @@ A figure that was not measured is None, never 0: a genome that is not soft-maske
 repeats, and an annotation without enhancer rows says nothing about enhancers.
 """
 
+import collections
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,8 @@ import numpy as np
 from genojax import genome
 from genojax.data.formats import annotation, genome_table, sequence_record
 from genojax.data.store import agreement, regions
+
+_KINDS_SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +171,78 @@ def shift_notes(name: str, contigs: Iterable[ContigSummary]) -> list[str]:
         elif key == 'introns' and total >= 20 and agree < 0.5 * total:
             lines.append(f'{name}: only {agree:,} of {total:,} {what}')
     return lines
+
+
+def annotation_notes(
+    annotated: annotation.Annotation, span: tuple[int, int] = regions.PROMOTER_SPAN
+) -> list[str]:
+    """Remarks on what was inferred from a file (introns, promoters), and on rows without use."""
+    lines, derived, both_strands, starts, own_rows = [], 0, 0, 0, False
+    for contig, features in annotated.features.items():
+        exons, others = regions.parts_of_transcripts(features)
+        derived += sum(
+            bool(regions.gaps(parts, regions.SHORTEST_INTRON)) for parts in others.values()
+        )
+        both_strands += sum(len({part.strand for part in parts}) > 1 for parts in exons.values())
+        starts += len(regions.promoters(features, contig, span))
+        own_rows |= regions.has_promoter_rows(features)
+    if derived:
+        lines.append(
+            f'introns of {derived:,} transcripts without exon rows are inferred from the gaps '
+            'between their CDS and UTR rows'
+        )
+    if both_strands:
+        lines.append(
+            f'{both_strands:,} transcripts have exons on both strands: no introns between them'
+        )
+    if starts:
+        lines.append(
+            f'promoters are {"partly " if own_rows else ""}inferred, not annotated: {span[0]:,} '
+            f'bases before and {span[1]:,} after {starts:,} transcript starts'
+        )
+    return lines + _disagreeing_introns(annotated) + _unused_rows(annotated)
+
+
+def _disagreeing_introns(annotated: annotation.Annotation) -> list[str]:
+    """A note on intron rows of transcripts with exons that are not between two of these."""
+    total = other = 0
+    for features in annotated.features.values():
+        rows = [row for row in features if row.parents and row.kind.lower() == 'intron']
+        exons = regions.parts_of_transcripts(features)[0] if rows else {}
+        between = {
+            name: regions.gaps(exons[name], 1)
+            for name in {name for row in rows for name in row.parents if name in exons}
+        }
+        for row in rows:
+            listed = [between[name] for name in row.parents if name in between]
+            total += bool(listed)
+            other += bool(listed) and not any(row.interval in gaps for gaps in listed)
+    if not other:
+        return []
+    return [f'{other:,} of {total:,} intron rows of transcripts are not between two of their exons']
+
+
+def _unused_rows(annotated: annotation.Annotation) -> list[str]:
+    """A note on rows that label no base: of unknown kinds, and neither gene nor transcript."""
+    parents = {
+        parent for rows in annotated.features.values() for row in rows for parent in row.parents
+    }
+    kinds = collections.Counter(
+        row.kind
+        for rows in annotated.features.values()
+        for row in rows
+        if row.kind.lower() not in regions.BITS_OF_KIND
+        and row.kind not in annotation.GENE_ROWS
+        and row.kind not in annotation.TRANSCRIPT_ROWS
+        and row.id not in parents
+    )
+    if not kinds:
+        return []
+    total = sum(map(len, (*annotated.features.values(), *annotated.evidence.values())))
+    listed = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+    shown = ', '.join(f'{kind or "no name"} {count:,}' for kind, count in listed[:_KINDS_SHOWN])
+    more = f' and {len(listed) - _KINDS_SHOWN:,} more' if len(listed) > _KINDS_SHOWN else ''
+    return [f'{kinds.total():,} of {total:,} rows are of kinds that label nothing ({shown}{more})']
 
 
 def gc(counts: tuple[int, ...]) -> float | None:

@@ -1,7 +1,7 @@
 """Labels of bases by annotation: region bits, introns, promoters, named genes.
 
-Introns are the file's own rows and the gaps between the exons of one transcript, or between its
-CDS and UTR rows if it has no exon rows. Promoters are the
+Introns are the file's own rows (not those in `annotation.Annotation.evidence`) and the gaps between
+the exons of one transcript, or between its CDS and UTR rows if it has no exons. Promoters are the
 file's own rows or, on a contig without any, a span of `PROMOTER_SPAN` around each transcript start;
 that span is a convention, not a measurement.
 """
@@ -27,8 +27,7 @@ _SPLICED = ('exon', 'noncoding_exon', 'pseudogenic_exon')  # gaps between these 
 _CODING = ('CDS', 'start_codon', 'stop_codon')
 _PARTS = frozenset(kind.lower() for kind in (*_EXONS, *_CODING)) - frozenset(_SPLICED)
 # A shorter gap between coding parts is a frameshift: the shortest known introns have 15 bases.
-_SHORTEST_INTRON = 15
-_KINDS_SHOWN = 5
+SHORTEST_INTRON = 15
 # The order of intervals of one contig; a key is faster than comparisons.
 _POSITION = operator.attrgetter('start', 'end', 'strand')
 _REPEATS = (
@@ -154,15 +153,15 @@ def introns(features: Iterable[annotation.Feature], contig: str) -> list[genome.
     features = [feature for feature in features if feature.interval.contig == contig]
     own = _by_kind(features, {'intron': True})
     result = {row.interval for row in features if own[row.kind]}
-    exons, others = _parts_of_transcripts(features)
+    exons, others = parts_of_transcripts(features)
     for parts in exons.values():
-        result.update(_gaps(parts, 1))
+        result.update(gaps(parts, 1))
     for parts in others.values():
-        result.update(_gaps(parts, _SHORTEST_INTRON))
+        result.update(gaps(parts, SHORTEST_INTRON))
     return sorted(result, key=_POSITION)
 
 
-def _parts_of_transcripts(
+def parts_of_transcripts(
     features: list[annotation.Feature],
 ) -> tuple[dict[str, list[genome.Interval]], dict[str, list[genome.Interval]]]:
     """Exons by transcript, and CDS and UTR parts by transcript for those without exon rows."""
@@ -193,7 +192,7 @@ def _parts_of_transcripts(
     return exons, others
 
 
-def _gaps(parts: list[genome.Interval], shortest: int) -> list[genome.Interval]:
+def gaps(parts: list[genome.Interval], shortest: int) -> list[genome.Interval]:
     """The gaps of at least `shortest` bases between intervals, [] if they are on two strands."""
     if len({part.strand for part in parts}) > 1:
         return []
@@ -298,55 +297,6 @@ def kinds_of(annotated: annotation.Annotation) -> genome.Region:
     if annotated.has_structure:
         annotated_kinds |= genome.Region.INTRON
     return annotated_kinds
-
-
-def notes(annotated: annotation.Annotation, span: tuple[int, int] = PROMOTER_SPAN) -> list[str]:
-    """Remarks on what was inferred from a file (introns, promoters), and on rows without use."""
-    lines, derived, both_strands, starts, own_rows = [], 0, 0, 0, False
-    for contig, features in annotated.features.items():
-        exons, others = _parts_of_transcripts(features)
-        derived += sum(bool(_gaps(parts, _SHORTEST_INTRON)) for parts in others.values())
-        both_strands += sum(len({part.strand for part in parts}) > 1 for parts in exons.values())
-        starts += len(promoters(features, contig, span))
-        own_rows |= has_promoter_rows(features)
-    if derived:
-        lines.append(
-            f'introns of {derived:,} transcripts without exon rows are inferred from the gaps '
-            'between their CDS and UTR rows'
-        )
-    if both_strands:
-        lines.append(
-            f'{both_strands:,} transcripts have exons on both strands: no introns between them'
-        )
-    if starts:
-        lines.append(
-            f'promoters are {"partly " if own_rows else ""}inferred, not annotated: {span[0]:,} '
-            f'bases before and {span[1]:,} after {starts:,} transcript starts'
-        )
-    return lines + _unused_rows(annotated)
-
-
-def _unused_rows(annotated: annotation.Annotation) -> list[str]:
-    """A note on rows that label no base: of unknown kinds, and neither gene nor transcript."""
-    parents = {
-        parent for rows in annotated.features.values() for row in rows for parent in row.parents
-    }
-    kinds = collections.Counter(
-        row.kind
-        for rows in annotated.features.values()
-        for row in rows
-        if row.kind.lower() not in BITS_OF_KIND
-        and row.kind not in annotation.GENE_ROWS
-        and row.kind not in _TRANSCRIPTS
-        and row.id not in parents
-    )
-    if not kinds:
-        return []
-    total = sum(map(len, annotated.features.values()))
-    listed = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-    shown = ', '.join(f'{kind or "no name"} {count:,}' for kind, count in listed[:_KINDS_SHOWN])
-    more = f' and {len(listed) - _KINDS_SHOWN:,} more' if len(listed) > _KINDS_SHOWN else ''
-    return [f'{kinds.total():,} of {total:,} rows are of kinds that label nothing ({shown}{more})']
 
 
 def check_fits(annotated: annotation.Annotation, lengths: dict[str, int]) -> None:

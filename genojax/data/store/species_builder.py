@@ -74,7 +74,7 @@ class SpeciesBuilder:
         self.notes: list[str] = []
         self._current: tuple[int, np.ndarray, np.ndarray] | None = None  # number, bases, regions
         for path, annotated in self.annotations.items():
-            remarks = (*annotated.notes, *regions.notes(annotated, promoter_span))
+            remarks = (*annotated.notes, *contig_summary.annotation_notes(annotated, promoter_span))
             self.notes += [f'{path.name}: {note}' for note in remarks]
         for part in parts:
             if part.row.annotation:

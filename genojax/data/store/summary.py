@@ -103,7 +103,9 @@ def _summarize(genomes: genome_table.GenomeTable, rna: bool) -> GenomesSummary:
         row.annotation: annotation.read(row.annotation) for row in genomes.rows if row.annotation
     }
     for path, read in annotations.items():
-        notes += [f'{path.name}: {note}' for note in (*read.notes, *regions.notes(read))]
+        notes += [
+            f'{path.name}: {note}' for note in (*read.notes, *contig_summary.annotation_notes(read))
+        ]
     files = genomes.fasta_files
     for path in progress.track(files, 'checking genomes', float(len(files))):
         reader = fasta.FastaReader(path, rna=rna)
@@ -199,13 +201,13 @@ def summarize_file(path: str | os.PathLike, **options: bool) -> str:
     lines = [['kind', 'rows', 'bases']]
     rows = collections.Counter()
     bases = collections.Counter()
-    for features in annotated.features.values():
+    for features in (*annotated.features.values(), *annotated.evidence.values()):
         for feature in features:
             rows[feature.kind] += 1
             bases[feature.kind] += len(feature.interval)
     lines += [[kind, f'{rows[kind]:,}', f'{bases[kind]:,}'] for kind in sorted(rows)]
     head = f'{annotated.format} on {len(annotated.features):,} contigs\n'
-    notes = (*annotated.notes, *regions.notes(annotated))
+    notes = (*annotated.notes, *contig_summary.annotation_notes(annotated))
     return head + _columns(lines) + '\n' + ''.join(f'note: {note}\n' for note in notes)
 
 

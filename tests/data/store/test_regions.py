@@ -5,7 +5,7 @@ import pytest
 
 from genojax import dna, errors, genome
 from genojax.data.formats import annotation, fasta
-from genojax.data.store import agreement, regions
+from genojax.data.store import agreement, contig_summary, regions, summary
 from tests.data import annotation_files
 
 EXON, CDS, INTRON, PROMOTER, ENHANCER, REPEAT = genome.REGIONS
@@ -162,6 +162,34 @@ def test_real_introns_read_gt_ag_on_their_strand(real_data, stem):
 
 
 @pytest.mark.real
+def test_real_introns_are_those_of_exons_not_of_reads(real_data, tmp_path):
+    """The figures are of a count of its own, with a set of bases per contig."""
+    for stem in ('athaliana', 'celegans'):
+        for end in ('fa', 'gff3'):
+            name = f'{stem}_1pct.{end}.gz'
+            (tmp_path / name).symlink_to(real_data / 'genomes_euk_1pct' / name)
+    table = 'species fasta contigs annotation circular softmasked\n'
+    for name in ('athaliana', 'celegans'):
+        table += f'{name} {name}_1pct.fa.gz * {name}_1pct.gff3.gz no no\n'
+    (tmp_path / 'genomes.tsv').write_text(table.replace(' ', '\t'))
+    result = summary.summarize(tmp_path)
+    cress, worm = (
+        {one['name']: one['regions']['intron'] for one in species['contigs']}
+        for species in result.to_json()['species']
+    )
+    assert cress == {'Chr1': 63_519, 'Chr2': 25_390, 'Chr3': 51_132, 'Chr4': 32_803,
+                     'Chr5': 57_449, 'ChrM': 0, 'ChrC': 0}  # fmt: skip
+    assert worm['I'] == 68_429 and worm['V'] == 107_430
+    for stem, rows, introns in (('athaliana', 19_124, 1_537), ('celegans', 7_273, 993)):
+        note = f'{rows:,} intron rows without a transcript (source RNASeq_splice) are left out'
+        assert any(note in text and stem in text for text in result.notes)
+        source = annotation.read(tmp_path / f'{stem}_1pct.gff3.gz')
+        assert sum(len(regions.introns(source.on(c), c)) for c in source.contigs) == introns
+    expected = 'of 2,040 intron rows of transcripts are not between two of their exons'
+    assert any(expected in text for text in result.notes)
+
+
+@pytest.mark.real
 def test_real_coding_sequences_start_with_atg(real_data):
     # The checked facts of the data: 305 of 307 (worm), 922 of 926 (Arabidopsis).
     required = {'celegans_1pct': 0.99, 'athaliana_1pct': 0.99}
@@ -219,11 +247,11 @@ def test_rows_that_label_nothing_are_counted_by_kind(tmp_path):
     rows += ['c s region 1 99 . . . ID=c', 'c s mRNA 1 9 . + . ID=m']
     read = annotation_files.read(tmp_path, annotation_files.gff(*rows))
     expected = '61 of 65 rows are of kinds that label nothing (Exon_coding 60, region 1)'
-    assert expected in regions.notes(read)
+    assert expected in contig_summary.annotation_notes(read)
     text = 'c\t500\t700\texon\n' + ''.join(f'c\t{i}\t{i + 9}\tTP{i}\n' for i in range(60))
     read = annotation_files.read(tmp_path, text + 'c\t1\t2\n')
     expected = '61 of 62 rows are of kinds that label nothing (TP0 1, TP1 1, TP10 1'
-    unused = [note for note in regions.notes(read) if 'label nothing' in note]
+    unused = [note for note in contig_summary.annotation_notes(read) if 'label nothing' in note]
     assert len(unused) == 1 and '61 of 62 rows' in unused[0] and 'and 56 more' in unused[0]
     read = annotation_files.read(tmp_path, 'c\t500\t700\texon\n')
-    assert regions.notes(read) == []
+    assert contig_summary.annotation_notes(read) == []
