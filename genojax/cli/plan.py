@@ -1,8 +1,10 @@
 """Compile a config's training step for named hardware: memory, FLOPs, communication, step time.
 
-Nothing is executed and no data are opened. TPUs need their compiler (`genojax doctor` prints
-the line that installs it), not a TPU. A config that does not fit ends with exit code 2 and the
-nearest change that does.
+Nothing is executed and no data are opened. TPUs (v4, v5e, v5p, v6e, tpu7x) need their compiler
+(the extra [tpu]; `genojax doctor` prints the line that installs it), not a TPU. A plan for GPUs
+(h100) is compiled for CPUs, so its times are of compute alone; days need one of the two, a CPU's
+rates are not known. A config that does not fit ends with exit code 2 and the nearest change that
+does.
 
 Examples:
   genojax plan --config=debug_cpu --topology=cpu:8
@@ -41,7 +43,7 @@ def run(argv: list[str]) -> None:
 
     # Imported here, so that --help does not wait for jax.
     from genojax import errors, experiment
-    from genojax.plan import page, search, topologies
+    from genojax.plan import figures, page, search, topologies
     from genojax.plan import plan as plans
 
     topology = topologies.parse(arguments.topology)
@@ -59,7 +61,7 @@ def run(argv: list[str]) -> None:
             plan = plans.make_plan(planned, topology, arguments.program)
         except plans.DoesNotFitError as error:
             _refuse(error, None if arguments.no_advice else (planned, topology))
-        print(plans.as_text(plan))
+        print(figures.as_text(plan))
     if arguments.out and arguments.out.suffix == '.json':
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(plan.as_json(), indent=1) + '\n')

@@ -3,7 +3,8 @@
 Nothing is executed and no data are opened. `genojax plan` is the command line.
 """
 
-from genojax.plan.plan import Plan, as_text, make_plan
+from genojax.plan.figures import as_text
+from genojax.plan.plan import Plan, make_plan
 from genojax.plan.topologies import Topology, parse
 
 __all__ = ['Plan', 'Topology', 'as_text', 'make_plan', 'parse']

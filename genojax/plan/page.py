@@ -1,11 +1,10 @@
 """A plan as an HTML page: memory of a device, time by resource, communication, the search."""
 
-import dataclasses
 import pathlib
 from collections.abc import Sequence
 
+from genojax.plan import figures, search
 from genojax.plan import plan as plans
-from genojax.plan import search
 from genojax.report import html, page, plots
 
 
@@ -29,10 +28,15 @@ def _page(plan, candidates, renderer: plots.Renderer) -> page.Page:
         sections.append(_communication(plan))
     if candidates:
         sections.append(_search(candidates))
+    lead = (
+        'Compiled ahead of time from the config alone; nothing was executed. Times are those of '
+        'each resource at its peak rate: a real step takes longer.'
+    )
+    if plan.traffic is None:
+        lead += f' Compiled by {figures.OTHER_COMPILER}.'
     return page.Page(
         title=f'Plan for {plan.topology}',
-        lead='Compiled ahead of time from the config alone; nothing was executed. Times are those '
-        'of each resource at its peak rate: a real step takes longer.',
+        lead=lead,
         sections=tuple(sections),
     )
 
@@ -63,23 +67,23 @@ def _memory(plan: plans.Plan, renderer: plots.Renderer) -> page.Section:
 
 def _time(plan: plans.Plan, renderer: plots.Renderer) -> page.Section:
     times = plan.times
-    parts = dataclasses.asdict(times)
+    parts, alone = times.known, times.memory is None
+    longest = 'A step takes at least the longest of them, and their sum if nothing overlaps.'
     figure = renderer.figure(
         plots.bars,
         {name: {'ms': 1e3 * value} for name, value in parts.items()},
         'ms per step',
         alt='least milliseconds of a step by resource',
-        caption='A step takes at least the longest of them, and their sum if nothing overlaps.',
+        caption='Compute alone: the others need a program for this chip.' if alone else longest,
     )
-    cards = (
-        page.Card('seconds per step, at least', f'{times.overlapped:.3g}', (times.bound,)),
-        page.Card('MFU, at most', f'{plan.utilization:.1%}'),
-    )
-    return page.Section('time', 'Time', figure, cards=cards)
+    cards = [page.Card('seconds per step, at least', f'{times.overlapped:.3g}', (times.bound,))]
+    if not alone:
+        cards.append(page.Card('MFU, at most', f'{plan.utilization:.1%}'))
+    return page.Section('time', 'Time', figure, cards=tuple(cards))
 
 
 def _figures(plan: plans.Plan) -> page.Section:
-    table = html.table(['figure', 'value'], [list(row) for row in plans.rows(plan)])
+    table = html.table(['figure', 'value'], [list(row) for row in figures.rows(plan)])
     return page.Section('figures', 'Figures', table)
 
 

@@ -51,28 +51,34 @@ class Times:
 
     Attributes:
         compute: matrix products and convolutions, recomputation included.
-        memory: traffic between a device's memory and its cores.
-        network: collectives, as rings within a slice.
+        memory: traffic between a device's memory and its cores; None: another compiler's program.
+        network: collectives, as rings within a slice; None likewise.
     """
 
     compute: float
-    memory: float
-    network: float
+    memory: float | None
+    network: float | None
+
+    @property
+    def known(self) -> dict[str, float]:
+        """Seconds by resource, of those that are known."""
+        return {name: s for name, s in dataclasses.asdict(self).items() if s is not None}
 
     @property
     def overlapped(self) -> float:
         """A step in which everything overlaps: no step is faster."""
-        return max(self.compute, self.memory, self.network)
+        return max(self.known.values())
 
     @property
     def serial(self) -> float:
         """A step in which nothing overlaps, each part at its peak rate."""
-        return self.compute + self.memory + self.network
+        return sum(self.known.values())
 
     @property
     def bound(self) -> str:
-        """The resource that takes longest."""
-        return max(dataclasses.asdict(self).items(), key=lambda item: item[1])[0]
+        """The resource that takes longest; 'compute alone' where no other is known."""
+        known = self.known
+        return max(known, key=known.get) if len(known) > 1 else 'compute alone'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +94,7 @@ class Plan:
         memory, times: see there; `times` is None where the chip's rates are unknown.
         model_flops: products and convolutions of one step without recomputation, all devices.
         hardware_flops: with it.
-        traffic: bytes per device and step between memory and cores.
+        traffic: bytes per device and step between memory and cores; None of a GPU, see `compiler`.
         collectives: by kind and group.
         tokens, bases: most of one step; rows may hold fewer.
         steps: of the run.
@@ -110,7 +116,7 @@ class Plan:
     times: Times | None
     model_flops: int
     hardware_flops: int
-    traffic: int
+    traffic: int | None
     collectives: list[collectives.Collective]
     tokens: int
     bases: int
@@ -127,8 +133,13 @@ class Plan:
         peak = self.chips * topologies.parse(self.topology).chip.tflops * 1e12
         return self.model_flops / (peak * self.times.overlapped)
 
+    @property
+    def compiler(self) -> str:
+        """Whose program was measured: 'tpu' or 'cpu'. Steps of GPUs are compiled for CPUs."""
+        return 'tpu' if topologies.parse(self.topology).is_tpu else 'cpu'
+
     def as_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {'compiler': self.compiler}
 
 
 def make_plan(
@@ -162,7 +173,8 @@ def make_plan(
     if program_path is not None:
         program_path.write_text(text)
     program = hlo.parse(text)
-    traffic, sent = program.memory_traffic(), collectives.of_program(program)
+    traffic = None if topology.is_gpu else program.memory_traffic()
+    sent = collectives.of_program(program)
     hardware = flops.of_jaxpr(traced.jaxpr.jaxpr)
     size = modes.size(state)
     return Plan(
@@ -270,15 +282,19 @@ def step_times(
     topology: topologies.Topology,
     devices: int,
     hardware_flops: int,
-    traffic: int,
+    traffic: int | None,
     sent: list[collectives.Collective],
 ) -> Times | None:
+    """Least seconds of a step; of compute alone if `traffic` is None, so the program another's."""
     chip, per_chip = topology.chip, devices / topology.chips
     if not chip.tflops:
         return None
+    compute = hardware_flops / topology.chips / (chip.tflops * 1e12)
+    if traffic is None:
+        return Times(compute, None, None)
     link_bytes = sum(row.link_bytes for row in sent)
     return Times(
-        compute=hardware_flops / topology.chips / (chip.tflops * 1e12),
+        compute=compute,
         memory=traffic * per_chip / (chip.memory_gb_s * 1e9),
         # Both directions are in the public figure; a ring sends in one.
         network=link_bytes * per_chip / (chip.network_gb_s / 2 * 1e9),
@@ -302,78 +318,3 @@ def _model_flops(planned: experiment.Experiment, mesh: jax.sharding.Mesh) -> int
     step, arguments = _step(planned, mesh)
     with jax.set_mesh(mesh):
         return flops.of_jaxpr(step.trace(*arguments).jaxpr.jaxpr)
-
-
-def as_text(plan: Plan) -> str:
-    """A plan as a table for the terminal."""
-    return '\n'.join(f'{name:<22} {value}' for name, value in rows(plan))
-
-
-def rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    """(name, value) of a plan's figures."""
-    memory, times = plan.memory, plan.times
-    mesh = ' x '.join(f'{axis} {size}' for axis, size in plan.mesh.items() if size > 1)
-    yield 'topology', f'{plan.topology}: {plan.chips} chips, {plan.devices} devices'
-    yield 'mesh', mesh or 'one device'
-    if plan.accumulate > 1:
-        yield 'microbatches', f'{plan.accumulate} per step'
-    yield 'parameters', f'{plan.parameters:,}'
-    share = plan.trained / plan.parameters
-    yield (
-        '  trained',
-        f'{plan.trained:,} ({share:.2%}); a checkpoint has {_size(plan.checkpoint / _GIB)}',
-    )
-    yield 'memory per device', _memory_text(memory)
-    yield '  params, optimizer', f'{_size(memory.params)} + {_size(memory.optimizer)}'
-    yield '  temporaries', f'{_size(memory.temporaries)} (activations, gradients, copies)'
-    yield '  program', _size(memory.code)
-    yield (
-        'FLOPs per step',
-        f'{plan.model_flops:.3e} of the model, {plan.hardware_flops:.3e} with recomputation',
-    )
-    yield 'traffic per device', f'{_size(plan.traffic / _GIB)} per step'
-    for row in plan.collectives:
-        yield (
-            f'  {row.kind}',
-            f'{row.count:,} over {row.group} devices, {_size(row.bytes / _GIB)} per step; the '
-            f'largest {_size(row.largest / _GIB)}',
-        )
-    for name, lines in (('gathered', plan.gathered_weights), ('whole rows', plan.whole_rows)):
-        for line in lines:
-            yield f'  {name}', line
-    if times is None:
-        yield 'step time', "not estimated: this chip's rates are not known"
-    else:
-        yield from _time_rows(plan, times)
-    yield 'compiled in', f'{plan.compile_seconds:.0f} s'
-
-
-def _size(gib: float) -> str:
-    return f'{gib:,.2f} GiB' if gib >= 0.1 else f'{gib * 1024:,.2f} MiB'
-
-
-def _memory_text(memory: Memory) -> str:
-    if not memory.device:
-        return f'{_size(memory.peak)} at peak'
-    share = memory.peak / memory.device
-    return f'{_size(memory.peak)} at peak, {share:.1%} of {memory.device:.0f} GiB'
-
-
-def _time_rows(plan: Plan, times: Times) -> Iterator[tuple[str, str]]:
-    yield (
-        'seconds per step',
-        f'{times.overlapped:.4g} if all overlaps, {times.serial:.4g} if nothing does (compute '
-        f'{times.compute:.4g}, memory {times.memory:.4g}, network {times.network:.4g}), each at '
-        'its peak rate',
-    )
-    fast, slow = times.overlapped, times.serial
-    bases = f', {plan.bases / slow:.3g} to {plan.bases / fast:.3g} bases/s' if plan.bases else ''
-    yield 'rate, at most', f'{plan.tokens / slow:.3g} to {plan.tokens / fast:.3g} tokens/s{bases}'
-    yield 'MFU, at most', f'{plan.utilization:.1%}; bound by {times.bound}'
-    days = [plan.steps * seconds / 86_400 for seconds in (fast, slow)]
-    hours = [24 * plan.chips * day for day in days]
-    yield (
-        'run, at least',
-        f'{plan.steps:,} steps: {days[0]:.3g} to {days[1]:.3g} days, {hours[0]:,.0f} to '
-        f'{hours[1]:,.0f} chip-hours',
-    )

@@ -15,7 +15,8 @@ from jax.experimental import topologies
 from genojax import errors, versions
 from genojax.hardware import chips
 
-_TPUS = ('v4', 'v5e', 'v5p', 'v6e', 'tpu7x')
+TPUS = ('v4', 'v5e', 'v5p', 'v6e', 'tpu7x')
+GPUS = ('h100',)
 _GRAMMAR = re.compile(
     r'(?:(?P<slices>[1-9]\d*)\*)?(?P<tpu>v\w+|tpu7x):(?P<shape>[1-9]\d*(?:x[1-9]\d*){1,2})'
     r'|gpu:(?P<gpu>\w+):(?P<gpus>[1-9]\d*)|cpu:(?P<cpus>[1-9]\d*)'
@@ -43,7 +44,11 @@ class Topology:
 
     @property
     def is_tpu(self) -> bool:
-        return self.chip.name in _TPUS
+        return self.chip.name in TPUS
+
+    @property
+    def is_gpu(self) -> bool:
+        return self.chip.name in GPUS
 
     def devices(self) -> list:
         """The devices to compile for; a TPU's need no TPU, only its compiler.
@@ -88,9 +93,13 @@ def parse(text: str) -> Topology:
     if match['cpus']:
         return Topology(text, chips.CHIPS['cpu'], int(match['cpus']))
     name = match['gpu'] or match['tpu']
-    known = ('h100',) if match['gpu'] else _TPUS
+    known = GPUS if match['gpu'] else TPUS
     if name not in known:
-        raise errors.UsageError(f'--topology={text}: no chip {name!r}, only {", ".join(known)}')
+        what = 'GPU' if match['gpu'] else 'TPU'
+        raise errors.UsageError(
+            f'--topology={text}: no {what} {name!r}, only {", ".join(known)}; `genojax plan '
+            '--help` lists all chips'
+        )
     if match['gpu']:
         return Topology(text, chips.CHIPS[name], int(match['gpus']))
     shape = tuple(map(int, match['shape'].split('x')))

@@ -7,9 +7,10 @@ import pytest
 
 from genojax import errors, experiment
 from genojax.cli import flags, main
-from genojax.plan import collectives, page, search, topologies
+from genojax.plan import collectives, figures, page, search, topologies
 from genojax.plan import plan as plans
 from genojax.train import fitting
+from tests import commands
 
 
 def small(**mesh) -> experiment.Experiment:
@@ -78,9 +79,39 @@ def test_times_are_of_the_slowest_resource(sharded):
         accumulate=4,
     )
     assert planned.utilization == pytest.approx(0.5)
-    text = plans.as_text(planned)
+    text = figures.as_text(planned)
     assert 'microbatches           4 per step' in text
     assert 'MFU, at most' in text and '50.0%; bound by compute' in text
+
+
+def test_times_of_a_gpu_are_of_compute_alone_and_say_whose_program_it_is(tmp_path):
+    """The CPU compiler's traffic (3,929 GiB of DNABERT) made a run of hours one of days."""
+    plan = plans.make_plan(small(data=-1), topologies.parse('gpu:h100:2'))
+    assert plan.traffic is None and plan.times.memory is None and plan.times.network is None
+    seconds = plan.hardware_flops / 2 / 989e12
+    assert plan.times.overlapped == plan.times.serial == pytest.approx(seconds)
+    text = figures.as_text(plan)
+    assert "the CPU compiler: its memory traffic and temporaries are not a GPU's" in text
+    assert 'chip-hours, by compute alone' in text and 'tokens/s' in text and ' to ' not in text
+    assert 'MFU' not in text and 'traffic per device' not in text
+    value = plan.as_json()
+    assert value['compiler'] == 'cpu' and value['traffic'] is None
+    assert value['times'] == {'compute': plan.times.compute, 'memory': None, 'network': None}
+    candidates = [search.Candidate((), plan)]
+    shown = page.write(tmp_path / 'plan.html', plan, candidates).read_text()
+    assert 'compute alone' in shown and 'MFU' not in shown and 'not a GPU' in shown
+    assert search.front(candidates) == candidates and f'{seconds:.3g}' in search.as_text(candidates)
+
+
+def test_every_chip_is_in_the_help_and_a_wrong_one_names_those_of_its_kind(capsys):
+    with pytest.raises(SystemExit):
+        main.main(['plan', '--help'])
+    shown = capsys.readouterr().out
+    pods = (commands.ROOT / '.github' / 'docs' / 'pods.md').read_text()
+    for name in (*topologies.TPUS, *topologies.GPUS):
+        assert name in shown and f'`{name}`' in pods
+    with pytest.raises(errors.UsageError, match="no GPU 'a100', only h100; `genojax plan --help`"):
+        topologies.parse('gpu:a100:4')
 
 
 def test_a_tpu7x_chip_is_two_devices():
