@@ -29,7 +29,7 @@ def run(argv: list[str]) -> None:
     parser.add_argument(
         '--draft-table',
         action='store_true',
-        help='print a draft of genomes.tsv for a directory, and nothing else',
+        help='print a draft of genomes.tsv for a directory, and on stderr what to check in it',
     )
     flags.add_fasta_options(parser)
     arguments = parser.parse_args(argv)
@@ -58,10 +58,13 @@ def _check(path: pathlib.Path, arguments: argparse.Namespace) -> None:
     if arguments.draft_table:
         if not path.is_dir():
             raise errors.UsageError(f'--draft-table takes a directory, which {path} is not')
-        draft = table_draft.draft(path, genome_table.COLUMNS)
+        notes: list[str] = []
+        draft = table_draft.draft(path, genome_table.COLUMNS, notes)
         if not draft:
             raise errors.InputError('GT01', 'no FASTA file to draft a table from', path=path)
         print(draft, end='')
+        for note in notes:
+            print(f'to check: {note}', file=sys.stderr)
         return
     if path.is_dir() or path.name == genome_table.NAME:
         figures = summary.summarize(path, rna=arguments.rna)

@@ -1,7 +1,7 @@
 """Say what this machine has, what is missing, and the command that adds it.
 
-Prints versions, devices, memory, disk and optional parts (extras). Lines that begin with `fix:` can
-be pasted into a shell.
+Prints versions, devices, memory, disk and optional parts (extras). Lines that begin with `fix:` have
+the command that adds what is missing; what follows `fix:` can be pasted into a shell.
 
 Examples:
   genojax doctor
@@ -81,14 +81,17 @@ def findings() -> tuple[list[tuple[str, str]], list[str]]:
     for variable in ('JAX_PLATFORMS', 'XLA_FLAGS', 'JAX_COMPILATION_CACHE_DIR'):
         if os.environ.get(variable):
             rows.append((variable, os.environ[variable]))
+    unused = sorted(devices.offered() - platforms)
     for extra, names in extras.items():
         missing = [name for name in names if _version(_SHOWN_BY.get(name, name)) is None]
         what = EXTRAS.get(extra, '')
         line = versions.install_line(extra)
-        state = f'lacks {", ".join(missing)}: {line}' if missing else 'installed'
+        state = f'lacks {", ".join(missing)}' if missing else 'installed'
+        if missing and extra not in {devices.EXTRAS[name] for name in unused}:
+            fixes.append(f'{line}   # extra {extra}{f": {what}" if what else ""}')
         rows.append((f'extra {extra}', f'{what}: {state}' if what else state))
     rows += _plugins()
-    for name in sorted(devices.offered() - platforms):
+    for name in unused:
         line = versions.install_line(devices.EXTRAS[name])
         fixes.append(f'{line}   # a {name.upper()} is here that jax does not use')
     return rows, fixes

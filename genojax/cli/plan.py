@@ -15,7 +15,9 @@ import json
 import os
 import pathlib
 import sys
+from typing import Any
 
+from genojax import json_files
 from genojax.cli import flags
 
 
@@ -47,6 +49,7 @@ def run(argv: list[str]) -> None:
     from genojax.plan import plan as plans
 
     topology = topologies.parse(arguments.topology)
+    _fill_lengths(configs['config'], arguments.config)
     planned = experiment.from_config(configs['config'])
     candidates = []
     if arguments.search:
@@ -67,6 +70,26 @@ def run(argv: list[str]) -> None:
         arguments.out.write_text(json.dumps(plan.as_json(), indent=1) + '\n')
     elif arguments.out:
         page.write(arguments.out, plan, candidates)
+
+
+def _fill_lengths(values: dict[str, Any], name: str) -> None:
+    """Sets each `data.length` of 0 in the config of a run to the length of its rows.
+
+    Raises:
+        UsageError, DamageError: the run's `datasets.json` is damaged.
+    """
+    path, _ = flags.resolve(name)
+    file = path.parent / 'datasets.json'
+    if path.name != 'config.json' or not file.is_file():
+        return
+    for task, described in json_files.read_hashed(file).items():
+        config = values.get('tasks', {}).get(task, {})
+        data = config.get('data') if isinstance(config, dict) else None
+        if not isinstance(data, dict) or data.get('length') != 0 or not isinstance(described, dict):
+            continue
+        rows = [described, *described.get('organisms', {}).values()]
+        data['length'] = length = max((row.get('length', 0) for row in rows), default=0)
+        _say(f'task {task!r}: rows of {length:,} bases, as {file} says')
 
 
 def _prepare(topology: str) -> None:

@@ -43,7 +43,7 @@ def used() -> tuple[str, set[str]]:
     import jax  # doctor runs without it
 
     devices = jax.devices()
-    kinds = [f'{device.platform} {device.device_kind}' for device in devices]
+    kinds = [' '.join(dict.fromkeys((device.platform, device.device_kind))) for device in devices]
     counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
     text = ', '.join(f'{count} x {kind}' for kind, count in counts.items())
     return text, {device.platform for device in devices}

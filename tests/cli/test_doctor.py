@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parent.parent.parent
 
 
 def test_every_extra_is_listed_with_an_install_line_from_the_clone():
-    rows, _ = doctor.findings()
+    rows, fixes = doctor.findings()
     rows = dict(rows)
     setup = (ROOT / 'setup.py').read_text()
     block = setup[setup.index('extras_require') :]
@@ -22,9 +22,9 @@ def test_every_extra_is_listed_with_an_install_line_from_the_clone():
     assert {'dev', 'tpu', 'cuda', 'convert'} <= set(extras)
     for extra in extras:
         state = rows[f'extra {extra}']
-        assert 'installed' in state or f'-m pip install -e {ROOT}[{extra}]' in state.replace(
-            "'", ''
-        )
+        line = f'{versions.install_line(extra)}   # '
+        assert ('lacks' in state) == any(fix.startswith(line) for fix in fixes), extra
+        assert 'installed' in state or f'-m pip install -e {ROOT}[{extra}]' in line.replace("'", '')
     assert 'installed' in rows['extra dev']  # these tests run
 
 
@@ -51,3 +51,5 @@ def test_it_takes_at_most_five_seconds():
     )  # fmt: skip
     assert float(run.stdout.rsplit('seconds', 1)[1]) <= 5, time.monotonic() - started
     assert 'available' in run.stdout and 'devices' in run.stdout
+    lacking = len([line for line in run.stdout.splitlines() if ': lacks ' in line])
+    assert run.stdout.count('\nfix: ') == lacking and 'cpu cpu' not in run.stdout

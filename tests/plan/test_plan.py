@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from genojax import errors, experiment
+from genojax import errors, experiment, json_files
 from genojax.cli import flags, main
 from genojax.plan import collectives, figures, page, search, topologies
 from genojax.plan import plan as plans
@@ -208,6 +208,21 @@ def test_the_page_and_the_json(tmp_path, sharded):
     for heading in ('Memory', 'Time', 'Communication', 'Search'):
         assert f'>{heading}</h2>' in text
     assert json.loads(json.dumps(planned.as_json()))['memory']['peak'] == planned.memory.peak
+
+
+def test_the_config_of_a_run_has_the_length_of_its_rows(tmp_path, capsys):
+    values = experiment.to_config(experiment.from_config(flags.load('demo_promoters'))).to_dict()
+    assert values['tasks']['promoters']['data']['length'] == 0
+    json_files.write_hashed(tmp_path / 'config.json', values)
+    command = ['plan', f'--config={tmp_path}/config.json', '--topology=cpu:1']
+    with pytest.raises(SystemExit):
+        main.main(command)
+    assert 'Fix: --config.tasks.promoters.data.length=BASES' in capsys.readouterr().err
+    json_files.write_hashed(tmp_path / 'datasets.json', {'promoters': {'length': 40}})
+    main.main([*command, f'--out={tmp_path}/plan.json'])
+    assert "task 'promoters': rows of 40 bases, as" in capsys.readouterr().err
+    main.main([*command[:2], '--config.tasks.promoters.data.length=40', command[2]])
+    assert 'rows of 40 bases' not in capsys.readouterr().err
 
 
 def test_a_batch_that_does_not_divide_is_refused():

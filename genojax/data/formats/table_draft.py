@@ -40,21 +40,31 @@ _NOT_GENOMES = (
 _ENSEMBL = re.compile(r'\.dna(_sm|_rm)?\.(toplevel|primary_assembly|chromosome\.\w+)$')
 _ASSEMBLY = re.compile(r'(GC[AF]_[0-9]+\.[0-9]+)')
 _ORGANISM = re.compile(r'([A-Z][a-z]+) ([a-z]+)\b')
+_ORGANELLE = re.compile(
+    r'(chr)?(m|mt|mtdna|mito|mitochondri(on|a)|c|pt|cp|ptdna|chloroplast|plastid)', re.IGNORECASE
+)
 _CIRCULAR_WORDS = ('mitochondri', 'chloroplast', 'plastid', 'topology=circular')
 
 
-def draft(directory: str | os.PathLike, columns: tuple[str, ...]) -> str:
+def draft(
+    directory: str | os.PathLike, columns: tuple[str, ...], notes: list[str] | None = None
+) -> str:
     """A table for a directory without one, as text to check; '' if there is no genome in it.
 
     Folders below it are searched if it has no FASTA file itself, as in a download of NCBI
     (ncbi_dataset/data/GCF_...).
+
+    Args:
+        notes: of every file what a person is to look at is added: contigs that are called like
+            organelles, and whether there is lower case.
     """
+    notes = [] if notes is None else notes
     folder = pathlib.Path(directory)
     files = _files(folder)
     rows, species = [], set()
     for name in files:
         if _stem(name, _FASTA_ENDS) is not None:
-            rows += _draft_rows(folder, name, files, species)
+            rows += _draft_rows(folder, name, files, species, notes)
     if not rows:
         return ''
     return '\n'.join(['\t'.join(columns), *rows, ''])
@@ -88,7 +98,9 @@ def _stem(name: str, ends: tuple[str, ...]) -> str | None:
     return None
 
 
-def _draft_rows(folder: pathlib.Path, name: str, files: list[str], species: set[str]) -> list[str]:
+def _draft_rows(
+    folder: pathlib.Path, name: str, files: list[str], species: set[str], notes: list[str]
+) -> list[str]:
     """The rows of one FASTA file, or a comment that says why it has none."""
     stem = _stem(name, _FASTA_ENDS)
     try:
@@ -110,7 +122,26 @@ def _draft_rows(folder: pathlib.Path, name: str, files: list[str], species: set[
     circular = _circular(folder, annotation, headers)
     own = _species_name(stem, headers, species)
     cells = [own, name, annotation, softmasked]
-    return _rows_by_shape(cells, [header.split(None, 1)[0] for header in headers], circular)
+    contigs = [header.split(None, 1)[0] for header in headers]
+    notes += _to_check(name, [c for c in contigs if c not in circular], lower, bases)
+    return _rows_by_shape(cells, contigs, circular)
+
+
+def _to_check(name: str, linear: list[str], lower: int, bases: int) -> list[str]:
+    """What a person is to look at of one file."""
+    lines = []
+    similar = [contig for contig in linear if _ORGANELLE.fullmatch(contig)]
+    if similar:
+        lines.append(
+            f'{name}: {", ".join(similar)} may be of an organelle: if circular, write a row of its '
+            'own with circular = yes'
+        )
+    part = 'the first ' if bases >= _MAX_BASES else 'its '
+    case = f'no lower case in {part}{bases:,} bases: softmasked = no, repeats are unknown'
+    if lower:
+        case = f'{lower / bases:.1%} of {part}{bases:,} bases are lower case: softmasked = yes is '
+        case += 'right only if that means repeats'
+    return [*lines, f'{name}: {case}']
 
 
 def _rows_by_shape(cells: list[str], contigs: list[str], circular: set[str]) -> list[str]:

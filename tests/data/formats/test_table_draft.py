@@ -2,6 +2,7 @@
 
 import pytest
 
+from genojax.cli import main
 from genojax.data.formats import genome_table, table_draft
 
 
@@ -34,6 +35,24 @@ def test_the_best_annotation_of_the_same_stem_is_chosen(tmp_path, names, annotat
     for name in names:
         (tmp_path / name).write_text('')
     assert _draft(tmp_path).splitlines()[1].split('\t')[3] == annotation
+
+
+def test_what_is_to_be_checked_is_said_beside_the_draft(tmp_path, capsys):
+    _write(
+        tmp_path, {'a.fa': '>Chr1\nACGT\n>ChrM\nACGT\n>ChrC\nAC\n', 'b.fa': '>1\nACgt\n>MT x\nA\n'}
+    )
+    _write(tmp_path, {'c.fa': '>chrM mitochondrion\nACGT\n', 'd.fa': '>chr3\nAC\n>Mt_like\nAC\n'})
+    notes: list[str] = []
+    draft = table_draft.draft(tmp_path, genome_table.COLUMNS, notes)
+    assert draft == _draft(tmp_path)
+    organelles = [note.partition(' may be')[0] for note in notes if 'organelle' in note]
+    assert organelles == ['a.fa: ChrM, ChrC', 'b.fa: MT']  # chrM of c.fa has a row with yes
+    assert 'a.fa: no lower case in its 10 bases: softmasked = no, repeats are unknown' in notes
+    assert 'b.fa: 40.0% of its 5 bases are lower case' in ''.join(notes)
+    main.main(['check', '--draft-table', str(tmp_path)])
+    shown = capsys.readouterr()
+    assert shown.out == draft
+    assert shown.err == ''.join(f'to check: {note}\n' for note in notes)
 
 
 def test_no_fasta_file_makes_no_draft(tmp_path):
