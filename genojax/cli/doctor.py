@@ -1,7 +1,7 @@
 """Say what this machine has, what is missing, and the command that adds it.
 
-Prints versions, devices, memory, disk and optional parts (extras). Lines that begin with `fix:` have
-the command that adds what is missing; what follows `fix:` can be pasted into a shell.
+Prints versions, devices, memory, disk and optional parts (extras). Lines that begin with `fix:`
+name what adds a missing part: the command after `fix:` can be pasted into a shell.
 
 Examples:
   genojax doctor
