@@ -159,6 +159,11 @@ def _build(
             hint = _suggestion(key, fields) or _of_other_kinds(key, kinds, cls)
             hint = hint or f'; known fields: {", ".join(fields)}'
             mistakes.append(f'  {path}{key}: no such field{hint}')
+    foreign = [line for line in mistakes[before:] if ' of this kind; ' in line]
+    if len(foreign) > 1:  # the kind was changed, and the fields of the other one remain
+        problem = f'  {where}: {len(foreign)} fields are not of kind {values["kind"]!r}. '
+        fix = f'Fix: --config.{where}={values["kind"]}, with the defaults of that kind'
+        mistakes.insert(before, problem + fix)
     arguments = {}
     for name, field in fields.items():
         if name in values:

@@ -147,7 +147,28 @@ def from_config(values: Mapping[str, Any] | ml_collections.ConfigDict) -> Experi
                 f'the config has a field {old!r} of an earlier version, where a run had one '
                 'objective. Fix: describe it as tasks={NAME: ...}, as the files in configs/ do'
             )
-    return config.from_dict(Experiment, values)
+    return config.from_dict(Experiment, _with_vocab(values))
+
+
+def _with_vocab(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A config whose model, if it does not say its `vocab`, has that of the tokenizer."""
+    model, kinds = values.get('model'), models.ModelConfig.config_kinds()
+    if not isinstance(model, Mapping) or 'vocab' in model or model.get('kind') not in kinds:
+        return values
+    try:
+        fields = {field.name: field for field in dataclasses.fields(kinds[model['kind']])}
+        part = config.from_dict(_Tokenized, {n: values[n] for n in ('tokenizer',) if n in values})
+        size = tokenizers.make(part.tokenizer).vocab_size
+    except (errors.GenojaxError, ValueError):  # told with the other mistakes
+        return values
+    if 'vocab' not in fields or fields['vocab'].default is not dataclasses.MISSING:
+        return values
+    return {**values, 'model': {**model, 'vocab': size}}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tokenized:
+    tokenizer: tokenizers.TokenizerConfigBase = TokenizerConfig()
 
 
 def to_config(experiment: Experiment) -> ml_collections.ConfigDict:

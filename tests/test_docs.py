@@ -95,6 +95,14 @@ def test_every_link_inside_resolves(pages):
     assert count > 40
 
 
+def test_no_page_links_to_one_that_is_not_in_a_clone():
+    """Generated pages are entries of the index's tables alone; code that is included has a link."""
+    for name, page in WRITTEN.items():
+        assert not [target for target in links(page) if target.startswith('generated/')], name
+        for path in re.findall(r'^```\{literalinclude\} (\S+)$', page, re.M):
+            assert f']({path})' in page, f'{name}: {path}'
+
+
 def test_anchors_of_a_page_differ(pages):
     for name, page in pages.items():
         found = [anchor(heading) for heading in headings(page)]

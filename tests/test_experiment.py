@@ -101,6 +101,24 @@ def test_a_config_of_an_earlier_version_is_refused_with_the_fix():
         experiments.from_config({**values, 'objective': {'kind': 'mlm'}, 'data': task['data']})
 
 
+def test_a_model_that_does_not_say_its_vocab_has_that_of_the_tokenizer():
+    values = flags.load('debug_cpu')  # 3-mers
+    flags.override(values, 'model', 'hierarchical')
+    assert experiments.from_config(values).model.vocab == 4**3 + 5
+    values['tokenizer'] = {'kind': 'nope'}
+    with pytest.raises(errors.UsageError, match='model.vocab: required field is missing'):
+        experiments.from_config(values)
+
+
+def test_a_kind_that_was_changed_alone_is_refused_with_the_fix_first():
+    values = flags.load('debug_cpu')
+    flags.override(values, 'model.kind', 'recurrent')
+    with pytest.raises(errors.UsageError) as caught:
+        experiments.from_config(values)
+    first = str(caught.value).splitlines()[1]
+    assert first.endswith('Fix: --config.model=recurrent, with the defaults of that kind')
+
+
 def test_windows_shorter_than_a_token_are_refused():
     values = flags.load('debug_cpu')  # 3-mers
     flags.override(values, 'tasks.masked_lm.data.mixture.length', '2')

@@ -173,12 +173,12 @@ def describe(path: str | os.PathLike) -> PretrainedModel:
             raise errors.UsageError(
                 f'{path} was stopped before step 1, or is not there yet; the same command continues'
             )
-        problem = f'{path} is neither the workdir of a run nor a converted model'
+        fix = 'genojax demo --small or genojax train makes one'
         if files.holds_weights(path):
             new = errors.new_name(path.with_suffix(''))
             fix = f'genojax convert {shlex.quote(str(path))} {new} reads its weights; name {new}'
-            problem = f'{problem}. Fix: {fix}'
-        raise errors.UsageError(problem)
+        problem = f'{path} is neither the workdir of a run nor a converted model'
+        raise errors.UsageError(f'{problem}. Fix: {fix}')
     values = run_config(path)
     names = [field.name for field in dataclasses.fields(_ModelFields)]
     with naming_absent_packages(path):

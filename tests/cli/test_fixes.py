@@ -41,6 +41,7 @@ pytestmark = pytest.mark.usefixtures('one_device')
 FIXES = commands.fixes()
 # A word of the fix -> the test that pastes it, or why it cannot be pasted in a test.
 ELSEWHERE = {
+    'genojax demo --small or': 'tests/inference/test_pretrained.py: makes a run, which takes long',
     'genojax download': 'tests/download/test_job.py',
     'another --out=DIR': 'tests/download/test_transfer.py',
     'more devices, sharded by': 'needs more devices than there are',
@@ -260,6 +261,7 @@ CASES = [
     Case('unusable=leave_out', VARIANTS.replace('variants.csv', 'wrong_variants.csv')
          + f' {EFFECTS.split()[-1]}.group_column=block'),
     Case('group_column=COLUMN', VARIANTS, {'COLUMN': 'block'}),
+    Case('--config.{}={}, with', 'plan --config=debug_cpu --topology=cpu:1 --config.model.kind=hierarchical'),
     # Weights
     Case('genojax convert {}', 'embed DNA_bert_6 --fasta=my.fa --out=x.npz', shell=r'(genojax convert \S+ \S+)'),
     Case('--kind=NAME', 'convert unnamed made1', {'NAME': 'dnabert'}),

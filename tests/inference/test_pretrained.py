@@ -71,7 +71,9 @@ def test_a_run_passes_on_the_licence_of_its_source_also_when_the_source_is_gone(
 
 def test_what_is_neither_a_run_nor_a_model_is_refused(tmp_path):
     assert not pretrained.is_run(tmp_path)
-    with pytest.raises(errors.UsageError, match='neither the workdir of a run nor a converted'):
+    with pytest.raises(
+        errors.UsageError, match='nor a converted model. Fix: genojax demo --small or'
+    ):
         pretrained.describe(tmp_path)
     (tmp_path / 'model.safetensors').touch()
     with pytest.raises(errors.UsageError, match=f'Fix: genojax convert {tmp_path} {tmp_path}_2 '):

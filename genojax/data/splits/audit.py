@@ -8,6 +8,7 @@ import numpy as np
 from genojax import dna, genome
 from genojax.data.genomes import assemblies, interval_sets, kmers, windows
 
+K = 24  # bases of a k-mer: random sequence shares none with a genome of laptop size
 _MAX_WINDOWS = 16_384  # test windows audited; more are sampled, evenly
 _PIECE = 2**16  # bases indexed at a time: their numbers fit into a processor's cache
 _MAX_WAITING = 2**20  # k-mers that are looked up together
@@ -18,12 +19,11 @@ def measure(
     corpus: assemblies.Corpus,
     splits: dict[str, tuple[windows.Windows, windows.Windows]],
     length: int,
-    k: int = 24,
+    k: int = K,
 ) -> tuple[dict, dict[str, np.ndarray]]:
     """How many k-mers of test windows occur in training windows, on either strand; and in which.
 
-    Random sequence shares no 24-mer with a genome of laptop size; what is counted are repeats,
-    recent copies and conserved sequence.
+    What is counted are repeats, recent copies and conserved sequence.
 
     Args:
         splits: (training, test) windows per species.

@@ -12,6 +12,7 @@ import numpy as np
 
 from genojax import dna, metrics
 from genojax.data.genomes import windows
+from genojax.data.splits import audit
 from genojax.tasks import base
 from genojax.tasks.masked_lm import baselines
 
@@ -204,17 +205,22 @@ def as_text(result: dict) -> str:
     scored = {**result['species'], 'all': result['all']}
     if result['without_training_kmer']:
         scored[WITHOUT_KMER] = result['without_training_kmer']
-    rows = [['bits per base', *MODEL_NAMES.values(), 'bases']]
+    rows = [['bits per base', *MODEL_NAMES.values(), 'masked bases']]
     rows += [
         [name, *(metrics.format_interval(row[key]) for key in MODEL_NAMES), f'{row["n_bases"]:,}']
         for name, row in scored.items()
     ]
-    notes = ['95 % bootstrap intervals over windows; Markov models read visible bases only']
+    notes = [
+        '95 % bootstrap intervals over windows; masked bases: those that the masks hide, on which '
+        'all are scored',
+        'Markov models of the training windows: order 0 is composition, order 5 reads up to five '
+        'visible bases to the left, two-sided up to five on either side',
+    ]
     clean = result['without_training_kmer']
     if clean:
         notes.append(
             f'{WITHOUT_KMER}: the {clean["n_windows"]:,} of {clean["searched"]:,} windows that '
-            'have no k-mer in common with training windows'
+            f'have no k-mer (k = {audit.K} bases) in common with training windows'
         )
     if result['bases_left_out']:
         notes.append(

@@ -59,6 +59,7 @@ def test_a_test_species_is_scored_by_markov_models_of_all_training_species(tmp_p
     text = evaluate.as_text(result)
     assert all(name in text for name in evaluate.MODEL_NAMES.values())
     assert result['limited'] is None
+    assert 'masked bases' in text.splitlines()[0] and 'two-sided up to five on either side' in text
     # The genomes are random and share no 24 bases: every window is one without a training k-mer.
     clean = dict(result['without_training_kmer'])
     assert clean.pop('searched') == result['all']['n_windows'] and clean == result['all']
