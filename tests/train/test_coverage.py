@@ -101,9 +101,9 @@ def test_evaluate_prints_the_table_and_writes_it(whole, capsys, one_device):
     printed = capsys.readouterr().out
     for word in (
         'sim: Pearson r',
-        'kmers',
-        'position_mean',
-        '- composition',
+        'composition and k-mers',
+        'mean per position',
+        '- base composition',
         'CAGE (2)',
         'DNASE (2)',
     ):

@@ -19,7 +19,9 @@ MODEL_NAMES = {
     'model': 'model',
     'position_mean': 'mean per position',
     'composition': 'base composition',
-    'kmers': 'k-mers',
+    'kmers': 'composition and k-mers',
+    'accessibility': 'accessibility',
+    'kmers_accessibility': 'composition, k-mers and accessibility',
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from genojax import dna, simulate
 from genojax.data.splits import track_overlap
-from genojax.tasks.coverage import baselines, dataset
+from genojax.tasks.coverage import baselines, dataset, evaluate
 from genojax.tokenizers import nucleotide
 
 
@@ -59,6 +59,7 @@ def test_accessibility_improves_the_baseline_that_reads_it(folder):
     r = {name: baselines.correlation(x.predicted_NPC, truth) for name, x in fits.items()}
     scored = np.flatnonzero(source.target_C)
     assert scored.tolist() == [0, 1, 3]
+    assert fits.keys() < evaluate.MODEL_NAMES.keys()  # each has a title
     assert (r['kmers_accessibility'] > r['kmers'])[scored].all()
 
 
