@@ -85,7 +85,8 @@ class InputSpec:
         """Why a tokenizer does not fit this model, a sentence per mistake; empty where it does."""
         if self.vocab != tokenizer.vocab_size:
             return [
-                f'model.vocab={self.vocab}, but the tokenizer has {tokenizer.vocab_size} tokens'
+                f'model.vocab={self.vocab}, but the tokenizer has {tokenizer.vocab_size} tokens. '
+                f'Fix: --config.model.vocab={tokenizer.vocab_size}'
             ]
         if self.unit == 'bases' and not isinstance(tokenizer, nucleotide.NucleotideTokenizer):
             return ["the model reads single bases: set tokenizer.kind='nucleotide'"]

@@ -1,7 +1,8 @@
 """Prediction tables: what identifies each row, its columns from the request, and its predictions.
 
 One row per sequence in the order of the request. `.parquet` holds the same columns with their
-types; any other name, and '-' for stdout, is a table with TABs and a header line. Numbers are
+types; any other name, and '-' for stdout, is a table with a header line: `.csv` with commas, others
+with TABs. Numbers are
 written with nine significant digits, which give the same float32 back; of the greatest probability
 of a row what it lacks to 1 has nine, as rows are put in order by it.
 """
@@ -100,7 +101,7 @@ def write(out: str, table: Columns, metadata: Mapping[str, Any]) -> None:
         UsageError: a file cannot be written.
     """
     if out == STDOUT:
-        _write_text(sys.stdout, table)
+        _write_text(sys.stdout, table, '\t')
         return
     path = pathlib.Path(out)
     with output_files.replaced(path) as partial:
@@ -108,13 +109,13 @@ def write(out: str, table: Columns, metadata: Mapping[str, Any]) -> None:
             _write_parquet(partial, table, metadata)
             return
         with open(partial, 'w', encoding='utf-8', newline='') as file:
-            _write_text(file, table)
+            _write_text(file, table, ',' if path.suffix == '.csv' else '\t')
         with output_files.replaced(path.with_name(f'{path.name}.json')) as beside:
             beside.write_text(json.dumps(metadata, indent=1))
 
 
-def _write_text(file, table: Columns) -> None:
-    writer = csv.writer(file, delimiter='\t', lineterminator='\n')
+def _write_text(file, table: Columns, delimiter: str) -> None:
+    writer = csv.writer(file, delimiter=delimiter, lineterminator='\n')
     writer.writerow(table)
     writer.writerows(zip(*map(_cells, table.values()), strict=True))
 

@@ -42,7 +42,9 @@ class TokenizerConfig(TokenizerConfigBase):
 
     def __post_init__(self):
         if self.kind == 'nucleotide' and self.k != 1:
-            raise ValueError(f"kind 'nucleotide' needs k=1, not k={self.k}")
+            raise ValueError(
+                f"kind 'nucleotide' needs k=1, not k={self.k}. Fix: --config.tokenizer.k=1"
+            )
         if self.file and self.kind != 'bpe':
             raise ValueError(f"only kind 'bpe' reads a file: {self.kind=}, {self.file=}")
         if self.tokens < 0 or (self.tokens and self.kind in ('kmer', 'nucleotide')):

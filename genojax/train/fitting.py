@@ -69,6 +69,11 @@ def one_line_errors(run) -> Iterator[None]:
     except OSError as error:
         saved = run.checkpoints.latest()
         state = 'no step was saved' if saved is None else f'step {saved} is saved'
+        if isinstance(error, BrokenPipeError):
+            raise errors.UsageError(
+                f'what read the output has ended; {state}. Fix: write the output to a file; the '
+                'same command resumes'
+            ) from error
         raise errors.UsageError(
             f'{error.filename or run.workdir}: {error.strerror or error}; {state}. '
             'Fix: free disk space; the same command resumes'

@@ -87,6 +87,7 @@ ELSEWHERE = {
     'annotated=False': 'tests/tasks/variant_effects/test_pair_head.py',
     '--annotation=FILE, the genes': 'tests/tasks/variant_effects/test_pair_head.py',
     '{} --genetic-code={}': 'tests/tasks/variant_effects/test_pair_head.py',
+    'write the output to a file': 'tests/train/test_fitting.py',
     'bcftools annotate -a TABLE': 'tests/tasks/variant_effects/test_pair_head.py',
     'leave out --neutral': 'tests/tasks/variant_effects/test_pair_head.py',
     'write one number per ALT': 'tests/tasks/variant_effects/test_pair_head.py',
@@ -262,6 +263,8 @@ CASES = [
          + f' {EFFECTS.split()[-1]}.group_column=block'),
     Case('group_column=COLUMN', VARIANTS, {'COLUMN': 'block'}),
     Case('--config.{}={}, with', 'plan --config=debug_cpu --topology=cpu:1 --config.model.kind=hierarchical'),
+    Case('--config.tokenizer.k=1', 'plan --config=debug_cpu --topology=cpu:1 --config.tokenizer.kind=nucleotide'),
+    Case('--config.model.vocab={}', 'plan --config=debug_cpu --topology=cpu:1 --config.model.vocab=70'),
     # Weights
     Case('genojax convert {}', 'embed DNA_bert_6 --fasta=my.fa --out=x.npz', shell=r'(genojax convert \S+ \S+)'),
     Case('--kind=NAME', 'convert unnamed made1', {'NAME': 'dnabert'}),

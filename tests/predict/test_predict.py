@@ -1,5 +1,6 @@
 """`genojax predict`: one row per sequence, the columns of the request, and its refusals."""
 
+import csv
 import decimal
 import json
 import shutil
@@ -68,6 +69,9 @@ def test_a_labelled_table_keeps_its_columns_and_its_labels_are_not_read(trained,
     assert json.loads((tmp_path / 'x.tsv.json').read_text())['task'] == 'promoters'
     captured = capsys.readouterr()
     assert captured.out == '' and 'not read: label, score' in captured.err
+    predict(trained, f'--table={trained.table}', out=tmp_path / 'x.csv')
+    with open(tmp_path / 'x.csv', newline='') as file:
+        assert list(csv.DictReader(file))[3] == {k: column[3] for k, column in columns.items()}
     counts = ', '.join(f'{name}: {expected.classes.count(name)}' for name in ('0', '1'))
     assert f'promoters: predicted classes {counts}\n' in captured.err
 

@@ -158,3 +158,12 @@ def test_running_out_of_memory_in_spite_of_the_plan_is_one_line_with_changes(mon
         with fitting.one_line_errors(run):
             run.start()
     assert shlex.split(str(caught.value).split('Fix: ')[1])[0].startswith('--config.')
+
+
+def test_a_pipe_whose_reader_has_ended_is_no_full_disk():
+    run = types.SimpleNamespace(checkpoints=mock.Mock(latest=lambda: 3), workdir='run')
+    with (
+        pytest.raises(errors.UsageError, match='step 3 is saved. Fix: write the output to a file'),
+        fitting.one_line_errors(run),
+    ):
+        raise BrokenPipeError(32, 'Broken pipe')

@@ -7,7 +7,7 @@ information (--entropy) and per bit of difference between neighbours (--variatio
 bases that the output needs stay certain; windows of their information are aligned and clustered.
 
 --match=FILE (MEME's text format) names the known motifs that each resembles most, with Tomtom's
-p- and q-values, also those that are no match.
+p- and q-values; index.html and motifs.json have the most alike that are no match.
 
 --control=RUN is the same model trained on shuffled labels: what it yields by the same rule, with a
 threshold of its own, is what is found where there is nothing to find. It is read at its last

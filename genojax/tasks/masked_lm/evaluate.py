@@ -210,7 +210,10 @@ def as_text(result: dict) -> str:
         [name, *(metrics.format_interval(row[key]) for key in MODEL_NAMES), f'{row["n_bases"]:,}']
         for name, row in scored.items()
     ]
-    notes = [
+    differences = (result['all'].get('differences') or {}).items()
+    paired = ', '.join(f'{MODEL_NAMES[k]} {metrics.format_interval(v)}' for k, v in differences)
+    notes = [f'all, model minus, paired (below 0: the model is better): {paired}'] if paired else []
+    notes += [
         '95 % bootstrap intervals over windows; masked bases: those that the masks hide, on which '
         'all are scored',
         'Markov models of the training windows: order 0 is composition, order 5 reads up to five '

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import dna, experiment
+from genojax import dna, experiment, metrics
 from genojax.cli import flags
 from genojax.data.store import ingest
 from genojax.tasks.masked_lm import evaluate
@@ -59,6 +59,8 @@ def test_a_test_species_is_scored_by_markov_models_of_all_training_species(tmp_p
     text = evaluate.as_text(result)
     assert all(name in text for name in evaluate.MODEL_NAMES.values())
     assert result['limited'] is None
+    best = metrics.format_interval(result['all']['differences']['two_sided'])
+    assert f'two-sided Markov {best}' in text
     assert 'masked bases' in text.splitlines()[0] and 'two-sided up to five on either side' in text
     # The genomes are random and share no 24 bases: every window is one without a training k-mer.
     clean = dict(result['without_training_kmer'])
