@@ -45,7 +45,10 @@ def run(argv: list[str]) -> None:
     mistakes = []
     for path in arguments.paths:
         try:
-            _check(pathlib.Path(path), arguments)
+            if arguments.draft_table:
+                mistakes += _draft(pathlib.Path(path), arguments.rna)
+            else:
+                _check(pathlib.Path(path), arguments)
         except errors.InputError as error:
             mistakes.append(error)
     for error in mistakes[1:]:
@@ -54,18 +57,33 @@ def run(argv: list[str]) -> None:
         raise mistakes[0]
 
 
+def _draft(path: pathlib.Path, rna: bool) -> list[errors.InputError]:
+    """Print a draft of the table.
+
+    Returns:
+        The mistakes in files that are called like FASTA files, which it leaves out.
+    """
+    if not path.is_dir():
+        raise errors.UsageError(f'--draft-table takes a directory, which {path} is not')
+    notes: list[str] = []
+    left_out: dict[str, str | errors.InputError] = {}
+    draft = table_draft.draft(path, genome_table.COLUMNS, notes, left_out, rna)
+    print(draft, end='')
+    mistakes = []
+    for name, why in left_out.items():
+        if isinstance(why, errors.InputError):
+            mistakes.append(why)
+            why = f'it could not be read (GX-{why.code})'
+        print(f'left out: {name}: {why.removesuffix("; left out")}', file=sys.stderr)
+    for note in notes:
+        print(f'to check: {note}', file=sys.stderr)
+    if not draft:
+        problem, fix = 'no FASTA file to draft a table from', table_draft.fix_without_fasta(path)
+        raise errors.InputError('GT01', problem, path=path, fix=fix)
+    return mistakes
+
+
 def _check(path: pathlib.Path, arguments: argparse.Namespace) -> None:
-    if arguments.draft_table:
-        if not path.is_dir():
-            raise errors.UsageError(f'--draft-table takes a directory, which {path} is not')
-        notes: list[str] = []
-        draft = table_draft.draft(path, genome_table.COLUMNS, notes)
-        if not draft:
-            raise errors.InputError('GT01', 'no FASTA file to draft a table from', path=path)
-        print(draft, end='')
-        for note in notes:
-            print(f'to check: {note}', file=sys.stderr)
-        return
     if path.is_dir() or path.name == genome_table.NAME:
         figures = summary.summarize(path, rna=arguments.rna)
         print(figures.text(arguments.all), end='')

@@ -7,6 +7,7 @@ Examples:
 
 from genojax import errors, stores
 from genojax.cli import flags
+from genojax.data.formats import genome_table
 from genojax.data.store import regions
 from genojax.stores import staging
 
@@ -68,7 +69,8 @@ def run(argv: list[str]) -> None:
         f'{arguments.out}: {done.status}; {len(species)} species, {bases:,} bases, '
         f'{done.fingerprint[:12]}'
     )
-    notes = done.manifest['notes']
+    # Not in the manifest: the shards do not depend on what the table leaves out.
+    notes = genome_table.read(arguments.genomes).notes() + done.manifest['notes']
     for note in notes[:_NOTES_SHOWN]:
         print(f'note: {note}')
     if len(notes) > _NOTES_SHOWN:

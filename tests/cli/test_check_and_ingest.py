@@ -62,6 +62,24 @@ def test_ingest_prints_a_summary(folder, tmp_path, capsys):
         ingest.run([str(folder), '--out', str(tmp_path / 'out'), '--promoter-span', '5'])
 
 
+def test_sequence_files_that_the_table_does_not_name_are_noted(folder, tmp_path, capsys):
+    """By check and by ingest, also when the shards are up to date; the shards are the same."""
+
+    def printed():
+        check.run([str(folder)])
+        ingest.run([str(folder), '--out', str(tmp_path / 'out')])
+        return capsys.readouterr().out.splitlines()
+
+    assert not any('not in genomes.tsv' in line for line in printed())
+    (folder / 'b.fasta.gz').write_text('')
+    (folder / 'a.fa.fai').write_text('')
+    assert printed().count('note: 1 sequence file is not in genomes.tsv: b.fasta.gz') == 2
+    (folder / 'c.fna').write_text('>c\nACGT\n')
+    lines = printed()
+    assert lines.count('note: 2 sequence files are not in genomes.tsv: b.fasta.gz, c.fna') == 2
+    assert any('up to date' in line for line in lines)
+
+
 def test_ingest_says_what_is_not_shared_by_sequence_and_annotation(tmp_path, capsys):
     """As check does, and also when the shards are up to date."""
     for _ in range(2):

@@ -69,6 +69,16 @@ class GenomeTable:
         """Each FASTA file once, in table order."""
         return tuple(dict.fromkeys(row.fasta for row in self.rows))
 
+    def notes(self) -> list[str]:
+        """A remark on the FASTA files beside the table that no row names, if there are any."""
+        named = {path.resolve() for path in self.fasta_files}
+        files = table_draft.sequence_files(self.directory)
+        others = tuple(path.name for path in files if path.resolve() not in named)
+        if not others:
+            return []
+        count = f'{len(others):,} sequence files are' if others[1:] else '1 sequence file is'
+        return [f'{count} not in {self.path.name}: {_listed(others)}']
+
     def shown(self, path: pathlib.Path) -> str:
         """A path as the table writes it."""
         return os.path.relpath(path, self.directory)
@@ -150,8 +160,11 @@ class GenomeTable:
         )
 
 
-def read(directory: str | os.PathLike) -> GenomeTable:
+def read(directory: str | os.PathLike, rna: bool = False) -> GenomeTable:
     """The table DIR/genomes.tsv, or the table itself if the path is a file.
+
+    Args:
+        rna: a draft of a missing table reads U as T.
 
     Raises:
         errors.InputError: GT01, no table, with a draft in the message; GT02 to GT10, mistakes.
@@ -160,7 +173,7 @@ def read(directory: str | os.PathLike) -> GenomeTable:
     if path.is_dir():
         path = path / NAME
         if not path.exists():
-            raise _missing(path.parent)
+            raise _missing(path.parent, rna)
     rows: list[GenomeRow] = []
     columns: list[str] | None = None
     for number, line in input_file.InputFile(path).lines():
@@ -184,17 +197,17 @@ def _error(code: str, path, line: int | None, problem: str, fix: str) -> errors.
     return errors.InputError(code, problem, path=path, line=line, fix=fix)
 
 
-def _missing(directory: pathlib.Path) -> errors.InputError:
-    drafted = table_draft.draft(directory, COLUMNS)
+def _missing(directory: pathlib.Path, rna: bool) -> errors.InputError:
+    drafted = table_draft.draft(directory, COLUMNS, rna=rna)
     if not drafted:
         problem = f'no {NAME}, and no FASTA file to draft one from'
-        return _error('GT01', directory, None, problem, 'name the directory of the genomes')
+        return _error('GT01', directory, None, problem, table_draft.fix_without_fasta(directory))
     error = _error(
         'GT01',
         directory,
         None,
         f'this directory has no {NAME}',
-        f'genojax check {shlex.quote(str(directory))} --draft-table > '
+        f'genojax check {shlex.quote(str(directory))} --draft-table{" --rna" if rna else ""} > '
         f'{shlex.quote(str(directory / NAME))} saves this draft; check it',
     )
     error.args = (f'{error}\n{drafted}',)

@@ -14,6 +14,8 @@ from genojax.data.formats import fasta, input_file
 
 _FASTA_ENDS = ('.fa', '.fasta', '.fna', '.fas', '.faa')
 _ANNOTATION_ENDS = ('.gff3', '.gff', '.gtf', '.bed')  # best first
+_GENBANK_ENDS = ('.gb', '.gbk', '.gbff', '.genbank')
+_GENBANK = 'GenBank files are not read: convert them to FASTA and GFF3'
 _COMPRESSED_ENDS = ('.gz', '.bgz')
 _MAX_BASES = 1_000_000  # of a file that are read
 _MAX_DEPTH = 4  # folders below the directory that are searched if it has no FASTA file itself
@@ -37,6 +39,7 @@ _NOT_GENOMES = (
         'proteins',
     ),
 )
+_RNA = re.compile(r'(^|[._])rna(?!_from_)(?=[._]|$)', re.IGNORECASE)
 _ENSEMBL = re.compile(r'\.dna(_sm|_rm)?\.(toplevel|primary_assembly|chromosome\.\w+)$')
 _ASSEMBLY = re.compile(r'(GC[AF]_[0-9]+\.[0-9]+)')
 _ORGANISM = re.compile(r'([A-Z][a-z]+) ([a-z]+)\b')
@@ -47,7 +50,11 @@ _CIRCULAR_WORDS = ('mitochondri', 'chloroplast', 'plastid', 'topology=circular')
 
 
 def draft(
-    directory: str | os.PathLike, columns: tuple[str, ...], notes: list[str] | None = None
+    directory: str | os.PathLike,
+    columns: tuple[str, ...],
+    notes: list[str] | None = None,
+    left_out: dict[str, str | errors.InputError] | None = None,
+    rna: bool = False,
 ) -> str:
     """A table for a directory without one, as text to check; '' if there is no genome in it.
 
@@ -57,14 +64,24 @@ def draft(
     Args:
         notes: of every file what a person is to look at is added: contigs that are called like
             organelles, and whether there is lower case.
+        left_out: every file that has no row is added with its reason: an error if it is called
+            like a FASTA file and could not be read.
+        rna: read U as T; the word rna in a file's name does not make it one of transcripts.
     """
     notes = [] if notes is None else notes
+    left_out = {} if left_out is None else left_out
     folder = pathlib.Path(directory)
     files = _files(folder)
     rows, species = [], set()
     for name in files:
         if _stem(name, _FASTA_ENDS) is not None:
-            rows += _draft_rows(folder, name, files, species, notes)
+            why = _draft_rows(folder, name, files, species, notes, rna)
+            if isinstance(why, list):
+                rows += why
+            else:
+                left_out[name] = why
+                rows.append(f'# {name}: {why}')
+    left_out.update(dict.fromkeys(_genbank_files(folder), _GENBANK))
     if not rows:
         return ''
     return '\n'.join(['\t'.join(columns), *rows, ''])
@@ -73,6 +90,23 @@ def draft(
 def is_fasta_name(path: str | os.PathLike) -> bool:
     """Whether a file is called like a FASTA file."""
     return _stem(os.fspath(path), _FASTA_ENDS) is not None
+
+
+def sequence_files(directory: str | os.PathLike) -> list[pathlib.Path]:
+    """What is called like a FASTA file in a folder itself, by name."""
+    paths = sorted(pathlib.Path(directory).iterdir())
+    return [path for path in paths if is_fasta_name(path) and path.is_file()]
+
+
+def fix_without_fasta(directory: str | os.PathLike) -> str:
+    """What to do about a folder of which no table can be drafted."""
+    genbank = _genbank_files(pathlib.Path(directory))
+    return _GENBANK if genbank else 'name the directory of the genomes'
+
+
+def _genbank_files(folder: pathlib.Path) -> list[str]:
+    own = [item.name for item in folder.iterdir() if item.is_file()]
+    return [n for n in sorted({*own, *_files(folder)}) if _stem(n, _GENBANK_ENDS) is not None]
 
 
 def _files(folder: pathlib.Path) -> list[str]:
@@ -99,22 +133,27 @@ def _stem(name: str, ends: tuple[str, ...]) -> str | None:
 
 
 def _draft_rows(
-    folder: pathlib.Path, name: str, files: list[str], species: set[str], notes: list[str]
-) -> list[str]:
-    """The rows of one FASTA file, or a comment that says why it has none."""
+    folder: pathlib.Path,
+    name: str,
+    files: list[str],
+    species: set[str],
+    notes: list[str],
+    rna: bool,
+) -> list[str] | str | errors.InputError:
+    """The rows of one FASTA file, or why it has none."""
     stem = _stem(name, _FASTA_ENDS)
     try:
         headers = list(fasta.headers(folder / name))
-        what = _not_a_genome(stem, headers)
+        what = _not_a_genome(_RNA.sub('', stem) if rna else stem, headers)
         if what:
-            return [f'# {name}: {what}, not a genome; left out']
+            return f'{what}, not a genome; left out'
         bases = lower = 0
-        for record in fasta.read(folder / name):
+        for record in fasta.read(folder / name, rna=rna):
             bases, lower = bases + len(record.codes), lower + record.stats.soft_masked
             if bases >= _MAX_BASES:
                 break
     except errors.InputError as error:
-        return [f'# {name}: {error}']
+        return error
     # A few lower-case letters are an editor's accident; repeats are at least some percent of a
     # masked genome.
     softmasked = 'yes' if lower > 0.01 * bases else 'no'

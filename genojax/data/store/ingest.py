@@ -79,7 +79,7 @@ def ingest(
         if beam is None
         else jobs.beam_runner(beam)
     )
-    genomes = genome_table.read(genomes_dir)
+    genomes = genome_table.read(genomes_dir, rna)
     out = pathlib.Path(out_dir)
     if (out / genome_table.NAME).exists():
         raise errors.UsageError(

@@ -92,7 +92,7 @@ def summarize(directory: str | os.PathLike, rna: bool = False) -> GenomesSummary
         errors.InputError: the first mistake.
     """
     with annotation.without_collector():
-        return _summarize(genome_table.read(directory), rna)
+        return _summarize(genome_table.read(directory, rna), rna)
 
 
 def _summarize(genomes: genome_table.GenomeTable, rna: bool) -> GenomesSummary:
@@ -123,6 +123,7 @@ def _summarize(genomes: genome_table.GenomeTable, rna: bool) -> GenomesSummary:
     for species in genomes.species:
         own = [contig for contig in contigs if contig.species == species]
         notes = contig_summary.shift_notes(species, own) + notes
+    notes = genomes.notes() + notes
     return GenomesSummary(tuple(contigs), tuple(dict.fromkeys(notes)), names)
 
 

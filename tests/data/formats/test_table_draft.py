@@ -1,7 +1,11 @@
 """A drafted genome table names the files of a directory and what their first bases show."""
 
+import gzip
+import re
+
 import pytest
 
+from genojax import errors
 from genojax.cli import main
 from genojax.data.formats import genome_table, table_draft
 
@@ -64,6 +68,63 @@ def test_a_file_with_a_mistake_is_a_comment(tmp_path):
     (tmp_path / 'a.fa').write_text('>c\nAC GT\n')
     (line,) = _draft(tmp_path).splitlines()[1:]
     assert line.startswith('# a.fa: GX-FA07')
+
+
+def _printed(capsys, *arguments):
+    """The exit code, what went to stdout and the lines of stderr."""
+    code = 0
+    try:
+        main.main(['check', '--draft-table', *map(str, arguments)])
+    except SystemExit as stop:
+        code = stop.code
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err.splitlines()
+
+
+def test_files_that_are_left_out_are_said_beside_the_draft(tmp_path, capsys):
+    """Each with its reason, where a redirected table does not hide it; damage is an error."""
+    _write(tmp_path, {'a.fa': '>c\nACGT\n', 'cds.fa': CODING, 'b.gbk': 'LOCUS x\n'})
+    code, out, err = _printed(capsys, tmp_path)
+    assert code == 0 and out == _draft(tmp_path) and out.count('\n') == 3
+    assert err[:2] == [
+        'left out: cds.fa: coding sequences, not a genome',
+        'left out: b.gbk: GenBank files are not read: convert them to FASTA and GFF3',
+    ]
+    whole = gzip.compress(b'>c\n' + b'ACGT' * 1000 + b'\n')
+    (tmp_path / 'cut.fa.gz').write_bytes(whole[:-10])
+    _write(tmp_path, {'twice.fa': '>c\nACGT\n>c\nACGT\n'})
+    code, out, err = _printed(capsys, tmp_path)
+    assert code == errors.InputError.exit_code and '\na\ta.fa\t' in out
+    assert 'left out: cut.fa.gz: it could not be read (GX-FA15)' in err
+    assert 'left out: twice.fa: it could not be read (GX-FA05)' in err
+    mistakes = [re.search('GX-.*?: .*/(.*?):', line) for line in err if 'genojax: error' in line]
+    assert sorted(found[1] for found in mistakes) == ['cut.fa.gz', 'twice.fa']
+
+
+@pytest.mark.parametrize('name', ['a.gb', 'a.gbk', 'a.gbff.gz', 'a.genbank', 'in/a.gbff'])
+def test_a_folder_of_genbank_files_says_to_convert_them(tmp_path, capsys, name):
+    _write(tmp_path, {name: 'LOCUS x\n'})
+    fix = 'GenBank files are not read: convert them to FASTA and GFF3'
+    code, out, (left_out, error) = _printed(capsys, tmp_path)
+    assert (code, out, left_out) == (3, '', f'left out: {name}: {fix}')
+    assert 'GX-GT01' in error and error.endswith(f'Fix: {fix}')
+    with pytest.raises(errors.InputError, match=f'GX-GT01.* Fix: {fix}'):
+        genome_table.read(tmp_path)
+
+
+@pytest.mark.parametrize('name', ['rna.fa', 'flu_rna.fa', 'flu.RNA.fna', 'a.fa'])
+def test_genomes_of_rna_are_drafted_when_they_are_asked_for(tmp_path, capsys, name):
+    _write(tmp_path, {name: '>seg1 Influenza A virus\nACGUACGU\n', 'b.mrna.fa': '>m\nACGU\n'})
+    _write(tmp_path, {'x_rna_from_genomic.fna': '>m\nACGU\n', 'rna.fna': '>NM_1.1 x\nACGU\n'})
+    code, out, err = _printed(capsys, tmp_path, '--rna')
+    assert code == 0 and [line for line in out.splitlines()[1:] if line[0] != '#'] == [
+        f'{re.sub("[.](fa|fna)$", "", name).replace(".", "_")}\t{name}\t*\t\tno\tno'
+    ]
+    assert sum('transcripts, not a genome' in line for line in err) == 3
+    with pytest.raises(errors.InputError, match='--draft-table --rna >') as failed:
+        genome_table.read(tmp_path, rna=True)
+    assert str(failed.value).endswith(out)
+    assert [name] not in [row.split('\t')[1:2] for row in _draft(tmp_path).splitlines()]
 
 
 def _write(folder, files):
