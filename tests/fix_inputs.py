@@ -59,6 +59,8 @@ def write_tables(folder: pathlib.Path) -> None:
     table(folder / 'table.csv', 'sequence,label', [(r, names[i % 2]) for i, r in enumerate(rows)])
     three = [(r, f'class{i % 3}', names[i % 2]) for i, r in enumerate(rows)]
     table(folder / 'three.csv', 'sequence,label,kind', three)
+    named_once = [(r, f'id{i}', names[i % 2]) for i, r in enumerate(rows)]
+    table(folder / 'identifiers.csv', 'sequence,label,kind', named_once)
     values = [(r, i / 7, i / 3, i % 2) for i, r in enumerate(rows)]
     table(folder / 'values.csv', 'sequence,label,score,batch', values)
     scores = [(r, i / 7) for i, r in enumerate(rows)]

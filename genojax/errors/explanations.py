@@ -84,7 +84,10 @@ EXPLANATIONS: dict[str, str] = {
     ),
     'LB10': (
         'The rows cannot be split: there are too few rows or groups of similar rows, or one part '
-        'would lack a class.'
+        'would lack a class, or the values of a column. Rows that share sequence stay in one part. '
+        'data.group_column names a column of families that stay together instead, '
+        'data.split_column one with the part of every row (train, validation, test), and '
+        "data.keep_together='equal' keeps equal rows alone together."
     ),
     'LB11': (
         'Rows that occur in the genomes of pretraining are to be removed, and then a class has no '

@@ -37,7 +37,6 @@ PRESETS = (
 )
 _MIN_STEPS = 60
 _VALIDATIONS = 8  # per run
-_MAX_CLASSES = 50  # whole numbers with more distinct values are values, not classes
 _ALIGNED_BASES = 200  # rows of one length up to this are taken as aligned, as promoters are
 _PEAK, _PEAK_WIDTH = 1e-3, 64  # learning rate for a model of this width; less for wider ones
 # What trains -> factor of the learning rate; at 10, LoRA loses 0.11 of validation AUROC to 3
@@ -219,7 +218,8 @@ def _kind(path: str, columns: table_columns.TableColumns) -> str:
         raise
     known = values[np.isfinite(values)]
     whole = (known % 1 == 0).all()  # also where a label is absent: reading them as classes says so
-    return 'classification' if whole and len(np.unique(known)) <= _MAX_CLASSES else 'regression'
+    few = len(np.unique(known)) <= table_columns.MAX_CLASSES
+    return 'classification' if whole and few else 'regression'
 
 
 def _check_length(source: pretrained.PretrainedModel, table: labelled_table.LabelledTable) -> None:

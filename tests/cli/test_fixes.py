@@ -68,6 +68,7 @@ ELSEWHERE = {
     '{} ({})': 'tests/train/test_fitting.py',
     'genojax interpret mutagenesis': 'test_another_verb_explains_what_has_no_gradient',
     '{} --out={}': 'test_another_verb_explains_what_has_no_gradient',
+    'classes are values, predict them': 'tests/data/splits/test_labelled_rows.py',
     '--label-column=': 'test_fine_tuning_names_its_own_options',
     '--kind=regression': 'test_fine_tuning_names_its_own_options',
     '--rna': 'test_fine_tuning_names_its_own_options',
@@ -172,7 +173,8 @@ CASES = [
     Case('data.{}', ROWS.format('named.csv')),
     Case('.classes={}', ROWS.format('three.csv'), number=1),
     Case('genojax train', ROWS.format('values.csv'), shell=r'\((genojax train [^)]*)\)'),
-    Case('label_column=COLUMN', ROWS.format('values.csv'), {'COLUMN': 'batch'}, number=1),
+    Case('label_column=NAME', ROWS.format('values.csv'), {'NAME': 'batch'}, number=1),
+    Case('a column of classes with', ROWS.format('identifiers.csv'), {'NAME': 'kind'}),
     Case('data.rna=True', ROWS.format('rna.csv')),
     Case('data.length={}', ROWS.format('table.csv') + f' {PATH}.length=30'),
     Case('data.path={}', ROWS.format('tables')),
@@ -556,12 +558,13 @@ def test_mutagenesis_of_a_language_model_names_the_likelihood(folder, capsys):
         ('values.csv', ['--kind=classification'], 0, ''),
         ('values.csv', ['--kind=classification'], 1, 'batch'),
         ('rna.csv', [], 0, ''),
+        ('identifiers.csv', [], 0, 'kind'),
     ],
 )
 def test_fine_tuning_names_its_own_options(table, options, number, fill, folder, capsys):
     command = f'finetune runs/pretrain {table} --workdir=tuned'
     words, fix = fails(command, capsys, *options)
-    pasted = commands.paste(fix.replace('COLUMN', fill), number)
+    pasted = commands.paste(fix.replace('NAME', fill), number)
     assert pasted and not any(option.startswith('--config') for option in pasted)
     assert fix not in attempt([*words, *pasted], capsys)
 

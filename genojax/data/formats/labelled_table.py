@@ -194,7 +194,7 @@ def _read_file(path: pathlib.Path, columns: table_columns.TableColumns) -> _File
     cells_of_file = delimited.read(path)
     delimited.check_header(path, cells_of_file)
     header, rows, lines = cells_of_file
-    sequence, labels, split = table_columns.select(header, rows[:1], columns, path)
+    sequence, labels, split = table_columns.select(header, rows, columns, path)
     if not rows:
         raise errors.InputError('LB03', 'the table has no rows', path=path)
     cells = {name: [row[i] for row in rows] for i, name in enumerate(header)}

@@ -18,6 +18,7 @@ SPLITS = labelled_table.SPLITS
 # For rows that occur in the genomes of pretraining. 'remove': they are not used; 'keep': they are,
 # and the report says that pretraining has read them; 'auto': they are removed where they are few.
 POLICIES = ('auto', 'remove', 'keep')
+_MANY_CLASSES = 10  # whole numbers; more of them may be values
 MAX_REMOVED = 0.1  # share of the rows, and of each class, that 'auto' removes
 
 
@@ -230,16 +231,31 @@ def _check_parts(
         if counts.all():
             continue
         lacking = table.names[int(np.argmin(counts > 0))]
-        what = f'class {lacking!r}' if table.has_classes else f'value of column {lacking!r}'
+        what = f'row of class {lacking!r}' if table.has_classes else f'value of column {lacking!r}'
         raise errors.InputError(
             'LB10',
-            f'the {name} part has {len(rows)} of {len(table)} rows and no row of {what}'
+            f'the {name} part has {len(rows):,} of {len(table):,} rows and no {what}'
             f'{row_groups.largest(table, group_N)}',
             path=table.source,
-            fix=row_groups.designed(table)
-            if 2 * np.bincount(group_N).max() > len(table)
-            else _larger_share(table, name),
+            fix=(
+                row_groups.designed(table)
+                if 2 * np.bincount(group_N).max() > len(table)
+                else _larger_share(table, name)
+            )
+            + _or_values(table),
         )
+
+
+def _or_values(table: labelled_table.LabelledTable) -> str:
+    """What else to do where many classes are whole numbers, which may be values."""
+    numbers = table.has_classes and all(n.removeprefix('-').isdigit() for n in table.names)
+    if not numbers or table.classes <= _MANY_CLASSES:
+        return ''
+    fix = (
+        f'. Or, if the {table.classes} classes are values, predict them: genojax finetune '
+        '--kind=regression'
+    )
+    return fix
 
 
 def _larger_share(table: labelled_table.LabelledTable, name: str) -> str:

@@ -96,7 +96,7 @@ def compare(
     """Scores with intervals, and paired differences in AUROC to the leading model.
 
     If rows of a published split share sequence with rows that the models were fitted to,
-    `without_shared` has the scores of the others.
+    `without_shared` has the scores of the others, or says in `no_score` why it has none.
 
     Args:
         models: scores of the split's rows by model, as of `scores`.
@@ -122,11 +122,17 @@ def compare(
         result['no_baselines'] = 'a class has too few leak groups for cross-validation'
     shared = datasets.row_split.shared[datasets.rows(split)]
     if shared.any():
-        result['without_shared'] = {'shared': int(shared.sum())}
         rest = np.flatnonzero(~shared)
-        labels = datasets.table.labels[datasets.rows(split)][rest]
-        if len(np.unique(labels)) == datasets.table.classes:
-            result['without_shared'] |= _compare_rows(datasets, tables, lead, split, rest, seed)
+        rows = datasets.rows(split)[rest]
+        left = {
+            'shared': int(shared.sum()),
+            **intervals.rows_left(datasets.row_split.groups[rows]),
+        }
+        if len(np.unique(datasets.table.labels[rows])) < datasets.table.classes:
+            left.setdefault('no_score', f'a class has no row: {intervals.left_text(left)}')
+        if 'no_score' not in left:
+            left |= _compare_rows(datasets, tables, lead, split, rest, seed)
+        result['without_shared'] = left
     return result
 
 
@@ -217,9 +223,9 @@ def as_text(result: dict) -> str:
     if rest:
         lines += ['', f'{rest["shared"]:,} rows share sequence with rows that were fitted.']
         if 'models' in rest:
-            lines += ['Without them:', *_table({**result, **rest})]
+            lines += [f'Without them, {intervals.left_text(rest)}:', *_table({**result, **rest})]
         else:
-            lines.append('Without them a class has no row.')
+            lines.append(intervals.no_score_text(rest))
     return '\n'.join(lines)
 
 

@@ -246,8 +246,8 @@ def _without_shared(result: dict) -> html.Markup | None:
     split = result.get('split', 'test')
     title = html.subheading(f'Without the {rest["shared"]:,} {split} rows that share sequence')
     if 'models' not in rest:
-        return html.join([title, html.paragraph('Without them a class has no row.')])
-    text = f'{html.number(rest["n_test"])} rows share nothing with the rows that were fitted.'
+        return html.join([title, html.paragraph(intervals.no_score_text(rest))])
+    text = f'{intervals.left_text(rest)} share nothing with the rows that were fitted.'
     return html.join(
         [
             title,

@@ -1,10 +1,15 @@
 """Intervals of scores on rows that are not independent, defined also where a class is rare."""
 
+from typing import Any
+
 import numpy as np
 
 from genojax import metrics
 
 FEW_GROUPS = 20  # leak groups below which an interval is flagged
+# Below either, a part of the test rows has no score: three rows give any correlation.
+MIN_ROWS = 20
+MIN_GROUPS = 5
 
 
 class Intervals:
@@ -72,6 +77,29 @@ class Intervals:
         names = self.notes.setdefault(kind, [])
         if name not in names:
             names.append(name)
+
+
+def rows_left(groups: np.ndarray) -> dict[str, Any]:
+    """Counts of the rows that are left of a split, as JSON; `no_score` says that they are too few.
+
+    Args:
+        groups: leak group of every row that is left.
+    """
+    left: dict[str, Any] = {'n_test': len(groups), 'test_groups': len(np.unique(groups))}
+    if left['n_test'] < MIN_ROWS or left['test_groups'] < MIN_GROUPS:
+        left['no_score'] = f'too few rows are left for a score: {left_text(left)}'
+    return left
+
+
+def no_score_text(left: dict[str, Any]) -> str:
+    """Why rows that are left have no score; results of earlier versions do not say it."""
+    return f'Without them {left.get("no_score", "too few rows are left for a score")}.'
+
+
+def left_text(left: dict[str, Any]) -> str:
+    """`3 rows in 2 groups`, of the counts of `rows_left`."""
+    rows, groups = left['n_test'], left['test_groups']
+    return f'{rows:,} row{"s" * (rows != 1)} in {groups:,} group{"s" * (groups != 1)}'
 
 
 def notes_text(notes: dict[str, list[str]]) -> list[str]:

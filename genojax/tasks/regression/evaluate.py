@@ -9,7 +9,6 @@ from genojax.tasks.labelled import intervals
 from genojax.tasks.regression import baselines
 
 _POINTS = 2_000  # of a scatter plot
-_MIN_ROWS = 3  # for a correlation: two rows have 1 or -1
 SCORES = {
     'pearson': ('Pearson', metrics.pearson),
     'spearman': ('Spearman', metrics.spearman),
@@ -54,7 +53,7 @@ def compare(datasets, predicted_NC: np.ndarray, split: str = 'test', seed: int =
     """Scores with intervals, and paired differences in Pearson's correlation, as JSON.
 
     `values` has one entry per column: {models, differences, notes, scatter, n_test, absent}, and
-    `without_shared` where rows of a published split share sequence with rows that were fitted.
+    `without_shared` where rows share sequence with rows that were fitted: scores or `no_score`.
 
     Args:
         predicted_NC: of the split's rows, in the units of the table.
@@ -95,11 +94,10 @@ def _column(datasets, predicted_N: np.ndarray, column: int, split: str, seed: in
     shared = datasets.row_split.shared[rows]
     if shared.any():
         rest = known[~shared[known]]
-        result['without_shared'] = {'shared': int(shared[known].sum())}
-        if len(rest) >= _MIN_ROWS:
-            result['without_shared'] |= _compare_rows(
-                value_N[rows], groups[rows], predicted, rest, seed
-            )
+        left = {'shared': int(shared[known].sum()), **intervals.rows_left(groups[rows][rest])}
+        if 'no_score' not in left:
+            left |= _compare_rows(value_N[rows], groups[rows], predicted, rest, seed)
+        result['without_shared'] = left
     return result
 
 
@@ -160,9 +158,9 @@ def as_text(result: dict) -> str:
         if rest:
             lines.append(f'{rest["shared"]:,} rows share sequence with rows that were fitted.')
             if 'models' in rest:
-                lines += ['Without them:', *_table(rest)]
+                lines += [f'Without them, {intervals.left_text(rest)}:', *_table(rest)]
             else:
-                lines.append('Without them too few rows are left for a score.')
+                lines.append(intervals.no_score_text(rest))
         lines.append('')
     return '\n'.join([*lines, '95 % bootstrap intervals over leak groups of rows'])
 

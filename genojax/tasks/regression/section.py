@@ -136,6 +136,6 @@ def _without_shared(value: dict, split: str) -> html.Markup | None:
         return None
     title = html.subheading(f'Without the {rest["shared"]:,} {split} rows that share sequence')
     if 'models' not in rest:
-        return html.join([title, html.paragraph('Without them too few rows are left for a score.')])
-    text = f'{rest["n_test"]:,} rows share nothing with the rows that were fitted.'
+        return html.join([title, html.paragraph(intervals.no_score_text(rest))])
+    text = f'{intervals.left_text(rest)} share nothing with the rows that were fitted.'
     return html.join([title, html.paragraph(text), _models_table(rest['models'])])

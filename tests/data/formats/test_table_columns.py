@@ -41,12 +41,26 @@ def test_classes_are_sorted_and_named_as_the_table_writes_them(cells, names, lab
         (['0', '1', '0.5'], "rows.csv:4: '0.5' .* kind regression"),
         (['0', 'inf', '1'], "rows.csv:3: 'inf' is not a number"),
         (['0', '1_0', '1'], "rows.csv:3: '1_0' is not a number"),
+        (['', '-2,24', '0,5'], 'rows.csv:3: .*decimal comma. Fix: write -2.24 for -2,24$'),
+        (['1,250', '3,5', '7'], 'write 1.250 for 1,250, or 1250 if the comma separates thousands'),
+        ([f'id{i}' for i in range(51)] + ['a'] * 50, 'look like identifiers.*label_column=NAME'),
+        (list(map(str, range(51))) + ['0'], 'do not repeat: 51 classes, 50 .*kind regression'),
     ],
 )
 def test_a_column_that_is_no_list_of_classes_is_refused(cells, words):
     with pytest.raises(errors.InputError, match=words) as caught:
         table_columns.classes(cells, 'label', _where)
     assert caught.value.code == 'LB02'
+
+
+def test_many_classes_whose_rows_repeat_are_classes():
+    for cells in (
+        [f'id{i}' for i in range(50)],
+        [f'id{i}' for i in range(60)] * 2,
+        [f'id{i}' for i in range(51)] + ['a', 'b'] * 26,
+        ['a,b', '1,2', 'c'],
+    ):
+        assert len(table_columns.classes(cells, 'label', _where)[1]) == len(set(cells))
 
 
 def test_values_are_numbers_and_absent_ones_are_not_zero():
@@ -56,6 +70,7 @@ def test_values_are_numbers_and_absent_ones_are_not_zero():
         (['1', 'high'], "rows.csv:3: 'high' of column 'y' is not a number"),
         (['1', 'inf'], "rows.csv:3: 'inf'"),
         (['', 'NaN'], "rows.csv: column 'y' has no value"),
+        (['1', '2,24', '3'], 'rows.csv:3: .*decimal comma. Fix: write 2.24 for 2,24$'),
     ):
         with pytest.raises(errors.InputError, match=words) as caught:
             table_columns.values(cells, 'y', _where)
@@ -69,11 +84,11 @@ def test_an_absent_column_is_an_error_that_lists_those_there_are(tmp_path):
         (table_columns.DEFAULT, "'--config.tasks.TASK.data.sequence_column=Promoter Sequence'"),
         (
             table_columns.TableColumns('Promoter Sequence'),
-            '--config.tasks.TASK.data.label_column=activity',
+            '--config.tasks.TASK.data.label_column=NAME',
         ),
         (
             table_columns.TableColumns('Promoter Sequence', values=True),
-            r"""'--config.tasks.TASK.data.value_columns=\["activity"\]'""",
+            r"""'--config.tasks.TASK.data.value_columns=\["NAME"\]'""",
         ),
     ):
         with pytest.raises(
@@ -114,9 +129,29 @@ def test_every_reader_of_tables_refuses_one_without_a_header(tmp_path, kind):
     assert pathlib.Path(caught.value.path).read_text().splitlines()[0] == names
 
 
+@pytest.mark.parametrize(
+    ('wanted', 'header', 'expected'),
+    [
+        ((), 'Upstream DNA,Oligo,Labels,Slope', 'Labels'),
+        ((), 'Upstream DNA,Oligo,labl,Slope', 'labl'),
+        ((), 'Upstream DNA,Oligo,Expression,Slope', 'NAME'),
+        (('expr',), 'Upstream DNA,Oligo,Slope,Expression', 'Expression'),
+    ],
+)
+def test_a_fix_names_the_column_of_most_sequences_and_a_label_of_a_like_name(
+    tmp_path, wanted, header, expected
+):
+    rows = [f'ACGTACGT,{base * 8},{i},' for i, base in enumerate('ACGT')]
+    (tmp_path / 'rows.csv').write_text('\n'.join([header, *rows]) + '\n')
+    with pytest.raises(errors.InputError) as caught:
+        labelled_table.read(tmp_path / 'rows.csv', table_columns.TableColumns(labels=wanted))
+    field = '--config.tasks.TASK.data.'
+    assert f'{field}sequence_column=Oligo {field}label_column={expected},' in caught.value.fix
+
+
 def test_two_columns_of_other_names_are_named_in_one_fix(tmp_path):
     (tmp_path / 'rows.csv').write_text('id,Seq,Class\n0,ACGTACGT,coding\n1,ACGTTTTT,random\n')
     with pytest.raises(errors.InputError, match="LB01.*'sequence', and none 'label'") as caught:
         labelled_table.read(tmp_path / 'rows.csv')
     field = '--config.tasks.TASK.data.'
-    assert f'{field}sequence_column=Seq {field}label_column=Class,' in caught.value.fix
+    assert f'{field}sequence_column=Seq {field}label_column=NAME,' in caught.value.fix

@@ -9,6 +9,7 @@ from genojax import dna, errors
 from genojax.data.formats import labelled_table, table_columns
 from genojax.data.genomes import assemblies, loading
 from genojax.data.splits import duplicates, labelled_rows
+from genojax.errors import explanations
 
 
 def _text(rows=60, seed=0, lengths=(40, 70), split=None):
@@ -76,6 +77,24 @@ def test_parts_are_whole_groups_stratified_and_audited(write):
 def test_too_few_rows_are_refused(write):
     with pytest.raises(errors.InputError, match='LB10'):
         _split(write('sequence\tlabel\nACGTACGTAA\t0\nACCCCGTACC\t1\n'))
+
+
+def test_a_part_without_values_or_classes_is_named_in_plain_words(write):
+    rng = np.random.default_rng(0)
+    rows = [dna.decode(rng.integers(0, 4, 60).astype(np.uint8)) for _ in range(105)]
+    text = '\n'.join(['sequence\tlabel', *(f'{row}\t{i % 35}' for i, row in enumerate(rows))])
+    path = write(text)
+    with pytest.raises(errors.InputError, match="part has .* rows and no row of class '") as error:
+        labelled_rows.split_rows(labelled_table.read(path), test=0.02)
+    assert 'if the 35 classes are values' in error.value.fix
+    assert '--kind=regression' in error.value.fix
+    values = labelled_table.read(path, table_columns.TableColumns(values=True)).take(np.arange(5))
+    words = "the validation part has 0 of 5 rows and no value of column 'label'"
+    with pytest.raises(errors.InputError, match=words) as error:
+        labelled_rows.split_rows(values, test=0.2, validation=0.01)
+    assert '--kind' not in error.value.fix
+    for field in ('group_column', 'split_column', 'keep_together'):
+        assert f'data.{field}' in explanations.EXPLANATIONS['LB10']
 
 
 def test_rows_that_genomes_hold_are_removed_and_reported(write):

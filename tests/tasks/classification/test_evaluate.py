@@ -1,5 +1,6 @@
 """Scores of a classification split: models beside baselines, the ceiling, paired differences."""
 
+import dataclasses
 import json
 import pathlib
 import types
@@ -162,4 +163,19 @@ def test_rows_that_a_published_split_shares_are_scored_apart(tmp_path):
     rest = result['without_shared']
     assert rest['shared'] == 12 and rest['n_test'] == len(truth) - 12
     assert rest['models']['model']['auroc'][0] < result['models']['model']['auroc'][0]
-    assert '12 rows share sequence with rows that were fitted' in evaluate.as_text(result)
+    text = evaluate.as_text(result)
+    assert '12 rows share sequence with rows that were fitted' in text
+    assert f'Without them, {rest["n_test"]} rows in {rest["test_groups"]} groups:' in text
+    rows, labels = datasets.rows('test'), datasets.table.labels[datasets.rows('test')]
+    for kept, words in (
+        (np.arange(3), 'Without them too few rows are left for a score: 3 rows in 3 groups.'),
+        (
+            np.flatnonzero(labels == 0)[:20],
+            'Without them a class has no row: 20 rows in 20 groups.',
+        ),
+    ):
+        shared = np.ones(len(datasets.table), bool)
+        shared[rows[kept]] = False
+        datasets.row_split = dataclasses.replace(datasets.row_split, shared=shared)
+        result = evaluate.compare(datasets, models(truth), {}, 'model')
+        assert 'models' not in result['without_shared'] and words in evaluate.as_text(result)

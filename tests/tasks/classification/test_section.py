@@ -6,6 +6,7 @@ import numpy as np
 
 from genojax.report import plots
 from genojax.tasks.classification import evaluate, section
+from genojax.tasks.labelled import intervals
 from tests.report import made_up_run as made_up
 from tests.report import reading
 
@@ -133,7 +134,12 @@ def test_several_classes_are_shown_by_name_with_a_confusion_matrix():
         'models': {'model': row, 'majority': {**row, 'auroc': [0.5, 0.5, 0.5]}},
         'classes': ['leader', 'coding', 'other'],
         'notes': {'undefined': ["Matthews' correlation"]},
-        'without_shared': {'shared': 4, 'n_test': 20, 'models': {'model': row}},
+        'without_shared': {
+            'shared': 4,
+            'n_test': 20,
+            'test_groups': 8,
+            'models': {'model': row},
+        },
         'left_out': {'rows': 3, 'share': 0.25},
         'lead': 'model',
         'differences': {'majority': [0.3, None, None]},
@@ -145,6 +151,7 @@ def test_several_classes_are_shown_by_name_with_a_confusion_matrix():
         'called leader',
         'Confusion matrix: model',
         'Without the 4 test rows that share sequence',
+        '20 rows in 8 groups share nothing with the rows that were fitted',
         '25.0 % of all bases were never read',
         'constant scores or decisions',
     ):
@@ -152,6 +159,9 @@ def test_several_classes_are_shown_by_name_with_a_confusion_matrix():
     assert _kinds(drawn)[0] == 'open'
     assert 'mean one-vs-rest AUROC, model' in [card.label for card in drawn.cards]
     assert 'positive class' not in text
+    result['without_shared'] = {'shared': 7, **intervals.rows_left(np.arange(3))}
+    text = _text(section.section(json.loads(json.dumps(result)), None, [], RENDERER))
+    assert 'Without them too few rows are left for a score: 3 rows in 3 groups.' in text
 
 
 def test_settings_and_the_positive_class_are_named_as_in_the_table():

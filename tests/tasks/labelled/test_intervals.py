@@ -35,6 +35,25 @@ def test_a_rare_class_is_resampled_within_itself_and_that_is_said():
     assert text == 'Classes are rare: intervals are of resamples within classes for AUROC.'
 
 
+@pytest.mark.parametrize(
+    ('groups', 'words'),
+    [
+        (np.arange(0), '0 rows in 0 groups'),
+        (np.zeros(1, int), '1 row in 1 group'),
+        (np.arange(19), '19 rows in 19 groups'),
+        (np.arange(1_000) % 4, '1,000 rows in 4 groups'),
+        (np.arange(20) % 5, ''),
+    ],
+)
+def test_rows_that_are_left_have_a_score_from_20_rows_and_5_groups_on(groups, words):
+    left = intervals.rows_left(groups)
+    assert left['n_test'] == len(groups) and left['test_groups'] == len(set(groups.tolist()))
+    said = left.get('no_score', '')
+    earlier = 'Without them too few rows are left for a score.'
+    assert intervals.no_score_text({'shared': 3}) == earlier
+    assert said == (f'too few rows are left for a score: {words}' if words else '')
+
+
 def test_few_leak_groups_and_undefined_scores_are_flagged():
     truth, scores = _rare(100)
     estimator = intervals.Intervals(truth, np.arange(200) % 4, truth)

@@ -118,15 +118,23 @@ def test_scores_leave_absent_values_out_and_have_baselines(opened, monkeypatch):
     assert result['values']['gc']['models']['kmer_ridge']['pearson'][0] > 0.9
     text = evaluate.as_text(result)
     assert 'absent' in text and all(name in text for name in evaluate.MODEL_NAMES.values())
-    # Two rows have a correlation of 1 or -1: nothing is scored without the rows that are shared.
-    shared = np.ones(len(datasets.row_split.shared), bool)
-    shared[rows[:2]] = False
-    split = dataclasses.replace(datasets.row_split, shared=shared)
-    monkeypatch.setattr(datasets, 'row_split', split)
+    # A few rows have any correlation: nothing is scored without the rows that are shared.
     monkeypatch.setattr(baselines, 'fit_all', lambda *arguments: ({}, {}))
-    result = evaluate.compare(datasets, predicted_NC)
-    assert all('models' not in value['without_shared'] for value in result['values'].values())
-    assert 'Without them too few rows are left for a score.' in evaluate.as_text(result)
+    for count in (2, 3, 19, 20):
+        shared = np.ones(len(datasets.row_split.shared), bool)
+        shared[rows[:count]] = False
+        split = dataclasses.replace(datasets.row_split, shared=shared)
+        monkeypatch.setattr(datasets, 'row_split', split)
+        result = evaluate.compare(datasets, predicted_NC)
+        gc, other = (result['values'][name]['without_shared'] for name in ('gc', 'other'))
+        assert gc['n_test'] == count and ('models' in gc) == (count >= 20)
+        assert other['n_test'] < count and 'models' not in other
+        words = 'Without them, 20 rows in 20 groups:'
+        if count < 20:
+            words = (
+                f'Without them too few rows are left for a score: {count} rows in {count} groups.'
+            )
+        assert words in evaluate.as_text(result)
 
 
 def test_pairwise_ridge_is_ridge_on_pairs_of_positions():

@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from genojax.report import plots
+from genojax.tasks.labelled import intervals
 from genojax.tasks.regression import section
 from tests.report import made_up_run as made_up
 from tests.report import reading
@@ -80,6 +82,17 @@ def test_a_result_is_good_only_if_clear_of_the_best_baseline(result, difference,
         del differences['boosted_trees']
     (verdict,) = section.section(result, None, [], RENDERER).verdicts
     assert verdict.kind == kind and words in verdict.text
+
+
+def test_the_rows_without_relatives_are_counted_beside_their_score(result):
+    value = result['values']['strength']
+    value['without_shared'] = {'shared': 20, 'n_test': 20, 'test_groups': 9}
+    value['without_shared'] |= {'models': {'model': scores(0.123)}}
+    text = text_of(section.section(result, None, [], RENDERER))
+    assert '20 rows in 9 groups share nothing with the rows' in text and '0.123' in text
+    value['without_shared'] = {'shared': 37, **intervals.rows_left(np.arange(3))}
+    text = text_of(section.section(result, None, [], RENDERER))
+    assert 'Without them too few rows are left for a score: 3 rows in 3 groups.' in text
 
 
 def test_constant_predictions_are_no_result_and_are_said(result):
