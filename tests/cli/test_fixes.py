@@ -332,6 +332,8 @@ def folder(one_device, tmp_path_factory):
             'score_pairs',
             lambda self, pairs, *rest: past() if pairs else score_pairs(self, pairs, *rest),
         )
+        with contextlib.suppress(Past):  # a demo that was begun, for a case with other settings
+            main.main(shlex.split(DEMO))
         with contextlib.closing(workdir.open_workdir(folder / 'runs' / 'locked')):
             yield folder
 
