@@ -8,6 +8,7 @@ import base64
 import dataclasses
 import enum
 import hashlib
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -148,6 +149,17 @@ class Contig:
     softmasked: bool = False  # whether lower case marks repeats; if not, repeats are unknown
     split: str = ''  # 'train', 'test', or '' where blocks are assigned
     digest: str = ''  # GA4GH refget digest of its bases
+
+
+_ORGANELLE = re.compile(
+    r'(chr)?(m|mt|mtdna|mito|mitochondri(on|a)|pt|cp|ptdna|pltd|chloroplast|plastid)|chrc',
+    re.IGNORECASE,
+)
+
+
+def is_organelle(contig: str) -> bool:
+    """Whether a contig is called as mitochondria and plastids usually are: chrM, MT, Pt, ChrC."""
+    return _ORGANELLE.fullmatch(contig) is not None
 
 
 def refget_digest(upper_case: bytes) -> str:

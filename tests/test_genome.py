@@ -89,3 +89,13 @@ def test_variants_sort_by_contig_and_position():
 def test_refget_digest_of_the_specification():
     # The example of the GA4GH refget specification 2.0.
     assert genome.refget_digest(b'ACGT') == 'SQ.aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2'
+
+
+@pytest.mark.parametrize('name', ['chrM', 'MT', 'Mito', 'ChrC', 'Pt', 'chloroplast'])
+def test_contigs_are_called_like_organelles(name):
+    assert genome.is_organelle(name) and not genome.is_organelle(f'{name}_1')
+
+
+@pytest.mark.parametrize('name', ['C', 'chr1', 'I', 'chrMito2', 'NC_001328.1', ''])
+def test_other_names_are_not_those_of_organelles(name):
+    assert not genome.is_organelle(name)

@@ -227,13 +227,12 @@ def _as_values(column: str, place: dict[str, Any]) -> str:
     """The fix of a column of numbers that are no classes."""
     option = f'--config.tasks.values.data.value_columns={json.dumps([column])}'
     table = shlex.quote(str(place['path']))
-    fix = (
+    return (
         'predict its values with a task of kind regression (genojax train '
         f'--config=regression --config.tasks.values.data.path={table} {shlex.quote(option)} '
         '--workdir=runs/values), or name a column of classes with '
         '--config.tasks.TASK.data.label_column=NAME'
     )
-    return fix
 
 
 def _refuse_decimal_commas(cells: Sequence[str], column: str, where: Where) -> None:

@@ -9,7 +9,7 @@ import os
 import pathlib
 import re
 
-from genojax import errors
+from genojax import errors, genome
 from genojax.data.formats import fasta, input_file
 
 _FASTA_ENDS = ('.fa', '.fasta', '.fna', '.fas', '.faa')
@@ -43,9 +43,6 @@ _RNA = re.compile(r'(^|[._])rna(?!_from_)(?=[._]|$)', re.IGNORECASE)
 _ENSEMBL = re.compile(r'\.dna(_sm|_rm)?\.(toplevel|primary_assembly|chromosome\.\w+)$')
 _ASSEMBLY = re.compile(r'(GC[AF]_[0-9]+\.[0-9]+)')
 _ORGANISM = re.compile(r'([A-Z][a-z]+) ([a-z]+)\b')
-_ORGANELLE = re.compile(
-    r'(chr)?(m|mt|mtdna|mito|mitochondri(on|a)|c|pt|cp|ptdna|chloroplast|plastid)', re.IGNORECASE
-)
 _CIRCULAR_WORDS = ('mitochondri', 'chloroplast', 'plastid', 'topology=circular')
 
 
@@ -169,7 +166,7 @@ def _draft_rows(
 def _to_check(name: str, linear: list[str], lower: int, bases: int) -> list[str]:
     """What a person is to look at of one file."""
     lines = []
-    similar = [contig for contig in linear if _ORGANELLE.fullmatch(contig)]
+    similar = [contig for contig in linear if genome.is_organelle(contig)]
     if similar:
         lines.append(
             f'{name}: {", ".join(similar)} may be of an organelle: if circular, write a row of its '

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from genojax import dna, errors
+from genojax import dna, errors, genome
 from genojax.data.formats import annotation
 from genojax.data.store import contig_names
 from genojax.variants.consequences import translation
@@ -25,13 +25,6 @@ _EXONS = ('exon', 'noncoding_exon', 'pseudogenic_exon')
 _CODING = ('cds', 'start_codon', 'stop_codon')
 _UTRS = ('five_prime_utr', 'three_prime_utr', 'utr', '5utr', '3utr')
 _KINDS = frozenset((*_EXONS, *_CODING, *_UTRS))
-# Contigs of mitochondria and plastids under their usual names, in lower case.
-_ORGANELLES = frozenset(
-    (
-        *('chrm', 'chrmt', 'm', 'mt', 'mito', 'mtdna', 'mitochondrion', 'mitochondria'),
-        *('chrc', 'chrpt', 'pt', 'pltd', 'plastid', 'chloroplast'),
-    )
-)
 SHORTEST_INTRON = 15  # bases; a shorter gap is a frameshift and has no splice sites
 _STARTS = ('ATG',)
 
@@ -181,7 +174,7 @@ def _code_notes(by_contig: Mapping[str, tuple[Transcript, ...]], genetic_code: i
     organelles = [
         contig
         for contig, rows in by_contig.items()
-        if contig.lower() in _ORGANELLES and any(row.coding for row in rows)
+        if genome.is_organelle(contig) and any(row.coding for row in rows)
     ]
     if genetic_code != 1 or not organelles:
         return []
