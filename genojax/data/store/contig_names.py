@@ -7,6 +7,7 @@ are counted here, with the pairs that look alike.
 """
 
 import dataclasses
+import itertools
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -142,6 +143,12 @@ def similar(
             paired[name] = match[0]
             by_length.pop(lengths[name])
     return tuple(paired.items())
+
+
+def in_brackets(pairs: Iterable[tuple[str, str]]) -> str:
+    """' (names that look alike: a = b, ..)' of the first three pairs, for a message; '' of none."""
+    shown = ', '.join(f'{name} = {other}' for name, other in itertools.islice(pairs, 3))
+    return f' (names that look alike: {shown})' if shown else ''
 
 
 def _plain(name: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from genojax import dna, errors
 from genojax.data.formats.variant_files import variant_table
+from genojax.data.store import contig_names
 from genojax.tasks.variant_effects import annotations
 from genojax.variants import alleles, reference, windows
 from genojax.variants.consequences import annotator, terms
@@ -214,12 +215,11 @@ def _check_contigs(config, table: variant_table.VariantTable, contigs: Mapping) 
     if any(name in contigs for name in names):
         return
     similar = reference.similar_names(dict.fromkeys(names, 0), contigs)
-    alike = ', '.join(f'{name} = {other}' for name, other in list(similar.items())[:3])
     raise errors.InputError(
         'BD09',
         f'none of its {len(table):,} rows is on a contig of the FASTA file: they are on '
         f'{", ".join(names[:3])}, .., the FASTA file has {", ".join(list(contigs)[:3])}, ..'
-        + (f' (names that look alike: {alike})' if alike else ''),
+        + contig_names.in_brackets(similar.items()),
         path=config.path,
         fix='write the names of the FASTA file into the table, or use the FASTA file that has its '
         'contigs',

@@ -147,12 +147,11 @@ def build(
     lengths = {name: len(bases) for name, bases in contigs.items()}
     if not by_contig and (not missing or not any(map(source.covers, contigs))):
         alike = contig_names.similar(lengths, source.contigs, lengths, source.lengths)
-        pairs = ', '.join(f'{other} = {name}' for name, other in alike[:3])
         raise errors.InputError(
             'GF07',
             f'no transcript on the contigs of the FASTA file ({", ".join(list(contigs)[:3])}, ..): '
             f'it has {", ".join(source.contigs[:3])}, ..'
-            + (f' (names that look alike: {pairs})' if pairs else ''),
+            + contig_names.in_brackets((other, name) for name, other in alike),
             path=source.path,
             fix='use the annotation of this assembly, with the same names of contigs',
         )
