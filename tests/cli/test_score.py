@@ -16,6 +16,7 @@ from genojax import dna, errors
 from genojax.cli import main
 from genojax.convert import store
 from tests.inference import test_likelihood
+from tests.train import test_resume
 
 pytestmark = pytest.mark.usefixtures('one_device')
 
@@ -102,7 +103,9 @@ def test_mistakes_are_one_line_and_exit_code_2(folder, tmp_path, capsys, more, m
 
 
 def environment():
-    return {**os.environ, 'JAX_PLATFORMS': 'cpu', 'PYTHONPATH': str(ROOT)}
+    """One device, as in this process: scores of eight differ in their last digits."""
+    one = {**test_resume.ONE_DEVICE, 'JAX_PLATFORMS': 'cpu', 'PYTHONPATH': str(ROOT)}
+    return {**os.environ, **one}
 
 
 @pytest.mark.slow
