@@ -19,7 +19,7 @@ setup(
     # The named configs travel inside the package, where `--config=NAME` finds them.
     packages=[*find_packages(include=['genojax', 'genojax.*']), 'genojax.configs'],
     package_dir={'genojax': 'genojax', 'genojax.configs': 'configs'},
-    package_data={'genojax.report': ['*.html', '*.css']},
+    package_data={'genojax.report': ['*.css']},
     install_requires=[
         'jax>=0.10.2,<0.13',
         'flax>=0.12.8,<0.13',
@@ -33,16 +33,11 @@ setup(
         'absl-py>=2.3',
         'fsspec>=2024.10',  # etils[epath] has it too
         'numpy>=2.0',
-        'jaxtyping>=0.3.11',
         'rich>=13',
-        'tensorboardX>=2.6',
         'matplotlib>=3.9',
-        'jinja2>=3.1',
-        'markupsafe>=2.1',
         'scikit-learn>=1.5',
         'scipy>=1.13',
         'threadpoolctl>=3.1',
-        'safetensors>=0.8',
         'pyarrow>=15',
     ],
     extras_require={
@@ -51,8 +46,12 @@ setup(
             'pytest-xdist>=3.6',
             'pytest-timeout>=2.3',
             'hypothesis>=6.100',
+            # Shapes in annotations are checked while tests run.
+            'jaxtyping>=0.3.11',
             'beartype>=0.19',
             'pyyaml>=6',
+            'safetensors>=0.8',
+            'tensorboardX>=2.6',
             'ruff==0.17.6',
             'pybigtools>=0.2.4',
             'h5py>=3.10',
@@ -81,11 +80,17 @@ setup(
             'pytest-xdist>=3.6',
             'pytest-timeout>=2.3',
             'hypothesis>=6.100',
+            'jaxtyping>=0.3.11',
             'beartype>=0.19',
+            'safetensors>=0.8',
         ],
+        # Published weights, and the tokenizer files of some of them (DNABERT-2, GENA-LM).
+        'weights': ['safetensors>=0.8', 'tokenizers>=0.20'],
         # Reading torch's own .bin files, weights only.
         'convert': ['torch>=2.6'],
-        # Byte-pair encoding by a tokenizer.json: DNABERT-2, GENA-LM.
+        # Training logs as TensorBoard events too.
+        'tensorboard': ['tensorboardX>=2.6'],
+        # Byte-pair encoding by a tokenizer.json alone.
         'bpe': ['tokenizers>=0.20'],
         # Coverage tracks as bigWig files.
         'tracks': ['pybigtools>=0.2.4'],

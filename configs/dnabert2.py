@@ -1,9 +1,9 @@
 """DNABERT-2: byte-pair encoding, ALiBi; 117,074,176 parameters (Zhou et al., arXiv 2306.15006).
 
 Hardware: written for one 8-GPU host; the published run took 14 days on eight RTX 2080 Ti. Not run
-at full length here: hours and number to expect unknown. FILE is its tokenizer.json, which the extra
-bpe reads (`pip install -e '.[bpe]'`) and whose [PAD] is 3; the 0 in its config.json does not matter
-to the original, which reads the padding from a mask.
+at full length here: hours and number to expect unknown. FILE is its tokenizer.json, which the
+extra `weights` reads (`pip install -e '.[weights]'`) and whose [PAD] is 3; the 0 in its config.json
+does not matter to the original, which reads the padding from a mask.
 
 genojax train --config=dnabert2 --config.tokenizer.file=FILE \\
     --config.tasks.masked_lm.data.shards=DIR --workdir=runs/dnabert2

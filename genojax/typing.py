@@ -103,7 +103,17 @@ variants              A  alleles of a variant
 
 from typing import Any
 
-from jaxtyping import Bool, Float, Int, UInt8
+try:
+    from jaxtyping import Bool, Float, Int, UInt8
+except ImportError:  # annotations are checked in tests, which install it; nothing else needs it
+
+    class _Unchecked:
+        """`Float[Array, 'B L']` without jaxtyping: the array's type alone."""
+
+        def __class_getitem__(cls, parts: tuple[Any, str]) -> Any:
+            return parts[0]
+
+    Bool = Float = Int = UInt8 = _Unchecked  # type: ignore[assignment, misc]
 
 # Arrays by name, numpy or jax: what a dataset yields and an objective takes.
 Batch = dict[str, Any]
@@ -112,7 +122,7 @@ Batch = dict[str, Any]
 def __getattr__(name: str) -> Any:
     """`Array` is imported on first use because it imports jax, which data workers do without."""
     if name == 'Array':
-        from jaxtyping import Array
+        from jax import Array
 
         return Array
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -2,8 +2,13 @@
 
 import ast
 import functools
+import importlib.util
 import pathlib
 import re
+import sys
+
+import jax
+import numpy as np
 
 from genojax import typing
 
@@ -77,3 +82,12 @@ def test_every_letter_of_the_key_is_used():
         if folder:
             unused += [f'{folder}: {x}' for x in meanings if x not in set().union(*inside)]
     assert not unused
+
+
+def test_without_jaxtyping_an_annotation_is_the_type_of_the_array(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'jaxtyping', None)
+    path = ROOT / 'typing.py'
+    module = importlib.util.module_from_spec(importlib.util.spec_from_file_location('bare', path))
+    module.__spec__.loader.exec_module(module)
+    assert module.Float[np.ndarray, 'B L'] | None == np.ndarray | None
+    assert module.Int[module.Array, '...'] is jax.Array

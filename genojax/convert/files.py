@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from genojax import errors, json_files, output_files, versions
 from genojax.convert import values
@@ -90,7 +88,7 @@ def open_source(path: str | pathlib.Path) -> PublishedSource:
     Raises:
         InputError: CV01 a tensor is in two files, CV03 a pickle, CV04 no supported weights.
         DamageError: a file is cut off or not of the format that its name indicates.
-        UsageError: there is nothing at `path`, or it needs torch, which is not installed.
+        UsageError: there is nothing at `path`, or it needs safetensors or torch, which is absent.
     """
     path = pathlib.Path(path)
     if _is_bundle(path):
@@ -200,7 +198,18 @@ def _pickle_error(path: pathlib.Path) -> errors.InputError:
     )
 
 
+def _safetensors(path: pathlib.Path):
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise errors.UsageError(
+            f'{path}: safetensors is not installed. Fix: {versions.install_line("weights")}'
+        ) from error
+    return safetensors
+
+
 def _open_safetensors(path: pathlib.Path) -> Readers:
+    safetensors = _safetensors(path)
     try:
         file = safetensors.safe_open(path, 'np')
     except safetensors.SafetensorError as error:
@@ -310,11 +319,12 @@ def write_tensors(path: pathlib.Path, tensors: Mapping[str, np.ndarray]) -> None
     """Writes named tensors as .safetensors, .npz or a torch .bin, by the suffix of the path.
 
     Raises:
-        UsageError: the file cannot be written, or it is a .bin and torch is not installed.
+        UsageError: the file cannot be written, or its library (safetensors, torch) is absent.
     """
     tensors = {name: np.asarray(value, order='C') for name, value in tensors.items()}
+    safetensors = _safetensors(path) if path.suffix == '.safetensors' else None
     with output_files.replaced(path, path.suffix) as partial:
-        if path.suffix == '.safetensors':
+        if safetensors:
             # The library creates files that only their owner may read; keep the mode of the umask.
             partial.touch()
             mode = partial.stat().st_mode

@@ -1,7 +1,7 @@
-"""Safe HTML: text is escaped unless a function of this module built it.
+"""What pages are made of: paragraphs, tables, figures, and values as text.
 
-Templates escape by default (jinja2's autoescape), and everything here returns `markupsafe.Markup`,
-so a contig named `<script>` is shown as such wherever it appears.
+Everything that returns `Markup` escapes what it is given (markup.py), so a contig named `<script>`
+is shown as such wherever it appears.
 """
 
 import base64
@@ -10,89 +10,87 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import jinja2
-import markupsafe
-
-Markup = markupsafe.Markup
+from genojax.report import markup
+from genojax.report.markup import Markup, element, join
 
 DASH = '\N{EN DASH}'
 MINUS = '\N{MINUS SIGN}'
 MAX_ROWS = 1_000  # rows of one table; the rest is counted
 MAX_LIST = 24  # entries of a list in one cell; the rest is counted
-_FOLDER = pathlib.Path(__file__).parent
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_FOLDER),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+MAX_SHORT = 26  # characters of a cell that is not broken into lines
 
 
 class NumberText(str):
     """The text of a number; a column of them is aligned right."""
 
 
-def render(template: str, **values: Any) -> str:
-    """A whole file from a template of this folder."""
-    return _TEMPLATES.get_template(template).render(**values)
-
-
-def _element(name: str, *arguments: Any, **values: Any) -> Markup:
-    """One macro of elements.html."""
-    return getattr(_TEMPLATES.get_template('elements.html').module, name)(*arguments, **values)
-
-
 def stylesheet() -> Markup:
     """The content of style.css, as it stands between the style tags."""
-    return Markup((_FOLDER / 'style.css').read_text(encoding='utf-8'))
+    return Markup((pathlib.Path(__file__).parent / 'style.css').read_text(encoding='utf-8'))
 
 
-def join(parts: Iterable[Any], separator: str = '') -> Markup:
-    """Parts in a row, escaped where they are not markup; None is left out."""
-    return Markup(separator).join(part for part in parts if part is not None)
+def paragraph(*children: Any, kind: str = '') -> Markup:
+    return element('p', _sentence(join(children)), kind=kind, end='\n')
 
 
-def paragraph(*children: Any) -> Markup:
-    return _element('paragraph', join(children))
+def _sentence(content: Any) -> Markup:
+    """Text whose percentages do not end a line before their sign."""
+    return Markup(markup.escape(content).replace(' %', '\N{NO-BREAK SPACE}%'))
 
 
 def note(*children: Any) -> Markup:
     """Small print under a table or a figure."""
-    return _element('paragraph', join(children), kind='note')
+    return paragraph(*children, kind='note')
 
 
 def damage(*children: Any) -> Markup:
     """A box that says which file could not be read, where its content would be."""
-    return _element('box', join(children), kind='damage')
+    return element('div', *children, kind='damage', end='\n')
 
 
 def subheading(text: str) -> Markup:
-    return _element('subheading', text)
+    return element('h3', text, end='\n')
+
+
+def _small_heading(text: str) -> Markup:
+    return element('h4', text, end='\n')
 
 
 def code(text: str) -> Markup:
-    return _element('code', text)
+    return element('code', text)
 
 
 def command(text: str) -> Markup:
     """A command line in a block of its own."""
-    return _element('command', text)
+    return element('pre', text, end='\n')
 
 
 def folded(summary: str, content: Any) -> Markup:
     """Content that opens on a click."""
-    return _element('folded', summary, content)
+    return element('details', element('summary', summary, end='\n'), content, end='\n')
 
 
 def figure(png: bytes, alt: str, caption: Any, width: int) -> Markup:
     """A PNG inside the page with its caption; `width` in CSS pixels, the PNG may have more."""
-    return _element('figure', base64.b64encode(png).decode('ascii'), alt, caption, width)
+    source = f'data:image/png;base64,{base64.b64encode(png).decode("ascii")}'
+    image = Markup(f'<img src="{source}" alt="{markup.escape(alt)}" width="{width:d}">')
+    return _captioned(element('div', image, kind='scroll', end='\n'), caption)
 
 
 def diagram(blocks: Sequence[Any], caption: Any) -> Markup:
     """Boxes joined by arrows, from objects with `title`, `lines` and `repeat`."""
-    return _element('diagram', blocks, caption)
+    boxes = []
+    for block in blocks:
+        repeated = block.repeat > 1
+        parts = [element('b', block.title, end='\n')]
+        parts += [element('span', line, end='\n') for line in block.lines]
+        parts += [element('i', f'\N{MULTIPLICATION SIGN} {block.repeat}', end='\n')] * repeated
+        boxes.append(element('li', *parts, kind='repeated' if repeated else '', end='\n'))
+    return _captioned(element('ol', '\n', *boxes, kind='diagram', end='\n'), caption)
+
+
+def _captioned(content: Markup, caption: Any) -> Markup:
+    return element('figure', content, element('figcaption', _sentence(caption)), end='\n')
 
 
 def table(
@@ -118,9 +116,35 @@ def table(
         for column in range(len(columns))
     ]
     cells = [[text(value) for value in row] for row in every]
-    footer = cells.pop() if total is not None else None
-    rest = f'and {omitted:,} more rows' if omitted > 0 else ''
-    return _element('table', columns, cells, footer, aligned, rest)
+    footer = _row(cells.pop(), aligned, 'total') if total is not None else None
+    head = [
+        element('th', c, kind=_NUMBER[right]) for c, right in zip(columns, aligned, strict=True)
+    ]
+    body = [_row(row, aligned) for row in cells]
+    if omitted > 0:
+        rest = element('td', f'and {omitted:,} more rows', colspan=len(columns))
+        body.append(element('tr', rest, end='\n'))
+    content = [
+        element('thead', element('tr', *head)),
+        element('tbody', '\n', *body, footer),
+    ]
+    return element('div', element('table', *content), kind='scroll', end='\n')
+
+
+_NUMBER = ('', 'num')  # class of a cell, by whether its column is of numbers
+
+
+def _row(cells: Sequence[Any], aligned: Sequence[bool], kind: str = '') -> Markup:
+    parts = []
+    for cell, right in zip(cells, aligned, strict=True):
+        value, mark, bounds = str(cell).partition(' (')
+        if right and mark:
+            rest = element('span', f'({bounds}')
+            parts.append(element('td', value, ' ', rest, kind='interval'))
+        else:
+            short = 'short' if len(cell) <= MAX_SHORT else ''
+            parts.append(element('td', cell, kind=_NUMBER[right] or short))
+    return element('tr', *parts, kind=kind, end='\n')
 
 
 def _is_number(value: Any) -> bool:
@@ -215,7 +239,7 @@ def record(value: Mapping[str, Any], exact: bool = False) -> Markup:
             tables: list[Markup] = []
             _collect('', part, exact, fields, tables)
             content = [table(('field', 'value'), fields)] if fields else []
-            parts += [_element('small_heading', _title(name, exact)), *content, *tables]
+            parts += [_small_heading(_title(name, exact)), *content, *tables]
     return join(parts[0 if plain else 1 :]) if value else Markup('none')
 
 
@@ -231,7 +255,7 @@ def _collect(path: str, value: Any, exact: bool, fields: list, tables: list) -> 
     """Sort the content of a JSON value into `fields` (path, value) and `tables`."""
     rows = _alike(value)
     if rows is not None:
-        heading = [_element('small_heading', path)] if path else []
+        heading = [_small_heading(path)] if path else []
         tables.append(join([*heading, table(*rows)]))
     elif isinstance(value, Mapping) and value:
         for name, part in value.items():

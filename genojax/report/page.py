@@ -6,13 +6,15 @@ import hashlib
 import os
 import pathlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from genojax import errors, output_files
 from genojax.report import html, plots
+from genojax.report.markup import element, open_tag
 
 MAX_BYTES = 3_000_000
+FOOTER = 'Written by genojax. One file, no scripts, no requests to the network.'
 # Hundreds of species make large pictures: coarser ones before a page that is too big to send.
 _RESOLUTIONS = (150, 100, 70)
 
@@ -94,17 +96,49 @@ def render(page: Page) -> str:
         "form-action 'none'"
     )
     sections = unique_anchors(page.sections)
-    return html.render(
-        'template.html',
-        title=page.title,
-        lead=page.lead,
-        style=style,
-        policy=policy,
-        cards=[card for section in sections for card in section.cards] + list(page.cards),
-        verdicts=[verdict for section in sections for verdict in section.verdicts],
-        sections=sections,
-        hints=page.hints,
-    )
+    cards = [card for section in sections for card in section.cards] + list(page.cards)
+    verdicts = [verdict for section in sections for verdict in section.verdicts]
+    head = [
+        open_tag('meta', charset='utf-8'),
+        open_tag('meta', **{'http-equiv': 'Content-Security-Policy'}, content=policy),
+        open_tag('meta', name='viewport', content='width=device-width, initial-scale=1'),
+        element('title', page.title),
+        element('style', style),
+    ]
+    header = [
+        element('p', 'genojax', kind='kicker'),
+        element('h1', page.title),
+        element('p', page.lead, kind='lead') if page.lead else None,
+        _lines('div', map(_card, cards), kind='cards') if cards else None,
+        _lines('ul', map(_verdict, verdicts), kind='verdicts') if verdicts else None,
+    ]
+    links = [element('a', s.heading, href=f'#{s.anchor}') for s in sections]
+    main = [element('p', page.hints, kind='note hints') if page.hints else None]
+    main += [_lines('section', [element('h2', s.heading, id=s.anchor), s.body]) for s in sections]
+    body = [
+        element('header', _lines('div', header)),
+        element('nav', _lines('p', links)) if sections else None,
+        _lines('main', main),
+        element('footer', FOOTER),
+    ]
+    root = [_lines('head', head), _lines('body', body)]
+    return html.join([html.Markup('<!doctype html>'), _lines('html', root, lang='en'), ''], '\n')
+
+
+def _lines(name: str, children: Iterable[html.Markup | None], **attributes: str) -> html.Markup:
+    """An element with a line for each child."""
+    content = html.join(children, '\n')
+    return element(name, '\n', content, '\n', **attributes)
+
+
+def _card(card: Card) -> html.Markup:
+    details = [element('div', line, kind='more') for line in card.details]
+    parts = [element('div', card.label, kind='what'), element('b', card.value), *details]
+    return _lines('div', parts, kind='card')
+
+
+def _verdict(verdict: Verdict) -> html.Markup:
+    return element('li', verdict.text, kind=verdict.kind)
 
 
 def unique_anchors(sections: Sequence[Section]) -> list[Section]:

@@ -1,4 +1,4 @@
-"""The log of a run: JSON lines and TensorBoard events, written without TensorFlow."""
+"""The log of a run: JSON lines, and TensorBoard events if the extra `tensorboard` is installed."""
 
 import contextlib
 import functools
@@ -18,16 +18,17 @@ from genojax.train import resources, timing
 class Log:
     """Appends one JSON object per row to `metrics.jsonl`, and the same numbers to TensorBoard.
 
+    Without tensorboardX there are no events.
+
     A resumed run continues the file: rows of steps that will be repeated are moved to
     `metrics.repeated.jsonl` first. Every row has a hash (`json_files.row`). One process writes.
     """
 
     def __init__(self, workdir: pathlib.Path, start_step: int):
         self.path, self._events = workdir / 'metrics.jsonl', None
-        if not distributed.is_writer():
+        self._writes = distributed.is_writer()
+        if not self._writes:
             return
-        from tensorboardX import SummaryWriter  # imports slowly
-
         rows = read(workdir)
         if self.path.exists():
             repeated = [row for row in rows if row['step'] > start_step]
@@ -36,16 +37,19 @@ class Log:
                     file.writelines(map(json_files.row, repeated))
             remaining = [row for row in rows if row['step'] <= start_step]
             json_files.replace(self.path, ''.join(map(json_files.row, remaining)))
-        self._events = SummaryWriter(str(workdir / 'tensorboard'), purge_step=start_step + 1)
+        with contextlib.suppress(ModuleNotFoundError):
+            from tensorboardX import SummaryWriter  # imports slowly
+
+            self._events = SummaryWriter(str(workdir / 'tensorboard'), purge_step=start_step + 1)
 
     def write(self, kind: str, step: int, values: dict[str, float]) -> None:
         """One row; values that are not finite (nothing was counted) are left out."""
-        if self._events is None:
+        if not self._writes:
             return
         numbers = {name: value for name, value in values.items() if math.isfinite(value)}
         with self.path.open('a') as file:
             file.write(json_files.row({'kind': kind, 'step': step, **numbers}))
-        for name, value in numbers.items():
+        for name, value in numbers.items() if self._events else ():
             self._events.add_scalar(f'{kind}/{name}', value, step)
 
     def close(self) -> None:

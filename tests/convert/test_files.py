@@ -109,6 +109,17 @@ def test_without_torch_a_torch_file_is_one_clear_line(tmp_path, monkeypatch):
         files.write_tensors(path, {'a': np.zeros(1)})
 
 
+def test_without_safetensors_its_files_are_one_clear_line(tmp_path, monkeypatch):
+    source = published.write('dnabert', tmp_path)
+    monkeypatch.setitem(sys.modules, 'safetensors', None)
+    monkeypatch.setitem(sys.modules, 'safetensors.numpy', None)
+    error = refused(source, errors.UsageError)
+    assert versions.install_line('weights') in str(error) and '\n' not in str(error)
+    with pytest.raises(errors.UsageError, match='safetensors is not installed'):
+        files.write_tensors(tmp_path / 'new.safetensors', {'a': np.zeros(1)})
+    assert not (tmp_path / 'new.safetensors').exists()
+
+
 def test_torch_reads_weights_only(tmp_path, monkeypatch):
     """The arguments of torch.load, which is replaced; test_originals runs the real one."""
     arguments = {}

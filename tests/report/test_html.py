@@ -1,6 +1,6 @@
 import pathlib
 
-from genojax.report import html, page, plots
+from genojax.report import html, markup, page, plots
 from tests.report import reading
 
 
@@ -114,3 +114,15 @@ def test_the_pictures_of_a_page_are_those_that_were_drawn(tmp_path):
     path = page.write(tmp_path / 'plan.html', draw)
     expected = [plots.Renderer(150).png(*call)[0] for call in drawn]
     assert page.pictures(path) == expected and expected[0] != expected[1]
+
+
+def test_what_is_not_markup_is_escaped_once():
+    evil = '<b a="1">&\'</b>'
+    escaped = markup.escape(evil)
+    assert escaped == '&lt;b a=&quot;1&quot;&gt;&amp;&#x27;&lt;/b&gt;'
+    assert markup.escape(escaped) is escaped and markup.escape(2.5) == '2.5'
+    inside = markup.element('p', evil, markup.element('i', evil), title=evil, id='')
+    assert inside == f'<p title="{escaped}">{escaped}<i>{escaped}</i></p>'
+    # A method of str forgets that the text is markup: it is escaped, not trusted.
+    assert '&lt;p' in markup.element('div', inside + '')
+    assert markup.join(['<', None, markup.Markup('<br>')], ' ') == '&lt; <br>'

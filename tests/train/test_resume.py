@@ -302,6 +302,15 @@ def test_sigterm_saves_and_exits_75_and_no_step_is_lost(shards, whole, tmp_path)
     assert (folder / 'checkpoints' / 'integrity' / f'{last}.json').exists()
 
 
+def test_without_tensorboardx_the_log_is_json_alone(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'tensorboardX', None)
+    written = log.Log(tmp_path, 0)
+    written.write('train', 1, {'loss': 2.0, 'empty': float('nan')})
+    written.close()
+    assert [row['loss'] for row in log.read(tmp_path)] == [2.0]
+    assert [path.name for path in tmp_path.iterdir()] == ['metrics.jsonl']
+
+
 def test_a_workdir_of_another_config_is_refused_with_the_differences(shards, whole):
     with pytest.raises(errors.UsageError, match=r'seed: 0 -> 1'):
         runs.open_run(make_experiment(shards, seed='1'), whole[1])
