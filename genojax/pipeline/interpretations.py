@@ -72,6 +72,7 @@ def motifs(result: dict, renderer: plots.Renderer) -> page.Section:
             f'{_threshold(result)}, and {control["motifs"]} motifs.{_spreads(result)}'
         )
     ]
+    body += [html.note(line) for line in result.get('constant_parts', ())]
     kind = 'bad' if control['motifs'] else 'open'
     verdicts = [
         page.Verdict(kind, f'Motifs of the control on shuffled labels: {control["motifs"]}.')

@@ -138,6 +138,34 @@ def test_motifs_of_inputs_that_an_ascent_reached(files, capsys, monkeypatch):
         assert arrays['after'].tolist() == [1, 1, 1]
 
 
+def test_a_constant_part_of_the_rows_is_named_in_text_files_and_page(files, capsys, monkeypatch):
+    """Twelve rows share bases 10 to 17, where the ascent puts all bits."""
+
+    def ascend(model, head, sequences, config, advance):
+        bits_L = np.where((np.arange(30) >= 10) & (np.arange(30) < 17), 2.0, 0.01)
+        return [ascent.Ascended(dna.one_hot(x), bits_L, x, 0.0, 1.0) for x in sequences]
+
+    monkeypatch.setattr(ascent, 'ascend', ascend)
+    rng = np.random.default_rng(0)
+    rows = [''.join(rng.choice(list('ACGT'), 30)) for _ in range(12)]
+    rows = [f'{row[:10]}TGACTCA{row[17:]}' for row in rows]
+    (files / 'x.fa').write_text(''.join(f'>s{i}\n{row}\n' for i, row in enumerate(rows)))
+    flags = '--method=ascent', '--min-seqlets=3', '--core=7', '--control=OTHER'
+    out = run(files, 'motifs', '--output=y', *flags)
+    err = capsys.readouterr().err
+    (name,) = json.loads((out / 'motifs.json').read_text())['constant_parts']
+    assert 'TGACTCA' in name or 'TGAGTCA' in name
+    words = f'{name} is a constant part of the rows: 12 of 12 sites'
+    assert words in err and 'bases 10 to 17' in err and 'data.trim' in err
+    page = (out / 'index.html').read_text()
+    assert words in page and '<th>constant part of the rows</th>' in page.replace(
+        ' scope="col"', ''
+    )
+    assert f'MOTIF {name} constant_part_of_rows\n' in (out / 'motifs.meme').read_text()
+    assert [motif.name for motif in meme.read(out / 'motifs.meme')] == [name]
+    assert re.search(r'of these, constant parts of the rows +1 +1\n', err)
+
+
 def test_known_motifs_that_are_no_match_are_shown_with_their_p_value(files, capsys, monkeypatch):
     def ascend(model, head, sequences, config, advance):
         hot_L4 = dna.one_hot(dna.encode('C' * 10 + 'TATAAA' + 'C' * 14))

@@ -90,6 +90,12 @@ def test_the_spread_of_the_control_stands_beside_that_of_the_network(tmp_path, s
     assert ('learnt nothing' in text) == little
 
 
+def test_motifs_that_are_constant_parts_of_the_rows_are_said(tmp_path):
+    words = 'motif02_GGGC is a constant part of the rows: 12 of 12 sites.'
+    (section,) = written(tmp_path, motifs=motif_result(constant_parts=[words]))
+    assert words in shown(section).text
+
+
 def test_nothing_is_said_of_planted_motifs_where_none_are_known(tmp_path):
     result = motif_result()
     for name in ('planted', 'matches', 'compared_with'):

@@ -15,6 +15,10 @@ checkpoint, as its lowest validation loss is that of a network that has learnt n
 steps and the spread of outputs are printed beside those of the run, and why a control says little.
 To make one, shuffle the label column of the training table and train with the same config.
 
+Motifs that are a constant part of the rows, the same bases at the same place in nearly all of them
+(an adapter, the ends of a plasmid), are named as such: they tell no rows apart. Read rows of every
+class or value: a site that all rows of one class have is constant among them.
+
 In the folder: motifs.meme, seqlets.tsv, matches.tsv, motifs.json; index.html and figures/, logos;
 with --method=ascent also ascent.npz, the probabilities that were reached.
 
@@ -93,7 +97,7 @@ class _Explained:
 
 def _motifs(model, regions, folder, known, arguments) -> None:
     from genojax.interpret import files
-    from genojax.interpret.motifs import discovery, meme
+    from genojax.interpret.motifs import constant, discovery, meme
 
     config = discovery.MotifConfig(
         core=arguments.core,
@@ -102,23 +106,31 @@ def _motifs(model, regions, folder, known, arguments) -> None:
         seed=arguments.seed,
     )
     explained = _explained(model, regions, arguments, folder)
-    seqlets, result, counts = _counted(model, explained, config)
+    columns = constant.of_regions(regions, intervals=bool(arguments.bed))
+    seqlets, result, parts, counts = _counted(model, explained, config, columns)
     record = {
         **inputs.metadata(model, arguments, unit=explained.output),
         'seqlets': seqlets.total,
         'threshold': counts.as_json()['threshold'],
         'threshold_unit': explained.unit,
         'motifs': len(result),
+        'constant_parts': {name: dataclasses.asdict(part) for name, part in parts.items()},
     }
     inputs.say(_seqlets(counts, explained.unit))
+    constant_words = constant.words(parts, columns)
+    for line in constant_words:
+        inputs.say(line)
     if not result:
         inputs.say(_no_motif(arguments))
     if seqlets.total > len(seqlets):
         inputs.say(f'the {len(seqlets):,} strongest seqlets are clustered')
-    compared = _control(regions, counts, config, arguments) if arguments.control else None
+    compared = None
+    if arguments.control:
+        compared = _control(regions, counts, config, columns, arguments)
     if compared:
         record |= compared.record
-    meme.write(folder / 'motifs.meme', result)
+    # MEME's alternate name goes along into other programs.
+    meme.write(folder / 'motifs.meme', result, dict.fromkeys(parts, 'constant_part_of_rows'))
     files.write_table(
         folder / 'seqlets.tsv', files.SEQLET_COLUMNS, files.seqlet_rows(regions, seqlets)
     )
@@ -130,13 +142,15 @@ def _motifs(model, regions, folder, known, arguments) -> None:
         }
     json_files.write(folder / 'motifs.json', record)
     lead = f'Output: {explained.output}. S{_seqlets(counts, explained.unit)[1:]}.'
-    _page(folder, result, matches, lead, compared, arguments)
+    lead = ' '.join([lead, *constant_words])
+    _page(folder, result, parts, matches, lead, compared, arguments)
 
 
-def _counted(model, explained: _Explained, config, threshold: float | None = None) -> tuple:
-    """Seqlets and motifs of a model by its own threshold, and `control.MotifCounts`.
+def _counted(model, explained: _Explained, config, columns, threshold=None) -> tuple:
+    """Seqlets and motifs of a model by its own threshold, constant ones, `control.MotifCounts`.
 
     Args:
+        columns: constant columns of the rows.
         threshold: of the run, for its control.
     """
     from genojax.inference import trained_on
@@ -144,7 +158,8 @@ def _counted(model, explained: _Explained, config, threshold: float | None = Non
 
     rows = explained.sequences, explained.values, config
     seqlets = discovery.find_seqlets(*rows, bases=explained.bases)
-    result, above = discovery.cluster(seqlets, config), seqlets.total
+    clusters, above = discovery.clusters(seqlets, config), seqlets.total
+    parts = columns.parts(clusters, explained.sequences)
     if threshold is not None:
         above = discovery.find_seqlets(*rows, threshold, explained.bases).total
     counts = control.MotifCounts(
@@ -153,10 +168,11 @@ def _counted(model, explained: _Explained, config, threshold: float | None = Non
         spread=explained.spread,
         threshold=seqlets.threshold,
         seqlets=seqlets.total,
-        motifs=len(result),
+        motifs=len(clusters),
+        constant=len(parts),
         seqlets_of_run=above,
     )
-    return seqlets, result, counts
+    return seqlets, [one.motif for one in clusters], parts, counts
 
 
 def _seqlets(counts, unit: str) -> str:
@@ -245,7 +261,7 @@ class _Compared:
     doubts: str
 
 
-def _control(regions, run, config, arguments) -> _Compared:
+def _control(regions, run, config, columns, arguments) -> _Compared:
     """What the control yields, beside the run; prints both."""
     from genojax.interpret.motifs import control
     from genojax.predict import loading
@@ -258,7 +274,7 @@ def _control(regions, run, config, arguments) -> _Compared:
         last=True,
     )
     explained = _explained(model, regions, arguments)
-    _, _, counts = _counted(model, explained, config, run.threshold)
+    *_, counts = _counted(model, explained, config, columns, run.threshold)
     rows = control.table(run, counts, explained.unit)
     doubts = control.doubts(run, counts)
     width = max(len(row[0]) for row in rows)
@@ -309,7 +325,7 @@ def _no_motif(arguments) -> str:
     )
 
 
-def _page(folder, result, matches, lead: str, compared, arguments) -> None:
+def _page(folder, result, parts, matches, lead: str, compared, arguments) -> None:
     from genojax.interpret import pages, plots
     from genojax.report import html
 
@@ -324,12 +340,16 @@ def _page(folder, result, matches, lead: str, compared, arguments) -> None:
         ]
         alike += [[motif.name, *row] for row in cells]
         text = f'{motif.sites:,} seqlets.'
+        if motif.name in parts:
+            text += f' Constant part of the rows: {parts[motif.name]}.'
         if cells:
             text += ' Most alike: {}, p {}, q {}, {} columns.'.format(*cells[0])
         figures.append((motif.name, text, plots.logo, (motif.p_W4,)))
         count = sum(hit.q_value <= arguments.q_value for hit in hits)
-        rows.append([motif.name, motif.sites, *([count] if hits else [])])
-    columns = ['motif', 'seqlets'] + ([f'known motifs at {limit}'] if alike else [])
+        places = [parts[motif.name].place if motif.name in parts else ''] if parts else []
+        rows.append([motif.name, motif.sites, *places, *([count] if hits else [])])
+    columns = ['motif', 'seqlets'] + (['constant part of the rows'] if parts else [])
+    columns += [f'known motifs at {limit}'] if alike else []
     tables: dict[str, tuple] = {'Motifs': (columns, rows)} if rows else {}
     if alike:
         columns = ['motif', 'known motif', 'p', 'q', 'columns that overlap', limit]

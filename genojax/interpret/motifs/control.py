@@ -28,6 +28,7 @@ class MotifCounts:
         spread: of its outputs (`spread_of`).
         threshold: of seqlets, by its own permuted values; infinite if no window is beyond them.
         seqlets, motifs: beyond it, and clusters of them.
+        constant: motifs that are a constant part of the rows.
         seqlets_of_run: seqlets above the threshold of the run.
     """
 
@@ -38,6 +39,7 @@ class MotifCounts:
     seqlets: int
     motifs: int
     seqlets_of_run: int
+    constant: int = 0
 
     def as_json(self) -> dict:
         """For a file: an infinite threshold is null."""
@@ -95,6 +97,7 @@ def table(run: MotifCounts, control: MotifCounts, unit: str) -> list[list[str]]:
         [f'threshold of seqlets, {unit}', *(f'{side.threshold:.3g}' for side in (run, control))],
         ['seqlets above it', *(f'{side.seqlets:,}' for side in (run, control))],
         ['motifs of them', *(f'{side.motifs:,}' for side in (run, control))],
+        ['of these, constant parts of the rows', *(f'{s.constant:,}' for s in (run, control))],
     ]
     if np.isfinite(run.threshold):
         rows.append([above, *(f'{side.seqlets_of_run:,}' for side in (run, control))])

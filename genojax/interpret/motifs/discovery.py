@@ -170,8 +170,29 @@ def threshold_of(scores_N: np.ndarray, null_N: np.ndarray, false_discovery: floa
     return float(ordered[good[-1]]) if len(good) else np.inf
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cluster:
+    """A motif, and its columns in the sequences that its seqlets were taken from.
+
+    Attributes:
+        sequence_N, start_N: the number of the sequence, and the base of the motif's first column on
+            the sequence's own strand; columns may lie beyond its ends.
+        reverse_N: whether the sequence holds the reverse complement.
+    """
+
+    motif: meme.MotifMatrix
+    sequence_N: np.ndarray
+    start_N: np.ndarray
+    reverse_N: np.ndarray
+
+
 def cluster(seqlets: Seqlets, config: MotifConfig = MotifConfig()) -> list[meme.MotifMatrix]:
     """Motifs of the clusters of seqlets, largest first; named by number and consensus."""
+    return [one.motif for one in clusters(seqlets, config)]
+
+
+def clusters(seqlets: Seqlets, config: MotifConfig = MotifConfig()) -> list[Cluster]:
+    """As `cluster`, with the places of every motif."""
     if len(seqlets) < max(config.min_seqlets, 2):
         return []
     least = config.similarity
@@ -182,7 +203,7 @@ def cluster(seqlets: Seqlets, config: MotifConfig = MotifConfig()) -> list[meme.
         distance.squareform(np.maximum(1 - similarity_NN, 0), checks=False), 'average'
     )
     label_N = hierarchy.fcluster(tree, 1 - least, 'distance')
-    motifs = []
+    result = []
     for label in np.unique(label_N):
         members = np.flatnonzero(label_N == label)
         if len(members) < config.min_seqlets:
@@ -192,13 +213,22 @@ def cluster(seqlets: Seqlets, config: MotifConfig = MotifConfig()) -> list[meme.
             _shifted(seqlets.codes_NL[n], int(offset_NN[medoid, n]), bool(strand_NN[medoid, n]))
             for n in members.tolist()
         ]
-        p_W4 = _trim(_probabilities(np.array(aligned)), config.min_information)
-        if len(p_W4) >= 4:
-            motifs.append(meme.MotifMatrix('', p_W4, len(members)))
-    motifs.sort(key=lambda motif: -motif.sites)
+        p_L4 = _probabilities(np.array(aligned))
+        columns = _trimmed(p_L4, config.min_information)
+        if columns.stop - columns.start >= 4:
+            offset_N, reverse_N = offset_NN[medoid, members], strand_NN[medoid, members]
+            start_N = seqlets.start_N[members] + np.where(
+                reverse_N, len(p_L4) - columns.stop + offset_N, columns.start - offset_N
+            )
+            motif = meme.MotifMatrix('', p_L4[columns], len(members))
+            result.append(Cluster(motif, seqlets.sequence_N[members], start_N, reverse_N))
+    result.sort(key=lambda one: -one.motif.sites)
     return [
-        dataclasses.replace(motif, name=f'motif{n:02}_{motif.consensus}')
-        for n, motif in enumerate(motifs, start=1)
+        dataclasses.replace(
+            one,
+            motif=dataclasses.replace(one.motif, name=f'motif{n:02}_{one.motif.consensus}'),
+        )
+        for n, one in enumerate(result, start=1)
     ]
 
 
@@ -250,10 +280,7 @@ def _probabilities(codes_NL: np.ndarray) -> np.ndarray:
     return counts_L4 / counts_L4.sum(1, keepdims=True)
 
 
-def _trim(p_W4: np.ndarray, least: float) -> np.ndarray:
+def _trimmed(p_L4: np.ndarray, least: float) -> slice:
     """Without the ends whose columns have less than `least` bits."""
-    bits_W = 2 + (p_W4 * np.log2(p_W4)).sum(1)
-    informative = np.flatnonzero(bits_W >= least)
-    if not len(informative):
-        return p_W4[:0]
-    return p_W4[informative[0] : informative[-1] + 1]
+    informative = np.flatnonzero(meme.information(p_L4) >= least)
+    return slice(int(informative[0]), int(informative[-1]) + 1) if len(informative) else slice(0, 0)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -28,6 +28,11 @@ class MotifMatrix:
         return len(self.p_W4)
 
     @property
+    def bits(self) -> np.ndarray:
+        """Information of each column, [W]."""
+        return information(self.p_W4)
+
+    @property
     def consensus(self) -> str:
         """The most probable base of each column, N below one half."""
         best_W = self.p_W4.argmax(1)
@@ -41,13 +46,27 @@ class MotifMatrix:
         return dataclasses.replace(self, p_W4=self.p_W4[::-1, ::-1])
 
 
-def write(path: str | os.PathLike, motifs: Sequence[MotifMatrix]) -> None:
-    """Writes motifs; their columns have six digits."""
+def information(p_W4: np.ndarray) -> np.ndarray:
+    """Bits of each column against equal probabilities, [W]."""
+    return 2 + np.where(p_W4 > 0, p_W4 * np.log2(np.where(p_W4 > 0, p_W4, 1)), 0).sum(1)
+
+
+def write(
+    path: str | os.PathLike,
+    motifs: Sequence[MotifMatrix],
+    second_names: Mapping[str, str] | None = None,
+) -> None:
+    """Writes motifs; their columns have six digits.
+
+    Args:
+        second_names: MEME's alternate name of a motif, without spaces, by its name.
+    """
     lines = ['MEME version 4', '', 'ALPHABET= ACGT', '', 'strands: + -', '']
     lines += ['Background letter frequencies', 'A 0.25 C 0.25 G 0.25 T 0.25', '']
     for motif in motifs:
         header = f'alength= 4 w= {len(motif)} nsites= {motif.sites}'
-        lines += [f'MOTIF {motif.name}', f'letter-probability matrix: {header}']
+        title = f'MOTIF {motif.name} {(second_names or {}).get(motif.name, "")}'.rstrip()
+        lines += [title, f'letter-probability matrix: {header}']
         lines += [' '.join(f'{p:.6f}' for p in row) for row in motif.p_W4.tolist()]
         lines.append('')
     with output_files.replaced(path) as partial:

@@ -10,12 +10,12 @@ import numpy as np
 from genojax import errors, progress
 from genojax.data.formats import annotation, fasta, genome_table
 from genojax.interpret import attention, attribution, outputs, splice_sites
+from genojax.interpret.motifs import constant, discovery, meme, tomtom
 from genojax.interpret.motifs import control as motif_control
-from genojax.interpret.motifs import discovery, meme, tomtom
 from genojax.pipeline import interpretations
 from genojax.pipeline.demo import pretraining, promoters, settings
 from genojax.pipeline.demo.stages import Stages
-from genojax.predict import loading
+from genojax.predict import loading, request
 from genojax.simulate import grammar as grammars
 from genojax.simulate import motifs as simulated_motifs
 from genojax.train import runs
@@ -38,17 +38,22 @@ def find_motifs(stages: Stages, demo: settings.Demo) -> None:
         tuned = folder / promoters.FOLDER
         values, bases, spread = _attributions(tuned, task, sequences, demo.sizes)
         seqlets = discovery.find_seqlets(sequences, values, config, bases=bases)
-        reported = discovery.cluster(seqlets, config)
+        clusters = discovery.clusters(seqlets, config)
+        reported = [one.motif for one in clusters]
         meme.write(folder / file.with_suffix('.meme'), reported)
         shuffled = folder / promoters.SHUFFLED_FOLDER
         values, bases, control_spread = _attributions(shuffled, task, sequences, demo.sizes, True)
         control = discovery.find_seqlets(sequences, values, config, bases=bases)
+        # Rows of both classes: what the promoters alone share may be what tells them apart.
+        every = request.read_table(folder / promoters.SHUFFLED).regions
+        columns = constant.ConstantColumns([every.codes(row) for row in range(len(every))])
         result = {
             'sequences': len(sequences),
             'steps': runs.read_experiment(tuned).steps,
             'spread': spread,
             'seqlets': seqlets.total,
             'motifs': [_as_json(motif) for motif in reported],
+            'constant_parts': constant.words(columns.parts(clusters, sequences), columns),
             'control': {
                 'steps': runs.read_experiment(shuffled).steps,
                 'spread': control_spread,

@@ -48,6 +48,20 @@ def test_planted_motifs_are_found_and_named(seed):
     assert all(match.q_value < 0.01 for match in best)
 
 
+def test_the_places_of_a_motif_hold_its_bases():
+    """On both strands: the columns of the motif are those of the planted word in each sequence."""
+    sequences, values = planted(0)
+    for found in discovery.clusters(discovery.find_seqlets(sequences, values)):
+        best_W, count = found.motif.p_W4.argmax(1), np.zeros_like(found.motif.p_W4)
+        assert len(found.start_N) == found.motif.sites and 0 < found.reverse_N.mean() < 1
+        for number, start, reverse in zip(
+            found.sequence_N, found.start_N, found.reverse_N, strict=True
+        ):
+            codes = sequences[number][start : start + len(best_W)]
+            count += dna.one_hot(dna.reverse_complement(codes) if reverse else codes)
+        assert (count.argmax(1) == best_W).all() and count.max(1).mean() > 0.95 * len(found.start_N)
+
+
 def test_nothing_is_found_without_an_effect_and_at_the_threshold_of_the_model():
     sequences, values = planted(0, effect=0.0)
     assert discovery.cluster(discovery.find_seqlets(sequences, values)) == []
