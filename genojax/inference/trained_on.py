@@ -18,12 +18,14 @@ class TrainedOn:
         all_rows: with those of validation and test.
         sequences: hash of the sequences of all rows, whatever their order and labels.
         steps: of the last checkpoint.
+        source: the table, of a task on labelled rows.
     """
 
     rows: int | None = None
     all_rows: int | None = None
     sequences: str | None = None
     steps: int | None = None
+    source: str | None = None
 
 
 def read(path: str | os.PathLike | None, task: str) -> TrainedOn:
@@ -46,6 +48,7 @@ def read(path: str | os.PathLike | None, task: str) -> TrainedOn:
         all_rows=rows and sum(rows.values()),
         sequences=description.get('sequences'),
         steps=_steps(workdir / 'checkpoints'),
+        source=description.get('source') if rows else None,
     )
 
 
@@ -53,7 +56,7 @@ def _described(path: pathlib.Path, task: str) -> dict[str, Any]:
     """What is recorded of a task's data; nothing of a task that is not there."""
     if not path.exists():
         return {}
-    fields = {f'{task}?': {'sequences?': str}}
+    fields = {f'{task}?': {'sequences?': str, 'source?': str}}
     return json_files.read_hashed(path, required=False, fields=fields).get(task, {})
 
 

@@ -134,7 +134,10 @@ def _spreads(result: dict) -> str:
     run, spread = result['spread'], result['control']['spread']
     text = f' Its outputs spread {spread:.2g}, those of the fine-tuned network {run:.2g}'
     if spread < motif_control.LEAST_SPREAD * run:
-        text += ': a control that learnt nothing cannot give motifs, and its number says little'
+        text += (
+            ': a control that learnt nothing cannot give motifs, and its number says little. '
+            '`genojax interpret motifs --control=RUN` takes one that was trained for more steps'
+        )
     return f'{text}.'
 
 

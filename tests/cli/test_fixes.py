@@ -85,6 +85,7 @@ ELSEWHERE = {
     'use a new --workdir=DIR': 'test_a_file_of_the_main_job_that_is_damaged',
     'model.ngrams.species': 'tests/tasks/masked_lm/test_dataset.py',
     '--method=attribution': 'tests/interpret/motifs/test_ascent.py',
+    'leave --control out': 'tests/cli/test_interpret.py',
     'annotated=False': 'tests/tasks/variant_effects/test_pair_head.py',
     '--annotation=FILE, the genes': 'tests/tasks/variant_effects/test_pair_head.py',
     '{} --genetic-code={}': 'tests/tasks/variant_effects/test_pair_head.py',

@@ -1,5 +1,7 @@
 """The verbs of `genojax interpret` from the command line, with a small random model."""
 
+import copy
+import dataclasses
 import json
 import re
 
@@ -87,6 +89,60 @@ def test_dependency_attention_and_motifs(files, capsys):
     assert record['unit'] == 'log-odds of y'
     assert record['compared']['control']['spread'] == record['compared']['run']['spread'] > 0
     assert record['control_doubts'] == ['on what it was trained is not recorded']
+    assert record['control_next_step'] in err and 'shuffled labels' in record['control_next_step']
+    assert 'Next: train the same network' in (files / 'motifs' / 'index.html').read_text()
+    start = err.index('control OTHER: on what it was trained is not recorded')
+    assert start < err.index('attributions add up')
+
+
+def refused(codes_L, path=None, line=None, record=None):
+    raise errors.InputError('LB05', 'too long', path=path, line=line, record=record, fix='cut it')
+
+
+@pytest.mark.parametrize(
+    'changes, words',
+    [
+        ({'read_row': refused}, "GX-LB05: .*x.fa:1: record 's0': too long"),
+        ({'names': ('x', 'q', 'z')}, "task 'toy' has no output 'y'"),
+        ({'name': 'other'}, "no task 'toy'"),
+    ],
+)
+def test_a_control_of_another_table_is_refused_before_attributions(
+    files, monkeypatch, changes, words
+):
+    """Attributions of the run take long; none is computed."""
+    model = loading.load('RUN')
+    head = dataclasses.replace(model.heads['toy'], **changes)
+    other = copy.copy(model)
+    other.__dict__['heads'] = {head.name: head}
+    by_path = {'RUN': model, 'OTHER': other}
+    monkeypatch.setattr(loading, 'load', lambda path, **options: by_path[str(path)])
+    monkeypatch.setattr(attribution, 'integrated_gradients', None)
+    options = ['--output=y', '--task=toy', '--control=OTHER', f'--out={files / "m"}']
+    with pytest.raises(errors.UsageError, match=words) as caught:
+        interpret.run(['motifs', 'RUN', f'--fasta={files / "x.fa"}', *options])
+    text = str(caught.value)
+    assert text.startswith('--control=OTHER is not the network of RUN on shuffled labels: ')
+    assert text.count('Fix: ') == 1 and 'Fix: leave --control out' in text
+    assert not (files / 'm').exists()
+
+
+def test_a_control_with_other_classes_is_refused(files, monkeypatch):
+    """Without --output the second class is explained: that of another table has another name."""
+    model = loading.load('RUN')
+    two = {'names': ('x', 'y'), 'compute': lambda *batch: model.heads['toy'].compute(*batch)[:, :2]}
+    heads = [dataclasses.replace(model.heads['toy'], **{**two, 'names': ('x', y)}) for y in 'yq']
+    models = []
+    for head in heads:
+        models.append(copy.copy(model))
+        models[-1].__dict__['heads'] = {'toy': head}
+    by_path = dict(zip(('RUN', 'OTHER'), models, strict=True))
+    monkeypatch.setattr(loading, 'load', lambda path, **options: by_path[str(path)])
+    argv = ['motifs', 'RUN', f'--fasta={files / "x.fa"}', '--control=OTHER', f'--out={files / "m"}']
+    with pytest.raises(
+        errors.UsageError, match='it has the log-odds of q, the run the log-odds of y'
+    ):
+        interpret.run(argv)
 
 
 def test_rows_of_a_table_are_read_as_those_of_a_fasta_file(files, capsys):

@@ -88,6 +88,7 @@ def test_the_spread_of_the_control_stands_beside_that_of_the_network(tmp_path, s
     text = shown(section).text
     assert 'beyond its own shuffled values' in text and f'spread {spread}, those' in text
     assert ('learnt nothing' in text) == little
+    assert ('--control=RUN` takes one that was trained for more steps' in text) == little
 
 
 def test_motifs_that_are_constant_parts_of_the_rows_are_said(tmp_path):

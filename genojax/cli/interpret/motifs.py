@@ -12,8 +12,9 @@ p- and q-values; index.html and motifs.json have the most alike that are no matc
 --control=RUN is the same model trained on shuffled labels: what it yields by the same rule, with a
 threshold of its own, is what is found where there is nothing to find. It is read at its last
 checkpoint, as its lowest validation loss is that of a network that has learnt nothing yet. Rows,
-steps and the spread of outputs are printed beside those of the run, and why a control says little.
-To make one, shuffle the label column of the training table and train with the same config.
+steps and the spread of outputs are printed beside those of the run, and where a control says
+little, why and what to do. One of another table is refused before the work. To make one, shuffle
+the label column of the training table and train with the same config.
 
 Motifs that are a constant part of the rows, the same bases at the same place in nearly all of them
 (an adapter, the ends of a plasmid), are named as such: they tell no rows apart. Read rows of every
@@ -29,11 +30,10 @@ Examples:
 
 import dataclasses
 import pathlib
-from typing import Any
 
 from genojax import errors, json_files, progress
 from genojax.cli import flags
-from genojax.cli.interpret import inputs
+from genojax.cli.interpret import inputs, motif_control
 
 _NUM_ALIKE = 5  # known motifs that are shown per motif, matches or not
 _NOT_COMPARED = 'Not compared with known motifs (--match=FILE).'
@@ -105,6 +105,7 @@ def _motifs(model, regions, folder, known, arguments) -> None:
         min_seqlets=arguments.min_seqlets,
         seed=arguments.seed,
     )
+    other = motif_control.opened(model, regions, arguments) if arguments.control else None
     explained = _explained(model, regions, arguments, folder)
     columns = constant.of_regions(regions, intervals=bool(arguments.bed))
     seqlets, result, parts, counts = _counted(model, explained, config, columns)
@@ -125,8 +126,11 @@ def _motifs(model, regions, folder, known, arguments) -> None:
     if seqlets.total > len(seqlets):
         inputs.say(f'the {len(seqlets):,} strongest seqlets are clustered')
     compared = None
-    if arguments.control:
-        compared = _control(regions, counts, config, columns, arguments)
+    if other is not None:
+        inputs.say(f'control {arguments.control}, at its last checkpoint:')
+        of_other = _explained(other, regions, arguments)
+        *_, other_counts = _counted(other, of_other, config, columns, counts.threshold)
+        compared = motif_control.compare(counts, other_counts, explained, arguments)
     if compared:
         record |= compared.record
     # MEME's alternate name goes along into other programs.
@@ -250,46 +254,6 @@ def _ascended(model, head, sequences, regions, arguments, folder) -> _Explained:
         values=[result.bits_L for result in results],
         bases=[result.heights_L4 for result in results],
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Compared:
-    """Run and control: fields of motifs.json, rows of a table, why the control says little."""
-
-    record: dict[str, Any]
-    rows: list[list[str]]
-    doubts: str
-
-
-def _control(regions, run, config, columns, arguments) -> _Compared:
-    """What the control yields, beside the run; prints both."""
-    from genojax.interpret.motifs import control
-    from genojax.predict import loading
-
-    inputs.say(f'control {arguments.control}, at its last checkpoint:')
-    model = loading.load(
-        arguments.control,
-        window=arguments.model_window,
-        fallback=arguments.fallback,
-        last=True,
-    )
-    explained = _explained(model, regions, arguments)
-    *_, counts = _counted(model, explained, config, columns, run.threshold)
-    rows = control.table(run, counts, explained.unit)
-    doubts = control.doubts(run, counts)
-    width = max(len(row[0]) for row in rows)
-    for name, *cells in [['', 'run', 'control'], *rows]:
-        inputs.say(f'  {name:<{width}}  {cells[0]:>12}  {cells[1]:>12}')
-    text = f'the control says little: {"; ".join(doubts)}' if doubts else ''
-    if text:
-        inputs.say(text)
-    record = {
-        'control_seqlets': counts.seqlets,
-        'control_motifs': counts.motifs,
-        'control_doubts': doubts,
-        'compared': {'run': run.as_json(), 'control': counts.as_json()},
-    }
-    return _Compared(record, rows, text)
 
 
 def _match(folder, result, known, arguments) -> dict[str, list]:

@@ -8,10 +8,13 @@ only if it trained as the run did, and learnt something (`doubts`).
 """
 
 import dataclasses
+import os
+import shlex
 from collections.abc import Sequence
 
 import numpy as np
 
+from genojax import errors
 from genojax.inference import trained_on
 
 LEAST_SPREAD = 0.1  # of the control's outputs, as a share of the run's
@@ -52,9 +55,9 @@ def spread_of(*outputs: Sequence[float]) -> float:
     return float(np.std(np.concatenate([np.asarray(values, float) for values in outputs])))
 
 
-def doubts(run: MotifCounts, control: MotifCounts) -> list[str]:
-    """Why the control says little about the run; none if it is a fair one."""
-    a, b = run.trained, control.trained
+def training_doubts(run: trained_on.TrainedOn, control: trained_on.TrainedOn) -> list[str]:
+    """Why the control was not trained as the run was; none if it was. Known before attributions."""
+    a, b = run, control
     result = []
     if b.rows is None or b.steps is None:
         result.append('on what it was trained is not recorded')
@@ -67,12 +70,48 @@ def doubts(run: MotifCounts, control: MotifCounts) -> list[str]:
         result.append('its table holds other sequences than that of the run')
     if _differ(a.steps, b.steps):
         result.append(f'it trained for {b.steps:,} steps, the run for {a.steps:,}')
-    if control.spread < LEAST_SPREAD * run.spread:
+    return result
+
+
+def doubts(run: MotifCounts, control: MotifCounts) -> list[str]:
+    """Why the control says little about the run; none if it is a fair one."""
+    result = training_doubts(run.trained, control.trained)
+    if _learnt_nothing(run, control):
         result.append(
             f'its outputs spread {control.spread:.2g}, those of the run {run.spread:.2g}: a '
             f'control that learnt nothing cannot give motifs, and {control.motifs:,} says little'
         )
     return result
+
+
+def _learnt_nothing(run: MotifCounts, control: MotifCounts) -> bool:
+    return control.spread < LEAST_SPREAD * run.spread
+
+
+def next_step(run: MotifCounts, control: MotifCounts, workdir: str | os.PathLike, task: str) -> str:
+    """What to do where there are `doubts`: one trained like the run, or one that learns.
+
+    Args:
+        workdir: of the run.
+        task: its name.
+    """
+    train, table = 'train the same network on the same rows with shuffled labels', 'SHUFFLED.tsv'
+    if run.trained.source is not None:
+        option = f'--config.tasks.{task}.data.path={table}'
+        config, new = os.path.join(workdir, 'config.json'), errors.new_name(f'{workdir}_shuffled')
+        train = (
+            f'shuffle the labels of {run.trained.source} among its rows (of each split, if it has '
+            f'a column split) into {table}, and train on it as the run was: genojax train '
+            f'--config={shlex.quote(config)} {option} --workdir={new}'
+        )
+    if training_doubts(run.trained, control.trained):
+        return train
+    steps = 4 * (control.trained.steps or 1)
+    return (
+        f'train it for more steps (such as {steps:,}), until its training loss falls below that of '
+        'its start; that it trained longer than the run is then said. If it learns nothing then '
+        'either, go by known motifs (--match=FILE) and by those that runs with other seeds share'
+    )
 
 
 def _differ(first: int | None, second: int | None) -> bool:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -43,6 +44,32 @@ def test_a_control_that_trained_like_the_run_and_learnt_is_not_doubted():
 def test_each_difference_is_a_doubt_of_its_own(changes, words):
     (doubt,) = control.doubts(RUN, counts(**changes))
     assert words in doubt
+
+
+def test_what_to_do_is_to_train_as_the_run_was_or_for_longer(tmp_path):
+    """The command is that of a run of labelled rows, whose table is known; else it is in words."""
+    run = dataclasses.replace(
+        RUN, trained=dataclasses.replace(TRAINED, source='my rows/promoters.tsv')
+    )
+    workdir = tmp_path / 'runs' / 'my run'
+    advice = control.next_step(run, counts(rows=100), workdir, 'labels')
+    assert advice.startswith('shuffle the labels of my rows/promoters.tsv among its rows')
+    words = shlex.split(advice[advice.index('genojax train') :])
+    assert words == [
+        *('genojax', 'train', f'--config={workdir}/config.json'),
+        '--config.tasks.labels.data.path=SHUFFLED.tsv',
+        f'--workdir={workdir}_shuffled',
+    ]
+    assert 'genojax' not in control.next_step(RUN, counts(rows=100), workdir, 'labels')
+    little = control.next_step(run, counts(spread=0.01), workdir, 'labels')
+    assert 'more steps (such as 3,040)' in little and '--match=FILE' in little
+
+
+def test_doubts_of_the_training_are_known_without_attributions():
+    control_trained = dataclasses.replace(TRAINED, steps=60)
+    (doubt,) = control.training_doubts(TRAINED, control_trained)
+    assert doubt in control.doubts(RUN, counts(steps=60))
+    assert control.training_doubts(TRAINED, TRAINED) == []
 
 
 def test_the_spread_is_that_of_all_outputs_and_the_limit_is_a_tenth():
