@@ -237,13 +237,19 @@ def test_known_motifs_that_are_no_match_are_shown_with_their_p_value(files, caps
     flags = ['--method=ascent', '--min-seqlets=3', '--core=6', f'--match={files / "known.meme"}']
     out = run(files, 'motifs', '--output=y', *flags, '--q-value=1e-9')
     assert '0 of 1 motifs match one of 9 known ones at q <= 1e-09' in capsys.readouterr().err
-    assert len(table(out / 'matches.tsv')) == 1
+    _, row = table(out / 'matches.tsv')
+    assert 'TATAAA' in row[0] and row[1:] == [''] * 6
     ((name, alike),) = json.loads((out / 'motifs.json').read_text())['most_alike'].items()
     assert 'TATAAA' in name and alike[0]['target'] == 'TBP' and len(alike) == 5
+    assert name == row[0]
     best = alike[0]
     page = (out / 'index.html').read_text()
+    assert 'Known motifs that are most alike' in page and '>no<' in page
     text = f'TBP, p {best["p_value"]:.2g}, q {best["q_value"]:.2g}, {best["overlap"]} columns'
-    assert text in page and 'Known motifs that are most alike' in page and '>no<' in page
+    assert text in page
+    out = run(files, 'motifs', '--output=y', *flags, '--q-value=1')
+    rows = table(out / 'matches.tsv')[1:]
+    assert len(rows) == 9 and all(row[0] == name and '' not in row for row in rows)
 
 
 @pytest.mark.parametrize(

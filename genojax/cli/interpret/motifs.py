@@ -7,7 +7,8 @@ information (--entropy) and per bit of difference between neighbours (--variatio
 bases that the output needs stay certain; windows of their information are aligned and clustered.
 
 --match=FILE (MEME's text format) names the known motifs that each resembles most, with Tomtom's
-p- and q-values; index.html and motifs.json have the most alike that are no match.
+p- and q-values, in matches.tsv, where a motif without a match has a row of empty cells; index.html
+and motifs.json have the most alike that are no match.
 
 --control=RUN is the same model trained on shuffled labels: what it yields by the same rule, with a
 threshold of its own, is what is found where there is nothing to find. It is read at its last
@@ -257,7 +258,10 @@ def _ascended(model, head, sequences, regions, arguments, folder) -> _Explained:
 
 
 def _match(folder, result, known, arguments) -> dict[str, list]:
-    """How every motif resembles the known ones, most alike first; matches.tsv up to the q-value."""
+    """How every motif resembles the known ones, most alike first; matches.tsv up to the q-value.
+
+    A motif without a match has a row of empty cells there, so that none is missing.
+    """
     from genojax.interpret import files
     from genojax.interpret.motifs import tomtom
 
@@ -267,14 +271,14 @@ def _match(folder, result, known, arguments) -> dict[str, list]:
         return {}
     every = {motif.name: tomtom.matches(motif, known) for motif in result}
     columns = ('motif', 'known', 'offset', 'strand', 'overlap', 'p_value', 'q_value')
-    rows = [
-        (m.query, m.target, m.offset, m.strand, m.overlap, m.p_value, m.q_value)
-        for matches in every.values()
-        for m in matches
-        if m.q_value <= arguments.q_value
-    ]
+    rows, named = [], 0
+    for name, ranked in every.items():
+        hits = [m for m in ranked if m.q_value <= arguments.q_value]
+        named += bool(hits)
+        rows += [
+            (m.query, m.target, m.offset, m.strand, m.overlap, m.p_value, m.q_value) for m in hits
+        ] or [(name, *[''] * (len(columns) - 1))]
     files.write_table(folder / 'matches.tsv', columns, rows)
-    named = len({row[0] for row in rows})
     inputs.say(
         f'{named:,} of {len(result):,} motifs match one of {len(known):,} known ones '
         f'at q <= {arguments.q_value:g}'
