@@ -245,7 +245,8 @@ def test_a_command_that_is_printed_runs(command, folder, capsys):
     printed = capsys.readouterr()
     assert printed.out or printed.err
     if command.startswith('genojax evaluate'):
-        assert ('k-mer SVM' if 'promoters' in command else 'order-5 Markov') in printed.out
+        words = 'k-mer SVM' if 'promoters' in command else 'order-5 Markov'
+        assert ('runs/promoters minus' if '--against' in command else words) in printed.out
     listing = command.endswith('--list')
     for option, path in () if listing else re.findall(r'--(out|workdir)[= ](\S+)', command):
         path = folder / path

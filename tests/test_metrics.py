@@ -160,6 +160,19 @@ def test_ratio_interval_weights_windows_by_their_bases():
         metrics.ratio_interval(np.zeros(3), np.zeros(3))
 
 
+def test_a_difference_of_ratios_is_paired():
+    """Of equal denominators it is the ratio of the differences; against itself it is 0."""
+    rng = np.random.default_rng(0)
+    bases = rng.integers(1, 20, 80)
+    bits, others = (bases * (2 - s) + rng.normal(size=80) for s in (0.2, 0.1))
+    both = metrics.ratio_difference(bits, bases, others, bases)
+    assert both == pytest.approx(metrics.ratio_interval(bits - others, bases))
+    assert metrics.ratio_difference(bits, bases, bits, bases) == (0, 0, 0)
+    fewer = np.maximum(bases - 3, 1)
+    value = metrics.ratio_difference(bits, bases, others, fewer).value
+    assert value == pytest.approx(bits.sum() / bases.sum() - others.sum() / fewer.sum())
+
+
 def test_metric_state_is_a_mean_over_any_grouping():
     values = np.arange(12.0)
     parts = [metrics.MetricState.of(part) for part in np.split(values, [1, 4, 9])]

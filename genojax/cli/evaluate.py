@@ -1,12 +1,17 @@
 """Score a trained run on data it was not trained on, beside baselines.
 
+--against=OTHER scores two runs on the same rows instead, such as a fine-tuned network and the same
+from scratch: the scores of both, and their paired difference with a 95 % interval. Runs whose rows,
+labels or scores differ are refused. For tasks on labelled rows, and masked language models.
+
 Examples:
   genojax evaluate runs/pretrain
+  genojax evaluate runs/promoters --against=runs/scratch
 """
 
 import sys
 
-from genojax import progress
+from genojax import errors, progress
 from genojax.cli import flags
 from genojax.stores import staging
 
@@ -26,14 +31,19 @@ def run(argv: list[str]) -> None:
         type=flags.positive,
         help='largest number of windows to score, into a file of its own (all)',
     )
+    parser.add_argument(
+        '--against',
+        type=flags.readable,
+        help='another run: the paired difference of both on the same rows',
+    )
     flags.add_fallback(parser)
     parser.add_processes()
     arguments = parser.parse_args(argv)
 
     # Imported here, so that --help does not wait for jax.
     with progress.stage('loading libraries'):
-        from genojax import distributed, errors
-        from genojax.pipeline import evaluation
+        from genojax import distributed
+        from genojax.pipeline import comparison, evaluation
         from genojax.train import runs
 
     distributed.start(distributed.find(processes=arguments.processes))
@@ -45,14 +55,32 @@ def run(argv: list[str]) -> None:
             f'Fix: --task={next(iter(experiment.tasks))}'
         )
     evaluation.check_limit(names, arguments.limit)
-    opened = runs.open_run(
-        experiment, arguments.workdir, say=_say, read_only=True, fallback=arguments.fallback
-    )
-    scores = evaluation.evaluate_run(opened, names, arguments.split, arguments.limit)
-    for name, result, path in scores:
-        print(opened.tasks[name].as_text(result))
-        print(staging.as_named(evaluation.step_line(result, path)))
+    options = {'say': _say, 'read_only': True, 'fallback': arguments.fallback}
+    against = _other(arguments) if arguments.against else None
+    opened = runs.open_run(experiment, arguments.workdir, **options)
+    part = arguments.split, arguments.limit
+    if against is not None:
+        other = runs.open_run(against, arguments.against, **options)
+        for row in comparison.compare_runs(opened, other, names, *part, say=_say):
+            print(staging.as_named(comparison.as_text(*row)))
+        other.close()
+    else:
+        for name, result, path in evaluation.evaluate_run(opened, names, *part):
+            print(opened.tasks[name].as_text(result))
+            print(staging.as_named(evaluation.step_line(result, path)))
     opened.close()
+
+
+def _other(arguments):
+    """The experiment of the run to compare with."""
+    from genojax.train import runs
+
+    if arguments.against.resolve() == arguments.workdir.resolve():
+        raise errors.UsageError(
+            f'--against={arguments.against} is the run itself. Fix: leave --against out, or name '
+            'another run'
+        )
+    return runs.read_experiment(arguments.against)
 
 
 def _say(line: str) -> None:

@@ -26,6 +26,7 @@ keep it, or add --config.optim.train.copy_base=True. `genojax convert DIR OUT` m
 
 --from-scratch says what pretraining was worth: the same network from fresh parameters, on the same
 rows (those in the genomes of MODEL are removed alike), in the same split, with the same settings.
+`genojax evaluate DIR --against=OTHER` has the paired difference of the two.
 
 The settings are kept in DIR/config.json. The same command resumes. DIR gets predictions.test.tsv
 (one row per test row), evaluation/labels.test.json and report.html; `genojax predict DIR` predicts

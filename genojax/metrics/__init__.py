@@ -7,6 +7,7 @@ from genojax.metrics.bootstrap import (
     bootstrap_interval,
     format_interval,
     paired_difference,
+    ratio_difference,
     ratio_interval,
 )
 from genojax.metrics.decisions import accuracy, confusion, macro_f1, matthews
@@ -33,6 +34,7 @@ __all__ = [
     'matthews',
     'paired_difference',
     'pearson',
+    'ratio_difference',
     'ratio_interval',
     'roc_curve',
     'spearman',

@@ -125,6 +125,33 @@ def ratio_interval(
     return Estimate(float(numerator_N.sum() / denominator_N.sum()), *_percentiles(values_W, level))
 
 
+def ratio_difference(
+    numerators: np.ndarray,
+    denominators: np.ndarray,
+    other_numerators: np.ndarray,
+    other_denominators: np.ndarray,
+    n: int = 1000,
+    seed: int = 0,
+    *,
+    level: float = 0.95,
+) -> Estimate:
+    """The ratio of `ratio_interval` minus that of other numerators and denominators of the same
+    [N] units, on the same resamples."""
+    sides = [
+        (np.asarray(top, float), np.asarray(bottom, float))
+        for top, bottom in (
+            (numerators, denominators),
+            (other_numerators, other_denominators),
+        )
+    ]
+    values = [top.sum() / bottom.sum() for top, bottom in sides]
+    parts = []
+    for w_WN in _resamples(sides[0][0], n, seed, False, None):
+        first, second = (weighting.ratio(w_WN @ top, w_WN @ bottom) for top, bottom in sides)
+        parts.append(first - second)
+    return Estimate(float(values[0] - values[1]), *_percentiles(np.concatenate(parts), level))
+
+
 def _resamples(labels, n, seed, stratified, clusters, cluster_strata=None) -> Iterator[np.ndarray]:
     """Draws of each row per resample: parts [W, N] that fit in memory, n resamples in all."""
     labels = np.asarray(labels)

@@ -27,7 +27,7 @@ from genojax.data.datasets import base as datasets_base
 from genojax.inference import finite
 from genojax.models import coordinates
 from genojax.models.features import Features
-from genojax.tasks import frozen
+from genojax.tasks import frozen, paired
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Array, Batch, Float
 from genojax.variants import pair_head
@@ -129,6 +129,7 @@ class Task(abc.ABC):
         loss_is_row_mean: whether the loss is the mean over independent rows, or parts of rows, that
             `metrics['loss']` holds as (total, count), so that a step may read its batch in parts
             (`Experiment.accumulate`).
+        paired_split: how two runs are compared on the rows of a split; None: they are not.
         init_from: the run or converted model that the run starts from, '' for none; what it has
             read is compared with the task's data.
     """
@@ -137,6 +138,7 @@ class Task(abc.ABC):
     selection_metric = 'loss'
     loss_name = 'loss'
     loss_is_row_mean = False
+    paired_split: type[paired.PairedSplit] | None = None
     init_from = ''
 
     def __init__(self, name: str, config: TaskConfig, model: AnyModel, tokenizer: Tokenizer):

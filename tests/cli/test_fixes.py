@@ -215,6 +215,8 @@ CASES = [
     Case('--fallback', 'embed runs/flipped --fasta=my.fa --out=x.npz'),
     Case('--task={}', 'evaluate runs/joint --limit=3'),
     Case('leave --limit out', 'evaluate runs/tuned --limit=3'),
+    Case('leave --against out, or', 'evaluate runs/tuned --against=runs/tuned'),
+    Case('leave --against out and', 'evaluate runs/tuned --against=runs/pretrain'),
     Case('leave --train out',
          'finetune runs/pretrain table.csv --workdir=new --from-scratch --train=lora'),
     # Sequences

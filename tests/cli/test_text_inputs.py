@@ -89,7 +89,8 @@ for _verb in OF_SEQUENCES:
         COMMANDS[_verb, '--table'] = f'{_verb} MODEL --table=BAD {_out}'
 
 # Flags that name no text input: folders, weights, outputs, numbers and words.
-FOLDERS = {'model', 'workdir', '--workdir', 'directory', 'source', '--base', '--control', 'SHARDS'}
+FOLDERS = {'model', 'workdir', '--workdir', 'directory', 'source', '--base', 'SHARDS'}
+FOLDERS |= {'--control', '--against'}
 OUTPUTS = {'out', '--out', '--json', '--calibration', '--program'}
 CONFIGS = {
     ('plan', '--config'),

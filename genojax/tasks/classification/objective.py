@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from genojax import errors, metrics
 from genojax.tasks import base
-from genojax.tasks.classification import dataset, evaluate
+from genojax.tasks.classification import comparison, dataset, evaluate
 from genojax.tasks.labelled import objective
 from genojax.typing import Array, Batch, Float, Int
 
@@ -50,6 +50,7 @@ class Classification(objective.RowTask):
 
     loss_name = 'cross-entropy of the labels, nats per row'
     loss_is_row_mean = True
+    paired_split = comparison.ClassPairedSplit
 
     def __init__(self, name, config: ClassificationConfig, model, tokenizer):
         super().__init__(name, config, model, tokenizer, size=config.classes)

@@ -172,12 +172,16 @@ class MaskedLmDatasets(base.TaskDatasets):
                 number = self.species.index(name)
                 yield number, np.where(past_BL, np.uint8(dna.UNKNOWN), codes_BL)
 
-    def shares_kmer(self, split: str, limit: int | None = None) -> np.ndarray:
-        """For each window in the order of a split's batches, `AuditedWindows.shares_kmer`, int8."""
+    def windows(self, split: str, limit: int | None = None) -> dict[str, windows.AuditedWindows]:
+        """Windows by species, in the order of a split's batches."""
         parts = self.test_windows if split == 'test' else self.validation_windows
         if limit is not None:
             parts, _ = _spread(parts, limit)
-        flags = [parts[name].shares_kmer for name in self.species if name in parts]
+        return {name: parts[name] for name in self.species if name in parts}
+
+    def shares_kmer(self, split: str, limit: int | None = None) -> np.ndarray:
+        """For each window in the order of a split's batches, `AuditedWindows.shares_kmer`, int8."""
+        flags = [part.shares_kmer for part in self.windows(split, limit).values()]
         return np.concatenate([np.zeros(0, np.int8), *flags])
 
     def _test_species(self) -> list[str]:

@@ -7,13 +7,14 @@ Intervals are bootstraps over windows.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
 from genojax import dna, metrics
 from genojax.data.genomes import windows
 from genojax.data.splits import audit
-from genojax.tasks import base
+from genojax.tasks import base, paired
 from genojax.tasks.masked_lm import baselines
 
 BASELINES = baselines.BASELINES
@@ -198,6 +199,85 @@ def validate(task, state, datasets, shard) -> dict[str, metrics.MetricState]:
         }
         base.merge_into(merged, states)
     return merged
+
+
+class WindowPairedSplit(paired.PairedSplit):
+    """Bits per base of two models on the same windows, which are resampled.
+
+    Both hide the bases that the first one's evaluation hides, where tokens and batches allow it.
+    """
+
+    unit = 'windows'
+    resampled = 'windows'
+    lower_is_better = True
+    same = (
+        'the genomes, data.mixture.length, data.test, data.split_seed, data.validation_windows and '
+        'the masks of evaluation (test_mask)'
+    )
+
+    def __init__(self, task, datasets, split: str, limit: int | None):
+        self.task, self.datasets, self.split, self.limit = task, datasets, split, limit
+        parts = datasets.windows(split, limit)
+        self.inputs, self.species = [], []
+        for name, part in parts.items():
+            contigs = [contig.name for contig in datasets.corpus[name].contigs]
+            columns = (x.tolist() for x in (part.contig, part.start, part.valid))
+            for contig, start, valid in zip(*columns, strict=True):
+                self.inputs.append(f'{name}\0{contigs[contig]}\0{start}\0{valid}'.encode())
+                self.species.append(name)
+        self.labels = [b''] * len(self.inputs)
+        mask = task.config.test_mask or task.config.mask
+        rates = {'rate': mask.rate, 'span': mask.span, **mask.region_rates}
+        self.settings = {
+            'the genomes': datasets.corpus.fingerprint[:12],
+            'the masks': ', '.join(f'{name} {value:g}' for name, value in rates.items()),
+        }
+
+    def scores(self, state) -> paired.Scores:
+        """Bits and number of the hidden bases of every window, and where these are."""
+        bits, bases, places = [], [], []
+        windows = self.datasets.test if self.split == 'test' else self.datasets.validation
+        batches = windows(state.shard(self.task), limit=self.limit)
+        for batch, (bits_BL, hidden_BL) in state.scores(self.task.jitted_score, batches):
+            real_B = batch['weight'] > 0
+            hidden_BL = np.asarray(hidden_BL)[real_B]
+            values_BL = np.where(hidden_BL, np.asarray(bits_BL)[real_B], 0)
+            bits.append(values_BL.sum(1, dtype=np.float64))
+            bases.append(hidden_BL.sum(1))
+            places.append(np.packbits(hidden_BL, axis=1))
+        return {
+            'bits': np.concatenate(bits),
+            'bases': np.concatenate(bases).astype(float),
+            'places': np.concatenate(places),
+            'shares_kmer': self.datasets.shares_kmer(self.split, self.limit),
+        }
+
+    def parts(self, scores, others) -> dict[str, dict[str, Any]]:
+        species = np.array(self.species)
+        scored = scores['bases'] + others['bases'] > 0  # others have no hidden base, as by chance
+        clean = (scores['shares_kmer'] == 0) & (others['shares_kmer'] == 0)
+        chosen = {name: species == name for name in dict.fromkeys(self.species)}
+        chosen |= {'all': np.ones(len(species), bool), WITHOUT_KMER: clean}
+        if len(chosen) == 3:  # of one species, which is all
+            del chosen[self.species[0]]
+        windows = {name: at & scored for name, at in chosen.items()}
+        return {name: _paired_part(scores, others, at) for name, at in windows.items() if at.any()}
+
+
+def _paired_part(scores, others, chosen: np.ndarray) -> dict[str, Any]:
+    part: dict[str, Any] = {'n': int(chosen.sum()), 'groups': None, 'scores': {}, 'notes': []}
+    sides = [tuple(one[key][chosen] for key in ('bits', 'bases')) for one in (scores, others)]
+    if not all(bases.sum() for _, bases in sides):
+        return {**part, 'notes': ['No base of these windows is hidden.']}
+    run, against = (list(metrics.ratio_interval(*side)) for side in sides)
+    difference = list(metrics.ratio_difference(*sides[0], *sides[1]))
+    row = {'run': run, 'against': against, 'difference': difference}
+    part['scores'] = {'bits per base': row}
+    if not np.array_equal(scores['places'][chosen], others['places'][chosen]):
+        part['notes'] = [
+            'The runs hide other bases of the windows (another tokenizer or batch size).'
+        ]
+    return part
 
 
 def as_text(result: dict) -> str:

@@ -44,6 +44,7 @@ class MaskedLm(base.Task):
     selection_metric = 'bits_per_base'
     loss_name = 'cross-entropy of the hidden tokens, nats per token'
     loss_is_row_mean = True
+    paired_split = evaluate.WindowPairedSplit
 
     def __init__(self, name, config: MaskedLmConfig, model, tokenizer):
         super().__init__(name, config, model, tokenizer)
@@ -104,9 +105,7 @@ class MaskedLm(base.Task):
 
     def initial_extra(self, extra, datasets):
         counted = self.model_config.counted_contexts
-        if counted is None:
-            return extra
-        return {**extra, **datasets.counts(counted)}
+        return extra if counted is None else {**extra, **datasets.counts(counted)}
 
     def model_inputs(self, batch: Batch) -> dict[str, Array]:
         inputs = base.coordinate_inputs(self, batch)

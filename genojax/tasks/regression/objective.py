@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from genojax import errors, metrics
 from genojax.tasks import base
 from genojax.tasks.labelled import objective
-from genojax.tasks.regression import dataset, evaluate
+from genojax.tasks.regression import comparison, dataset, evaluate
 from genojax.typing import Array, Batch, Float
 
 
@@ -43,6 +43,7 @@ class Regression(objective.RowTask):
 
     loss_name = 'squared error of standardised values'
     loss_is_row_mean = True
+    paired_split = comparison.ValuePairedSplit
 
     def __init__(self, name, config: RegressionConfig, model, tokenizer):
         super().__init__(name, config, model, tokenizer, size=config.values)
