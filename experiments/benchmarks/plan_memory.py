@@ -1,12 +1,17 @@
 """What `genojax plan --topology=cpu:8` says of memory, beside the resident set of that run.
 
-    PYTHONPATH=. python experiments/benchmarks/plan_memory.py     # results/plan_memory.json
+    PYTHONPATH=. python experiments/benchmarks/plan_memory.py [CASE ...]  # results/plan_memory.json
 
 Eight devices of one process. The plan is made from the config alone, in a process of its own; its
 peak per device, without the program, times eight, is what the run should add to its process. The
 run is a real one: data opened, step compiled, state made by `Run.start`. Its state is then moved to
 numpy and deleted, the resident set is read, the state is made anew on the devices, and the resident
 set's peak over three steps is read (`VmHWM`). Target: within 5 %.
+
+That is done twice. In the first round the process itself grows, once: pages of the library and its
+kernels are touched, YNNPACK prepares every fusion for every device, and the allocator keeps pages
+between these small blocks. What stays after the state is deleted again is that growth. The second
+round has it in its resident set from the start, as it has Python.
 """
 
 import argparse
@@ -28,6 +33,10 @@ CASES = {
     'data': {'model.width': 256, 'model.heads': 4, 'model.inner': 1024, 'model.depth': 6},
     'tensor_sequence': {'mesh.tensor': 2, 'mesh.fsdp': 4, 'mesh.data': 1},
     'remat': {'mesh.fsdp': 8, 'mesh.data': 1, 'model.remat': 'block'},
+    'remat_small': {
+        **{'mesh.fsdp': 8, 'mesh.data': 1, 'model.remat': 'block'},
+        **{'model.width': 256, 'model.heads': 4, 'model.inner': 1024, 'model.depth': 6},
+    },
 }
 CONFIG = {
     **{'model.width': 512, 'model.depth': 8, 'model.heads': 8, 'model.inner': 2048},
@@ -58,8 +67,8 @@ def resident(key: str) -> float:
         return next(int(line.split()[1]) / 2**20 for line in lines if line.startswith(key))
 
 
-def measured(case: str) -> float:
-    """GiB that three steps of the run add to the process."""
+def measured(case: str) -> list[dict]:
+    """GiB of each round: `peak`, what three steps of the run add, and `stays` without its state."""
     import jax
 
     from genojax import experiment
@@ -78,21 +87,35 @@ def measured(case: str) -> float:
             host = jax.device_get(state)
             jax.tree.map(lambda leaf: leaf.delete(), state)
             batches = [run.shard_batches(next(stream)) for _ in range(STEPS)]
-            gc.collect()
-            ctypes.CDLL(None).malloc_trim(0)
-            before = resident('VmRSS')
-            pathlib.Path('/proc/self/clear_refs').write_text('5')
-            state = jax.tree.map(
-                lambda value, leaf: jax.device_put(value, leaf.sharding, may_alias=False),
-                host,
-                run.abstract,
-            )
-            for batch in batches:
-                state, metrics = step(state, batch, key)
-                jax.block_until_ready(metrics)
-            peak = resident('VmHWM') - before
+            rounds = [one_round(run, step, host, batches, key) for _ in range(2)]
         run.close()
-    return peak
+    return rounds
+
+
+def one_round(run, step, host, batches: list, key) -> dict:
+    """Places the state, takes a step per batch and deletes the state."""
+    import jax
+
+    before = trimmed()
+    pathlib.Path('/proc/self/clear_refs').write_text('5')
+    state = jax.tree.map(
+        lambda value, leaf: jax.device_put(value, leaf.sharding, may_alias=False),
+        host,
+        run.abstract,
+    )
+    for batch in batches:
+        state, metrics = step(state, batch, key)
+        jax.block_until_ready(metrics)
+    peak = resident('VmHWM') - before
+    jax.tree.map(lambda leaf: leaf.delete(), state)
+    return {'peak': peak, 'stays': trimmed() - before}
+
+
+def trimmed() -> float:
+    """GiB of the resident set without what the allocator can return."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    return resident('VmRSS')
 
 
 def main() -> None:
@@ -103,9 +126,9 @@ def main() -> None:
     parser.add_argument('--worker', choices=list(CASES))
     arguments = parser.parse_args()
     if arguments.worker:
-        print(measured(arguments.worker))
+        print(json.dumps(measured(arguments.worker)))
         return
-    rows = []
+    rows = {row['case']: row for row in json.loads(RESULTS.read_text())}
     environment = {**os.environ, 'JAX_PLATFORMS': 'cpu'}
     environment['XLA_FLAGS'] = f'--xla_force_host_platform_device_count={DEVICES}'
     for case in arguments.cases or CASES:
@@ -115,13 +138,24 @@ def main() -> None:
         done = subprocess.run(
             command, env=environment, stdout=subprocess.PIPE, text=True, check=True
         )
-        found = float(done.stdout.splitlines()[-1])
-        rows.append(
-            {'case': case, 'mesh': plan['mesh'], 'planned_gib': expected, 'measured_gib': found}
+        first, second = json.loads(done.stdout.splitlines()[-1])
+        row = {
+            'case': case,
+            'mesh': plan['mesh'],
+            'planned_gib': expected,
+            'measured_gib': first['peak'],
+            'ratio': first['peak'] / expected,
+            'process_gib': first['stays'],
+            'second_round_gib': second['peak'],
+            'second_round_ratio': second['peak'] / expected,
+        }
+        rows[case] = row
+        print(
+            f'{case:<16} plan {expected:.3f} GiB, run {row["measured_gib"]:.3f} GiB, '
+            f'{row["ratio"]:.3f}; second round {row["second_round_ratio"]:.3f}; the process grew '
+            f'by {row["process_gib"]:.3f} GiB'
         )
-        rows[-1]['ratio'] = found / expected
-        print(f'{case:<16} plan {expected:.3f} GiB, run {found:.3f} GiB, {found / expected:.3f}')
-    RESULTS.write_text(json.dumps(rows, indent=1) + '\n')
+        RESULTS.write_text(json.dumps(list(rows.values()), indent=1) + '\n')
 
 
 if __name__ == '__main__':

@@ -32,7 +32,8 @@ class Memory:
         temporaries: activations, gradients and copies at their peak.
         code: of the program.
         peak: at the moment of most use, by the compiler's assignment of buffers, and code; on other
-            platforms than TPUs at least arguments, outputs and temporaries together.
+            platforms than TPUs at least arguments, outputs and temporaries together. A CPU's
+            libraries allocate scratch of their own, which no compiler counts.
         device: what the device has; 0 where unknown.
     """
 
