@@ -10,7 +10,6 @@ repeated.
 """
 
 import argparse
-import dataclasses
 import json
 import pathlib
 import time
@@ -31,8 +30,7 @@ from genojax.train import loop, runs
 
 HERE = pathlib.Path(__file__).parent
 METHODS = ('attribution', 'ascent')
-SEQUENCES, ASCENTS, SHUFFLES, Q_VALUE = 400, 60, 2, 0.05
-ASCENT = ascent.AscentConfig(steps=40, rate=0.25, entropy=0.2, variation=0.1)
+SEQUENCES, Q_VALUE = 400, 0.05
 TASK = 'promoters'
 SETTINGS = {'steps': '400', 'validate_every': '100', 'save_every': '400'}
 ROWS = 5_500
@@ -77,9 +75,7 @@ def seqlet_inputs(method: str, run: pathlib.Path, sequences, seed: int) -> tuple
     head = outputs.select(model, TASK)
     if method == 'ascent':
         names = 'codes_L', 'bits_L', 'heights_L4'
-        results = ascent.ascend(
-            model, head, sequences[:ASCENTS], dataclasses.replace(ASCENT, seed=seed)
-        )
+        results = ascent.ascend(model, head, sequences, ascent.AscentConfig(seed=seed))
     else:
         names = 'codes_L', 'values_L', 'bases_L4'
         results = attribution.integrated_gradients(

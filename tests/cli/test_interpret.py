@@ -170,7 +170,7 @@ def test_motifs_of_inputs_that_an_ascent_reached(files, capsys, monkeypatch):
     seen = []
 
     def ascend(model, head, sequences, config, advance):
-        seen.append((head.names[0], config.steps, config.entropy, config.variation))
+        seen.append((head.names[0], config.steps, config.window, config.entropy, config.variation))
         results = []
         for codes_L in sequences:
             codes_L = codes_L.copy()
@@ -180,9 +180,10 @@ def test_motifs_of_inputs_that_an_ascent_reached(files, capsys, monkeypatch):
         return results
 
     monkeypatch.setattr(ascent, 'ascend', ascend)
-    flags = '--method=ascent', '--ascent-steps=9', '--entropy=0.5', '--variation=0.25'
-    out = run(files, 'motifs', '--output=y', *flags, '--min-seqlets=3', '--core=7')
-    assert seen == [('log-odds of y', 9, 0.5, 0.25)]
+    flags = '--ascent-steps=9', '--ascent-window=99', '--entropy=0.5', '--variation=0.25'
+    more = '--method=ascent', '--min-seqlets=3', '--core=7'
+    out = run(files, 'motifs', '--output=y', *flags, *more)
+    assert seen == [('log-odds of y', 9, 99, 0.5, 0.25)]
     assert 'which hold 14.2 bits each (medians)' in capsys.readouterr().err
     assert 'TGACTCA' in (out / 'motifs.meme').read_text()
     page = (out / 'index.html').read_text()

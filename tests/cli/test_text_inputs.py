@@ -135,6 +135,7 @@ WORDS = {
         '--draws',
         '--method',
         '--ascent-steps',
+        '--ascent-window',
         '--entropy',
         '--variation',
     ),

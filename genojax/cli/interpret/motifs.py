@@ -2,9 +2,10 @@
 
 --method=attribution: attributions are integrated gradients of one output, as by `genojax interpret
 attribution`. Windows whose sum is beyond that of shuffled attributions are aligned and clustered.
---method=ascent: base probabilities climb the output from each sequence, at a cost per bit of
-information (--entropy) and per bit of difference between neighbours (--variation), so that only the
-bases that the output needs stay certain; windows of their information are aligned and clustered.
+--method=ascent: base probabilities in a window of each sequence (--ascent-window) climb the output,
+at a cost per bit of information (--entropy) and per bit of difference between neighbours
+(--variation), so that only the bases that the output needs stay certain; windows of their
+information are aligned and clustered.
 
 --match=FILE (MEME's text format) names the known motifs that each resembles most, with Tomtom's
 p- and q-values, in matches.tsv, where a motif without a match has a row of empty cells; index.html
@@ -46,9 +47,16 @@ def run(argv: list[str]) -> None:
     inputs.add_gradient_options(parser)
     add = parser.add_argument
     add('--method', choices=('attribution', 'ascent'), default='attribution', help='(%(default)s)')
-    add('--ascent-steps', type=flags.positive, default=150, help='of the ascent (%(default)s)')
-    add('--entropy', type=float, default=0.05, help='of the ascent: per bit (%(default)s)')
-    add('--variation', type=float, default=0.02, help='of the ascent: per bit (%(default)s)')
+    add('--ascent-steps', type=flags.positive, default=40, help='of the ascent (%(default)s)')
+    add(
+        '--ascent-window',
+        type=flags.positive,
+        default=24,
+        metavar='BASES',
+        help='of each sequence that may change, at a place drawn by --seed (%(default)s)',
+    )
+    add('--entropy', type=float, default=0.2, help='of the ascent: per bit (%(default)s)')
+    add('--variation', type=float, default=0.1, help='of the ascent: per bit (%(default)s)')
     add('--match', type=pathlib.Path, help='known motifs in MEME format, plain or gzip')
     add('--q-value', type=float, default=0.05, help='of the matches reported (%(default)s)')
     add('--control', type=flags.location, help='the same model trained on shuffled labels')
@@ -225,6 +233,7 @@ def _ascended(model, head, sequences, regions, arguments, folder) -> _Explained:
         steps=arguments.ascent_steps,
         entropy=arguments.entropy,
         variation=arguments.variation,
+        window=arguments.ascent_window,
         seed=arguments.seed,
     )
     other = errors.renaming({first_layer.OTHER_VERB: inputs.mutagenesis(arguments)})

@@ -35,7 +35,7 @@ Advance = Callable[[int], None]
 
 @dataclasses.dataclass(frozen=True)
 class AscentConfig:
-    """How far and under which penalties.
+    """How far and under which penalties; chosen as experiments/007_motifs says.
 
     Attributes:
         steps: of Adam.
@@ -43,19 +43,23 @@ class AscentConfig:
         entropy: cost of a bit of information, in units of the output.
         variation: cost of a bit of difference between neighbours.
         certainty: probability of a real sequence's bases at the start.
+        window: bases of each sequence that may change, at a place drawn by `seed`. The others stay
+            as they are, so that the ascent answers what the model prefers beside them; where all
+            may change (a window as long as they are), all ascents reach the same few inputs.
         seed: of the sequences that are drawn from the final probabilities.
     """
 
-    steps: int = 150
-    rate: float = 0.1
-    entropy: float = 0.05
-    variation: float = 0.02
+    steps: int = 40
+    rate: float = 0.25
+    entropy: float = 0.2
+    variation: float = 0.1
     certainty: float = 0.7
+    window: int = 24
     seed: int = 0
 
     def __post_init__(self):
-        if self.steps < 1 or not self.rate > 0:
-            raise ValueError(f'{self.steps=} and {self.rate=} must be positive')
+        if min(self.steps, self.window) < 1 or not self.rate > 0:
+            raise ValueError(f'{self.steps=}, {self.window=} and {self.rate=} must be positive')
         if min(self.entropy, self.variation) < 0:
             raise ValueError(f'{self.entropy=} and {self.variation=} must not be negative')
         if not 0.25 < self.certainty < 1:
@@ -68,7 +72,7 @@ class Ascended:
 
     Attributes:
         p_L4: float32, probabilities of A, C, G and T; NaN for bases that the task does not read.
-        bits_L: float32, information of each base; 0 there.
+        bits_L: float32, information of each base; 0 there, and where the base may not change.
         codes_L: a sequence drawn from `p_L4`, uint8.
         start, output: the output of the sequence itself, and of the relaxed input.
     """
@@ -158,6 +162,9 @@ def _in_sequence(codes_L, row_L, p_R4: np.ndarray, bits_R: np.ndarray, rng):
 
 def _batches(model, head, rows, config: AscentConfig) -> Iterator[batching.RowBatch]:
     size = model.reader.rows_per_batch(head.batch(rows[:1])['tokens'].shape[1])
+    length = len(rows[0])
+    width = min(config.window, length)
+    first_N = np.random.default_rng(config.seed).integers(0, length - width + 1, len(rows))
     for first in range(0, len(rows), size):
         group = rows[first : first + size]
         numbers = np.arange(first, first + len(group))
@@ -167,7 +174,10 @@ def _batches(model, head, rows, config: AscentConfig) -> Iterator[batching.RowBa
         known_BL1 = hot_BL4.sum(-1, keepdims=True)
         p_BL4 = hot_BL4 * config.certainty + (1 - hot_BL4) * (1 - config.certainty) / 3
         p_BL4 = known_BL1 * p_BL4 + (1 - known_BL1) / 4
-        yield batching.RowBatch(numbers, {**batch, 'start': np.log(p_BL4).astype(np.float32)})
+        first_B1 = first_N[np.minimum(first + np.arange(size), len(rows) - 1)][:, None]
+        free_BL = (np.arange(length) >= first_B1) & (np.arange(length) < first_B1 + width)
+        start = {'start': np.log(p_BL4).astype(np.float32), 'free': free_BL}
+        yield batching.RowBatch(numbers, {**batch, **start, 'fixed': hot_BL4.astype(np.float32)})
 
 
 def _ascent(head, words: first_layer.Words, share_4: np.ndarray, steps: int):
@@ -178,8 +188,9 @@ def _ascent(head, words: first_layer.Words, share_4: np.ndarray, steps: int):
     optimizer = optax.scale_by_adam()
 
     def compute(params, extra, batch: Batch, costs: Array):
-        start_BL4 = batch['start']
-        inputs = {name: value for name, value in batch.items() if name != 'start'}
+        start_BL4, free_BL = batch['start'], batch['free']
+        own = ('start', 'free', 'fixed')
+        inputs = {name: value for name, value in batch.items() if name not in own}
         first_T, real_T = _layout(words, head, start_BL4.shape[1])
 
         def output(p_BL4):
@@ -189,9 +200,13 @@ def _ascent(head, words: first_layer.Words, share_4: np.ndarray, steps: int):
 
             return first_layer.replaced(head, params, extra, inputs, relaxed)[1]
 
+        def probabilities(logits_BL4):
+            fixed_BL4 = jnp.where(batch['fixed'].any(-1, keepdims=True), batch['fixed'], 0.25)
+            return jnp.where(free_BL[..., None], jax.nn.softmax(logits_BL4), fixed_BL4)
+
         def loss(logits_BL4):
-            p_BL4 = jax.nn.softmax(logits_BL4)
-            bits_BL = _bits(p_BL4, share_4)
+            p_BL4 = probabilities(logits_BL4)
+            bits_BL = _bits(p_BL4, share_4) * free_BL
             cost_B = costs[1] * bits_BL.sum(1)
             cost_B += costs[2] * jnp.abs(jnp.diff(bits_BL, axis=1)).sum(1)
             return (cost_B - output(p_BL4)).sum()
@@ -203,9 +218,9 @@ def _ascent(head, words: first_layer.Words, share_4: np.ndarray, steps: int):
 
         carry = start_BL4, optimizer.init(start_BL4)
         (logits_BL4, _), _ = jax.lax.scan(step, carry, length=steps)
-        p_BL4 = jax.nn.softmax(logits_BL4)
+        p_BL4 = probabilities(logits_BL4)
         _, before_B = first_layer.replaced(head, params, extra, inputs)
-        return p_BL4, _bits(p_BL4, share_4), before_B, output(p_BL4)
+        return p_BL4, _bits(p_BL4, share_4) * free_BL, before_B, output(p_BL4)
 
     return compute
 

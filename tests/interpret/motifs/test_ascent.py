@@ -38,7 +38,7 @@ def test_outputs_rise_and_bits_cost(kmers):
     head = value_head(kmers, rows=22, trim=2)
     sums = []
     for entropy in (0.0, 100.0):
-        config = ascent.AscentConfig(steps=40, rate=0.2, entropy=entropy, variation=0.0)
+        config = ascent.AscentConfig(steps=40, rate=0.2, entropy=entropy, variation=0.0, window=22)
         results = ascent.ascend(kmers, head, SEQUENCES, config)
         if not entropy:
             assert all(result.output > result.start + 0.1 for result in results)
@@ -48,6 +48,21 @@ def test_outputs_rise_and_bits_cost(kmers):
             np.testing.assert_allclose(result.p_L4[2:-2].sum(1), 1, rtol=1e-5)
         sums.append(np.mean([result.bits_L.sum() for result in results]))
     assert sums[1] < 0.1 * sums[0]
+
+
+def test_bases_outside_the_window_are_those_of_the_sequence(kmers):
+    head = value_head(kmers, rows=22)
+    config = ascent.AscentConfig(steps=3, entropy=0.0, variation=0.0, window=7)
+    for result, codes_L in zip(
+        ascent.ascend(kmers, head, SEQUENCES, config), SEQUENCES, strict=True
+    ):
+        (changed,) = np.nonzero(result.bits_L)
+        assert len(changed) == 7 == changed[-1] - changed[0] + 1
+        outside_L = np.ones(22, bool)
+        outside_L[changed] = False
+        assert (result.codes_L[outside_L] == codes_L[outside_L]).all()
+        np.testing.assert_array_equal(result.p_L4[outside_L], dna.one_hot(codes_L)[outside_L])
+        assert (result.p_L4[changed] < 1).all() and result.output != result.start
 
 
 def test_what_cannot_be_relaxed_is_refused(kmers):
