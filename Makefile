@@ -19,7 +19,7 @@ SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 CACHE := PYTHONDONTWRITEBYTECODE= JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 
-.PHONY: install smoke demo test test-all bench docs notebooks package lint format clean
+.PHONY: install smoke demo test test-all bench docs notebooks badges package lint format clean
 
 install: $(VENV)/.installed
 
@@ -90,6 +90,11 @@ docs: .venv-docs/.installed
 # Executes the notebooks and keeps the last figure of each.
 notebooks: install
 	$(BIN)/python experiments/notebooks/run.py
+
+# In a copy of the repository: links and notebooks lead to the account that holds it. Commit the change.
+badges:
+	@test "$(OWNER)" || { echo 'name the account: make badges OWNER=ACCOUNT'; exit 2; }
+	@git grep -lI 'OWNER[/]genojax' | xargs -r sed -i 's,OWNER[/]genojax,$(OWNER)/genojax,g'
 
 # Wheel and source archive, and the wheel in an environment of its own: imports, doctor, demo.
 package:

@@ -245,10 +245,13 @@ def _open_base(base: type, value: Any, where: str, mistakes: list[str]) -> Any:
         return value
     if plugins.kinds_of(base):  # the annotation names one class, so nothing is left to select
         return _build(base, value, f'{where}.', mistakes)
-    return _by_kind(base.config_kinds(), value, where, mistakes)
+    installed = ' (a kind of another package is known once that is installed)'
+    return _by_kind(base.config_kinds(), value, where, mistakes, installed)
 
 
-def _by_kind(kinds: Mapping[str, type], value: Any, where: str, mistakes: list[str]) -> Any:
+def _by_kind(
+    kinds: Mapping[str, type], value: Any, where: str, mistakes: list[str], hint: str = ''
+) -> Any:
     if isinstance(value, str):
         value = {'kind': value}
     if not isinstance(value, Mapping):
@@ -263,11 +266,11 @@ def _by_kind(kinds: Mapping[str, type], value: Any, where: str, mistakes: list[s
             return None
         return _build(selected, value, f'{where}.', mistakes, kinds)
     if kind is None:
-        problem = 'required field is missing, one of'
+        problem, hint = 'required field is missing, one of', ''
     else:
         problem = f'{_shown(kind)} is not one of'
     known = ', '.join(map(repr, kinds))
-    mistakes.append(f'  {where}.kind: {problem} {known}{_suggestion(kind, kinds)}')
+    mistakes.append(f'  {where}.kind: {problem} {known}{_suggestion(kind, kinds)}{hint}')
     return None
 
 

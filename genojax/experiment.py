@@ -91,8 +91,10 @@ class Experiment:
             raise ValueError(f'{self.seed=} must be in 0 .. 2^32 - 1')
         if self.optim.warmup > self.steps:
             raise ValueError(
-                f'{self.optim.warmup=} is more than {self.steps=}, so the learning rate would '
-                f'never reach its peak. Fix: --config.optim.warmup={self.steps // 10}'
+                f'steps={self.steps}, but the learning rate rises over the first '
+                f'optim.warmup={self.optim.warmup} steps: the run would end below '
+                f'optim.peak={self.optim.peak:g}. Fix: a shorter rise, as in '
+                f'--config.optim.warmup={self.steps // 10} (0: none), or more steps'
             )
         if self.tokenizer.kind != 'bpe' or self.tokenizer.file:
             mistakes = misfits(self)

@@ -123,14 +123,16 @@ def test_mistakes_in_an_open_base_class_are_reported_with_their_path():
     )
     assert message.splitlines() == [
         'invalid config:',
-        "  shapes.a.kind: 'sqare' is not one of 'circle', 'square'; did you mean 'square'?",
+        "  shapes.a.kind: 'sqare' is not one of 'circle', 'square'; did you mean 'square'? (a kind of "
+        'another package is known once that is installed)',
         "  shapes.b.raduis: no such field; did you mean 'radius'?",
         "  shapes.c.color.widht: no such field; did you mean 'width'?",
         '  shapes.d: 3 is not a dictionary of fields',
         "  shapes.e.kind: required field is missing, one of 'circle', 'square'",
         "  shapes.f.colr: no such field; did you mean 'color', which kind 'square' has?",
         "  shapes.g.color: no such field of this kind; kind 'square' has it",
-        "  frame.kind: 'line' is not one of 'circle', 'square'",
+        "  frame.kind: 'line' is not one of 'circle', 'square' (a kind of another package is known "
+        'once that is installed)',
     ]
 
 

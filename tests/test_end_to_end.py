@@ -72,6 +72,8 @@ NOT_RUN = {
     "pip install -e '.[cuda]'": 'needs an NVIDIA GPU and the network',
     "pip install -e '.[tpu]'": 'needs the network',
     'make test': 'these tests',
+    'pip install .': 'needs the network; tests/plugin/test_plugin.py has what it leaves',
+    'genojax train --config=gc_config.py --workdir=runs/gc': 'tests/plugin/test_plugin.py',
     'genojax plan --config=nucleotransformer:small --topology=v5e:4x4 --out=plan.html': (
         "needs the TPU compiler; tests/plan checks TPU topologies' arguments"
     ),
@@ -154,6 +156,10 @@ def write_inputs(folder: pathlib.Path) -> None:
     published.write('dnabert', folder / 'DNA_bert_6')
     write_signals(folder)
     write_contacts(folder)
+    ((_, config),) = (
+        block for block in commands.blocks(commands.docs()['your_model']) if block[0] == 'python'
+    )
+    (folder / 'my_config.py').write_text(config)
     (folder / 'experiments').symlink_to(commands.ROOT / 'experiments')
 
 
@@ -283,6 +289,7 @@ def test_the_python_of_the_readme_runs(folder):
 # Page -> what its blocks of Python must have computed.
 COMPUTED = {
     'your_labels': lambda names: names['values'].shape == (1, 2) and len(names['names']) == 2,
+    'your_model': lambda names: names['get_config']().model.width == 128,
     'your_tokenizer': lambda names: names['text'] == 'ACGTTGCA' and len(names['spans']) == 6,
     'variants': lambda names: names['state'].name == 'SCORED' and np.isfinite(names['ratio']),
     'interpretation': lambda names: np.allclose(names['weights'].sum(-1), 1, atol=1e-5),

@@ -1,5 +1,6 @@
 """Scores equal scikit-learn's, and bootstrap intervals have their coverage."""
 
+import pathlib
 import warnings
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import genojax
 from genojax import metrics
 
 sklearn_metrics = pytest.importorskip('sklearn.metrics')
@@ -354,3 +356,12 @@ def test_a_table_of_scores_stays_in_columns_whatever_the_names():
     assert lines[0].startswith(f'{long}  0.956') and lines[0][end : end + 2] == '  '
     assert head[:end].endswith(' AUROC') and lines[1] == f'{"x":<{end - 3}}0.9'
     assert len(head) == len(lines[0])
+
+
+def test_what_intervals_are_over_has_one_wording():
+    assert metrics.intervals_over(1_043, 'windows') == '95 % intervals over 1,043 windows'
+    assert metrics.intervals_over(1, 'windows') == '95 % intervals over 1 window'
+    assert metrics.intervals_over(None, 'sites') == '95 % intervals over sites'
+    sources = pathlib.Path(genojax.__file__).parent.rglob('*.py')
+    others = ('% bootstrap', 'are bootstraps over genes.')
+    assert not [s for s in sources for words in others if words in s.read_text()]

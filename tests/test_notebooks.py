@@ -8,6 +8,8 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 import time
 
@@ -137,6 +139,27 @@ def test_a_notebook_says_how_to_use_own_files_and_has_a_badge(name):
     for page in (commands.ROOT / 'README.md', FOLDER / 'README.md'):
         assert f'({address}/{name}.ipynb)' in page.read_text(), page
     assert all(len(line) <= 110 or '](http' in line for line in text.splitlines())
+
+
+@pytest.mark.skipif(not REPOSITORY.startswith('OWNER/'), reason='the account is set')
+def test_one_command_sets_the_account_in_links_and_notebooks(tmp_path):
+    files = ['Makefile', 'README.md', 'experiments/notebooks/README.md']
+    files += [f'experiments/notebooks/{name}.ipynb' for name in NAMES]
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(commands.ROOT / file, tmp_path / file)
+    git = ['git', '-C', str(tmp_path)]
+    for words in (['init', '-q'], ['add', '.']):
+        subprocess.run([*git, *words], check=True)
+    make = ['make', '-s', '-C', str(tmp_path), 'badges']
+    done = subprocess.run(make, capture_output=True, text=True)
+    assert done.returncode and 'make badges OWNER=ACCOUNT' in done.stdout
+    subprocess.run([*make, 'OWNER=me'], check=True)
+    for file in files:
+        before, after = (folder / file for folder in (commands.ROOT, tmp_path))
+        assert after.read_text() == before.read_text().replace(REPOSITORY, 'me/genojax'), file
+    changed = subprocess.run([*git, 'diff', '--name-only'], capture_output=True, text=True).stdout
+    assert sorted(changed.split()) == sorted(set(files) - {'Makefile'})
 
 
 @pytest.fixture(scope='module')

@@ -44,7 +44,9 @@ def error_codes() -> str:
         '',
         'An error is one line: `GX-CODE: file:line: record, base: what is wrong. Fix: what to do`.',
         '`genojax explain GX-FA07` prints the text below. Exit codes: 2 usage or config, 3 bad',
-        'input, 4 damaged data or checkpoint, 75 stopped and saved.',
+        'input, 4 damaged data or checkpoint, 75 stopped and saved. A path of data that names',
+        'nothing, or another kind of file or folder, is bad input; a path of a run or a model that',
+        'names none is usage; damaged is only what genojax wrote and what has changed since.',
     ]
     codes = sorted(errors.EXPLANATIONS)
     for family in dict.fromkeys(code[:2] for code in codes):

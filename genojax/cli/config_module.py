@@ -80,4 +80,6 @@ def failed(path: pathlib.Path, error: BaseException, flag: str) -> errors.UsageE
             line = frame.lineno
     where = path if line is None else f'{path}:{line}'
     text = ' '.join(str(error).split())[:300]
+    if isinstance(error, ModuleNotFoundError):
+        text += '. Fix: install the package that has it (of your own: pip install . in its folder)'
     return errors.UsageError(f'{flag}{where}: {type(error).__name__}: {text}')

@@ -70,7 +70,8 @@ def parsed(argv: list[str]) -> 'Demo':
     for name in ('genomes', 'promoters'):
         path = vars(arguments)[name]
         if path and not pathlib.Path(path).exists():
-            raise errors.UsageError(f'--{name}={path}: no such file or folder')
+            problem, fix = f'--{name}: no such file or folder', 'check the path'
+            raise errors.InputError('FA20', problem, path=path, fix=fix)
 
     # Imported here, so that --help does not wait for jax.
     from genojax import experiment

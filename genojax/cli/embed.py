@@ -3,8 +3,9 @@
 MODEL is a run's workdir or a directory written by `genojax convert`. One row per FASTA record, or
 per row of the BED file (0-based, half-open; minus-strand intervals are reverse-complemented), in
 the order of the file. Shorter rows are padded and masked, which changes nothing. A row that is
-longer than the model reads is an error; with --window it becomes several rows with their
-coordinates.
+longer than the model reads is an error that names the limit, and nothing is cut; with --window it
+becomes several rows with their coordinates. With learned positions the limit is the longest row of
+the training; other models read longer rows, which are counted in a warning: they extrapolate.
 
 Examples:
   genojax embed runs/pretrain --fasta=my.fa --out=vectors.npz
@@ -103,7 +104,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         "first token's vector; tokens: one vector per token or bin, with the bases it covers "
         '(%(default)s)',
     )
-    add('--window', type=flags.positive, default=0, help='bases: cut longer rows into windows')
+    add('--window', type=flags.positive, default=0, help=flags.WINDOW)
     add(
         '--stride',
         type=flags.positive,

@@ -25,6 +25,13 @@ CONFIG_HELP = """
   --config=NAME:VARIANT  a variant of a family of configs
 """
 
+# What `--window` of the verbs that read rows says, with the limit of a row.
+WINDOW = (
+    'bases: longer rows become several of so many bases; without it, a row longer than the model '
+    'reads, or than the training rows of what has learned positions or a head, is an error that '
+    'names the limit'
+)
+
 
 class Parser(argparse.ArgumentParser):
     """argparse with the project's errors: one line, exit code 2, and a suggestion for a typo."""

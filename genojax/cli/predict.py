@@ -7,10 +7,11 @@ sequence, in the order of the file:
   table   line, and every column of the table but the sequence; labels are not read, only kept
   then    predicted_class and p_NAME, the probability of each class; or predicted_NAME
 
-Numbers are those that `genojax evaluate` scores, and do not depend on the other rows. A sequence
-longer than the rows of the training is an error; with --window it becomes several rows with their
-coordinates. Rows that are shorter than any training row, and rows that were trained on, are counted
-on the terminal and in OUT.json.
+Numbers are those that `genojax evaluate` scores, and do not depend on the other rows. The limit is
+the longest row of the training (its bases are `length` in RUN/datasets.json): a longer sequence is
+an error that names it, before anything is predicted, and nothing is cut; with --window it becomes
+several rows with their coordinates. Rows that are shorter than any training row, and rows that were
+trained on, are predicted, and counted on the terminal and in OUT.json.
 
 A model of coverage tracks (a run, or weights read by `genojax convert`) predicts every bin of every
 record or BED interval: --out=FILE.bw writes one bigWig per track, .npz arrays, .tsv or .parquet a
@@ -158,7 +159,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         metavar='NAME,NAME',
         help='of a model of coverage: ORGANISM.TRACK (all)',
     )
-    add('--window', type=flags.positive, default=0, help='bases: cut longer rows into windows')
+    add('--window', type=flags.positive, default=0, help=flags.WINDOW)
     add('--stride', type=flags.positive, default=0, help='bases between windows (the window)')
     flags.add_fasta_options(parser)
     flags.add_fallback(parser)

@@ -11,6 +11,10 @@ was trained with annotation needs --annotation, and its columns of numbers as IN
 strands are averaged. With --annotation, INFO/GENOJAX also has what each ALT does to transcripts:
 consequence terms of the Sequence Ontology, gene, transcript, amino acids.
 
+The model reads --window bases around a variant. A window longer than it reads, or than its training
+rows where positions are learned, is an error that names the limit; an allele longer than half a
+window has the state 'too_long'.
+
 An interrupted command continues where it stopped when it is given again, with the same output.
 
 Examples:
@@ -169,11 +173,13 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.transcripts and not arguments.annotation:
         raise errors.UsageError('--transcripts=IDS goes with --annotation=FILE')
     if arguments.annotation and not os.path.exists(arguments.annotation):
-        raise errors.UsageError(f'--annotation={arguments.annotation}: no such file')
+        raise errors.InputError(
+            'FA20', 'no such file', path=arguments.annotation, fix='check the path'
+        )
     if arguments.common == '-':
         raise errors.UsageError('--common=-: common variants are read from a file, not from a pipe')
     if not arguments.fasta.exists():  # what is there, but no file, its reader refuses
-        raise errors.UsageError(f'--fasta={arguments.fasta}: no such file')
+        raise errors.InputError('FA20', 'no such file', path=arguments.fasta, fix='check the path')
 
 
 def _check_out(out: str) -> None:

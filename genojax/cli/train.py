@@ -64,7 +64,8 @@ def run(argv: list[str]) -> None:
             _say(f'changed: {line}')
         state = loop.train(opened, profile=arguments.profile)
         if distributed.is_writer():
-            print(f'step {int(state.step)}: {log.last_validation(opened.workdir)}')
+            validated = log.last_validation(opened.workdir, log.loss_units(opened.tasks))
+            print(f'step {int(state.step)}: {validated}')
         if arguments.evaluate:
             for name, result, path in evaluation.evaluate_run(opened, limit=arguments.limit):
                 line = evaluation.step_line(result, path)

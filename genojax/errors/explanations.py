@@ -75,7 +75,10 @@ EXPLANATIONS: dict[str, str] = {
         'The path is a folder that does not contain exactly one table of labelled sequences, or '
         'one train and one test table.'
     ),
-    'LB08': 'A cell of the split column is not train, valid or test, or is empty.',
+    'LB08': (
+        'A cell of the split column is not train, validation (or valid, val, dev) or test, or is '
+        'empty; or there is no row of train or of test.'
+    ),
     'LB09': (
         "The table's own split has rows that share 30 bases with a row of another part, or are "
         'near copies of one, so a test score would partly measure memory. Remove the split column: '
@@ -83,11 +86,12 @@ EXPLANATIONS: dict[str, str] = {
         'data.shared_rows=report to see scores with and without those rows.'
     ),
     'LB10': (
-        'The rows cannot be split: there are too few rows or groups of similar rows, or one part '
-        'would lack a class, or the values of a column. Rows that share sequence stay in one part. '
+        'The rows cannot be split into train, validation and test parts: there are too few rows or '
+        'groups of related rows, or one part would lack a class, or the values of a column. Rows '
+        'that share sequence stay in one part. '
         'data.group_column names a column of families that stay together instead, '
         'data.split_column one with the part of every row (train, validation, test), and '
-        "data.keep_together='equal' keeps equal rows alone together."
+        "data.keep_together='equal' keeps only rows of equal sequence in one part."
     ),
     'LB11': (
         'Rows that occur in the genomes of pretraining are to be removed, and then a class has no '
@@ -367,5 +371,9 @@ EXPLANATIONS: dict[str, str] = {
     'AR03': (
         'The manifest of the shards is missing, corrupt or of another version. Ingest the genomes '
         'again.'
+    ),
+    'AR04': (
+        'A folder that a config names is not one that `genojax ingest` (shards) or `genojax hic` '
+        '(contacts) wrote. Name that folder, or let the verb write one.'
     ),
 }

@@ -81,6 +81,7 @@ class SpliceAttention:
             intron's length alone, on test genes, with 95 % intervals over genes.
         introns, decoys: [training, test].
         training_genes: on which the head was chosen.
+        test_genes: how many the intervals are over.
         same_donor_test, same_acceptor_test: the chosen head on test genes against those decoys
             alone that have the intron's donor and another AG, or its acceptor and another GT. A
             head that attends to acceptors from everywhere has 0.5 in the second.
@@ -97,6 +98,7 @@ class SpliceAttention:
     introns: tuple[int, int]
     decoys: tuple[int, int]
     training_genes: tuple[str, ...]
+    test_genes: int
     same_donor_test: metrics.Estimate
     same_acceptor_test: metrics.Estimate
 
@@ -149,6 +151,7 @@ def splice_attention(
         introns=(_introns(split[0]), _introns(split[1])),
         decoys=tuple(sum(int((~r.pairs.label_N).sum()) for r in part) for part in split),
         training_genes=tuple(gene for gene in genes if gene not in test_genes),
+        test_genes=len(test_genes),
         same_donor_test=_against(split[1], 0, chosen),
         same_acceptor_test=_against(split[1], 1, chosen),
     )

@@ -204,6 +204,18 @@ def _percentiles(values_W: np.ndarray, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def intervals_over(count: int | None, units: str) -> str:
+    """What was resampled, as in `95 % intervals over 43 windows`: the words of every table.
+
+    Args:
+        count: None where a result of an earlier version does not say it.
+        units: in the plural.
+    """
+    if count is None:
+        return f'95 % intervals over {units}'
+    return f'95 % intervals over {count:,} {units.removesuffix("s") if count == 1 else units}'
+
+
 def format_interval(estimate, digits: int = 3) -> str:
     """`0.912 (0.890 to 0.931)` for [value, low, high].
 

@@ -25,7 +25,7 @@ class OptimConfig:
     """
 
     peak: float = 1e-3  # largest learning rate
-    warmup: int = 100  # steps
+    warmup: int = 100  # steps in which the rate rises to the peak, at most `steps`; 0: none
     start: float = 0.0  # fraction of peak at the first step of the warm-up
     decay: Literal['cosine', 'linear', 'inverse_sqrt', 'none'] = 'cosine'  # after the warm-up
     floor: float = 0.0  # fraction of peak at the last step

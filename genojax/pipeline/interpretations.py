@@ -160,7 +160,8 @@ def splice_sentence(result: dict) -> str:
     """The result in one line."""
     scores = result['scores']
     return (
-        'attention at splice sites, AUROC within genes: '
+        'attention at splice sites, AUROC within genes, '
+        f'{metrics.intervals_over(result.get("test_genes"), "genes")}: '
         f'{metrics.format_interval(scores["chosen head"])}, '
         f'length of the intron alone {metrics.format_interval(scores[LENGTH])}'
     )
@@ -183,7 +184,8 @@ def splice_attention(result: dict, renderer: plots.Renderer) -> page.Section:
             f'{result["species"]}: {result["introns"][1]:,} introns of test genes against '
             f'{decoys:,} decoys. Layer {layer}, head {head}, {direction}, was chosen on '
             f'{result["introns"][0]:,} introns of other genes. No task of '
-            'the training asks for introns.'
+            f'the training asks for introns. '
+            f'{metrics.intervals_over(result.get("test_genes"), "genes")}.'
         ),
         table,
         renderer.figure(

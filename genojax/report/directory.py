@@ -273,7 +273,7 @@ def _draw(
                 boxes.append(_foreign(name, error))
     # A task without a section of its own, or of a config that cannot be read.
     try:
-        section = sections.generic(task, 'loss', result, rows, renderer)
+        section = sections.generic(task, ('loss', ''), result, rows, renderer)
         return comparisons.of_a_part(section, result)
     except _MISFITS as error:
         boxes.append(_foreign('metrics.jsonl', error))

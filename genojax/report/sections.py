@@ -18,7 +18,7 @@ _STEP_WORDS = {
 }
 _LAST_ROW = {
     'step': 'last step logged',
-    'loss': 'loss',
+    'loss': 'loss, in the unit of its curve',
     'grad_norm': 'gradient norm',
 }
 # Medians over the log rows: the last one may be of a single step, before a checkpoint.
@@ -52,17 +52,21 @@ class ModelSummary:
 
 
 def generic(
-    name: str, loss_name: str, result: dict | None, rows: curves.Rows, renderer: plots.Renderer
+    name: str,
+    loss: tuple[str, str],
+    result: dict | None,
+    rows: curves.Rows,
+    renderer: plots.Renderer,
 ) -> page.Section | None:
     """The section of a task without one of its own: metrics as curves, the evaluation as it is.
 
     Args:
         name: of the task.
-        loss_name: what its loss is.
+        loss: what its loss is, and its unit.
         result: of its evaluation.
         rows: of metrics.jsonl, without the task's name in front of the metrics.
     """
-    body = [curves.figure(rows, {'loss': (loss_name, '')}, renderer)]
+    body = [curves.figure(rows, {'loss': loss}, renderer)]
     if result is not None:
         body.append(html.folded('Evaluation', html.record(result)))
     if not any(body):
@@ -81,6 +85,8 @@ def training(rows: curves.Rows, task_count: int, renderer: plots.Renderer) -> pa
     last = {row.get('run'): row for row in rows if row['kind'] == 'train'}
     last = {run: row | _medians(rows, run) for run, row in last.items()}
     names = _LAST_ROW | _MEDIANS
+    if task_count > 1:
+        names['loss'] = 'weighted sum of the losses'
     columns = {k: v for k, v in names.items() if any(k in row for row in last.values())}
     cells = [
         [*([run] if run else []), *(_cell(row, k) for k in columns)] for run, row in last.items()

@@ -125,7 +125,7 @@ class Task(abc.ABC):
         head: module of this task's own parameters; None where the model's outputs are enough.
         metric_groups: metric name -> names of its values, for metrics with several values.
         selection_metric: validation metric whose lowest value selects the checkpoint.
-        loss_name: what the loss is, for axes and captions.
+        loss_name, loss_unit: what the loss is, for progress lines, axes and captions.
         loss_is_row_mean: whether the loss is the mean over independent rows, or parts of rows, that
             `metrics['loss']` holds as (total, count), so that a step may read its batch in parts
             (`Experiment.accumulate`).
@@ -136,7 +136,7 @@ class Task(abc.ABC):
 
     head: nn.Module | None = None
     selection_metric = 'loss'
-    loss_name = 'loss'
+    loss_name, loss_unit = 'loss', ''
     loss_is_row_mean = False
     paired_split: type[paired.PairedSplit] | None = None
     init_from = ''
@@ -358,7 +358,7 @@ class Task(abc.ABC):
         """
         from genojax.report import sections  # imports matplotlib, which training does not need
 
-        return sections.generic(self.name, self.loss_name, result, rows, renderer)
+        return sections.generic(self.name, (self.loss_name, self.loss_unit), result, rows, renderer)
 
 
 def merge_into(

@@ -6,12 +6,14 @@ import math
 import pathlib
 import shlex
 import time
+from collections.abc import Mapping
 
 import jax
 import numpy as np
 
 from genojax import distributed, errors, json_files, metrics
 from genojax.experiment import TrainState
+from genojax.tasks import base
 from genojax.train import resources, timing
 
 
@@ -22,10 +24,13 @@ class Log:
 
     A resumed run continues the file: rows of steps that will be repeated are moved to
     `metrics.repeated.jsonl` first. Every row has a hash (`json_files.row`). One process writes.
+
+    Args:
+        units: of `loss_units`, shown by TensorBoard.
     """
 
-    def __init__(self, workdir: pathlib.Path, start_step: int):
-        self.path, self._events = workdir / 'metrics.jsonl', None
+    def __init__(self, workdir: pathlib.Path, start_step: int, units: Mapping[str, str]):
+        self.path, self._events, self._units = workdir / 'metrics.jsonl', None, units
         self._writes = distributed.is_writer()
         if not self._writes:
             return
@@ -50,7 +55,8 @@ class Log:
         with self.path.open('a') as file:
             file.write(json_files.row({'kind': kind, 'step': step, **numbers}))
         for name, value in numbers.items() if self._events else ():
-            self._events.add_scalar(f'{kind}/{name}', value, step)
+            unit = self._units.get('/'.join(name.split('/')[:2]), '')  # of a group's members too
+            self._events.add_scalar(f'{kind}/{name}', value, step, summary_description=unit)
 
     def close(self) -> None:
         if self._events is not None:
@@ -75,13 +81,25 @@ def read(workdir: pathlib.Path) -> list[dict]:
     return rows
 
 
-def last_validation(workdir: pathlib.Path) -> str:
-    """The last row of kind 'validation' as text."""
+def loss_units(tasks: Mapping[str, base.Task]) -> dict[str, str]:
+    """'TASK/loss' -> the unit of that loss."""
+    return {f'{name}/loss': task.loss_unit for name, task in tasks.items()}
+
+
+def with_unit(name: str, value: float, units: Mapping[str, str]) -> str:
+    """A metric as text, with its unit where it is a loss; other metrics say it in their names."""
+    return f'{name} {value:.4f} {units.get(name, "")}'.rstrip()
+
+
+def last_validation(workdir: pathlib.Path, units: Mapping[str, str]) -> str:
+    """The last row of kind 'validation' as text; `units` are those of `loss_units`."""
     rows = [row for row in read(workdir) if row['kind'] == 'validation']
     if not rows:
         return 'not validated yet'
     return ', '.join(
-        f'{name} {value:.4f}' for name, value in rows[-1].items() if name not in ('kind', 'step')
+        with_unit(name, value, units)
+        for name, value in rows[-1].items()
+        if name not in ('kind', 'step')
     )
 
 
@@ -129,7 +147,8 @@ class Recorder:
     """
 
     def __init__(self, run, steps: range, flops: int = 0, profile: int = 0):
-        self.run, self.log, self.note = run, Log(run.workdir, steps.start - 1), ''
+        self.run, self.note, self._units = run, '', loss_units(run.tasks)
+        self.log = Log(run.workdir, steps.start - 1, self._units)
         kinds = [device.device_kind for device in run.mesh.devices.flat]
         self._clock = timing.StepClock(flops, kinds)
         self._tracer = timing.Tracer(run.workdir, steps, profile, run.say)
@@ -175,7 +194,9 @@ class Recorder:
         values |= times
         self._check_finite(step, state, values['loss'], values['grad_norm'])
         self.log.write('train', step, values)
-        self.note = f'loss {values["loss"]:.4f}'
+        # Each task's own: their weighted sum has no unit.
+        losses = {name: values[name] for name in self._units if name in values}
+        self.note = ', '.join(with_unit(*loss, self._units) for loss in losses.items())
         self._restart_interval()
 
     def write_validation(self, timer: resources.StepTimer, step: int, state: TrainState) -> float:

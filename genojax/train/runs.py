@@ -123,7 +123,7 @@ class Run:
             lines.append('validate_every, save_every: more than the steps, so once, at the end')
         for name, task in self.tasks.items():
             rows, width = task.batch_spec()['tokens'].shape
-            loss = task.loss_name
+            loss = ', '.join(filter(None, (task.loss_name, task.loss_unit)))
             loss += f', times {task.config.weight:g}' if len(self.tasks) > 1 else ''
             lines.append(f'{name}: {rows} x {width} tokens per step; loss: {loss}')
             lines += self.datasets[name].summary

@@ -55,7 +55,8 @@ def test_24_positive_rows_of_800_get_a_value_and_an_interval(tmp_path, capsys):
     printed = capsys.readouterr().out
     value, low, high = result['models']['model']['auroc']
     assert f'{value:.3f} ({low:.3f} to {high:.3f})' in printed
-    assert f'95 % bootstrap intervals over {result["n_test"]:,} test rows' in printed
+    groups = f'{result["test_groups"]:,} groups of related rows ({result["n_test"]:,} test rows)'
+    assert f'95 % intervals over {groups}' in printed
 
 
 def test_commas_within_quotes_are_read(tmp_path, capsys, monkeypatch):

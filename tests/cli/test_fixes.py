@@ -234,6 +234,7 @@ CASES = [
     Case('--out={}, or --replace', 'ingest genomes --out=shards --promoter-span=90,0'),
     Case('ingest GENOMES', f'{MLM}2'.replace('=shards', '=broken_shards'), {'GENOMES': 'genomes'},
          shell=r'(genojax ingest .*)'),
+    Case('ingest {}', f'{MLM}2'.replace('=shards', '=genomes'), shell=r'(genojax ingest .*)'),
     # Values and coverage
     Case('.values={}', f"{VALUES} '--config.tasks.values.data.value_columns=[\"label\",\"score\"]'"),
     Case('data.{}', VALUES.replace('values.csv', 'named.csv')),

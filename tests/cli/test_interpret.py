@@ -300,7 +300,7 @@ def test_heads_are_removed_on_the_test_rows_of_other_genes(files, capsys, monkey
     )
     result = attention.SpliceAttention(
         2, 2, every, every, (1, 1, 1), introns=(4, 4), decoys=(9, 9), training_genes=('g0',),
-        **estimates,
+        test_genes=4, **estimates,
     )  # fmt: skip
     monkeypatch.setattr(attention, 'splice_attention', lambda *arguments, **options: result)
     lines = ['sequence\tlabel\tsplit\tgene']

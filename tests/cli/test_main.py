@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from genojax import errors
-from genojax.cli import flags, main
+from genojax.cli import flags, interpret, main
+from tests import commands
 
 
 def genojax(*arguments, **options):
@@ -35,6 +36,17 @@ def test_help_lists_every_verb_and_does_not_wait_for_jax():
         after.children_user + after.children_system - before.children_user - before.children_system
     )
     assert used <= 0.5
+
+
+def test_every_verb_that_reads_rows_says_their_limit():
+    helps = {verb: ' '.join(text.split()) for verb, text in commands.helps().items()}
+    cutting = [verb for verb, text in helps.items() if flags.WINDOW in text]
+    assert cutting == ['embed', 'predict', *(f'interpret {verb}' for verb in interpret.VERBS)]
+    assert 'nothing is cut' in helps['embed'] and 'a warning: they extrapolate' in helps['embed']
+    assert (
+        'longest row of the training' in helps['predict'] and 'nothing is cut' in helps['predict']
+    )
+    assert 'is an error that names the limit' in helps['score'] and "'too_long'" in helps['score']
 
 
 def test_help_does_not_import_anything_heavy():
@@ -67,7 +79,6 @@ def test_every_verb_has_help(verb, capsys):
         ('train --config=debug_cpu --workdir', '--workdir: expected one argument'),
         ('train --config=debug_cpu --workdir=x --config.steps', '--config.steps has no value'),
         ('train --config=debug_cpu --config.steps.x=1 --workdir=x', "'steps' has no fields"),
-        ('demo --genomes=absent_folder', '--genomes=absent_folder: no such file'),
         ('demo --pretrain.steps.x=1', "--pretrain.steps.x: 'steps' has no fields"),
         ('demo --gnomes=x', 'no flag --gnomes; did you mean --genomes?'),
         ('explain GX-FA99', "no error code 'GX-FA99'"),
@@ -90,7 +101,8 @@ def test_a_config_with_mistakes_lists_them_all(capsys, tmp_path):
     assert "seed: 'x' is not an integer" in text
 
 
-def test_missing_shards_are_damage_with_a_code_that_explain_knows(capsys, tmp_path):
+def test_shards_without_a_manifest_are_damage_with_a_code_that_explain_knows(capsys, tmp_path):
+    (tmp_path / 'genes.json').write_text('{}')
     shards = f'--config.tasks.masked_lm.data.shards={tmp_path}'
     code, text = fails(capsys, 'train', '--config=debug_cpu', shards, f'--workdir={tmp_path}/w')
     assert code == errors.DamageError.exit_code

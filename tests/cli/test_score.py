@@ -90,7 +90,6 @@ def test_neutral_calibration_adds_a_column(folder, tmp_path):
         (['--out=x.csv'], 'tables of scores have TABs. Fix: --out=x.tsv'),
         (['--calibration=c.npz'], 'goes with --neutral'),
         (['--common=-'], 'not from a pipe'),
-        (['--fasta=nothing.fa'], 'no such file'),
         (['--out=/nowhere/x.vcf'], 'cannot be written'),
     ],
 )

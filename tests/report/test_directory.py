@@ -94,6 +94,7 @@ def test_rates_are_medians_over_the_log_and_losses_those_of_its_last_row(demo_di
     text = reading.read(run).text
     assert 'tokens per second, median' in text
     assert '21 4.000 0.725 20,001' in text
+    assert 'loss, in the unit of its curve' in text
 
 
 def test_two_tasks_of_one_run_have_a_section_each_and_the_weighted_loss(demo_directory):
@@ -109,6 +110,7 @@ def test_two_tasks_of_one_run_have_a_section_each_and_the_weighted_loss(demo_dir
     seen = reading.read(run)
     assert 'Masked language modelling' in seen.text and 'Classification' in seen.text
     assert 'Weighted sum of the losses' in _alts(seen)
+    assert 'weighted sum of the losses' in seen.text and 'unit of its curve' not in seen.text
 
 
 def _alts(seen):

@@ -1,6 +1,10 @@
 """The Task protocol's shared parts: registration, weights, and metrics that are sums."""
 
 import dataclasses
+import importlib
+import inspect
+import pathlib
+import pkgutil
 from typing import Literal
 
 import jax
@@ -35,6 +39,30 @@ def test_an_unknown_kind_lists_the_kinds_there_are():
     with pytest.raises(errors.UsageError, match='classification') as caught:
         configs.from_dict(Holder, {'task': {'kind': 'clasification'}})
     assert "did you mean 'classification'" in str(caught.value)
+    assert 'a kind of another package is known once that is installed' in str(caught.value)
+
+
+def folders():
+    """The folders of `genojax/tasks` that hold a task, all but the code that tasks share."""
+    names = [found.name for found in pkgutil.iter_modules(tasks.__path__) if found.ispkg]
+    return [
+        name for name in names if (pathlib.Path(tasks.__path__[0]) / name / 'section.py').exists()
+    ]
+
+
+@pytest.mark.parametrize('folder', [name for name in folders() if name != 'labelled'])
+def test_a_loss_has_one_unit_in_progress_lines_and_in_curves(folder):
+    objective = importlib.import_module(f'genojax.tasks.{folder}.objective')
+    (task,) = (
+        value
+        for value in vars(objective).values()
+        if inspect.isclass(value)
+        and issubclass(value, base.Task)
+        and value.__module__ == objective.__name__
+    )
+    section = importlib.import_module(f'genojax.tasks.{folder}.section')
+    assert task.loss_unit
+    assert section.METRICS['loss'][1] == task.loss_unit
 
 
 @pytest.mark.parametrize('weight', [0.0, -1.0, float('inf'), float('nan')])

@@ -133,7 +133,7 @@ def test_the_share_of_the_training_windows_that_selects_the_checkpoint_is_scored
     whole, capsys, one_device
 ):
     main.main(['evaluate', str(whole[1]), '--split=validation'])
-    assert '1 validation windows' in capsys.readouterr().out
+    assert '95 % intervals over 1 validation window' in capsys.readouterr().out
     result = json.loads((whole[1] / 'evaluation' / 'coverage.validation.json').read_text())
     # The baselines are fitted without the windows that they are scored on.
     assert result['organisms']['sim']['windows'] == {'training': 5, 'baselines': 5, 'scored': 1}

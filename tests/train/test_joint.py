@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from unittest import mock
 
 import jax
 import numpy as np
@@ -72,9 +73,12 @@ def finish(experiment, folder, **options):
 
 @pytest.fixture(scope='module')
 def whole(shards, table, tmp_path_factory):
-    """A run of both tasks that was never interrupted: its last state and its workdir."""
-    folder = tmp_path_factory.mktemp('joint') / 'run'
-    return finish(make_experiment(shards, table), folder), folder
+    """A run of both tasks that was never interrupted: its last state, workdir, progress notes."""
+    folder, display = tmp_path_factory.mktemp('joint') / 'run', mock.MagicMock()
+    with mock.patch.object(loop.progress, 'bar', return_value=display):
+        state = finish(make_experiment(shards, table), folder)
+    calls = display.__enter__.return_value.advance.call_args_list
+    return state, folder, [call.args[1] for call in calls if len(call.args) > 1]
 
 
 def test_the_joint_loss_and_gradient_are_weighted_sums(shards, table, tmp_path):
@@ -164,6 +168,23 @@ def test_the_log_has_every_task_and_one_of_them_selects_the_checkpoint(whole):
     for step, row in validation.items():
         record = json.loads((whole[1] / 'checkpoints' / 'integrity' / f'{step}.json').read_text())
         assert record['loss'] == pytest.approx(row['promoters/loss'], rel=1e-6)
+
+
+def test_progress_says_the_loss_of_each_task_in_its_unit(whole):
+    """The weighted sum has no unit, and a validation has bits per base beside nats."""
+    _, folder, notes = whole
+    row = [row for row in log.read(folder) if row['kind'] == 'train'][-1]
+    assert notes[-1] == (
+        f'masked_lm/loss {row["masked_lm/loss"]:.4f} nats per token, '
+        f'promoters/loss {row["promoters/loss"]:.4f} nats per row'
+    )
+    units = {'masked_lm/loss': 'nats per token', 'promoters/loss': 'nats per row'}
+    last = log.last_validation(folder, units).split(', ')
+    assert re.fullmatch(r'masked_lm/bits_per_base \d\.\d{4}', last[0])
+    (loss,) = (text for text in last if text.startswith('promoters/loss '))
+    assert re.fullmatch(r'promoters/loss \d\.\d{4} nats per row', loss)
+    (events,) = (folder / 'tensorboard').iterdir()
+    assert b'nats per token' in events.read_bytes()
 
 
 @pytest.mark.slow  # tests/train/test_resume.py refuses those of the only task

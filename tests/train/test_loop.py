@@ -32,6 +32,7 @@ def saved_steps(tmp_path, monkeypatch, shard_batches) -> list[int]:
         key=jax.random.key(0),
         metric_groups={},
         selection_metric='loss',
+        tasks={},
         shard_batches=shard_batches,
         step_timer=resources.StepTimer,
         stops=bool,

@@ -304,7 +304,7 @@ def test_sigterm_saves_and_exits_75_and_no_step_is_lost(shards, whole, tmp_path)
 
 def test_without_tensorboardx_the_log_is_json_alone(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'tensorboardX', None)
-    written = log.Log(tmp_path, 0)
+    written = log.Log(tmp_path, 0, {})
     written.write('train', 1, {'loss': 2.0, 'empty': float('nan')})
     written.close()
     assert [row['loss'] for row in log.read(tmp_path)] == [2.0]

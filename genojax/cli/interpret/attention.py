@@ -215,7 +215,8 @@ def _splice_page(folder, result, columns, rows, removed, arguments) -> None:
     )
     lead = (
         f'{result.introns[1]:,} introns of test genes against {result.decoys[1]:,} other GT..AG '
-        f'pairs of their genes. Model {arguments.model}.'
+        f'pairs of their genes; {metrics.intervals_over(result.test_genes, "genes")}. '
+        f'Model {arguments.model}.'
     )
     tables = {
         'Test genes': (['score', 'AUROC within genes', 'low', 'high'], table),

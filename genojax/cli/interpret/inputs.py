@@ -25,7 +25,7 @@ def parser(verb: str, doc: str) -> flags.Parser:
     flags.add_sequences(result)
     add('--out', type=pathlib.Path, required=True, help='a folder for tables, arrays, pictures')
     add('--figures', type=_count, default=10, help='regions that are drawn (%(default)s)')
-    add('--window', type=flags.positive, default=0, help='bases: cut longer rows into windows')
+    add('--window', type=flags.positive, default=0, help=flags.WINDOW)
     add('--stride', type=flags.positive, default=0, help='bases between windows (the window)')
     add('--model-window', type=flags.positive, default=0, help='bases per row of a model with bins')
     flags.add_fasta_options(result)

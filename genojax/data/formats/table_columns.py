@@ -236,10 +236,15 @@ def _as_values(column: str, place: dict[str, Any]) -> str:
 
 
 def _refuse_decimal_commas(cells: Sequence[str], column: str, where: Where) -> None:
-    """Refuses a column in which most labels are written like 2,24."""
+    """Refuses a column in which most labels are written like 2,24: read as names, they would be
+    classes without an order, and nothing would say that they are values."""
     matching = [row for row, cell in enumerate(cells) if _DECIMAL_COMMA.fullmatch(cell)]
-    if 2 * len(matching) > sum(cell not in ABSENT for cell in cells):
-        raise _decimal_comma(cells[matching[0]], column, where(matching[0]))
+    if 2 * len(matching) <= sum(cell not in ABSENT for cell in cells):
+        return
+    cell = cells[matching[0]]
+    error = _decimal_comma(cell, column, where(matching[0]))
+    names = f'; if they are names of classes, write {cell.replace(",", "+")} for {cell}'
+    raise error.with_fix(error.fix + names)
 
 
 def _decimal_comma(cell: str, column: str, place: dict[str, Any]) -> errors.InputError:

@@ -203,7 +203,8 @@ def split_rows(
     needed = [name for name in SPLITS if name != 'validation' or validation]
     _check_parts(table, rows_of, needed, group_N)
     source = row_groups.source(table, keep_together, group_column)
-    report = _report(table, rows_of, group_N, k, source)
+    units = row_groups.units(keep_together, group_column)
+    report = _report(table, rows_of, group_N, k, source, units)
     shared_N = _related(table, rows_of, k)
     return RowSplit(**rows_of, groups=group_N, shared=shared_N, report=report)
 
@@ -234,7 +235,7 @@ def _check_parts(
         what = f'row of class {lacking!r}' if table.has_classes else f'value of column {lacking!r}'
         raise errors.InputError(
             'LB10',
-            f'the {name} part has {len(rows):,} of {len(table):,} rows and no {what}'
+            f'the {name} part would have {len(rows):,} of {len(table):,} rows and no {what}'
             f'{row_groups.largest(table, group_N)}',
             path=table.source,
             fix=(
@@ -321,6 +322,7 @@ def _report(
     group_N: np.ndarray,
     k: int,
     source: str,
+    units: str,
 ) -> dict:
     """Sizes of the parts, and a new count of rows that are related to a training row.
 
@@ -333,17 +335,21 @@ def _report(
         'near_copies': {'identity': near_copies.MIN_IDENTITY, 'bases': near_copies.MIN_BASES},
         'strands': 2,
         'source': source,
+        'units': units,
         'groups': int((count > 0).sum()),
         'largest_group': int(count.max(initial=0)),
         'rows_with_a_relative': int(count[count > 1].sum()),
         'names': list(table.names),
         'sizes': {name: len(rows) for name, rows in rows_of.items()},
         'rows': {},
+        'conflicting_rows': {},
         'rows_sharing_a_kmer_with_train': {},
         'rows_related_to_train': {},
     }
+    conflicting_N = row_groups.conflicting(table)
     for name, rows in rows_of.items():
         report['rows'][name] = _label_counts(table, rows).tolist()
+        report['conflicting_rows'][name] = int(conflicting_N[rows].sum())
         if name != 'train':
             sequences = [table.sequences[row] for row in rows.tolist()]
             shared = duplicates.shared(sequences, train, k)

@@ -40,6 +40,8 @@ def read(init_from: str | os.PathLike) -> Pretraining:
     for _ in range(_MAX_RUNS):
         workdir = pathlib.Path(place)
         config = _json(workdir / 'config.json')
+        if not workdir.exists():
+            return Pretraining(unknown=f'{workdir} is not there')
         if 'tasks' not in config:
             return Pretraining(unknown=f'{workdir} does not say which genomes it was trained on')
         descriptions = _json(workdir / 'datasets.json')

@@ -13,10 +13,11 @@ from genojax.data.splits import duplicates
 def designed(table) -> str:
     """What to do where most rows are related, as variants of one sequence are."""
     return (
-        f'of designed sequences, name a column of their families, as in {_group_option(table)}, '
-        'or add a column split (train, validation, test). '
-        '--config.tasks.TASK.data.keep_together=equal splits row by row: a test score is then one '
-        'for relatives of training rows, and how many there are is reported'
+        'if they are designed sequences, name a column of their families, which then stay in one '
+        f'part, as in {_group_option(table)} or add a column split (train, validation or test in '
+        'every row). Or --config.tasks.TASK.data.keep_together=equal keeps only rows of equal '
+        'sequence in one part: test rows may then be relatives of training rows, and how many '
+        'there are is reported'
     )
 
 
@@ -52,6 +53,15 @@ def groups(table, k: int, keep_together: str, group_column: str) -> np.ndarray:
     return np.array([first.setdefault(key, row) for row, key in enumerate(keys)], np.int64)
 
 
+def units(keep_together: str, group_column: str) -> str:
+    """What `groups` are, in words: rows of a group are resampled together."""
+    if group_column:
+        return f'groups of rows with the same {group_column}'
+    if keep_together == 'equal':
+        return 'groups of equal rows (related rows taken as independent)'
+    return 'groups of related rows'
+
+
 def source(table, keep_together: str, group_column: str) -> str:
     """What decided which rows are in one part, for the report."""
     if table.split is not None:
@@ -59,6 +69,26 @@ def source(table, keep_together: str, group_column: str) -> str:
     if group_column:
         return f'column {group_column}'
     return 'equal rows' if keep_together == 'equal' else 'leak groups'
+
+
+def conflicting(table: labelled_table.LabelledTable) -> np.ndarray:
+    """Which rows have the sequence of another row, on the same strand, and another label, bool [N].
+
+    Of values, those that both rows have are compared.
+    """
+    conflicting_N, rows_of = np.zeros(len(table), bool), {}
+    for row, codes in enumerate(table.sequences):
+        rows_of.setdefault(codes.tobytes(), []).append(row)
+    for rows in rows_of.values():
+        labels = table.labels[rows].reshape(len(rows), -1).astype(np.float64)
+        known = ~np.isnan(labels)
+        lowest, highest = (
+            extreme(labels, axis=0, where=known, initial=start)
+            for extreme, start in ((np.min, np.inf), (np.max, -np.inf))
+        )
+        differs = known & (lowest < highest)
+        conflicting_N[np.array(rows)[differs.any(1)]] = True
+    return conflicting_N
 
 
 def common_flanks(sequences: list[np.ndarray]) -> tuple[int, int]:
@@ -112,7 +142,7 @@ def largest(table: labelled_table.LabelledTable, group_N: np.ndarray) -> str:
     values = [kmers.canonical(table.sequences[row], duplicates.K)[0] for row in rows]
     distinct = [np.unique(value[value != kmers.NONE]) for value in values]
     value, shared = np.unique(np.concatenate(distinct), return_counts=True)
-    text = f'; {count.max():,} rows are one leak group'
+    text = f'; {count.max():,} rows are related and stay in one part'
     if not len(value):
         return text
     at = next(n for n, part in enumerate(distinct) if value[shared.argmax()] in part)

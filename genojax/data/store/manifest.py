@@ -88,6 +88,17 @@ def damaged(code: str, where: os.PathLike, problem: str) -> errors.DamageError:
     return errors.DamageError(f'GX-{code}: {where}: {problem}. Fix: {_fix(where)}')
 
 
+def _no_shards(directory: pathlib.Path) -> errors.InputError:
+    """The error about a path at which no ingest has begun."""
+    problem, genomes = 'this is no folder of shards', 'GENOMES'
+    if (directory / genome_table.NAME).exists():
+        problem, genomes = 'these are genomes, and no shards', shlex.quote(str(directory))
+    elif not directory.exists():
+        problem = 'no such folder'
+    fix = f'genojax ingest {genomes} --out={errors.new_name("shards")}'
+    return errors.InputError('AR04', problem, path=directory, fix=fix)
+
+
 def _fix(where: pathlib.Path) -> str:
     """The command that writes the shards again in which a file or folder is."""
     folders = [where, *where.parents]
@@ -114,7 +125,9 @@ def load(directory: pathlib.Path) -> tuple[dict, str]:
     """The manifest and its fingerprint.
 
     Raises:
-        errors.DamageError: AR03, it is missing, changed or of another version.
+        errors.InputError: AR04, nothing in the folder is of shards, or there is no folder.
+        errors.DamageError: AR03, it is missing beside other files of shards, or changed, or of
+            another version.
     """
     path = directory / NAME
     try:
@@ -122,11 +135,8 @@ def load(directory: pathlib.Path) -> tuple[dict, str]:
         recorded = (directory / HASH).read_bytes()
     except OSError as error:
         missing = pathlib.Path(error.filename).name
-        if (directory / genome_table.NAME).exists():
-            raise errors.DamageError(
-                f'GX-AR03: {directory}: these are genomes, and no shards. Fix: '
-                f'genojax ingest {shlex.quote(str(directory))} --out={errors.new_name("shards")}'
-            ) from error
+        if not any((directory / name).exists() for name in (NAME, HASH, GENES, LOCK)):
+            raise _no_shards(directory) from error
         raise damaged(
             'AR03', directory, f'no {missing}: there are no complete shards here'
         ) from error

@@ -181,6 +181,7 @@ def _attention(demo: settings.Demo, windows: list[splice_sites.GeneWindow]) -> d
     return {
         'chosen': [layer, head, attention.DIRECTIONS[direction]],
         'introns': list(result.introns),
+        'test_genes': result.test_genes,
         'decoys': list(result.decoys),
         'training_of_heads': result.training[..., direction].tolist(),
         'scores': {name: [float(x) for x in estimate] for name, estimate in estimates.items()},

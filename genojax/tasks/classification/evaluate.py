@@ -9,7 +9,7 @@ import numpy as np
 
 from genojax import errors, metrics
 from genojax.tasks.classification import baselines
-from genojax.tasks.labelled import intervals
+from genojax.tasks.labelled import dataset, intervals
 
 # Column of simulated tables: the log likelihood ratio under the simulator, the best possible score.
 TRUTH = 'log_likelihood_ratio'
@@ -119,7 +119,7 @@ def compare(
         'audit': datasets.audit,
     }
     if not fitted:
-        result['no_baselines'] = 'a class has too few leak groups for cross-validation'
+        result['no_baselines'] = 'a class has too few groups of rows for cross-validation'
     shared = datasets.row_split.shared[datasets.rows(split)]
     if shared.any():
         rest = np.flatnonzero(~shared)
@@ -217,6 +217,8 @@ def as_text(result: dict) -> str:
             f'CUT: {lost["rows"]:,} rows had too many tokens; {100 * lost["share"]:.1f} % of all '
             'bases were never read'
         )
+    if conflicts := dataset.conflict_words(result.get('audit')):
+        lines.append(conflicts)
     if 'no_baselines' in result:
         lines.append(f'No baselines: {result["no_baselines"]}.')
     rest = result.get('without_shared')
@@ -249,7 +251,7 @@ def _table(result: dict) -> list[str]:
     elif result['classes'] != ['0', '1']:
         negative, positive = result['classes']
         lines.append(f'AUROC and average precision are those of {positive!r} against {negative!r}')
-    lines.append(f'95 % bootstrap intervals over {result["n_test"]:,} {result["split"]} rows')
+    lines.append(intervals.over(result, result.get('audit'), result['split']))
     return lines + intervals.notes_text(result['notes'])
 
 

@@ -48,7 +48,7 @@ class Classification(objective.RowTask):
     A batch holds what `RowTask` says, and `label` int32 [B] (or [B, C]).
     """
 
-    loss_name = 'cross-entropy of the labels, nats per row'
+    loss_name, loss_unit = 'cross-entropy of the labels', 'nats per row'
     loss_is_row_mean = True
     paired_split = comparison.ClassPairedSplit
 

@@ -12,7 +12,7 @@ HEADING = 'Classification'
 TRAINED = ('model', 'fine_tuned', 'from_scratch')  # networks; all others are baselines
 RUN_NAMES = {'finetune': 'fine-tuned', 'scratch': 'from scratch'}
 METRICS = {
-    'loss': ('Classification loss', 'nats per sequence'),
+    'loss': ('Classification loss', 'nats per row'),
     'accuracy': ('Accuracy', 'share correct'),
 }
 
@@ -115,7 +115,7 @@ def _scores(result: dict, renderer: plots.Renderer) -> list[html.Markup]:
             ('known ceiling', _area(ceiling)) if ceiling is not None else None,
             _name(lead),
             alt=f'{auroc} of every model with its interval',
-            caption=_ceiling_words(ceiling),
+            caption=_interval_words(result),
         ),
         _models_table(models, ceiling, auroc),
     ]
@@ -176,11 +176,9 @@ def _roc(result: dict, renderer: plots.Renderer) -> html.Markup | None:
     )
 
 
-def _ceiling_words(ceiling: Any) -> str:
-    text = (
-        'Bars are 95 % bootstrap intervals over rows; they do not cover the choice of split '
-        'or seed.'
-    )
+def _interval_words(result: dict) -> str:
+    over = intervals.over(result, result.get('audit'), result.get('split', 'test'))
+    text, ceiling = f'Bars: {over}; they cover no choice of split or seed.', result.get('ceiling')
     if ceiling is None:
         return text
     return (

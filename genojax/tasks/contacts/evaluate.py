@@ -222,7 +222,7 @@ def as_text(result: dict) -> str:
     if CEILING in result['scores']['pearson']['all']:
         lines.append('the true rates are those that the simulated counts were drawn from')
     lines.append(
-        '95 % bootstrap intervals over windows; "- NAME" is the model minus that baseline; the '
-        'number of pairs is in brackets'
+        f'{metrics.intervals_over(windows["scored"], "windows")}; "- NAME" is the model minus that '
+        'baseline; the number of pairs is in brackets'
     )
     return '\n'.join(lines)

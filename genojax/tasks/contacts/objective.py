@@ -44,7 +44,7 @@ class ContactsConfig(base.TaskConfig):
 class Contacts(base.Task):
     """The task; `tasks/contacts/dataset.py` describes a batch."""
 
-    loss_name = 'squared error per pair of bins'
+    loss_name, loss_unit = 'squared error', 'per pair of bins'
     loss_is_row_mean = True
     description_fields = {'length': int, 'crop': int, 'bin': int, 'diagonals': int}
 

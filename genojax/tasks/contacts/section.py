@@ -1,5 +1,6 @@
 """The report's section on contacts: correlation by distance, the ceiling, curves, windows."""
 
+from genojax import metrics
 from genojax.report import comparisons, curves, html, page, plots
 from genojax.tasks.contacts import evaluate
 
@@ -75,8 +76,9 @@ def _scores(result: dict, renderer: plots.Renderer) -> list[html.Markup]:
         f'Pearson r at equal distance, {result["split"]} windows (higher is better)',
         alt='correlation of the model and of baselines by range of distances, with intervals',
         caption='Pearson r of predicted and measured log observed / expected among the pairs of '
-        f'bins at the same distance, of {windows["scored"]:,} windows, averaged over distances; '
-        'bars are 95 % bootstrap intervals over windows. Decay with distance earns nothing.',
+        f'bins at the same distance, averaged over distances; bars: '
+        f'{metrics.intervals_over(windows["scored"], "windows")}. '
+        'Decay with distance earns nothing.',
     )
     rows = [
         [STATISTICS[statistic], name, html.number(row['pairs'])]

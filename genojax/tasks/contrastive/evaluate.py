@@ -252,7 +252,7 @@ def _counts(datasets, pool: Pool) -> dict[str, Any]:
     bases = datasets.genes.lengths[pool.rows]
     notes = {}
     if families < intervals.FEW_GROUPS:
-        notes['few groups'] = [f'the queries are of {families} families']
+        notes['few groups'] = [f'only {families} families to resample']
     return {
         'families': families,
         'queries': len(np.unique(items.query)),
@@ -305,7 +305,7 @@ def counts_text(result: dict) -> list[str]:
     lines = [
         f'{result["queries"]:,} {result["split"]} genes of {result["families"]:,} families against '
         f'{result["species"]:,} species, {result["candidates"]:.1f} genes each on average: '
-        f'{result["items"]:,} rankings. 95 % bootstrap intervals over families.'
+        f'{result["items"]:,} rankings. {metrics.intervals_over(result["families"], "families")}.'
     ]
     if result['species_left_out']:
         lines.append(

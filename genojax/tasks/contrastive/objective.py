@@ -140,7 +140,7 @@ def info_nce(
 class Contrastive(base.Task):
     """The task; a batch is as `dataset.OrthologueDatasets` says."""
 
-    loss_name = 'InfoNCE, nats per row'
+    loss_name, loss_unit = 'InfoNCE', 'nats per row'
 
     def __init__(self, name: str, config: ContrastiveConfig, model, tokenizer):
         super().__init__(name, config, model, tokenizer)

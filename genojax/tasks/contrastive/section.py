@@ -122,7 +122,7 @@ def _by_level(result: dict, models, renderer: plots.Renderer) -> list[html.Marku
         alt='recall at 1 of every model by the distance of the species',
         caption='Share of queries whose nearest gene in the other species is an orthologue. '
         'Distance: share of differing bases in alignments without gaps, median over shared '
-        'families. Bars: 95 % bootstrap over families.',
+        'families. Bars: 95 % intervals over the families of each level.',
     )
     rows = [
         [_name(m), *(html.interval(one['recall_at_1']) for one in row['levels'])]

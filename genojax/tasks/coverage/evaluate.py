@@ -236,8 +236,9 @@ def as_text(result: dict) -> str:
         inputs = f', inputs {", ".join(one["inputs"])}' if one['inputs'] else ''
         known = f', {one["known"]:.1%} of their bins known' if one['known'] < 1 else ''
         lines.append(
-            f'{organism}: Pearson r, mean over tracks, {one["windows"]["scored"]} '
-            f'{result["split"]} windows{known}{inputs}'
+            f'{organism}: Pearson r, mean over tracks, '
+            + metrics.intervals_over(one['windows']['scored'], f'{result["split"]} windows')
+            + f'{known}{inputs}'
         )
         titles = [f'{group} ({row["tracks"]})' for group, row in groups.items()]
         table = [['', *titles]]
@@ -261,7 +262,7 @@ def as_text(result: dict) -> str:
             f'  {leaks["kmer_share"]:.1%} of the test {leaks["k"]}-mers occur in training windows; '
             f'{overlapping} windows overlap training in their flanks'
         )
-    lines.append('95 % bootstrap intervals over windows; "- NAME" is the model minus that baseline')
+    lines.append('"- NAME" is the model minus that baseline')
     if result['soft_clip']:
         lines.append("sums above each track's clip_soft are compressed, as in training (soft_clip)")
     return '\n'.join(lines)

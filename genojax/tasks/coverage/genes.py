@@ -142,7 +142,7 @@ def as_text(result: dict | None, names: Mapping[str, str]) -> list[str]:
     if result['across_tracks']:
         parts.append(('across tracks, mean over genes', result['across_tracks']))
     return [
-        f'  {result["genes"]:,} genes, {what}: '
+        f'  {what}, {metrics.intervals_over(result["genes"], "genes")}: '
         + ', '.join(f'{names.get(m, m)} {metrics.format_interval(r)}' for m, r in scores.items())
         for what, scores in parts
     ]

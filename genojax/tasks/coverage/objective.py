@@ -60,7 +60,7 @@ class Coverage(base.Task):
         means: organism -> each track's mean over the training windows, [C]; ones where absent.
     """
 
-    loss_name = 'Poisson loss per bin and track'
+    loss_name, loss_unit = 'Poisson loss', 'per bin and track'
     loss_is_row_mean = True
 
     def __init__(

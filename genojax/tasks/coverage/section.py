@@ -1,5 +1,6 @@
 """The report's section on coverage tracks: correlation with measured reads, leakage, curves."""
 
+from genojax import metrics
 from genojax.report import comparisons, curves, html, page, plots
 from genojax.tasks.coverage import evaluate
 
@@ -101,8 +102,8 @@ def _organism(
         f'mean Pearson r over tracks, {split} windows (higher is better)',
         alt=f'{organism}: correlation of the model and of baselines by assay, with intervals',
         caption='Pearson r of predicted and measured reads over the known bins of '
-        f'{windows["scored"]:,} windows, averaged over tracks; bars are 95 % bootstrap intervals '
-        f'over windows.{_clip_words(result)}',
+        f'the windows, averaged over tracks; bars: '
+        f'{metrics.intervals_over(windows["scored"], "windows")}.{_clip_words(result)}',
     )
     differences = {_name(name): value for name, value in (groups['all'].get('minus') or {}).items()}
     parts = [
@@ -175,8 +176,8 @@ def _genes(scores: dict, models: list[str]) -> html.Markup:
         cells = (html.interval(scores['across_tracks'][m]) for m in models)
         rows.append(['across tracks, mean over genes', *cells])
     sentence = html.paragraph(
-        f'Pearson r of log(1 + reads) at the first bases of {scores["genes"]:,} genes in these '
-        'windows, in the direction of the gene; intervals are bootstraps over genes.'
+        f'Pearson r of log(1 + reads) at the first bases of genes in these windows, in the '
+        f'direction of the gene; {metrics.intervals_over(scores["genes"], "genes")}.'
     )
     return html.join([sentence, html.table(['track', *map(_name, models)], rows)])
 

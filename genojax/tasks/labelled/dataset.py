@@ -247,6 +247,8 @@ class RowDatasets(base.TaskDatasets):
         if sum(shared.values()):
             counts = ', '.join(f'{count:,} {split}' for split, count in shared.items())
             lines.append(f'  rows that share sequence with a training row: {counts}')
+        if conflicts := conflict_words(self.audit):
+            lines.append(f'  {conflicts}')
         if self.left_out['rows']:
             lines.append(
                 f'  CUT: {self.left_out["rows"]:,} rows have too many tokens; '
@@ -293,6 +295,32 @@ class RowDatasets(base.TaskDatasets):
             'weight': weight_B,
             **self.tokenizer.batch_entries(codes_BL, valid_B),
         }
+
+
+def conflict_words(audit: dict | None) -> str:
+    """What the table says twice and not alike, as a sentence; '' where it does not.
+
+    Args:
+        audit: of datasets; those of earlier versions do not count such rows.
+    """
+    counts = ((audit or {}).get('split') or {}).get('conflicting_rows') or {}
+    return conflicts(counts, 'have the sequence of another row and another label')
+
+
+def conflicts(counts: dict[str, int], what: str) -> str:
+    """The sentence of `conflict_words`.
+
+    Args:
+        counts: of rows per split.
+        what: the rows have or do.
+    """
+    if not sum(counts.values()):
+        return ''
+    parts = ', '.join(f'{count:,} {name}' for name, count in counts.items())
+    return (
+        f'CONFLICTS: {sum(counts.values()):,} rows {what} ({parts}). All are used: no model is '
+        'right on every one'
+    )
 
 
 def genome_words(removed: dict, genomes: str) -> str:

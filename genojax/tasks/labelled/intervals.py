@@ -6,14 +6,14 @@ import numpy as np
 
 from genojax import metrics
 
-FEW_GROUPS = 20  # leak groups below which an interval is flagged
+FEW_GROUPS = 20  # groups below which an interval is flagged
 # Below either, a part of the test rows has no score: three rows give any correlation.
 MIN_ROWS = 20
 MIN_GROUPS = 5
 
 
 class Intervals:
-    """Bootstrap intervals over leak groups of rows; everything unusual is in `notes`.
+    """Bootstrap intervals over groups of rows; everything unusual is in `notes`.
 
     Where resamples lack a class, groups with the same classes are resampled among themselves
     ('stratified'); where that does not help, there is no interval ('no interval'). An undefined
@@ -21,7 +21,7 @@ class Intervals:
 
     Args:
         truth: labels of the rows, [N].
-        groups: leak group of every row; rows of a group are drawn together.
+        groups: of every row (of related rows, sites); rows of a group are drawn together.
         strata: classes of the rows, [N]; None where rows have none.
     """
 
@@ -35,7 +35,7 @@ class Intervals:
         self._groups = count = len(np.unique(groups))
         if count < FEW_GROUPS:
             ending = '' if count == 1 else 's'
-            self.notes['few groups'] = [f'the rows are {count} leak group{ending}']
+            self.notes['few groups'] = [f'only {count} group{ending} of rows to resample']
 
     def of(self, name: str, metric, scores) -> list[float] | list[float | None] | None:
         """[value, low, high] of a score; [value, None, None] without an interval.
@@ -83,12 +83,24 @@ def rows_left(groups: np.ndarray) -> dict[str, Any]:
     """Counts of the rows that are left of a split, as JSON; `no_score` says that they are too few.
 
     Args:
-        groups: leak group of every row that is left.
+        groups: group of every row that is left.
     """
     left: dict[str, Any] = {'n_test': len(groups), 'test_groups': len(np.unique(groups))}
     if left['n_test'] < MIN_ROWS or left['test_groups'] < MIN_GROUPS:
         left['no_score'] = f'too few rows are left for a score: {left_text(left)}'
     return left
+
+
+def over(scores: dict[str, Any], audit: dict[str, Any] | None, split: str) -> str:
+    """What was resampled: `95 % intervals over 97 groups of related rows (150 test rows)`.
+
+    Args:
+        scores: with the counts `test_groups` and `n_test`.
+        audit: of the datasets; those of earlier versions do not say what the groups are.
+    """
+    units = ((audit or {}).get('split') or {}).get('units', 'groups of rows')
+    rows = f' ({scores["n_test"]:,} {split} rows)' if 'n_test' in scores else ''
+    return f'{metrics.intervals_over(scores.get("test_groups"), units)}{rows}'
 
 
 def no_score_text(left: dict[str, Any]) -> str:
@@ -106,7 +118,7 @@ def notes_text(notes: dict[str, list[str]]) -> list[str]:
     """Sentences for the notes of intervals."""
     words = {
         'stratified': 'Classes are rare: intervals are of resamples within classes for',
-        'no interval': 'Too few rows or leak groups for an interval of',
+        'no interval': 'Too few rows or groups for an interval of',
         'undefined': 'Undefined (constant scores or decisions):',
         'few groups': 'Intervals are rough:',
     }

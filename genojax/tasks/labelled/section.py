@@ -83,7 +83,7 @@ def splits(audit: dict, genomes: str | None) -> html.Markup:
     names = split.get('names') or [f'class {number}' for number in range(classes)]
     if len(names) > MAX_CLASSES:  # a column per class would not fit
         names = []
-    sizes = _sizes(split)
+    sizes, conflicts = _sizes(split), dataset.conflict_words(audit)
     header = ['split', 'rows', *names]
     header.append('rows related to a training row')
     cells = [
@@ -98,6 +98,7 @@ def splits(audit: dict, genomes: str | None) -> html.Markup:
     return html.join(
         [
             html.paragraph(_judgement(split)),
+            *([html.paragraph(f'{conflicts}.')] if conflicts else []),
             html.table(header, cells),
             html.paragraph(dataset.genome_words(removed or {}, genomes or '')),
             _removed_rows(removed),

@@ -351,6 +351,4 @@ def _shards(shards: str, workdir: pathlib.Path) -> pathlib.Path:
         return workdir / 'shards'
     if stores.is_url(shards):
         return staging.local_shards(shards, loading.check_shards)
-    if not pathlib.Path(shards).is_dir():
-        raise errors.UsageError(f'data.shards={shards}: no such folder')
     return pathlib.Path(shards)

@@ -294,8 +294,8 @@ def as_text(result: dict) -> str:
     paired = ', '.join(f'{MODEL_NAMES[k]} {metrics.format_interval(v)}' for k, v in differences)
     notes = [f'all, model minus, paired (below 0: the model is better): {paired}'] if paired else []
     notes += [
-        '95 % bootstrap intervals over windows; masked bases: those that the masks hide, on which '
-        'all are scored',
+        f'{metrics.intervals_over(result["all"].get("n_windows"), "windows")}, of a part over its '
+        'own; masked bases: those that the masks hide, on which all are scored',
         'Markov models of the training windows: order 0 is composition, order 5 reads up to five '
         'visible bases to the left, two-sided up to five on either side',
     ]

@@ -42,7 +42,7 @@ class MaskedLm(base.Task):
     """
 
     selection_metric = 'bits_per_base'
-    loss_name = 'cross-entropy of the hidden tokens, nats per token'
+    loss_name, loss_unit = 'cross-entropy of the hidden tokens', 'nats per token'
     loss_is_row_mean = True
     paired_split = evaluate.WindowPairedSplit
 

@@ -1,5 +1,6 @@
 """The report's section on masked language modelling: bits per base, curves, mixture, leakage."""
 
+from genojax import metrics
 from genojax.report import comparisons, curves, html, page, plots
 from genojax.tasks.masked_lm import evaluate
 
@@ -130,11 +131,11 @@ def _scores(result: dict, renderer: plots.Renderer) -> html.Markup:
         None,
         'all',
         alt='Bits per base of the model and of Markov models, by species, with intervals',
-        caption='Points are ratios of sums over windows, bars 95 % bootstrap intervals over '
-        'windows. All models are scored on the same masked bases, and none reads them. Order 5 '
-        'reads up to five bases to the left of a masked one, two-sided Markov up to five on either '
-        'side, the model the whole window.'
-        f'{left_out}',
+        caption=f'Points are ratios of sums over windows, bars '
+        f'{metrics.intervals_over(result["all"].get("n_windows"), "windows")}, of a part over its '
+        'own. All models are scored on the same masked bases, and none reads them. Order 5 reads '
+        'up to five bases to the left of a masked one, two-sided Markov up to five on either side, '
+        f'the model the whole window.{left_out}',
     )
     table = html.table(
         ['species', *columns.values(), 'windows', 'masked bases'],

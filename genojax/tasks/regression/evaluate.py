@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from genojax import errors, metrics
-from genojax.tasks.labelled import intervals
+from genojax.tasks.labelled import dataset, intervals
 from genojax.tasks.regression import baselines
 
 _POINTS = 2_000  # of a scatter plot
@@ -84,7 +84,7 @@ def _column(datasets, predicted_N: np.ndarray, column: int, split: str, seed: in
     except ValueError as error:
         if 'leak groups cannot fill' not in str(error):
             raise
-        result['no_baselines'] = 'the training rows are too few leak groups for cross-validation'
+        result['no_baselines'] = 'the training rows are too few groups for cross-validation'
     predicted = {'model': predicted_N} | {name: one.scores for name, one in fitted.items()}
     known = np.flatnonzero(~np.isnan(value_N[rows]))
     result |= _compare_rows(value_N[rows], groups[rows], predicted, known, seed)
@@ -144,11 +144,11 @@ def _scatter(value_N: np.ndarray, predicted_N: np.ndarray) -> dict:
 
 def as_text(result: dict) -> str:
     """Per column of values: models by falling Pearson correlation, paired differences, notes."""
-    lines = []
+    lines, audit = [], result.get('audit')
     for name, value in result['values'].items():
         absent = f', {value["absent"]:,} absent' if value['absent'] else ''
         lines.append(f'{name}: {value["n_test"]:,} {result["split"]} rows{absent}')
-        lines += _table(value)
+        lines += [*_table(value), intervals.over(value, audit, result['split'])]
         if 'no_baselines' in value:
             lines.append(f'No baselines: {value["no_baselines"]}.')
         lines += [
@@ -162,7 +162,7 @@ def as_text(result: dict) -> str:
             else:
                 lines.append(intervals.no_score_text(rest))
         lines.append('')
-    return '\n'.join([*lines, '95 % bootstrap intervals over leak groups of rows'])
+    return '\n'.join([*lines, dataset.conflict_words(audit)]).rstrip('\n')
 
 
 def _table(value: dict) -> list[str]:

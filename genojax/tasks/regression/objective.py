@@ -41,7 +41,7 @@ class Regression(objective.RowTask):
     A batch holds what `RowTask` says, and `label` float32 [B, C] and `known` bool [B, C].
     """
 
-    loss_name = 'squared error of standardised values'
+    loss_name, loss_unit = 'squared error', 'of standardised values'
     loss_is_row_mean = True
     paired_split = comparison.ValuePairedSplit
 

@@ -8,7 +8,7 @@ from genojax.tasks.labelled import section as labelled
 from genojax.tasks.regression import evaluate
 
 HEADING = 'Regression'
-METRICS = {'loss': ('Squared error', 'standardised values')}
+METRICS = {'loss': ('Squared error', 'of standardised values')}
 MAX_COLUMNS = 12  # of values, drawn and tabulated one by one; the others are in the JSON file
 
 
@@ -103,6 +103,7 @@ def _scores(name: str, value: dict, result: dict, renderer: plots.Renderer) -> l
             )
         )
     parts.append(_models_table(value['models']))
+    parts.append(html.note(f'{intervals.over(value, result.get("audit"), split)}.'))
     if value['differences']:
         named = {_name(other): estimate for other, estimate in value['differences'].items()}
         parts.append(comparisons.differences_table('model', named, 'Pearson correlation'))

@@ -9,6 +9,7 @@ import numpy as np
 
 from genojax import errors
 from genojax.data.datasets import base
+from genojax.tasks.labelled import dataset as labelled_dataset
 from genojax.tasks.variant_effects import annotations, labelled_variants
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Batch
@@ -16,6 +17,7 @@ from genojax.variants import windows
 
 _STREAMS = {'shuffle': 71, 'flip': 72, 'shift': 73}  # numbers of streams of random bits
 _FRACTION = {'test': 0.25, 'validation': 0.1}  # of the rows, where groups are drawn
+CONFLICT = 'name the variant of another row with another label'
 
 
 class VariantDatasets(base.TaskDatasets):
@@ -134,6 +136,10 @@ class VariantDatasets(base.TaskDatasets):
                 for split in base.SPLITS
             },
             'labels': dict(collections.Counter(self.known.table.labels.tolist())),
+            'conflicting_rows': {
+                split: int(self.known.conflicting_N[self.rows(split)].sum())
+                for split in base.SPLITS
+            },
             'window': self.config.window,
             'consequences': dict(counts),
             'column_scale': None if self.scale is None else self.scale.to_json(),
@@ -149,6 +155,8 @@ class VariantDatasets(base.TaskDatasets):
         labels = ', '.join(f'{name} {count:,}' for name, count in known['labels'].items())
         lines = [f'  {self.config.path}: variants {rows}', f'  labels: {labels}']
         lines.append(f'  test groups: {", ".join(known["groups"]["test"])}')
+        if conflicts := labelled_dataset.conflicts(known['conflicting_rows'], CONFLICT):
+            lines.append(f'  {conflicts}')
         if known['consequences']:
             order = sorted(known['consequences'].items(), key=lambda item: -item[1])
             lines.append('  ' + ', '.join(f'{name} {count:,}' for name, count in order))

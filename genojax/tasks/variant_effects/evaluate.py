@@ -197,6 +197,7 @@ def _estimates(known, label_N: np.ndarray, scores: dict, rows: np.ndarray) -> di
     }
     return {
         'rows': len(rows),
+        'sites': len(np.unique(known.site_N[rows])),
         'positives': int(truth.sum()),
         'majority': float(max(truth.mean(), 1 - truth.mean())),
         'models': models,
@@ -229,13 +230,13 @@ def as_text(result: dict) -> str:
     reasons = [f'{count:,} rows: {why}' for why, count in result['left_out'].items()]
     if reasons:
         lines.append(f'LEFT OUT: {"; ".join(reasons)}')
-    lines.append('95 % bootstrap intervals over sites; they do not cover the choice of groups.')
+    lines.append('The intervals do not cover the choice of groups.')
     return '\n'.join(lines)
 
 
 def _table(name: str, table: dict) -> list[str]:
     head = f'{name}: {table["rows"]:,} variants, {table["positives"]:,} positive, majority '
-    head += f'{table["majority"]:.3f}'
+    head += f'{table["majority"]:.3f}; {metrics.intervals_over(table.get("sites"), "sites")}'
     width = max(24, *(len(model) + 2 for model in table['models']))
     titles = ('AUROC', 'average precision', 'accuracy', 'lead minus this, AUROC')
     lines = [head, f'{"":<{width}}' + ''.join(f'{title:>28}' for title in titles)]

@@ -128,6 +128,14 @@ class LabelledVariants:
         return np.array([terms.tier(effect.term) for effect in self.effects], np.int64)
 
     @functools.cached_property
+    def conflicting_N(self) -> np.ndarray:
+        """Whether another row names the same variant with another label, bool [N]."""
+        labels = collections.defaultdict(set)
+        for variant, label in zip(self.table.variants, self.label_N.tolist(), strict=True):
+            labels[variant].add(label)
+        return np.array([len(labels[variant]) > 1 for variant in self.table.variants], bool)
+
+    @functools.cached_property
     def site_N(self) -> np.ndarray:
         """Number of the site of every row: variants of one position share their window."""
         sites = [f'{v.contig}:{v.position}' for v in self.table.variants]

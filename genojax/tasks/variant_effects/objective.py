@@ -92,7 +92,7 @@ class VariantEffects(base.Task):
     [B], and `annotation` float32 [B, F].
     """
 
-    loss_name = 'cross-entropy of the effect, nats per variant'
+    loss_name, loss_unit = 'cross-entropy of the effect', 'nats per variant'
     loss_is_row_mean = True
 
     def __init__(self, name: str, config: VariantEffectsConfig, model, tokenizer):

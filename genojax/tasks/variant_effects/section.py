@@ -1,8 +1,10 @@
 """The report's section on variants: every method by label and set of variants, curves, data."""
 
+from genojax import metrics
 from genojax.report import comparisons, curves, html, page, plots
+from genojax.tasks.labelled import dataset as labelled_dataset
 from genojax.tasks.labelled import intervals
-from genojax.tasks.variant_effects import evaluate, methods
+from genojax.tasks.variant_effects import dataset, evaluate, methods
 
 HEADING = 'Variant effects'
 METRICS = {
@@ -83,7 +85,7 @@ def _table(table: dict, renderer, drawn: bool) -> list:
         if models[name]['auroc'] is not None
     }
     if drawn and areas:
-        caption = 'Bars are 95 % bootstrap intervals over sites.'
+        caption = f'Bars: {metrics.intervals_over(table.get("sites"), "sites")}.'
         parts.append(
             renderer.figure(
                 plots.estimates,
@@ -144,6 +146,9 @@ def _data(description: dict | None) -> list:
         parts.append(html.table(['most severe consequence', 'variants'], rows))
     notes = [*description['annotation_notes']]
     notes += [f'{count:,} rows left out: {why}' for why, count in description['left_out'].items()]
+    counts = description.get('conflicting_rows') or {}  # earlier versions do not count them
+    if conflicts := labelled_dataset.conflicts(counts, dataset.CONFLICT):
+        notes.append(f'{conflicts}.')
     near = description['test_rows_near_training']
     notes.append(f'{near:,} test windows overlap windows of other splits.')
     return [*parts, *(html.note(text) for text in notes)]

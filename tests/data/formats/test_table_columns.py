@@ -41,8 +41,12 @@ def test_classes_are_sorted_and_named_as_the_table_writes_them(cells, names, lab
         (['0', '1', '0.5'], "rows.csv:4: '0.5' .* kind regression"),
         (['0', 'inf', '1'], "rows.csv:3: 'inf' is not a number"),
         (['0', '1_0', '1'], "rows.csv:3: '1_0' is not a number"),
-        (['', '-2,24', '0,5'], 'rows.csv:3: .*decimal comma. Fix: write -2.24 for -2,24$'),
-        (['1,250', '3,5', '7'], 'write 1.250 for 1,250, or 1250 if the comma separates thousands'),
+        (['', '-2,24', '0,5'], 'rows.csv:3: .*decimal comma. Fix: write -2.24 for -2,24; if they'),
+        (
+            ['1,250', '3,5', '7'],
+            'write 1.250 for 1,250, or 1250 if the comma separates thousands; ',
+        ),
+        (['1,2', '2,3', '1,2'], r'; if they are names of classes, write 1\+2 for 1,2$'),
         ([f'id{i}' for i in range(51)] + ['a'] * 50, 'look like identifiers.*label_column=NAME'),
         (list(map(str, range(51))) + ['0'], 'do not repeat: 51 classes, 50 .*kind regression'),
     ],
@@ -59,6 +63,7 @@ def test_many_classes_whose_rows_repeat_are_classes():
         [f'id{i}' for i in range(60)] * 2,
         [f'id{i}' for i in range(51)] + ['a', 'b'] * 26,
         ['a,b', '1,2', 'c'],
+        ['1+2', '2+3', '1+2'],  # as the refusal of '1,2' says
     ):
         assert len(table_columns.classes(cells, 'label', _where)[1]) == len(set(cells))
 

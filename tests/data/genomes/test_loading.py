@@ -32,7 +32,7 @@ def test_verification_does_not_change_what_is_read(shards):
 
 
 def test_a_directory_without_shards_is_refused(tmp_path):
-    with pytest.raises(errors.DamageError, match='GX-AR03'):
+    with pytest.raises(errors.InputError, match='GX-AR04'):
         loading.open_shards(tmp_path)
 
 

@@ -84,12 +84,14 @@ def test_a_part_without_values_or_classes_is_named_in_plain_words(write):
     rows = [dna.decode(rng.integers(0, 4, 60).astype(np.uint8)) for _ in range(105)]
     text = '\n'.join(['sequence\tlabel', *(f'{row}\t{i % 35}' for i, row in enumerate(rows))])
     path = write(text)
-    with pytest.raises(errors.InputError, match="part has .* rows and no row of class '") as error:
+    with pytest.raises(
+        errors.InputError, match="part would have .* rows and no row of class '"
+    ) as error:
         labelled_rows.split_rows(labelled_table.read(path), test=0.02)
     assert 'if the 35 classes are values' in error.value.fix
     assert '--kind=regression' in error.value.fix
     values = labelled_table.read(path, table_columns.TableColumns(values=True)).take(np.arange(5))
-    words = "the validation part has 0 of 5 rows and no value of column 'label'"
+    words = "the validation part would have 0 of 5 rows and no value of column 'label'"
     with pytest.raises(errors.InputError, match=words) as error:
         labelled_rows.split_rows(values, test=0.2, validation=0.01)
     assert '--kind' not in error.value.fix
@@ -173,8 +175,11 @@ def designed(tmp_path):
 
 
 def test_designed_rows_that_are_one_leak_group_are_refused_with_two_ways_out(designed):
-    with pytest.raises(errors.InputError, match='LB10.*120 rows are one leak group') as error:
+    with pytest.raises(
+        errors.InputError, match='LB10.*120 rows are related and stay in one part'
+    ) as error:
         labelled_rows.split_rows(designed)
+    assert 'column split (train, validation or test in every row)' in error.value.fix
     for field in ('group_column', 'keep_together=equal'):
         assert f'--config.tasks.TASK.data.{field}' in error.value.fix
 

@@ -26,6 +26,7 @@ def test_the_genomes_of_a_run_and_of_those_before_it(tmp_path):
     seen = pretraining.read(third)
     assert seen.shards == (tmp_path / 'two', tmp_path / 'one')
     assert seen.label_digests == {'abc'} and seen.unknown == ''
+    assert pretraining.read(tmp_path / 'absent').unknown == f'{tmp_path / "absent"} is not there'
     simulated = _run(tmp_path / 'simulated', 'simulated')
     assert 'are not there' in pretraining.read(simulated).unknown
     (simulated / 'shards').mkdir()

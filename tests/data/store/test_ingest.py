@@ -168,7 +168,7 @@ def test_a_bad_file_ends_it_with_the_same_line_for_any_number_of_workers(tmp_pat
     ) as caught:
         ingest.ingest(genomes, tmp_path / 'out', workers=workers)
     assert caught.value.exit_code == 3
-    with pytest.raises(errors.DamageError, match='GX-AR03'):
+    with pytest.raises(errors.InputError, match='GX-AR04'):
         loading.open_shards(tmp_path / 'out')
     (genomes / 'c.fa').write_text('>c\nAC GT\n')
     with pytest.raises(errors.InputError, match=r"GX-FA07: .*c.fa:2: record 'c', base 3"):
@@ -188,7 +188,7 @@ def test_genomes_and_shards_have_folders_of_their_own(tmp_path):
     for replace in (False, True):
         with pytest.raises(errors.UsageError, match='holds genomes.*Fix: --out='):
             ingest.ingest(genomes, genomes, replace=replace)
-    with pytest.raises(errors.DamageError, match=f'genojax ingest {genomes} --out='):
+    with pytest.raises(errors.InputError, match=f'genojax ingest {genomes} --out='):
         manifest.load(genomes)
     assert sorted(path.name for path in genomes.iterdir()) == before
 

@@ -40,7 +40,7 @@ class GcHead(nn.Module):
 class GcContent(base.Task):
     """Squared error of the share of C and G in a row."""
 
-    loss_name = 'squared error of the GC content'
+    loss_name, loss_unit = 'squared error of the GC content', 'per row'
 
     def __init__(self, name, config: GcContentConfig, model, tokenizer):
         super().__init__(name, config, model, tokenizer)

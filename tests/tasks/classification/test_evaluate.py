@@ -132,7 +132,7 @@ def test_several_classes_have_the_mean_over_classes_and_each_class_by_its_name()
     assert result['notes']['undefined'] == ["Matthews' correlation"]
     text = evaluate.as_text(result)
     assert 'mean one-vs-rest AUROC' in text and 'undefined' in text
-    assert 'No baselines: a class has too few leak groups' in text
+    assert 'No baselines: a class has too few groups of rows' in text
 
 
 def test_a_rare_class_has_an_interval():

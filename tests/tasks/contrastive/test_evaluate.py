@@ -66,7 +66,7 @@ def test_an_evaluation_compares_networks_and_baselines(result):
     parts = [row['recall_at_1'][0] for row in spectrum['levels']]
     assert np.mean(parts) == pytest.approx(spectrum['overall']['recall_at_1'][0])
     assert parts[0] >= parts[1]  # further apart is harder
-    assert result['notes'] == {'few groups': ['the queries are of 6 families']}
+    assert result['notes'] == {'few groups': ['only 6 families to resample']}
 
 
 def test_the_table_names_every_model_and_what_was_compared(result):

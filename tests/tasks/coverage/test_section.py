@@ -42,4 +42,4 @@ def test_what_is_not_known_and_scores_across_genes_are_said():
     text = _text(section.section(result, None, [], RENDERER))
     assert '87.5% of the bins of all tracks are known' in text
     assert 'fitted on 20 of the training windows' in text
-    assert 'first bases of 40 genes' in text and 'across tracks, mean over genes' in text
+    assert '95 % intervals over 40 genes' in text and 'across tracks, mean over genes' in text

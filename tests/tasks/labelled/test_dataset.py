@@ -49,6 +49,17 @@ def test_the_hash_of_the_sequences_is_that_of_the_same_rows_with_shuffled_labels
     assert described([*rows[1:], rows[0][::-1]], labels) != expected
 
 
+def test_rows_that_contradict_each_other_are_counted_in_the_summary_and_used(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [(''.join(rng.choice(list('ACGT'), 40)), number % 2) for number in range(60)]
+    rows.append((rows[0][0], 1))
+    lines = [f'{bases}\t{label}' for bases, label in rows]
+    (tmp_path / 'x.tsv').write_text('\n'.join(['sequence\tlabel', *lines]) + '\n')
+    datasets = _open(tmp_path / 'x.tsv')
+    assert any('CONFLICTS: 2 rows have the sequence' in line for line in datasets.summary)
+    assert sum(len(datasets.rows(split)) for split in base.SPLITS) == 61
+
+
 def test_commas_within_quotes_are_data():
     table = _open('quoted.csv.gz').table
     assert len(table) == 300 and table.extra['name'][0] == 'gene A, isoform 2'
@@ -140,7 +151,9 @@ def test_a_common_adapter_inside_the_rows_is_named(tmp_path):
         lines.append(f'{left}{adapter if row % 6 else ""}{right},{row % 2}')
     (tmp_path / 'rows.csv').write_text('\n'.join(lines))
     config = dataset.LabelledDataConfig(path=str(tmp_path / 'rows.csv'))
-    with pytest.raises(errors.InputError, match='LB10.*50 rows are one leak group, 50 of') as e:
+    with pytest.raises(
+        errors.InputError, match='LB10.*50 rows are related and stay in one part, 50 of'
+    ) as e:
         dataset.LabelledDatasets(config, 0, TOKENIZER)
     shown = str(e.value).split('the bases ')[1][:30]
     assert shown in adapter or dna.reverse_complement_text(shown) in adapter

@@ -60,11 +60,11 @@ def test_few_leak_groups_and_undefined_scores_are_flagged():
     assert estimator.of('AUROC', metrics.auroc, scores) is not None
     assert estimator.of('MCC', metrics.matthews, np.zeros(200, int)) is None
     assert estimator.difference('r', metrics.pearson, scores, np.ones(200)) is None
-    assert estimator.notes['few groups'] == ['the rows are 4 leak groups']
+    assert estimator.notes['few groups'] == ['only 4 groups of rows to resample']
     assert estimator.notes['undefined'] == ['MCC', 'r']
     alone = intervals.Intervals(np.arange(2.0), np.zeros(2, int), None)
     assert alone.of('r', metrics.pearson, np.arange(2.0)) == [1.0, None, None]
-    assert alone.notes == {'few groups': ['the rows are 1 leak group'], 'no interval': ['r']}
+    assert alone.notes == {'few groups': ['only 1 group of rows to resample'], 'no interval': ['r']}
     pair = intervals.Intervals(np.arange(2.0), np.arange(2), None)
     assert pair.of('r', metrics.pearson, np.arange(2.0)) == [1.0, None, None]
     assert pair.notes['no interval'] == ['r']

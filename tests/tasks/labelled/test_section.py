@@ -23,6 +23,14 @@ def test_rows_are_counted_by_the_names_of_classes_where_these_fit():
     assert 'class29' not in text and '180' in text
 
 
+def test_rows_that_contradict_each_other_are_said_and_only_where_there_are_some():
+    split = _split(['a', 'b'], 2)
+    for counts, words in (({'train': 3, 'test': 1}, 'CONFLICTS: 4 rows'), ({'train': 0}, '')):
+        audit = {'split': {**split, 'conflicting_rows': counts}}
+        text = reading.PageReader(section.splits(audit, None)).text
+        assert words in text and ('CONFLICTS' in text) == bool(words)
+
+
 def test_rows_that_select_the_checkpoint_are_not_counted_as_training_rows():
     split = _split(['a', 'b'], 2)
     split['sizes'] = {'train': 798, 'validation': 88, 'test': 295}

@@ -200,7 +200,7 @@ def test_the_description_counts_the_windows_of_every_split(shards):
 def test_missing_and_invalid_data_are_refused(shards, tmp_path):
     with pytest.raises(errors.UsageError, match='data.shards is empty'):
         _open(shards, shards='')
-    with pytest.raises(errors.UsageError, match='no such folder'):
+    with pytest.raises(errors.InputError, match='GX-AR04: .*no such folder'):
         _open(shards, shards=str(tmp_path / 'absent'))
     config = dataset.GenomesDataConfig()
     for field, value in (('test', 0.0), ('stride', -1), ('validation_windows', 0)):

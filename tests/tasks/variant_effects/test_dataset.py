@@ -5,7 +5,8 @@ import pytest
 
 from genojax import dna, errors
 from genojax.data.datasets import base
-from genojax.tasks.variant_effects import labelled_variants
+from genojax.report import plots
+from genojax.tasks.variant_effects import labelled_variants, section
 
 
 def test_windows_hold_the_alleles_at_their_sites(opened):
@@ -42,6 +43,23 @@ def test_the_splits_are_whole_groups_and_fixed_by_the_config(opened, task_of, fi
     }
     assert again.description['test_rows_near_training'] == 60
     assert again.fingerprint != datasets.fingerprint
+
+
+def test_rows_that_contradict_each_other_are_counted_and_used(opened, task_of, files, tmp_path):
+    _, datasets = opened
+    assert not any(datasets.description['conflicting_rows'].values())
+    text = (files / 'variants.tsv').read_text()
+    row = next(line for line in text.splitlines() if '\tFUNC\te1\t' in line)
+    path = tmp_path / 'variants.tsv'
+    path.write_text(text + row.replace('FUNC', 'LOF') + '\n')
+    task = task_of(path=str(path), test_groups=('e1',), validation_groups=('e3',))
+    known = task.open(files, 0)
+    assert known.description['conflicting_rows'] == {'train': 0, 'validation': 0, 'test': 2}
+    words = 'CONFLICTS: 2 rows name the variant of another row with another label'
+    assert any(words in line for line in known.summary)
+    assert sum(known.description['rows'].values()) == len(datasets.known) + 1
+    drawn = section.section(None, known.description, [], plots.Renderer(30))
+    assert words in drawn.body
 
 
 def test_two_and_four_hosts_read_the_batch_of_one(opened):

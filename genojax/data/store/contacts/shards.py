@@ -143,13 +143,13 @@ def read_value(folder: str | os.PathLike) -> dict:
     """The content of contacts.json.
 
     Raises:
-        UsageError: there is none.
+        InputError: AR04, there is none.
         DamageError: it was changed, or is of another version.
     """
     path = pathlib.Path(folder) / prepare.NAME
     fix = _FIX.format(folder)
     if not path.exists():
-        raise errors.UsageError(f'{folder} holds no contacts of `genojax hic`. Fix: {fix}')
+        raise errors.InputError('AR04', 'no contacts of `genojax hic`', path=folder, fix=fix)
     value = json_files.read_hashed(path, fix, fields=_FIELDS)
     if (value['format'], value['version']) != (prepare.FORMAT, prepare.VERSION):
         raise errors.DamageError(f'{path} is of another version. Fix: {fix}')
@@ -161,7 +161,8 @@ def open_contacts(folder: str | os.PathLike, name: str) -> ContactSpecies:
 
     Raises:
         DamageError: AR01 or AR02, a file is missing or was changed.
-        UsageError: there is no such folder or species.
+        InputError: AR04, there is no such folder.
+        UsageError: there is no such species.
     """
     folder = pathlib.Path(folder)
     value = read_value(folder)

@@ -83,7 +83,7 @@ def test_the_logarithm_is_finite_and_0_at_the_expected_value():
 def test_damage_and_other_folders_are_refused(folder, tmp_path):
     with pytest.raises(errors.UsageError, match='no species .*it has genome'):
         shards.open_contacts(folder, 'human')
-    with pytest.raises(errors.UsageError, match='holds no contacts'):
+    with pytest.raises(errors.InputError, match='GX-AR04: .*no contacts'):
         shards.read_value(tmp_path)
     path = folder / 'genome' / 'contacts.f32'
     whole = path.read_bytes()
