@@ -17,8 +17,11 @@ import pytest
 from genojax import dna, errors, simulate
 from genojax import experiment as experiments
 from genojax.cli import flags, main
+from genojax.data.formats import fasta
 from genojax.data.store.signals import prepare, shards, track_settings
+from genojax.predict import loading
 from genojax.tasks.coverage import genes
+from genojax.tasks.variant_effects import labelled_variants, methods
 from genojax.train import loop, runs
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -298,6 +301,77 @@ def test_011_knows_what_lies_within_a_distance(tmp_path):
     assert len(expected_G) >= 5 and set(nothing.round(6).tolist()) <= {0.0, round(np.log(2), 6)}
     np.testing.assert_allclose(everything, expected_G, atol=1e-4)
     assert (nothing <= near).all() and (near <= everything).all() and (near < everything).any()
+
+
+def test_014_assays_lie_where_the_simulation_has_its_sites(tmp_path):
+    assays = load('014_variants/assays.py')
+    settings = simulate.SimulationConfig(
+        species=2, length=100_000, genes=20, task_rows=0, signals=True
+    )
+    simulate.write(tmp_path / 'clade', settings)
+    found = assays.intervals(tmp_path / 'clade' / f'{assays.SPECIES}.gff3')
+    records = fasta.read(tmp_path / 'clade' / f'{assays.SPECIES}.fa')
+    codes_of = {record.name: record.codes for record in records}
+    assert set(found) == set(assays.TRACKS) - {'open'}
+    for name, first in (('donor', 'GT'), ('acceptor', 'AG')):
+        assert len(found[name]) > 20
+        for contig, start, end in found[name]:
+            codes = codes_of[contig][start:end]
+            strands = [dna.decode(codes), dna.decode(dna.reverse_complement(codes))]
+            ends = slice(2) if name == 'donor' else slice(-2, None)
+            assert first in [bases[ends] for bases in strands]
+    bases = {name: covered(listed) for name, listed in found.items()}
+    for name, listed in found.items():
+        assert len(bases[name]) == sum(end - start for _, start, end in listed)  # none overlap
+    motifs = set(assays.TRACKS) - {'open', 'bound', 'CDS', 'donor', 'acceptor'}
+    assert bases['bound'] == set.union(*(bases[name] for name in motifs))
+    assert not bases['CDS'] & (bases['donor'] | bases['acceptor'])
+    rows = assays.write_table(tmp_path / 'clade').read_text().splitlines()
+    assert [row.split('\t')[0] for row in rows] == ['name', *assays.TRACKS]
+
+
+def covered(listed):
+    """Every base of (contig, start, end)."""
+    return {(contig, at) for contig, start, end in listed for at in range(start, end)}
+
+
+@pytest.mark.slow
+def test_014_describes_simulated_variants_by_a_network(tmp_path, monkeypatch, capsys, one_device):
+    simulated = load('014_variants/simulated.py')
+    assays, lead = simulated.assays, methods.FOREST_PROBE
+    short = {'steps': '4', 'optim.warmup': '1', 'validate_every': '2', 'save_every': '4'}
+    monkeypatch.setattr(assays, 'SETTINGS', assays.SETTINGS | short | {'model.width': '16'})
+    monkeypatch.setattr(assays, 'LENGTH', 400_000)
+    monkeypatch.setattr(assays, 'GENES', 100)
+    monkeypatch.setattr(simulated, 'ROWS', 200)
+    monkeypatch.setattr(simulated, 'PRETRAINING', short)
+    simulated.main([f'--workdir={tmp_path / "run"}', f'--out={tmp_path}', '--first-seed=3'])
+    (result,) = json.loads((tmp_path / 'simulated.json').read_text()).values()
+    (table,) = result['labels'].values()
+    count = table['sets']['all']['rows']
+    assert count > 180
+    sites = result['by_site']['known ceiling']
+    assert sum(n for n, _, _ in sites.values()) == count and sites['background'][1] == 1
+    correct = sum(n * accuracy for n, accuracy, _ in result['by_site'][lead].values())
+    models = table['sets']['all']['models']
+    assert correct / count == pytest.approx(models[lead]['accuracy'][0])
+    assert any(line.startswith(f'| {lead} |') for line in _lines(capsys))
+    rows = (tmp_path / 'run/seed3/scores.tsv').read_text().splitlines()
+    rows = [row for row in rows if not row.startswith('# ')]
+    genomes, window = tmp_path / 'run/seed3/genomes', assays.VARIANT_WINDOW
+    config = labelled_variants.VariantsDataConfig(
+        path=str(genomes / 'variants/variants.tsv'),
+        fasta=str(genomes / 'sim_alpha.fa'),
+        window=window,
+    )
+    pair = labelled_variants.read(config).pairs[0]
+    model = loading.load(tmp_path / 'run/other/network', window=window)
+    (coverage,) = model.tracks([pair.reference_L, pair.alternate_L], both_strands=True).values()
+    reference, alternate = np.log(coverage[:, 0, assays.TRACKS.index('open')] + 1e-3)
+    names = rows[0].split('\t')
+    cells = dict(zip(names, rows[1].split('\t'), strict=True))
+    assert float(cells['open']) == pytest.approx(reference, abs=1e-5)
+    assert float(cells['open_change']) == pytest.approx(alternate - reference, abs=1e-5)
 
 
 @pytest.fixture
