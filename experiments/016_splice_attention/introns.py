@@ -7,12 +7,14 @@ python experiments/016_splice_attention/introns.py --workdir=runs/splice_attenti
 Cuts windows in and beside introns, trains a small transformer to tell those that hold a whole
 intron, chooses heads by their attention on one half of the test chromosomes' genes, and scores them
 on the other half: attention against all GT..AG decoys, and average precision without these heads
-against random ones. Writes GENOME.json, results.csv of all genomes, and a figure. What is done
-already is not repeated.
+against random ones. On the simulated clade, where the matrices of the sites are known, the same
+statistic of their scores is the ceiling. Writes GENOME.json, results.csv of all genomes, and a
+figure. What is done already is not repeated.
 """
 
 import argparse
 import csv
+import dataclasses
 import json
 import pathlib
 import time
@@ -20,116 +22,207 @@ import time
 import numpy as np
 from matplotlib import figure
 
-from genojax import dna, experiment, simulate, tasks
+from genojax import dna, experiment, metrics, simulate, tasks
 from genojax.data.formats import annotation, fasta
 from genojax.data.store import regions
 from genojax.interpret import attention, knockout, outputs, splice_sites
 from genojax.models import bert
 from genojax.predict import loading
+from genojax.simulate import background, motifs
 from genojax.tokenizers import kmer
 from genojax.train import loop, runs
 
 HERE = pathlib.Path(__file__).parent
-K, MARGIN, TOP, DRAWS = 5, 8, 2, 20
+MARGIN, TOP, DRAWS = 8, 2, 20
 WINDOWS = 4  # that hold an intron, per intron; three times as many lie at random places beside it
-# Bases per window, contigs of the splits, steps, windows whose attention is read.
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Windows, network and training of a genome; the defaults are those of the worm."""
+
+    window: int  # bases
+    validation: tuple[str, ...]  # contigs
+    test: tuple[str, ...]
+    steps: int
+    limit: int  # windows whose attention is read
+    # Shares of the rows by what a window holds (`kind_of`); {}: windows as `table` draws them.
+    shares: dict[str, float] = dataclasses.field(default_factory=dict)
+    rows: tuple[int, int, int] = (0, 0, 0)  # of training, validation and test, with `shares`
+    k: int = 5
+    width: int = 48
+    heads: int = 6  # per layer, of two layers
+    inner: int = 96
+    dropout: float = 0.1
+    peak: float = 2e-3
+
+
 GENOMES = {
-    'simulated': {
-        'window': 256,
-        'validation': ('chr4',),
-        'test': ('chr3',),
-        'steps': 600,
-        'limit': 120,
-    },
-    'worm': {
-        'window': 160,
-        'validation': ('IV',),
-        'test': ('V', 'X'),
-        'steps': 400,
-        'limit': 250,
-    },
+    'simulated': Settings(
+        window=256,
+        validation=('chr4',),
+        test=('chr3',),
+        steps=500,
+        limit=400,
+        shares={'intron': 0.5, 'exon': 0.4, 'donor': 0.025, 'acceptor': 0.025, 'neither': 0.05},
+        rows=(12_000, 400, 1_000),
+        k=6,
+        width=64,
+        heads=4,
+        inner=128,
+        dropout=0.0,
+        peak=3e-3,
+    ),
+    'worm': Settings(window=160, validation=('IV',), test=('V', 'X'), steps=400, limit=250),
 }
-SIMULATED = {'species': 2, 'genes': 160, 'length': 640_000, 'task_rows': 0}
+SIMULATED = {'species': 2, 'genes': 2_000, 'length': 8_000_000, 'task_rows': 0}
 TEST_ROWS = 300
+PLACES, EDGE = 80, 16  # of `table_of_kinds`: windows per intron, bases around a site
 
 
-def read_genome(name: str, options, folder: pathlib.Path, seed: int):
-    """Base codes by contig, the annotation, and the paths of both."""
+def read_genomes(name: str, options, folder: pathlib.Path, seed: int) -> list[tuple]:
+    """Base codes by contig and the annotation of each species; the first one is measured."""
     if name == 'worm':
         stem = options.data / 'embed_default' / 'celegans_1pct'
-        paths = f'{stem}.fa.gz', f'{stem}.gff3.gz'
+        paths = [(f'{stem}.fa.gz', f'{stem}.gff3.gz')]
     else:
         genomes = folder / 'genomes'
         if not genomes.exists():
             simulate.write(genomes, simulate.SimulationConfig(seed=seed, **SIMULATED))
-        species = next(iter(json.loads((genomes / 'truth.json').read_text())['species']))
-        paths = str(genomes / f'{species}.fa'), str(genomes / f'{species}.gff3')
-    contigs = {record.name: record.codes for record in fasta.read(paths[0])}
-    return contigs, annotation.read(paths[1])
+        species = json.loads((genomes / 'truth.json').read_text())['species']
+        paths = [(str(genomes / f'{one}.fa'), str(genomes / f'{one}.gff3')) for one in species]
+    return [
+        ({record.name: record.codes for record in fasta.read(codes)}, annotation.read(rows))
+        for codes, rows in paths
+    ]
 
 
-def table(contigs, source, settings: dict, path: pathlib.Path, seed: int) -> dict:
-    """Writes windows, with label 1 if they hold a whole intron; counts by split and label."""
-    rng, length = np.random.default_rng(seed), settings['window']
-    lines, counts = ['sequence\tlabel\tsplit\tgene'], {}
-    for contig, codes in contigs.items():
-        split = next((s for s in ('test', 'validation') if contig in settings[s]), 'train')
+def genes_with_introns(contigs, source):
+    """(contig, strand, name, introns inside) of every gene that has introns."""
+    for contig in contigs:
         features = source.on(contig)
         introns = regions.introns(features, contig)
         for row in features:
-            if row.kind not in annotation.GENE_ROWS or row.interval.strand == '.':
-                continue
             gene = row.interval
+            if row.kind not in annotation.GENE_ROWS or gene.strand == '.':
+                continue
             inside = [
                 i
                 for i in introns
                 if i.strand == gene.strand and gene.start < i.start and i.end < gene.end
             ]
-            if not inside:
+            if inside:
+                yield contig, gene.strand, row.gene or row.id, inside
+
+
+def table(contigs, source, settings: Settings, path: pathlib.Path, seed: int) -> dict:
+    """Writes windows, with label 1 if they hold a whole intron; counts by split and label."""
+    rng, length = np.random.default_rng(seed), settings.window
+    lines, counts = ['sequence\tlabel\tsplit\tgene'], {}
+    for contig, strand, gene, inside in genes_with_introns(contigs, source):
+        starts = []
+        for intron in inside:
+            low, high = intron.end + MARGIN - length, intron.start - MARGIN
+            if low <= high:
+                starts += rng.integers(low, high + 1, WINDOWS).tolist()
+                starts += rng.integers(low - length, high + length, 3 * WINDOWS).tolist()
+        for start in starts:
+            end, codes = start + length, contigs[contig]
+            if start < 0 or end > len(codes):
                 continue
-            starts = []
-            for intron in inside:
-                low, high = intron.end + MARGIN - length, intron.start - MARGIN
-                if low <= high:
-                    starts += rng.integers(low, high + 1, WINDOWS).tolist()
-                    starts += rng.integers(low - length, high + length, 3 * WINDOWS).tolist()
-            for start in starts:
-                end = start + length
-                if start < 0 or end > len(codes):
-                    continue
-                whole = any(start + MARGIN <= i.start and i.end + MARGIN <= end for i in inside)
-                part = codes[start:end]
-                text = dna.decode(dna.reverse_complement(part) if gene.strand == '-' else part)
-                lines.append(f'{text}\t{int(whole)}\t{split}\t{row.gene or row.id}')
-                key = f'{split} {int(whole)}'
-                counts[key] = counts.get(key, 0) + 1
+            whole = any(start + MARGIN <= i.start and i.end + MARGIN <= end for i in inside)
+            split = split_of(contig, settings)
+            text = read(codes, start, end, strand)
+            lines.append(f'{text}\t{int(whole)}\t{split}\t{gene}')
+            key = f'{split} {int(whole)}'
+            counts[key] = counts.get(key, 0) + 1
     path.write_text('\n'.join(lines) + '\n')
     return counts
 
 
-def train(path: pathlib.Path, settings: dict, folder: pathlib.Path, seed: int) -> None:
+def table_of_kinds(genomes: list, settings: Settings, path: pathlib.Path, seed: int) -> dict:
+    """The same with the shares of `settings`; windows have at most one donor and one acceptor.
+
+    Windows with an exon hold both sites too, in the other order. Only the training contigs of the
+    other species are used.
+    """
+    rng, length = np.random.default_rng(seed), settings.window
+    places: dict[tuple[str, str], list] = {}
+    for number, (contigs, source) in enumerate(genomes):
+        for contig, strand, gene, inside in genes_with_introns(contigs, source):
+            split = split_of(contig, settings)
+            if number and split != 'train':
+                continue
+            low = max(inside[0].start - length, 0)
+            high = min(max(i.end for i in inside), len(contigs[contig]) - length)
+            for start in rng.integers(low, high, PLACES * len(inside)).tolist():
+                kind = kind_of(start, start + length, strand, inside)
+                if kind:
+                    places.setdefault((split, kind), []).append(
+                        (contigs[contig], start, strand, gene)
+                    )
+    lines, counts = ['sequence\tlabel\tsplit\tgene'], {}
+    for split, rows in zip(('train', 'validation', 'test'), settings.rows, strict=True):
+        for kind, share in settings.shares.items():
+            every = places[split, kind]
+            chosen = rng.permutation(len(every))[: round(rows * share)].tolist()
+            for codes, start, strand, gene in (every[n] for n in chosen):
+                text = read(codes, start, start + length, strand)
+                lines.append(f'{text}\t{int(kind == "intron")}\t{split}\t{gene}')
+            counts[f'{split} {kind}'] = len(chosen)
+    path.write_text('\n'.join(lines) + '\n')
+    return counts
+
+
+def kind_of(start: int, end: int, strand: str, introns) -> str:
+    """What a window holds, with `EDGE` bases around each site; '' if it has two of one site."""
+
+    def inside(ends: list[int]) -> list[int]:
+        return [x for x in ends if start + EDGE <= x <= end - EDGE]
+
+    starts, ends = inside([i.start for i in introns]), inside([i.end for i in introns])
+    donors, acceptors = (starts, ends) if strand == '+' else (ends, starts)
+    if len(donors) > 1 or len(acceptors) > 1:
+        return ''
+    if not (donors and acceptors):
+        return 'donor' if donors else 'acceptor' if acceptors else 'neither'
+    return 'intron' if starts[0] < ends[0] else 'exon'
+
+
+def split_of(contig: str, settings: Settings) -> str:
+    return next((s for s in ('test', 'validation') if contig in getattr(settings, s)), 'train')
+
+
+def read(codes: np.ndarray, start: int, end: int, strand: str) -> str:
+    """The bases of a window on its gene's strand."""
+    part = codes[start:end]
+    return dna.decode(dna.reverse_complement(part) if strand == '-' else part)
+
+
+def train(path: pathlib.Path, settings: Settings, folder: pathlib.Path, seed: int) -> None:
     """Trains the transformer."""
     data = tasks.LabelledDataConfig(
         path=str(path), batch_size=32, keep_together='equal', shared_rows='report'
     )
     model = bert.BertConfig(
-        vocab=kmer.vocab_size(K),
-        width=48,
+        vocab=kmer.vocab_size(settings.k),
+        width=settings.width,
         depth=2,
-        heads=6,
-        inner=96,
+        heads=settings.heads,
+        inner=settings.inner,
         positions='rotary',
-        dropout=0.1,
+        dropout=settings.dropout,
         attention_dropout=0.0,
         unroll=2,
         head='none',
     )
+    task = tasks.ClassificationConfig(classes=2, pool='mean', dropout=settings.dropout, data=data)
     one = experiment.Experiment(
         model=model,
-        tokenizer=experiment.TokenizerConfig('kmer', K),
-        optim=experiment.OptimConfig(peak=2e-3, warmup=50),
-        tasks={'introns': tasks.ClassificationConfig(classes=2, pool='mean', data=data)},
-        steps=settings['steps'],
+        tokenizer=experiment.TokenizerConfig('kmer', settings.k),
+        optim=experiment.OptimConfig(peak=settings.peak, warmup=50),
+        tasks={'introns': task},
+        steps=settings.steps,
         log_every=50,
         validate_every=100,
         save_every=100,
@@ -152,14 +245,49 @@ def test_rows(path: pathlib.Path, head, without: set[str]):
     return codes, label, np.array([row['gene'] for row in rows])
 
 
-def measure(run: pathlib.Path, contigs, source, settings: dict, path, seed: int) -> dict:
+def ceilings(windows, training_genes: set[str]) -> dict[str, list[float]]:
+    """The statistic of the sites' true matrices on test genes: of both sites, and of one alone."""
+    above: dict[str, list] = {'both': [], 'donor': [], 'acceptor': []}
+    introns, genes = [], []
+    for window in windows:
+        pairs = splice_sites.pairs(window)
+        if window.gene in training_genes or not pairs.label_N.any() or pairs.label_N.all():
+            continue
+        donor, acceptor = motifs.SPLICE
+        donor_N = log_odds(window.codes_L, donor, 0)[pairs.donor_N]
+        acceptor_N = log_odds(window.codes_L, acceptor, acceptor.width - 2)[pairs.acceptor_N]
+        scores = {'both': donor_N + acceptor_N, 'donor': donor_N, 'acceptor': acceptor_N}
+        for name, score_N in scores.items():
+            above[name].append(float(attention.share_below(score_N, pairs.label_N)))
+        introns.append(int(pairs.label_N.sum()))
+        genes.append(window.gene)
+    clusters = np.unique(genes, return_inverse=True)[1]
+    return {
+        name: list(metrics.ratio_interval(np.array(x), np.array(introns), clusters=clusters))
+        for name, x in above.items()
+    }
+
+
+def log_odds(codes_L: np.ndarray, motif: motifs.Motif, column: int) -> np.ndarray:
+    """log P(bases | site) - log P(bases | background), with `column` of the site at each base.
+
+    Columns beyond the ends of the sequence count 0.
+    """
+    odds_W5 = np.pad(np.log(motif.matrix_W4 / background.GENOME.first), ((0, 0), (0, 1)))
+    padded = np.pad(codes_L, motif.width, constant_values=dna.UNKNOWN)
+    places_L = np.arange(len(codes_L)) + motif.width - column
+    return sum(odds_W5[number, padded[places_L + number]] for number in range(motif.width))
+
+
+def measure(run: pathlib.Path, contigs, source, settings: Settings, path, seed: int) -> dict:
     """Attention and knock-out of a trained model on the test contigs."""
     model = loading.load(run)
-    tested = {name: contigs[name] for name in settings['test']}
-    windows, left_out = splice_sites.windows(tested, source, settings['window'], seed)
+    tested = {name: contigs[name] for name in settings.test}
+    windows, left_out = splice_sites.windows(tested, source, settings.window, seed)
     rng = np.random.default_rng(seed)
-    chosen = np.sort(rng.permutation(len(windows))[: settings['limit']]).tolist()
-    result = attention.splice_attention(model, [windows[n] for n in chosen], seed=seed)
+    chosen = np.sort(rng.permutation(len(windows))[: settings.limit]).tolist()
+    windows = [windows[n] for n in chosen]
+    result = attention.splice_attention(model, windows, seed=seed)
     head = outputs.select(model, 'introns', '1')
     codes, label, genes = test_rows(path, head, set(result.training_genes))
     removed = knockout.knock_out(
@@ -177,6 +305,8 @@ def measure(run: pathlib.Path, contigs, source, settings: dict, path, seed: int)
         'left_out': left_out,
         'positive_share': float(label.mean()),
     }
+    if settings.shares:
+        counts['ceilings'] = ceilings(windows, set(result.training_genes))
     chosen = [*map(int, result.chosen[:2]), attention.DIRECTIONS[result.chosen[2]]]
     return {'chosen': chosen, **estimates, **counts, 'knockout': removed.as_json(), **arrays}
 
@@ -188,9 +318,13 @@ def run_seed(name: str, options, seed: int) -> dict:
     if done.exists():
         return json.loads(done.read_text())
     started, settings = time.process_time(), GENOMES[name]
-    contigs, source = read_genome(name, options, folder, seed)
+    genomes = read_genomes(name, options, folder, seed)
+    contigs, source = genomes[0]
     path = folder / 'windows.tsv'
-    counts = table(contigs, source, settings, path, seed)
+    if settings.shares:
+        counts = table_of_kinds(genomes, settings, path, seed)
+    else:
+        counts = table(contigs, source, settings, path, seed)
     train(path, settings, folder / 'run', seed)
     result = measure(folder / 'run', contigs, source, settings, path, seed)
     result |= {'rows': counts, 'cpu_seconds': round(time.process_time() - started)}
@@ -200,8 +334,8 @@ def run_seed(name: str, options, seed: int) -> dict:
 
 COLUMNS = (
     'genome', 'seed', 'head', 'auroc', 'low', 'high', 'same_donor', 'same_acceptor', 'length',
-    'rollout', 'average_precision', 'without', 'cost', 'excess', 'excess_low', 'excess_high',
-    'p_value', 'draws', 'cpu_seconds',
+    'rollout', 'ceiling', 'average_precision', 'without', 'cost', 'excess', 'excess_low',
+    'excess_high', 'p_value', 'draws', 'cpu_seconds',
 )  # fmt: skip
 
 
@@ -216,7 +350,12 @@ def csv_row(name: str, seed: int, result: dict) -> list:
         *removed['excess'],
         removed['p_value'],
     ]
-    cells = [name, seed, f'{layer}.{head} {direction}', *(f'{x:.4f}' for x in figures)]
+    if 'ceilings' in result:
+        figures.insert(7, result['ceilings']['both'][0])
+    else:
+        figures.insert(7, '')
+    shown = (f'{x:.4f}' if x != '' else '' for x in figures)
+    cells = [name, seed, f'{layer}.{head} {direction}', *shown]
     return [*cells, removed['draws'], result['cpu_seconds']]
 
 
@@ -228,6 +367,8 @@ def draw(results: dict[int, dict], path: pathlib.Path) -> None:
         every = np.array(result['test']).max(-1).ravel()
         left.scatter(np.full(len(every), seed), every, color='#8a949e', s=14)
         left.scatter(seed, result['chosen_test'][0], color='#c0392b', s=40)
+        if 'ceilings' in result:
+            left.plot(seed, result['ceilings']['both'][0], '_', color='black', ms=16)
         costs = list(result['knockout']['random'].values())
         right.scatter(np.full(len(costs), seed), costs, color='#8a949e', s=14)
         right.scatter(seed, result['knockout']['cost'][0], color='#c0392b', s=40)
