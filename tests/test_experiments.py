@@ -14,12 +14,13 @@ import jax
 import numpy as np
 import pytest
 
-from genojax import dna, errors, simulate
+from genojax import dna, errors, genome, simulate
 from genojax import experiment as experiments
 from genojax.cli import flags, main
 from genojax.data.formats import fasta
 from genojax.data.store.signals import prepare, shards, track_settings
 from genojax.predict import loading
+from genojax.simulate import motifs
 from genojax.tasks.coverage import genes
 from genojax.tasks.variant_effects import labelled_variants, methods
 from genojax.train import loop, runs
@@ -550,3 +551,38 @@ def test_005_compares_the_network_with_baselines(tmp_path, monkeypatch, capsys, 
     models = result['value']['models']
     assert models['one_hot_ridge']['pearson'][0] > 0.8
     assert any(line.startswith('| pairwise_ridge |') for line in _lines(capsys))
+
+
+def test_016_a_window_has_the_same_kind_on_either_strand():
+    script, length = load('016_splice_attention/introns.py'), 1000
+    forward = [genome.Interval('c', 300, 420, '+'), genome.Interval('c', 480, 640, '+')]
+    back = [genome.Interval('c', length - i.end, length - i.start, '-') for i in forward[::-1]]
+    expected = {
+        (280, 440): 'intron', (400, 500): 'exon', (200, 350): 'donor', (590, 700): 'acceptor',
+        (0, 200): 'neither', (310, 410): 'neither', (280, 500): '',
+        (290, 430): 'neither',  # both sites are nearer to its ends than `EDGE`
+    }  # fmt: skip
+    for (start, end), kind in expected.items():
+        assert script.kind_of(start, end, '+', forward) == kind
+        assert script.kind_of(length - end, length - start, '-', back) == kind
+
+
+def test_016_a_site_has_the_best_score_of_the_tokens_that_share_a_base_with_it():
+    script, rng = load('016_splice_attention/introns.py'), np.random.default_rng(0)
+    score_L, sites = rng.normal(size=60), np.sort(rng.choice(58, 12, replace=False))
+    for k in (1, 3, 6):
+        result_L = script.by_tokens(score_L, sites, k)
+        for site in sites.tolist():
+            tokens = [t for t in sites.tolist() if t < site + 2 and site < t + k]
+            assert result_L[site] == max(score_L[t] for t in tokens)
+
+
+def test_016_log_odds_of_a_site_are_those_of_its_columns():
+    script = load('016_splice_attention/introns.py')
+    motif = motifs.Motif('site', 'GTR', 0.85)
+    background_4 = script.background.GENOME.first
+    columns = motif.matrix_W4 / background_4
+    result = script.log_odds(dna.encode('AGTACGN'), motif, 0)
+    np.testing.assert_allclose(result[1], np.log(columns[[0, 1, 2], dna.encode('GTA')]).sum())
+    np.testing.assert_allclose(result[5], np.log(columns[0, dna.encode('G')[0]]))  # N, then the end
+    np.testing.assert_allclose(script.log_odds(dna.encode('AGTACGN'), motif, 2)[3:], result[1:5])
