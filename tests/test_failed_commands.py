@@ -11,9 +11,9 @@ COMMANDS = {
     'ingest genomes --out=old/shards': 3,
     'simulate new/clade --species=0': 2,
     'demo --genomes=genomes --workdir=new/demo': 3,
-    'demo --genomes=none --workdir=new/demo': 2,
-    'train --config=debug_cpu --config.tasks.masked_lm.data.shards=none --workdir=new/run': 2,
-    'train --config=debug_cpu --config.tasks.masked_lm.data.shards=genomes --workdir=new/run': 4,
+    'demo --genomes=none --workdir=new/demo': 3,
+    'train --config=debug_cpu --config.tasks.masked_lm.data.shards=none --workdir=new/run': 3,
+    'train --config=debug_cpu --config.tasks.masked_lm.data.shards=genomes --workdir=new/run': 3,
     'train --config=demo_promoters --config.tasks.promoters.data.path=x.csv --workdir=new/run': 3,
     'train --config=demo_promoters --config.tasks.promoters.data.path=x.csv '
     '--config.init_from=none --workdir=new/run': 2,

@@ -45,9 +45,9 @@ SETTINGS = {
     'model.inner': '64',
     'model.dropout': '0.0',
     'optim.peak': '5e-3',
-    'steps': '4000',
-    'validate_every': '1000',
-    'save_every': '1000',
+    'steps': '8000',
+    'validate_every': '2000',
+    'save_every': '2000',
 }
 _FLOOR = 1e-3  # of predicted coverage, so that its logarithm is finite
 

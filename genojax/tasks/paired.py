@@ -116,7 +116,7 @@ def as_text(result: Mapping[str, Any]) -> str:
             *lines,
             f'difference: {names[0]} minus {names[1]} on the same {result["unit"]}, {better} 0: '
             f'{names[0]} is better; not settled where the interval holds 0',
-            f'95 % bootstrap intervals over {result["resampled"]}, the same resamples for both; '
+            f'{metrics.intervals_over(None, result["resampled"])}, the same resamples for both; '
             'they say nothing of other seeds of the training',
         ]
     )

@@ -170,7 +170,7 @@ def test_exit_codes(source, converted, tmp_path, capsys):
     (tmp_path / 'a.pkl').write_bytes(b'')
     new = tmp_path / 'new'
     for code, arguments in (
-        (2, (tmp_path / 'absent', new)),
+        (3, (tmp_path / 'absent', new)),
         (2, (source, new, '--kind=dnabrt')),
         (2, (source, new, '--format=safetensors')),
         (2, (converted, new, '--format=tarball')),

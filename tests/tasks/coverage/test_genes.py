@@ -51,7 +51,10 @@ def test_scores_are_correlations_of_the_known_genes():
     assert result['across_tracks']['model'][0] == pytest.approx(np.mean(by_gene), abs=1e-4)
     assert result['across_tracks']['flat'] == [0.0, 0.0, 0.0]
     lines = genes.as_text(result, {})
-    assert len(lines) == 2 and '40 genes, across genes, mean over tracks: model 0.' in lines[0]
+    assert (
+        len(lines) == 2
+        and 'across genes, mean over tracks, 95 % intervals over 40 genes: model 0.' in lines[0]
+    )
 
 
 def test_a_value_that_is_not_known_has_no_effect():
