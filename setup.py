@@ -83,6 +83,7 @@ setup(
             'jaxtyping>=0.3.11',
             'beartype>=0.19',
             'safetensors>=0.8',
+            'tensorboardX>=2.6',
         ],
         # Published weights, and the tokenizer files of some of them (DNABERT-2, GENA-LM).
         'weights': ['safetensors>=0.8', 'tokenizers>=0.20'],

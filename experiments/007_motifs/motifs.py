@@ -74,7 +74,7 @@ def seqlet_inputs(method: str, run: pathlib.Path, sequences, seed: int) -> tuple
     model = loading.load(run)
     head = outputs.select(model, TASK)
     if method == 'ascent':
-        names = 'codes_L', 'bits_L', 'heights_L4'
+        names = 'free_codes_L', 'bits_L', 'heights_L4'
         results = ascent.ascend(model, head, sequences, ascent.AscentConfig(seed=seed))
     else:
         names = 'codes_L', 'values_L', 'bases_L4'
@@ -120,8 +120,9 @@ def run_seed(folder: pathlib.Path, seed: int) -> dict:
     for method in METHODS:
         started = time.process_time()
         config = discovery.MotifConfig(seed=seed)
+        least = ascent.SEQLET_BITS * config.core if method == 'ascent' else None
         codes, values, bases = seqlet_inputs(method, folder / 'labels', sequences, seed)
-        seqlets = discovery.find_seqlets(codes, values, config, bases=bases)
+        seqlets = discovery.find_seqlets(codes, values, config, least, bases)
         found = discovery.cluster(seqlets, config)
         if found:
             meme.write(folder / f'{method}.meme', found)

@@ -92,11 +92,11 @@ def write_table(clade: pathlib.Path) -> pathlib.Path:
     """The bedGraph files of a clade's first species, and their table for `genojax tracks`."""
     folder = clade / 'assays'
     folder.mkdir(exist_ok=True)
-    found = intervals(clade / f'{SPECIES}.gff3')
+    places = intervals(clade / f'{SPECIES}.gff3')
     rows = ['name\tpath\tdescription\tstatistic\tabsent']
     rows.append(f'open\t../signals/{SPECIES}.open.bedgraph.gz\tDNASE:simulated\tmean\tzero')
     for name in TRACKS[1:]:
-        lines = ''.join(f'{contig}\t{start}\t{end}\t1\n' for contig, start, end in found[name])
+        lines = ''.join(f'{contig}\t{start}\t{end}\t1\n' for contig, start, end in places[name])
         (folder / f'{name}.bedgraph').write_text(lines)
         rows.append(f'{name}\t{name}.bedgraph\tSITE:{name}\tmean\tzero')
     table = folder / 'tracks.tsv'

@@ -248,7 +248,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f'network: {time.process_time() - started:,.0f} CPU seconds')
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     results = {seed: run_seed(options.workdir / f'seed{seed}', seed, network) for seed in seeds}
-    (options.out / 'simulated.json').write_text(json.dumps(results, indent=1) + '\n')
+    (options.out / 'simulated.json').write_text(json.dumps(results) + '\n')
     (options.out / 'simulated.csv').write_text('\n'.join(csv_lines(results)) + '\n')
     draw(options.out / 'simulated.csv', options.out / 'simulated.png')
     print('\n'.join([*table(results), '', *site_table(results)]))

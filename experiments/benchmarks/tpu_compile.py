@@ -1,6 +1,6 @@
 """Compiles the TPU kernels with the real TPU compiler, without a TPU, and prints their memory.
 
-    python3.11 -m venv .venv-tpu && .venv-tpu/bin/pip install "jax[tpu]==0.10.2" jaxtyping
+    python3.11 -m venv .venv-tpu && .venv-tpu/bin/pip install "jax[tpu]==0.10.2"
     PYTHONPATH=. .venv-tpu/bin/python experiments/benchmarks/tpu_compile.py
 
 Each case is forward + backward, bf16, 1 sequence x 1 head x 64 on one chip. Nothing is executed:

@@ -75,8 +75,8 @@ def _next(folders: dict, out: str) -> list[str]:
             ]
             if not (folder / 'model.safetensors').exists():
                 lines += [f'  (.bin files need torch: {versions.install_line("convert")})']
-            if (folder / 'tokenizer.json').exists():
-                lines += [f'  (byte-pair encoding: {versions.install_line("bpe")})']
+            if any((folder / name).exists() for name in ('model.safetensors', 'tokenizer.json')):
+                lines += [f'  (published weights: {versions.install_line("weights")})']
     return lines
 
 

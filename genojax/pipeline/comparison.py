@@ -1,6 +1,7 @@
 """Two trained runs on the same rows: `genojax evaluate RUN --against=OTHER`."""
 
 import dataclasses
+import hashlib
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -125,8 +126,10 @@ def path_of(
     """The file with the comparison of a task with that of another run, a folder or a URL."""
     file = evaluation.path_of(workdir, task, split, limit)
     place = pathlib.Path(other)
-    name = place.name if stores.is_url(other) else place.resolve().name
-    return file.parent / FOLDER / f'{file.stem}.{name}.json'
+    whole = other.rstrip('/') if stores.is_url(other) else str(place.resolve())
+    # Runs of several seeds have folders of one name.
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    return file.parent / FOLDER / f'{file.stem}.{pathlib.PurePath(whole).name}.{digest}.json'
 
 
 def as_text(name: str, result: dict[str, Any], path: pathlib.Path) -> str:

@@ -33,7 +33,7 @@ class PairedSplit(abc.ABC):
     """
 
     unit = 'rows'
-    resampled = 'leak groups of rows'
+    resampled = 'groups of rows'
     lower_is_better = False
     same: str
     inputs: list[bytes]
@@ -103,7 +103,7 @@ def as_text(result: Mapping[str, Any]) -> str:
     better = 'below' if result['lower_is_better'] else 'above'
     lines = []
     for name, part in result['parts'].items():
-        groups = '' if part['groups'] is None else f' in {part["groups"]:,} leak groups'
+        groups = '' if part['groups'] is None else f', {part["groups"]:,} {result["resampled"]}'
         title = f'{name}: ' if name else ''
         lines.append(f'{title}{part["n"]:,} {result["split"]} {result["unit"]}{groups}')
         rows = [['', *names, 'difference']]

@@ -86,7 +86,7 @@ def library_for(file: str | os.PathLike):
     except ImportError as error:
         raise errors.UsageError(
             f'{os.fspath(file)}: byte-pair encoding needs the library tokenizers. '
-            f'Fix: {versions.install_line("bpe")}'
+            f'Fix: {versions.install_line("weights")}'
         ) from error
     return tokenizers
 

@@ -80,7 +80,7 @@ def test_a_tokenizer_without_its_library_is_not_called_damaged(tmp_path, monkeyp
     monkeypatch.setitem(sys.modules, 'tokenizers', None)
     with pytest.raises(errors.UsageError) as failure:
         convert.load(source)
-    assert str(failure.value).endswith(f'Fix: {versions.install_line("bpe")}')
+    assert str(failure.value).endswith(f'Fix: {versions.install_line("weights")}')
 
 
 @pytest.mark.parametrize(

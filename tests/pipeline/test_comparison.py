@@ -58,7 +58,7 @@ def test_both_runs_are_scored_as_by_their_evaluations(folder, capsys, monkeypatc
             )
             results[seed] = {name: result for name, result, _ in evaluation.evaluate_run(opened)}
             opened.close()
-    path = comparison.path_of(folder / 'runs/joint0', 'promoters', 'runs/joint1')
+    path = comparison.path_of(folder / 'runs/joint0', 'promoters', str(folder / 'runs/joint1'))
     (part,) = json.loads(path.read_text())['parts'].values()
     titles = {'AUROC': 'auroc', 'average precision': 'auprc', 'macro-F1': 'macro_f1'}
     for title, key in titles.items():
@@ -68,7 +68,7 @@ def test_both_runs_are_scored_as_by_their_evaluations(folder, capsys, monkeypatc
         low, high = row['difference'][1:]
         assert low <= row['difference'][0] == pytest.approx(row['run'][0] - row['against'][0])
         assert row['difference'][0] <= high
-    path = comparison.path_of(folder / 'runs/joint0', 'masked_lm', 's3://bucket/joint1')
+    path = comparison.path_of(folder / 'runs/joint0', 'masked_lm', str(folder / 'runs/joint1'))
     parts = json.loads(path.read_text())['parts']
     scores = results['0']['masked_lm']
     assert parts['all']['scores']['bits per base']['run'] == scores['all']['model']
@@ -76,7 +76,7 @@ def test_both_runs_are_scored_as_by_their_evaluations(folder, capsys, monkeypatc
     for name, score in scores['species'].items():
         assert parts[name]['scores']['bits per base']['run'] == score['model']
     assert not any(part['notes'] for part in parts.values())  # the same bases, whatever the seed
-    assert 'promoters: 30 test rows in 30 leak groups' in text
+    assert 'promoters: 30 test rows, 30 groups of related rows' in text
     assert 'below 0: runs/joint0 is better' in text and 'above 0: runs/joint0 is better' in text
     assert 'steps 2 and 2; written to runs/joint0/evaluation/against/' in text
 
@@ -85,7 +85,12 @@ def test_the_file_is_named_by_the_folder_of_the_other_run(tmp_path):
     names = {'runs/a': 'a', 's3://bucket/runs/b/': 'b', str(tmp_path / 'c' / '..'): tmp_path.name}
     for other, name in names.items():
         path = comparison.path_of(tmp_path, 'labels', other, limit=4)
-        assert path == tmp_path / 'evaluation' / 'against' / f'labels.test.limit4.{name}.json'
+        assert path.parent == tmp_path / 'evaluation' / 'against'
+        assert path.name.startswith(f'labels.test.limit4.{name}.') and path.suffix == '.json'
+    seeds = {comparison.path_of(tmp_path, 'labels', f'seed{n}/promoters').name for n in (0, 1)}
+    assert len(seeds) == 2
+    same = {comparison.path_of(tmp_path, 'labels', f's3://bucket/b{end}') for end in ('', '/')}
+    assert len(same) == 1
 
 
 def test_tasks_that_only_one_run_has_are_named(folder, capsys):

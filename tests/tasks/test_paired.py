@@ -55,12 +55,12 @@ def test_text_has_both_runs_the_difference_and_what_its_sign_means():
         'run': {'name': 'runs/a'},
         'against': {'name': 'runs/b'},
         'parts': {'expression': part},
-        **{'split': 'test', 'unit': 'rows', 'resampled': 'leak groups of rows'},
+        **{'split': 'test', 'unit': 'rows', 'resampled': 'groups of related rows'},
         'lower_is_better': False,
     }
     text = paired.as_text(result)
     lines = text.splitlines()
-    assert lines[0] == 'expression: 40 test rows in 30 leak groups'
+    assert lines[0] == 'expression: 40 test rows, 30 groups of related rows'
     assert lines[1].split() == ['runs/a', 'runs/b', 'difference']
     assert lines[2].endswith(
         '0.900 (0.800 to 1.000)  0.700 (0.600 to 0.800)  0.200 (0.100 to 0.300)'

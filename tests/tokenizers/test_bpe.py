@@ -155,5 +155,5 @@ def test_without_the_extra_the_library_is_named_with_its_install_line(tmp_path, 
     with pytest.raises(errors.UsageError) as caught:
         bpe.BpeTokenizer(file)
     message = str(caught.value)
-    assert message.endswith(f'Fix: {versions.install_line("bpe")}') and '\n' not in message
+    assert message.endswith(f'Fix: {versions.install_line("weights")}') and '\n' not in message
     assert message.startswith(f'{file}: byte-pair encoding needs the library tokenizers.')

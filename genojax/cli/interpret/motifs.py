@@ -4,8 +4,8 @@
 attribution`. Windows whose sum is beyond that of shuffled attributions are aligned and clustered.
 --method=ascent: base probabilities in a window of each sequence (--ascent-window) climb the output,
 at a cost per bit of information (--entropy) and per bit of difference between neighbours
-(--variation), so that only the bases that the output needs stay certain; windows of their
-information are aligned and clustered.
+(--variation), so that only the bases that the output needs stay certain; windows with half a bit
+per base or more are aligned and clustered.
 
 --match=FILE (MEME's text format) names the known motifs that each resembles most, with Tomtom's
 p- and q-values, in matches.tsv, where a motif without a match has a row of empty cells; index.html
@@ -93,6 +93,7 @@ class _Explained:
         sequences: base codes.
         values: a number per base, whose windows of high sums are seqlets.
         bases: a number of every base in each place; None if that is not known.
+        threshold: of the sums; None for the one that permuted values give.
     """
 
     task: str
@@ -102,6 +103,7 @@ class _Explained:
     sequences: list
     values: list
     bases: list | None
+    threshold: float | None = None
 
 
 def _motifs(model, regions, folder, known, arguments) -> None:
@@ -170,7 +172,7 @@ def _counted(model, explained: _Explained, config, columns, threshold=None) -> t
     from genojax.interpret.motifs import control, discovery
 
     rows = explained.sequences, explained.values, config
-    seqlets = discovery.find_seqlets(*rows, bases=explained.bases)
+    seqlets = discovery.find_seqlets(*rows, explained.threshold, explained.bases)
     clusters, above = discovery.clusters(seqlets, config), seqlets.total
     parts = columns.parts(clusters, explained.sequences)
     if threshold is not None:
@@ -242,7 +244,7 @@ def _ascended(model, head, sequences, regions, arguments, folder) -> _Explained:
     before, after = (
         np.median([getattr(result, name) for result in results]) for name in ('start', 'output')
     )
-    bits = np.median([result.bits_L.sum() for result in results])
+    bits = np.median([np.nansum(result.bits_L) for result in results])
     inputs.say(
         f'ascent: output {before:.3g} of the sequences, {after:.3g} of the inputs reached, which '
         f'hold {bits:.3g} bits each (medians)'
@@ -260,9 +262,10 @@ def _ascended(model, head, sequences, regions, arguments, folder) -> _Explained:
         output=head.names[0],
         unit=f'bits, the sum over {arguments.core:,} bases',
         spread=control.spread_of([r.start for r in results], [r.output for r in results]),
-        sequences=[result.codes_L for result in results],
+        sequences=[result.free_codes_L for result in results],
         values=[result.bits_L for result in results],
         bases=[result.heights_L4 for result in results],
+        threshold=ascent.SEQLET_BITS * arguments.core,
     )
 
 

@@ -31,6 +31,9 @@ from genojax.interpret import first_layer, outputs
 from genojax.typing import Array, Batch, Float
 
 Advance = Callable[[int], None]
+# Bits per base of a seqlet, at least. It needs no permutation: a bit is there only where the output
+# pays more for it than it costs. What a control yields by it is the false discovery.
+SEQLET_BITS = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Ascended:
 
     Attributes:
         p_L4: float32, probabilities of A, C, G and T; NaN for bases that the task does not read.
-        bits_L: float32, information of each base; 0 there, and where the base may not change.
+        bits_L: float32, information of each base; NaN there, and where the base may not change.
         codes_L: a sequence drawn from `p_L4`, uint8.
         start, output: the output of the sequence itself, and of the relaxed input.
     """
@@ -82,6 +85,11 @@ class Ascended:
     codes_L: np.ndarray
     start: float
     output: float
+
+    @property
+    def free_codes_L(self) -> np.ndarray:
+        """`codes_L` where bases may change, else unknown: what was not chosen is no motif."""
+        return np.where(np.isnan(self.bits_L), dna.UNKNOWN, self.codes_L).astype(np.uint8)
 
     @property
     def heights_L4(self) -> np.ndarray:
@@ -143,8 +151,8 @@ def ascend(
             result = _in_sequence(sequences[number], rows[number], *reached, rng)
             results.append(Ascended(*result, float(start_B[at]), float(output_B[at])))
         advance(len(part.numbers))
-    reached = [[r.start, r.output, *r.bits_L] for r in results]
-    finite.check(model.path, np.array(reached), lambda number: f'sequence {number + 1:,}')
+    reached = np.array([[result.start, result.output] for result in results])
+    finite.check(model.path, reached, lambda number: f'sequence {number + 1:,}')
     return results
 
 
@@ -153,7 +161,7 @@ def _in_sequence(codes_L, row_L, p_R4: np.ndarray, bits_R: np.ndarray, rng):
     start = outputs.view_offset(row_L, codes_L)
     read = slice(start, start + len(row_L))
     p_L4 = np.full((len(codes_L), 4), np.nan, np.float32)
-    bits_L, drawn_L = np.zeros(len(codes_L), np.float32), codes_L.copy()
+    bits_L, drawn_L = np.full(len(codes_L), np.nan, np.float32), codes_L.copy()
     p_L4[read], bits_L[read] = p_R4, bits_R
     edges_R3 = np.cumsum(p_R4.astype(np.float64), axis=1)[:, :3]
     drawn_L[read] = (rng.random((len(p_R4), 1)) >= edges_R3).sum(1)
@@ -220,7 +228,8 @@ def _ascent(head, words: first_layer.Words, share_4: np.ndarray, steps: int):
         (logits_BL4, _), _ = jax.lax.scan(step, carry, length=steps)
         p_BL4 = probabilities(logits_BL4)
         _, before_B = first_layer.replaced(head, params, extra, inputs)
-        return p_BL4, _bits(p_BL4, share_4) * free_BL, before_B, output(p_BL4)
+        bits_BL = jnp.where(free_BL, _bits(p_BL4, share_4), jnp.nan)
+        return p_BL4, bits_BL, before_B, output(p_BL4)
 
     return compute
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from genojax import dna
 from genojax.inference import requests
 from genojax.interpret.motifs import discovery
 
@@ -128,10 +127,14 @@ class ConstantColumns:
 
 def _columns(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The most frequent base of every column, and the share of all rows that hold it."""
-    count_L4 = np.zeros((max(map(len, rows)), 4), np.int64)
+    if len(rows) < MIN_ROWS:  # none is constant, and a few rows may be whole chromosomes
+        length = max(map(len, rows))
+        return np.zeros(length, np.uint8), np.zeros(length, np.float32)
+    count_4L = np.zeros((4, max(map(len, rows))), np.int32)
     for codes_L in rows:
-        count_L4[: len(codes_L)] += dna.one_hot(codes_L).astype(np.int64)
-    return count_L4.argmax(1), count_L4.max(1) / len(rows)
+        for base in range(4):
+            count_4L[base, : len(codes_L)] += codes_L == base
+    return count_4L.argmax(0), count_4L.max(0) / len(rows)
 
 
 def of_regions(regions: requests.Regions, intervals: bool) -> ConstantColumns:

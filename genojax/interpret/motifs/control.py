@@ -29,7 +29,8 @@ class MotifCounts:
         trained: on what, and how long.
         checkpoint: the step that is read; None for converted weights.
         spread: of its outputs (`spread_of`).
-        threshold: of seqlets, by its own permuted values; infinite if no window is beyond them.
+        threshold: of seqlets, by its own permuted values (of an ascent, a fixed number of bits);
+            infinite if no window is beyond them.
         seqlets, motifs: beyond it, and clusters of them.
         constant: motifs that are a constant part of the rows.
         seqlets_of_run: seqlets above the threshold of the run.
@@ -104,13 +105,20 @@ def next_step(run: MotifCounts, control: MotifCounts, workdir: str | os.PathLike
             f'a column split) into {table}, and train on it as the run was: genojax train '
             f'--config={shlex.quote(config)} {option} --workdir={new}'
         )
-    if training_doubts(run.trained, control.trained):
+    others = 'go by known motifs (--match=FILE) and by those that runs with other seeds share'
+    steps = control.trained.steps or 1
+    longer = steps > (run.trained.steps or steps)
+    # That it trained for longer is what is advised below, so it is no reason to train another.
+    as_long = dataclasses.replace(control.trained, steps=run.trained.steps)
+    if training_doubts(run.trained, as_long if longer else control.trained):
         return train
-    steps = 4 * (control.trained.steps or 1)
+    if longer:
+        upper = 'read its motifs as an upper limit, as it trained for longer'
+        return others if _learnt_nothing(run, control) else upper
     return (
-        f'train it for more steps (such as {steps:,}), until its training loss falls below that of '
-        'its start; that it trained longer than the run is then said. If it learns nothing then '
-        'either, go by known motifs (--match=FILE) and by those that runs with other seeds share'
+        f'train it for more steps (such as {4 * steps:,}), until its training loss falls below '
+        'that of its start; that it trained longer than the run is then said. If it learns nothing '
+        f'then either, {others}'
     )
 
 

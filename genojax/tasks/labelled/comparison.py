@@ -13,7 +13,7 @@ WITHOUT_SHARED = 'without rows that share sequence with rows that were fitted'
 
 
 class RowPairedSplit(paired.PairedSplit):
-    """Rows of a table: leak groups are resampled, as in the evaluation.
+    """Rows of a table: their groups are resampled, as in the evaluation.
 
     Args:
         task, datasets: of a run.
@@ -36,6 +36,7 @@ class RowPairedSplit(paired.PairedSplit):
         self.groups = datasets.row_split.groups[self.rows]
         self.inputs = [codes.tobytes() for codes in datasets.sequences(self.rows)]
         self.labels = [np.asarray(label).tobytes() for label in self.truth]
+        self.resampled = datasets.row_split.report['units']
         self.settings = {'the labels': ', '.join(datasets.table.names)}
 
     @abc.abstractmethod
@@ -60,7 +61,7 @@ class RowPairedSplit(paired.PairedSplit):
         shared_N, result = scores['shared'] | others['shared'], {}
         note = []
         if not _same_partition(scores['groups'], others['groups']):
-            note = ['The runs have other leak groups: those of the first are resampled.']
+            note = ['The runs have other groups of rows: those of the first are resampled.']
         for name, (known, truth_N, strata, entries) in self.columns(
             scores['scores'], others['scores']
         ).items():

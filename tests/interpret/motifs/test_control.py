@@ -63,6 +63,11 @@ def test_what_to_do_is_to_train_as_the_run_was_or_for_longer(tmp_path):
     assert 'genojax' not in control.next_step(RUN, counts(rows=100), workdir, 'labels')
     little = control.next_step(run, counts(spread=0.01), workdir, 'labels')
     assert 'more steps (such as 3,040)' in little and '--match=FILE' in little
+    # Whoever followed that is not sent back.
+    assert control.next_step(run, counts(steps=3_040), workdir, 'labels').startswith('read its')
+    nothing = control.next_step(run, counts(steps=3_040, spread=0.01), workdir, 'labels')
+    assert nothing.startswith('go by known motifs')
+    assert control.next_step(run, counts(steps=3_040, rows=100), workdir, 'labels') == advice
 
 
 def test_doubts_of_the_training_are_known_without_attributions():

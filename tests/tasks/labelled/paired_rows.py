@@ -15,6 +15,7 @@ def datasets_of(labels, names, groups=None, shared=None):
     row_split = types.SimpleNamespace(
         groups=np.arange(N) // 2 if groups is None else groups,
         shared=np.zeros(N, bool) if shared is None else shared,
+        report={'units': 'groups of related rows'},
     )
     return types.SimpleNamespace(
         table=table,

@@ -1,4 +1,4 @@
-"""Two runs on labelled rows: shared rows are scored apart, other leak groups are said."""
+"""Two runs on labelled rows: shared rows are scored apart, other groups are said."""
 
 import types
 
@@ -49,7 +49,7 @@ def test_other_leak_groups_are_said_and_other_numbers_of_them_are_not():
         (part,) = split.parts(
             paired_rows.scores_of(split, first), paired_rows.scores_of(other, second)
         ).values()
-        assert any('other leak groups' in note for note in part['notes']) == (name == 'other')
+        assert any('other groups of rows' in note for note in part['notes']) == (name == 'other')
 
 
 def test_sequences_and_labels_identify_the_rows_and_a_limit_is_refused():
