@@ -568,7 +568,7 @@ def test_016_a_window_has_the_same_kind_on_either_strand():
 
 
 def test_016_a_site_has_the_best_score_of_the_tokens_that_share_a_base_with_it():
-    script, rng = load('016_splice_attention/introns.py'), np.random.default_rng(0)
+    script, rng = load('016_splice_attention/ceilings.py'), np.random.default_rng(0)
     score_L, sites = rng.normal(size=60), np.sort(rng.choice(58, 12, replace=False))
     for k in (1, 3, 6):
         result_L = script.by_tokens(score_L, sites, k)
@@ -578,7 +578,7 @@ def test_016_a_site_has_the_best_score_of_the_tokens_that_share_a_base_with_it()
 
 
 def test_016_log_odds_of_a_site_are_those_of_its_columns():
-    script = load('016_splice_attention/introns.py')
+    script = load('016_splice_attention/ceilings.py')
     motif = motifs.Motif('site', 'GTR', 0.85)
     background_4 = script.background.GENOME.first
     columns = motif.matrix_W4 / background_4

@@ -70,8 +70,7 @@ def parsed(argv: list[str]) -> 'Demo':
     for name in ('genomes', 'promoters'):
         path = vars(arguments)[name]
         if path and not pathlib.Path(path).exists():
-            problem, fix = f'--{name}: no such file or folder', 'check the path'
-            raise errors.InputError('FA20', problem, path=path, fix=fix)
+            raise errors.absent(path, f'--{name}')
 
     # Imported here, so that --help does not wait for jax.
     from genojax import experiment

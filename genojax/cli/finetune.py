@@ -130,8 +130,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     add('--from-scratch', action='store_true', help='the same from fresh parameters, to compare')
     arguments = parser.parse_args(argv)
     if not pathlib.Path(arguments.table).exists():
-        problem, fix = 'no such file or folder', 'check the path'
-        raise errors.InputError('FA20', problem, path=arguments.table, fix=fix)
+        raise errors.absent(arguments.table)
     if arguments.from_scratch and arguments.train in ('lora', 'probe'):
         raise errors.UsageError(
             f'--train={arguments.train} keeps the parameters of MODEL, and --from-scratch reads '

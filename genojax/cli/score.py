@@ -173,13 +173,11 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.transcripts and not arguments.annotation:
         raise errors.UsageError('--transcripts=IDS goes with --annotation=FILE')
     if arguments.annotation and not os.path.exists(arguments.annotation):
-        raise errors.InputError(
-            'FA20', 'no such file', path=arguments.annotation, fix='check the path'
-        )
+        raise errors.absent(arguments.annotation, '--annotation')
     if arguments.common == '-':
         raise errors.UsageError('--common=-: common variants are read from a file, not from a pipe')
     if not arguments.fasta.exists():  # what is there, but no file, its reader refuses
-        raise errors.InputError('FA20', 'no such file', path=arguments.fasta, fix='check the path')
+        raise errors.absent(arguments.fasta, '--fasta')
 
 
 def _check_out(out: str) -> None:

@@ -96,7 +96,7 @@ def open_source(path: str | pathlib.Path) -> PublishedSource:
         folder = path if path.is_dir() else path.parent
         return PublishedSource(path, folder, {}, bundle, tuple(bundle.files()))
     if not path.exists():
-        raise errors.InputError('FA20', 'no such file or folder', path=path, fix='check the path')
+        raise errors.absent(path)
     folder = path if path.is_dir() else path.parent
     weights = [path] if path.is_file() else _find_weights(path)
     readers: Readers = {}

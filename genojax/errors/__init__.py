@@ -119,6 +119,16 @@ class InputError(GenojaxError):
         )
 
 
+def absent(path: str | os.PathLike, flag: str = '') -> InputError:
+    """The error of a path of data where nothing is.
+
+    Args:
+        flag: that names it, such as '--fasta'.
+    """
+    problem = f'{flag}: no such file or folder' if flag else 'no such file or folder'
+    return InputError('FA20', problem, path=path, fix='check the path')
+
+
 def _replaced(text: str, names: Mapping[str, str]) -> str:
     for old, new in names.items():
         text = text.replace(old, new)

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib import font_manager, patches, textpath, transforms
 
 from genojax import dna
+from genojax.interpret.motifs import meme
 
 COLOURS = {'A': '#009E73', 'C': '#0072B2', 'G': '#E69F00', 'T': '#D55E00'}
 
@@ -59,6 +60,4 @@ def _letter(axes, letter: str, position: int, base: float, height: float) -> Non
 
 def information(p_W4: np.ndarray) -> np.ndarray:
     """Heights of a motif's logo in bits: p (2 + sum p log2 p) (Schneider and Stephens 1990)."""
-    with np.errstate(divide='ignore', invalid='ignore'):
-        entropy_W = -np.nansum(p_W4 * np.log2(p_W4), axis=1)
-    return p_W4 * (2 - entropy_W)[:, None]
+    return p_W4 * meme.information(p_W4)[:, None]

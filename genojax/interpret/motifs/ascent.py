@@ -184,8 +184,9 @@ def _batches(model, head, rows, config: AscentConfig) -> Iterator[batching.RowBa
         p_BL4 = known_BL1 * p_BL4 + (1 - known_BL1) / 4
         first_B1 = first_N[np.minimum(first + np.arange(size), len(rows) - 1)][:, None]
         free_BL = (np.arange(length) >= first_B1) & (np.arange(length) < first_B1 + width)
-        start = {'start': np.log(p_BL4).astype(np.float32), 'free': free_BL}
-        yield batching.RowBatch(numbers, {**batch, **start, 'fixed': hot_BL4.astype(np.float32)})
+        own = {'start': np.log(p_BL4), 'fixed': hot_BL4 + (1 - known_BL1) / 4}
+        own = {name: value.astype(np.float32) for name, value in own.items()}
+        yield batching.RowBatch(numbers, {**batch, **own, 'free': free_BL})
 
 
 def _ascent(head, words: first_layer.Words, share_4: np.ndarray, steps: int):
@@ -209,8 +210,7 @@ def _ascent(head, words: first_layer.Words, share_4: np.ndarray, steps: int):
             return first_layer.replaced(head, params, extra, inputs, relaxed)[1]
 
         def probabilities(logits_BL4):
-            fixed_BL4 = jnp.where(batch['fixed'].any(-1, keepdims=True), batch['fixed'], 0.25)
-            return jnp.where(free_BL[..., None], jax.nn.softmax(logits_BL4), fixed_BL4)
+            return jnp.where(free_BL[..., None], jax.nn.softmax(logits_BL4), batch['fixed'])
 
         def loss(logits_BL4):
             p_BL4 = probabilities(logits_BL4)

@@ -120,9 +120,7 @@ class ConstantColumns:
             return ConstantPart(0, sites, 0, 0, from_end, 0.0, self.rows)
         start, end = max(sorted(set(spans)), key=spans.count)
         share = float(share_L[start:end][constant_L[start:end]].min())
-        return ConstantPart(
-            len(spans), len(cluster.start_N), start, end, from_end, share, self.rows
-        )
+        return ConstantPart(len(spans), sites, start, end, from_end, share, self.rows)
 
 
 def _columns(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
