@@ -1,15 +1,15 @@
-"""Does a model that tells whole introns from other windows attend from donors to acceptors?
+"""Does a model that finds the acceptors of whole introns attend from them to their donors?
 
 python experiments/016_splice_attention/introns.py --workdir=runs/splice_attention --seeds=3
 python experiments/016_splice_attention/introns.py --workdir=runs/splice_attention --seeds=3 \\
     --data=$GENOJAX_DATA --genome worm
 
-Cuts windows in and beside introns, trains a small transformer to tell those that hold a whole
-intron, chooses heads by their attention on one half of the test chromosomes' genes, and scores them
-on the other half: attention against all GT..AG decoys, and average precision without these heads
-against random ones. On the simulated clade, where the matrices of the sites are known, the same
-statistic of their scores is the ceiling. Writes GENOME.json, results.csv of all genomes, and a
-figure. What is done already is not repeated.
+Cuts windows in and beside introns, trains a small transformer to tell which AG of a window ends an
+intron that the window holds whole (`acceptors.py`), chooses heads by their attention on one half of
+the test chromosomes' genes, and scores them on the other half: attention against all GT..AG decoys,
+and average precision without these heads against random ones. On the simulated clade, where the
+matrices of the sites are known, the same statistic of their scores is the ceiling. Writes
+GENOME.json, results.csv of all genomes, and a figure. What is done already is not repeated.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import json
 import pathlib
 import time
 
+import acceptors
 import ceilings
 import numpy as np
 from matplotlib import figure
@@ -33,28 +34,25 @@ from genojax.tokenizers import kmer
 from genojax.train import loop, runs
 
 HERE = pathlib.Path(__file__).parent
-MARGIN, TOP, DRAWS = 8, 2, 20
-WINDOWS = 4  # that hold an intron, per intron; three times as many lie at random places beside it
+TOP, DRAWS = 2, 20
+WINDOWS = 2  # that hold an intron, per intron; as many lie at random places around its acceptor
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Windows, network and training of a genome; the defaults are those of the worm."""
 
-    window: int  # bases
-    validation: tuple[str, ...]  # contigs
-    test: tuple[str, ...]
-    steps: int
-    limit: int  # windows whose attention is read
-    # Shares of the rows by what a window holds (`kind_of`); {}: windows as `table` draws them.
-    shares: dict[str, float] = dataclasses.field(default_factory=dict)
-    rows: tuple[int, int, int] = (0, 0, 0)  # of training, validation and test, with `shares`
+    window: int = 160  # bases
+    validation: tuple[str, ...] = ('IV',)  # contigs
+    test: tuple[str, ...] = ('V', 'X')
+    limit: int = 250  # windows whose attention is read
     k: int = 5
     width: int = 48
     heads: int = 6  # per layer, of two layers
     inner: int = 96
     dropout: float = 0.1
     peak: float = 2e-3
+    steps: int = 400
 
 
 GENOMES = {
@@ -62,22 +60,19 @@ GENOMES = {
         window=256,
         validation=('chr4',),
         test=('chr3',),
-        steps=500,
         limit=400,
-        shares={'intron': 0.5, 'exon': 0.4, 'donor': 0.025, 'acceptor': 0.025, 'neither': 0.05},
-        rows=(12_000, 400, 1_000),
         k=6,
         width=64,
         heads=4,
         inner=128,
-        dropout=0.0,
         peak=3e-3,
+        steps=1_000,
     ),
-    'worm': Settings(window=160, validation=('IV',), test=('V', 'X'), steps=400, limit=250),
+    'worm': Settings(),
 }
-SIMULATED = {'species': 2, 'genes': 2_000, 'length': 8_000_000, 'task_rows': 0}
+SIMULATED = {'species': 2, 'genes': 6_000, 'length': 24_000_000, 'task_rows': 0}
+EVALUATED = 1_000  # rows of validation, and of test
 TEST_ROWS = 300
-PLACES, EDGE = 80, 16  # of `table_of_kinds`: windows per intron, bases around a site
 
 
 def read_genomes(name: str, options, folder: pathlib.Path, seed: int) -> list[tuple]:
@@ -115,78 +110,57 @@ def genes_with_introns(contigs, source):
                 yield contig, gene.strand, row.gene or row.id, inside
 
 
-def table(contigs, source, settings: Settings, path: pathlib.Path, seed: int) -> dict:
-    """Writes windows, with label 1 if they hold a whole intron; counts by split and label."""
-    rng, length = np.random.default_rng(seed), settings.window
-    lines, counts = ['sequence\tlabel\tsplit\tgene'], {}
-    for contig, strand, gene, inside in genes_with_introns(contigs, source):
-        starts = []
-        for intron in inside:
-            low, high = intron.end + MARGIN - length, intron.start - MARGIN
-            if low <= high:
-                starts += rng.integers(low, high + 1, WINDOWS).tolist()
-                starts += rng.integers(low - length, high + length, 3 * WINDOWS).tolist()
-        for start in starts:
-            end, codes = start + length, contigs[contig]
-            if start < 0 or end > len(codes):
-                continue
-            whole = any(start + MARGIN <= i.start and i.end + MARGIN <= end for i in inside)
-            split = split_of(contig, settings)
-            text = read(codes, start, end, strand)
-            lines.append(f'{text}\t{int(whole)}\t{split}\t{gene}')
-            key = f'{split} {int(whole)}'
-            counts[key] = counts.get(key, 0) + 1
-    path.write_text('\n'.join(lines) + '\n')
-    return counts
+def table(genomes: list, settings: Settings, path: pathlib.Path, seed: int) -> dict[str, int]:
+    """Writes windows of genes with the first base of the acceptor of a whole intron, -1 without.
 
+    Windows with several whole introns are left out. Of the other species only the training contigs
+    are used.
 
-def table_of_kinds(genomes: list, settings: Settings, path: pathlib.Path, seed: int) -> dict:
-    """The same with the shares of `settings`; windows have at most one donor and one acceptor.
-
-    Windows with an exon hold both sites too, in the other order. Only the training contigs of the
-    other species are used.
+    Returns:
+        Rows by split and label, and the windows left out.
     """
     rng, length = np.random.default_rng(seed), settings.window
-    places: dict[tuple[str, str], list] = {}
+    rows: dict[str, list[str]] = {'train': [], 'validation': [], 'test': []}
+    left_out = 0
     for number, (contigs, source) in enumerate(genomes):
         for contig, strand, gene, inside in genes_with_introns(contigs, source):
             split = split_of(contig, settings)
             if number and split != 'train':
                 continue
-            low = max(inside[0].start - length, 0)
-            high = min(max(i.end for i in inside), len(contigs[contig]) - length)
-            for start in rng.integers(low, high, PLACES * len(inside)).tolist():
-                kind = kind_of(start, start + length, strand, inside)
-                if kind:
-                    places.setdefault((split, kind), []).append(
-                        (contigs[contig], start, strand, gene)
-                    )
-    lines, counts = ['sequence\tlabel\tsplit\tgene'], {}
-    for split, rows in zip(('train', 'validation', 'test'), settings.rows, strict=True):
-        for kind, share in settings.shares.items():
-            every = places[split, kind]
-            chosen = rng.permutation(len(every))[: round(rows * share)].tolist()
-            for codes, start, strand, gene in (every[n] for n in chosen):
-                text = read(codes, start, start + length, strand)
-                lines.append(f'{text}\t{int(kind == "intron")}\t{split}\t{gene}')
-            counts[f'{split} {kind}'] = len(chosen)
+            for start in starts_of(inside, strand, length, rng):
+                end = start + length
+                if start < 0 or end > len(contigs[contig]):
+                    continue
+                whole = [i for i in inside if start <= i.start and i.end <= end]
+                if len(whole) > 1:
+                    left_out += 1
+                    continue
+                ends = [i.end - start if strand == '+' else end - i.start for i in whole]
+                acceptor = ends[0] - 2 if ends else -1
+                text = read(contigs[contig], start, end, strand)
+                rows[split].append(f'{text}\t{len(whole)}\t{split}\t{gene}\t{acceptor}')
+    counts = {'left out': left_out}
+    lines = [f'sequence\tlabel\tsplit\tgene\t{acceptors.COLUMN}']
+    for split, every in rows.items():
+        size = len(every) if split == 'train' else min(len(every), EVALUATED)
+        chosen = [every[n] for n in rng.permutation(len(every))[:size].tolist()]
+        positive = sum(line.split('\t')[1] == '1' for line in chosen)
+        counts |= {f'{split} 0': size - positive, f'{split} 1': positive}
+        lines += chosen
     path.write_text('\n'.join(lines) + '\n')
     return counts
 
 
-def kind_of(start: int, end: int, strand: str, introns) -> str:
-    """What a window holds, with `EDGE` bases around each site; '' if it has two of one site."""
-
-    def inside(ends: list[int]) -> list[int]:
-        return [x for x in ends if start + EDGE <= x <= end - EDGE]
-
-    starts, ends = inside([i.start for i in introns]), inside([i.end for i in introns])
-    donors, acceptors = (starts, ends) if strand == '+' else (ends, starts)
-    if len(donors) > 1 or len(acceptors) > 1:
-        return ''
-    if not (donors and acceptors):
-        return 'donor' if donors else 'acceptor' if acceptors else 'neither'
-    return 'intron' if starts[0] < ends[0] else 'exon'
+def starts_of(inside, strand: str, length: int, rng: np.random.Generator) -> list[int]:
+    """First bases of windows that hold an intron of a gene, and of windows with its acceptor."""
+    starts = []
+    for intron in inside:
+        low, high = intron.end - length, intron.start
+        if low <= high:
+            starts += rng.integers(low, high + 1, WINDOWS).tolist()
+        acceptor = intron.end - 2 if strand == '+' else intron.start
+        starts += rng.integers(acceptor + 2 - length, acceptor + 1, WINDOWS).tolist()
+    return starts
 
 
 def split_of(contig: str, settings: Settings) -> str:
@@ -216,7 +190,7 @@ def train(path: pathlib.Path, settings: Settings, folder: pathlib.Path, seed: in
         unroll=2,
         head='none',
     )
-    task = tasks.ClassificationConfig(classes=2, pool='mean', dropout=settings.dropout, data=data)
+    task = acceptors.AcceptorsConfig(data=data)
     one = experiment.Experiment(
         model=model,
         tokenizer=experiment.TokenizerConfig('kmer', settings.k),
@@ -245,8 +219,9 @@ def test_rows(path: pathlib.Path, head, without: set[str]):
     return codes, label, np.array([row['gene'] for row in rows])
 
 
-def measure(run: pathlib.Path, contigs, source, settings: Settings, path, seed: int) -> dict:
+def measure(name: str, run: pathlib.Path, genome: tuple, path: pathlib.Path, seed: int) -> dict:
     """Attention and knock-out of a trained model on the test contigs."""
+    (contigs, source), settings = genome, GENOMES[name]
     model = loading.load(run)
     tested = {name: contigs[name] for name in settings.test}
     windows, left_out = splice_sites.windows(tested, source, settings.window, seed)
@@ -271,7 +246,7 @@ def measure(run: pathlib.Path, contigs, source, settings: Settings, path, seed: 
         'left_out': left_out,
         'positive_share': float(label.mean()),
     }
-    if settings.shares:
+    if name == 'simulated':
         counts['ceilings'] = ceilings.of_windows(windows, set(result.training_genes), settings.k)
     chosen = [*map(int, result.chosen[:2]), attention.DIRECTIONS[result.chosen[2]]]
     return {'chosen': chosen, **estimates, **counts, 'knockout': removed.as_json(), **arrays}
@@ -285,14 +260,10 @@ def run_seed(name: str, options, seed: int) -> dict:
         return json.loads(done.read_text())
     started, settings = time.process_time(), GENOMES[name]
     genomes = read_genomes(name, options, folder, seed)
-    contigs, source = genomes[0]
     path = folder / 'windows.tsv'
-    if settings.shares:
-        counts = table_of_kinds(genomes, settings, path, seed)
-    else:
-        counts = table(contigs, source, settings, path, seed)
+    counts = table(genomes, settings, path, seed)
     train(path, settings, folder / 'run', seed)
-    result = measure(folder / 'run', contigs, source, settings, path, seed)
+    result = measure(name, folder / 'run', genomes[0], path, seed)
     result |= {'rows': counts, 'cpu_seconds': round(time.process_time() - started)}
     done.write_text(json.dumps(result, indent=1) + '\n')
     return result
