@@ -13,16 +13,19 @@ from unittest import mock
 import jax
 import numpy as np
 import pytest
+from flax.core import meta
 
-from genojax import dna, errors, genome, simulate
+from genojax import dna, errors, simulate
 from genojax import experiment as experiments
 from genojax.cli import flags, main
-from genojax.data.formats import fasta
+from genojax.data.formats import fasta, labelled_table
 from genojax.data.store.signals import prepare, shards, track_settings
+from genojax.models import bert
 from genojax.predict import loading
 from genojax.simulate import motifs
 from genojax.tasks.coverage import genes
 from genojax.tasks.variant_effects import labelled_variants, methods
+from genojax.tokenizers import kmer
 from genojax.train import loop, runs
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -553,18 +556,83 @@ def test_005_compares_the_network_with_baselines(tmp_path, monkeypatch, capsys, 
     assert any(line.startswith('| pairwise_ridge |') for line in _lines(capsys))
 
 
-def test_016_a_window_has_the_same_kind_on_either_strand():
-    script, length = load('016_splice_attention/introns.py'), 1000
-    forward = [genome.Interval('c', 300, 420, '+'), genome.Interval('c', 480, 640, '+')]
-    back = [genome.Interval('c', length - i.end, length - i.start, '-') for i in forward[::-1]]
-    expected = {
-        (280, 440): 'intron', (400, 500): 'exon', (200, 350): 'donor', (590, 700): 'acceptor',
-        (0, 200): 'neither', (310, 410): 'neither', (280, 500): '',
-        (290, 430): 'neither',  # both sites are nearer to its ends than `EDGE`
-    }  # fmt: skip
-    for (start, end), kind in expected.items():
-        assert script.kind_of(start, end, '+', forward) == kind
-        assert script.kind_of(length - end, length - start, '-', back) == kind
+def test_016_rows_name_the_acceptor_of_their_whole_intron_on_either_strand(tmp_path):
+    script, rng = load('016_splice_attention/introns.py'), np.random.default_rng(0)
+    rows = []
+    for start, length, strand in ((1_000, 90, '+'), (3_000, 120, '-'), (5_000, 300, '+')):
+        rows.append((f'g{start}', strand, start, start + length))
+    codes = rng.choice(4, 7_000, p=[0.4, 0.1, 0.1, 0.4]).astype(np.uint8)
+    lines = []
+    for name, strand, start, end in rows:
+        ends = dna.encode('GT'), dna.encode('AG')
+        left, right = ends if strand == '+' else map(dna.reverse_complement, ends[::-1])
+        codes[start : start + 2], codes[end - 2 : end] = left, right
+        for kind, first, last in (
+            ('gene', start - 200, end + 200),
+            ('intron', start, end),
+        ):
+            cells = ['c', '.', kind, first + 1, last, '.', strand, '.', f'ID={kind}{name}']
+            lines.append('\t'.join(map(str, cells)))
+    path = tmp_path / 'genes.gff3'
+    path.write_text('\n'.join(lines) + '\n')
+    source = script.annotation.read(path)
+    settings = script.Settings(window=160)
+    counts = script.table([({'c': codes}, source)], settings, tmp_path / 'table.tsv', seed=0)
+    table = labelled_table.read(tmp_path / 'table.tsv')
+    acceptor_N = table.extra['acceptor'].astype(int)
+    np.testing.assert_array_equal(acceptor_N >= 0, table.labels == 1)
+    assert counts['train 1'] == (acceptor_N >= 0).sum() >= 4  # two introns fit, two windows each
+    for codes_L, acceptor in zip(table.sequences, acceptor_N.tolist(), strict=True):
+        if acceptor >= 0:
+            donors = [d for d in (acceptor - 88, acceptor - 118) if d >= 0]
+            assert dna.decode(codes_L[acceptor : acceptor + 2]) == 'AG'
+            assert 'GT' in [dna.decode(codes_L[d : d + 2]) for d in donors]
+
+
+def test_016_the_loss_is_that_of_every_ag_and_a_row_has_its_best_one():
+    script, rng = load('016_splice_attention/acceptors.py'), np.random.default_rng(0)
+    k, codes_BL = 3, rng.integers(0, 4, (2, 40)).astype(np.uint8)
+    codes_BL[:, 20:22] = dna.encode('AG')
+    tokens = kmer.KmerTokenizer(k)
+    network = bert.BertConfig(
+        vocab=kmer.vocab_size(k),
+        width=8,
+        depth=1,
+        heads=2,
+        inner=8,
+        positions='rotary',
+        head='none',
+    )
+    task = script.AcceptorsConfig().build('sites', network.build(), tokens)
+    batch = {
+        'tokens': tokens.encode(codes_BL, special=True),
+        'bases': codes_BL,
+        'weight': np.array([1, 0], np.float32),
+        'acceptor': np.array([20, -1], np.int32),
+    }
+    batch = jax.tree.map(jax.numpy.asarray, batch)
+    model = meta.unbox(jax.jit(task.model.init)(jax.random.key(0), batch['tokens']))['params']
+    hidden_BTD = jax.jit(task.model.apply)({'params': model}, batch['tokens']).hidden_BTD
+    kernel_D = rng.normal(size=8).astype(np.float32)
+    head = {'linear': {'kernel': kernel_D[:, None], 'bias': np.array([0.3], np.float32)}}
+    params = {'model': model, 'heads': {'sites': head}}
+    odds_BL = np.array([
+        [
+            np.mean([x_TD[1 + t] @ kernel_D for t in range(max(p - k + 1, 0), min(p + 2, 38))]) + 0.3
+            for p in range(40)
+        ]
+        for x_TD in np.asarray(hidden_BTD)
+    ])  # fmt: skip
+    is_ag = (codes_BL[:, :-1] == 0) & (codes_BL[:, 1:] == 2)
+    best_B = np.where(is_ag, odds_BL[:, :-1], -np.inf).max(1)
+    result = jax.jit(task.logits)(params, {}, batch)
+    np.testing.assert_allclose(result[:, 1] - result[:, 0], best_B, rtol=1e-5)
+    sites = np.flatnonzero(is_ag[0])
+    sign = np.where(sites == 20, -1, 1)
+    loss = jax.jit(task.loss, static_argnames='train')(
+        params, {}, batch, jax.random.key(1), train=False
+    )[0]
+    np.testing.assert_allclose(loss, np.log1p(np.exp(sign * odds_BL[0, sites])).mean(), rtol=1e-5)
 
 
 def test_016_a_site_has_the_best_score_of_the_tokens_that_share_a_base_with_it():

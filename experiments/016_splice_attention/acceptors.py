@@ -35,9 +35,6 @@ class AcceptorsConfig(tasks.ClassificationConfig):
         return Acceptors(name, self, model, tokenizer)
 
 
-tasks.TaskConfig.register(AcceptorsConfig)
-
-
 class AcceptorRows(dataset.LabelledDatasets):
     """A batch has `acceptor` too, int32 [B]."""
 
@@ -93,7 +90,7 @@ class Acceptors(objective.Classification):
         """Mean cross-entropy in nats over AGs."""
         features, extra = self.apply_model(params, extra, batch, key=key if train else None)
         odds_BL = self.apply_head(params, features)
-        label_BL = jnp.arange(odds_BL.shape[1]) == batch[COLUMN][:, None]
+        label_BL = jnp.arange(odds_BL.shape[1])[None] == batch[COLUMN][:, None]
         nats_BL = jax.nn.softplus(odds_BL) - odds_BL * label_BL
         weight_BL = _is_ag(batch['bases']) * batch['weight'][:, None]
         total, count = (nats_BL * weight_BL).sum(), weight_BL.sum()

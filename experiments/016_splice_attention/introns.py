@@ -329,6 +329,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.genome == 'worm' and not options.data:
         parser.error('--genome worm needs --data')
+    tasks.TaskConfig.register(acceptors.AcceptorsConfig)  # runs with it can be opened
     results = {seed: run_seed(options.genome, options, seed) for seed in range(options.seeds)}
     (options.out / f'{options.genome}.json').write_text(json.dumps(results, indent=1) + '\n')
     draw(results, options.out / f'{options.genome}.png')
