@@ -3,8 +3,9 @@
 Nothing is executed and no data are opened. TPUs (v4, v5e, v5p, v6e, tpu7x) need their compiler
 (the extra [tpu]; `genojax doctor` prints the line that installs it), not a TPU. A plan for GPUs
 (h100) is compiled for CPUs, so its times are of compute alone; days need one of the two, a CPU's
-rates are not known. A config that does not fit ends with exit code 2 and the nearest change that
-does.
+rates are not known. On Linux a plan for CPUs also has the resident set of the whole process: what
+this process holds once the step is compiled, and the memory of all devices. A config that does not
+fit ends with exit code 2 and the nearest change that does.
 
 Examples:
   genojax plan --config=debug_cpu --topology=cpu:8
@@ -61,9 +62,11 @@ def run(argv: list[str]) -> None:
     else:
         _say(f'compiling for {topology.name}')
         try:
-            plan = plans.make_plan(planned, topology, arguments.program)
+            plan = plans.make_plan(planned, topology, arguments.program, with_process=True)
         except plans.DoesNotFitError as error:
             _refuse(error, None if arguments.no_advice else (planned, topology))
+        if topology.is_cpu and plan.process is None:
+            _say('memory of the process: not known, this system has no /proc/self/status')
         print(figures.as_text(plan))
     if arguments.out and arguments.out.suffix == '.json':
         arguments.out.parent.mkdir(parents=True, exist_ok=True)

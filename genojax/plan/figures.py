@@ -36,6 +36,8 @@ def rows(plan: plans.Plan) -> Iterator[tuple[str, str]]:
     yield '  params, optimizer', f'{_size(memory.params)} + {_size(memory.optimizer)}'
     yield '  temporaries', f'{_size(memory.temporaries)} (activations, gradients, copies)'
     yield '  program', _size(memory.code)
+    if plan.process is not None:
+        yield from _process_rows(plan)
     yield (
         'FLOPs per step',
         f'{plan.model_flops:.3e} of the model, {plan.hardware_flops:.3e} with recomputation',
@@ -67,6 +69,15 @@ def _memory_text(memory: plans.Memory) -> str:
         return f'{_size(memory.peak)} at peak'
     share = memory.peak / memory.device
     return f'{_size(memory.peak)} at peak, {share:.1%} of {memory.device:.0f} GiB'
+
+
+def _process_rows(plan: plans.Plan) -> Iterator[tuple[str, str]]:
+    process = plan.process
+    yield 'memory of the process', f'{_size(process.peak)} resident at peak'
+    yield '  Python, program', f'{_size(process.program)} (with libraries; of this process)'
+    yield '  devices', f'{_size(process.buffers)} for {plan.devices}'
+    yield '  first step', f'{_size(process.first_execution)} added once'
+    yield '  while compiling', f'{_size(process.compiling)}, and {_size(process.training)} after'
 
 
 def _time_rows(plan: plans.Plan, times: plans.Times) -> Iterator[tuple[str, str]]:

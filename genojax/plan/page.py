@@ -61,8 +61,10 @@ def _memory(plan: plans.Plan, renderer: plots.Renderer) -> page.Section:
         caption='Temporaries are activations, gradients and copies at their peak.',
     )
     share = f'{memory.peak / memory.device:.1%} of {memory.device:.0f} GiB' if memory.device else ''
-    card = page.Card('peak per device, GiB', f'{memory.peak:.2f}', (share,) if share else ())
-    return page.Section('memory', 'Memory', figure, cards=(card,))
+    cards = [page.Card('peak per device, GiB', f'{memory.peak:.2f}', (share,) if share else ())]
+    if plan.process is not None:
+        cards.append(page.Card('resident set of the process, GiB', f'{plan.process.peak:.2f}'))
+    return page.Section('memory', 'Memory', figure, cards=tuple(cards))
 
 
 def _time(plan: plans.Plan, renderer: plots.Renderer) -> page.Section:

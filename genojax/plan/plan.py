@@ -11,8 +11,8 @@ import jax
 
 from genojax import config, errors, experiment, random_keys, sharding, versions
 from genojax.hardware import flops
-from genojax.plan import collectives, fingerprint, hlo, topologies, waste
-from genojax.train import modes, resources
+from genojax.plan import collectives, fingerprint, hlo, process_memory, topologies, waste
+from genojax.train import initial, modes, resources
 from genojax.train import step as steps
 
 _GIB = 2**30
@@ -103,6 +103,7 @@ class Plan:
         config_sha256: hash of the config (`fingerprint.of_experiment`).
         compile_seconds: of this plan.
         versions: that compiled it.
+        process: of the run, if its devices are CPUs and `make_plan` was to measure it.
     """
 
     topology: str
@@ -127,6 +128,7 @@ class Plan:
     config_sha256: str
     compile_seconds: float
     versions: dict[str, str]
+    process: process_memory.ProcessMemory | None = None
 
     @property
     def utilization(self) -> float:
@@ -140,18 +142,27 @@ class Plan:
         return 'tpu' if topologies.parse(self.topology).is_tpu else 'cpu'
 
     def as_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {'compiler': self.compiler}
+        values = dataclasses.asdict(self) | {'compiler': self.compiler}
+        if self.process is None:
+            del values['process']
+        else:
+            values['process'] |= {'training': self.process.training, 'peak': self.process.peak}
+        return values
 
 
 def make_plan(
     planned: experiment.Experiment,
     topology: topologies.Topology,
     program_path: pathlib.Path | None = None,
+    *,
+    with_process: bool = False,
 ) -> Plan:
     """Compiles the training step of an experiment for a topology; nothing is executed.
 
     Args:
         program_path: where to write the text of the compiled program, if anywhere.
+        with_process: also measure what this process holds, for `Plan.process`; it must have done
+            nothing else before, as another compiled program would count.
 
     Raises:
         UsageError: the mesh does not use the devices, a batch does not divide over it, or a task
@@ -165,11 +176,22 @@ def make_plan(
         raise errors.UsageError(str(error)) from error
     step, arguments = _step(planned, mesh)
     state, batches, _ = arguments
+    with_process &= topology.is_cpu
+    # Held until the process is measured, as a run holds it.
+    start = _compile_start(planned, mesh, state, batches) if with_process else None
     began = time.monotonic()
     with jax.set_mesh(mesh):
         traced = step.trace(*arguments)
         compiled = _compile(traced.lower(), topology)
     seconds = time.monotonic() - began
+    memory = _memory(compiled, state, topology, len(devices))
+    measured = None
+    if with_process:
+        measured = process_memory.measure(
+            buffers=len(devices) * (memory.peak - memory.code),
+            state=len(devices) * (memory.params + memory.optimizer),
+        )
+    del start
     text = compiled.as_text()
     if program_path is not None:
         program_path.write_text(text)
@@ -187,7 +209,7 @@ def make_plan(
         parameters=size.trained + size.frozen,
         trained=size.trained,
         checkpoint=size.checkpoint,
-        memory=_memory(compiled, state, topology, len(devices)),
+        memory=memory,
         times=step_times(topology, len(devices), hardware, traffic, sent),
         model_flops=_model_flops(planned, mesh),
         hardware_flops=hardware,
@@ -203,6 +225,7 @@ def make_plan(
         config_sha256=fingerprint.of_experiment(planned),
         compile_seconds=round(seconds, 1),
         versions=versions.installed(),
+        process=measured,
     )
 
 
@@ -235,6 +258,14 @@ def _step(planned: experiment.Experiment, mesh: jax.sharding.Mesh):
     key = jax.eval_shape(lambda: random_keys.key(0, mesh))
     arguments = (state, batches, key)
     return steps.make_step(planned, tasks, state, mesh), arguments
+
+
+def _compile_start(planned, mesh: jax.sharding.Mesh, state, batches) -> jax.stages.Compiled:
+    """The program of the first state: a run compiles it before its step, and it takes memory."""
+    init = initial.make_init(planned, experiment.build_tasks(planned), state)
+    with jax.set_mesh(mesh):
+        key = jax.eval_shape(lambda: random_keys.key(0, mesh))
+        return init.lower(key, batches).compile()
 
 
 def _compile(lowered, topology: topologies.Topology):

@@ -50,6 +50,10 @@ class Topology:
     def is_gpu(self) -> bool:
         return self.chip.name in GPUS
 
+    @property
+    def is_cpu(self) -> bool:
+        return self.chip.name == 'cpu'
+
     def devices(self) -> list:
         """The devices to compile for; a TPU's need no TPU, only its compiler.
 

@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from genojax import experiment as experiments
 from genojax.experiment import Experiment, TrainState
 from genojax.inference import adapters, pretrained
 from genojax.optim import trainable
+from genojax.tasks.base import Task
 
 # A stream of random bits that no training step uses: a step is at most 2^31 - 3.
 _INIT_STREAM = 2**31 - 2
@@ -28,18 +30,26 @@ def state(run) -> TrainState:
         DamageError: it is damaged.
     """
     run.say('initialising the parameters')
-    shardings = jax.tree.map(lambda leaf: leaf.sharding, run.abstract)
     specs = {name: task.batch_spec() for name, task in run.tasks.items()}
     batches = jax.tree.map(lambda spec: np.zeros(spec.shape, spec.dtype), specs)
-    init = jax.jit(
-        functools.partial(experiments.init_state, run.experiment, run.tasks),
-        out_shardings=shardings,
-    )
+    init = make_init(run.experiment, run.tasks, run.abstract)
     with jax.set_mesh(run.mesh):
         fresh = init(jax.random.fold_in(run.key, _INIT_STREAM), batches)
     if run.experiment.init_from:
         fresh = _adopt(run, fresh)
     return fresh.replace(extra=_extra_of_data(run, fresh.extra))
+
+
+def make_init(experiment: Experiment, tasks: Mapping[str, Task], abstract: TrainState) -> Callable:
+    """`init(key, {task: batch}) -> state`: a fresh state, jitted.
+
+    Args:
+        abstract: the state as ShapeDtypeStructs with shardings.
+    """
+    return jax.jit(
+        functools.partial(experiments.init_state, experiment, tasks),
+        out_shardings=jax.tree.map(lambda leaf: leaf.sharding, abstract),
+    )
 
 
 def _extra_of_data(run, extra):

@@ -111,7 +111,9 @@ def compile_first(run, state: experiments.TrainState, stream: Iterator):
     run.say(memory.text())
     run.check_memory(memory)
     run.claim(memory)
-    return step, itertools.chain([batches], stream), _model_flops(run, step, state, sharded)
+    model_flops = _model_flops(run, step, state, sharded)
+    resources.release_heap()
+    return step, itertools.chain([batches], stream), model_flops
 
 
 def _model_flops(run, step: CompiledStep, state, batches) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from genojax import errors, experiment, json_files
 from genojax.cli import flags, main
-from genojax.plan import collectives, figures, page, search, topologies
+from genojax.plan import collectives, figures, page, process_memory, search, topologies
 from genojax.plan import plan as plans
 from genojax.train import fitting
 from tests import commands
@@ -32,6 +32,29 @@ def test_the_state_is_sharded_and_the_peak_holds_it(sharded):
     assert sharded.parameters == experiment.count_parameters(state)
     assert sharded.model_flops == sharded.hardware_flops > 0  # nothing is recomputed
     assert {row.kind for row in sharded.collectives} & {'all-reduce', 'all-gather'}
+
+
+def test_the_memory_of_the_process_is_the_sum_of_its_parts(sharded, tmp_path):
+    assert sharded.process is None and 'process' not in sharded.as_json()
+    plan = plans.make_plan(small(data=1, fsdp=8), topologies.parse('cpu:8'), with_process=True)
+    process, memory = plan.process, plan.memory
+    assert process.buffers == pytest.approx(8 * (memory.peak - memory.code))
+    state = 8 * (memory.params + memory.optimizer)
+    assert process.compiling - state >= process.program > 0.2  # jax alone takes that
+    assert process.training == process.program + process.buffers + process.first_execution
+    large = dataclasses.replace(process, buffers=100.0)
+    assert process.peak == process.compiling and large.peak == large.training > 100
+    assert plan.as_json()['process']['peak'] == process.peak
+    shown = figures.as_text(plan)
+    assert f'memory of the process  {process.peak:.2f} GiB resident at peak' in shown
+    assert 'resident set of the process' in page.write(tmp_path / 'plan.html', plan).read_text()
+
+
+def test_only_a_process_of_cpus_on_linux_is_measured(monkeypatch, tmp_path):
+    plan = plans.make_plan(small(data=-1), topologies.parse('gpu:h100:2'), with_process=True)
+    assert plan.process is None
+    monkeypatch.setattr(process_memory, '_STATUS', tmp_path / 'absent')
+    assert process_memory.measure(buffers=1.0, state=0.1) is None
 
 
 def _one_device():
