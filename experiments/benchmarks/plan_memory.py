@@ -76,7 +76,7 @@ def devices_of(case: str) -> int:
 
 
 def environment_of(case: str) -> dict[str, str]:
-    """Of the processes of a run."""
+    """Of the processes of a plan and of a run."""
     flags = f'--xla_force_host_platform_device_count={devices_of(case)}'
     changes = {'JAX_PLATFORMS': 'cpu', 'XLA_FLAGS': flags, 'JAX_ENABLE_COMPILATION_CACHE': 'false'}
     return {**os.environ, **changes}
@@ -88,8 +88,7 @@ def planned(case: str) -> dict:
         out = pathlib.Path(folder, 'plan.json')
         command = [sys.executable, '-m', 'genojax', 'plan', *flags_of(case)]
         command += [f'--topology=cpu:{devices_of(case)}', f'--out={out}']
-        environment = {**os.environ, 'JAX_ENABLE_COMPILATION_CACHE': 'false'}
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment_of(case))
         return json.loads(out.read_text())
 
 

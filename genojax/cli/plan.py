@@ -46,7 +46,7 @@ def run(argv: list[str]) -> None:
 
     # Imported here, so that --help does not wait for jax.
     from genojax import errors, experiment
-    from genojax.plan import figures, page, search, topologies
+    from genojax.plan import figures, search, topologies
     from genojax.plan import plan as plans
 
     topology = topologies.parse(arguments.topology)
@@ -72,6 +72,8 @@ def run(argv: list[str]) -> None:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(plan.as_json(), indent=1) + '\n')
     elif arguments.out:
+        from genojax.plan import page  # its plots would count as memory of the process
+
         page.write(arguments.out, plan, candidates)
 
 

@@ -58,5 +58,7 @@ def measure(buffers: float, state: float) -> ProcessMemory | None:
     except OSError:
         return None
     fields = dict(line.split(':', 1) for line in lines)
+    if 'VmHWM' not in fields:
+        return None
     resident, highest = (int(fields[name].split()[0]) * 1024 / _GIB for name in ('VmRSS', 'VmHWM'))
     return ProcessMemory(resident, buffers, FIRST_EXECUTION, highest + state)
