@@ -142,7 +142,7 @@ def one_round(run, step, host, batches: list, key) -> dict:
     )
     for batch in batches:
         state, metrics = step(state, batch, key)
-        jax.block_until_ready(metrics)
+        jax.block_until_ready((state, metrics))  # or buffers are freed after the round
     highest = resident('VmHWM')
     jax.tree.map(lambda leaf: leaf.delete(), state)
     return {

@@ -73,7 +73,7 @@ def _memory_text(memory: plans.Memory) -> str:
 
 def _process_rows(plan: plans.Plan) -> Iterator[tuple[str, str]]:
     process = plan.process
-    yield 'memory of the process', f'{_size(process.peak)} resident at peak'
+    yield 'memory of the process', f'{_size(process.peak)} resident at peak, validation not counted'
     yield '  Python, program', f'{_size(process.program)} (with libraries; of this process)'
     yield '  devices', f'{_size(process.buffers)} for {plan.devices}'
     yield '  first step', f'{_size(process.first_execution)} added once'

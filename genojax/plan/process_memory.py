@@ -20,7 +20,7 @@ FIRST_EXECUTION = 0.067
 
 @dataclasses.dataclass(frozen=True)
 class ProcessMemory:
-    """GiB of the resident set of a training process.
+    """GiB of the resident set of a training process; validation, which may need more, is not in it.
 
     Attributes:
         program: Python, libraries and the compiled step.

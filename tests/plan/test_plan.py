@@ -59,13 +59,13 @@ def test_only_a_process_of_cpus_on_linux_is_measured(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_the_memory_of_a_run_is_that_of_its_plan():
-    """A tiny model, whose peak is the compiler's; experiments/benchmarks has larger ones."""
+    """The whole resident set, of the verbs alone; experiments/benchmarks has other models."""
     benchmark = test_experiments.load(
         test_experiments.EXPERIMENTS / 'benchmarks' / 'plan_memory.py'
     )
-    expected = benchmark.planned('tiny')['process']['peak']
-    # The target is 5 % (README there); the threads of another machine have stacks and heaps too.
-    assert benchmark.trained('tiny')['steps'] == pytest.approx(expected, rel=0.1)
+    expected = benchmark.planned('remat_small')['process']['peak']
+    # The target is 5 %, and busy cores add to a run (README there).
+    assert benchmark.trained('remat_small')['steps'] == pytest.approx(expected, rel=0.1)
 
 
 def _one_device():
