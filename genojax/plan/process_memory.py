@@ -14,8 +14,8 @@ _GIB = 2**30
 _STATUS = pathlib.Path('/proc/self/status')
 # GiB by which a process grows, once, in the first execution of a step: code is touched, and
 # YNNPACK, which runs products for XLA:CPU, prepares them. Measured with 8 devices as `process_gib`
-# of three cases (0.065, 0.071, 0.065) by experiments/benchmarks/plan_memory.py; two others, one
-# of them with four devices, took 0.060 and 0.058.
+# of three cases (0.065, 0.071, 0.065) by experiments/benchmarks/plan_memory.py; others took 0.058
+# to 0.099, by no law that is known.
 FIRST_EXECUTION = 0.067
 
 
