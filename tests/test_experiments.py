@@ -556,6 +556,67 @@ def test_005_compares_the_network_with_baselines(tmp_path, monkeypatch, capsys, 
     assert any(line.startswith('| pairwise_ridge |') for line in _lines(capsys))
 
 
+def test_015_a_decoy_has_the_regions_before_and_after_it_on_either_strand(tmp_path, monkeypatch):
+    script, length = load('015_splice_sites/sites.py'), 1000
+    monkeypatch.setattr(script, 'SPECIES', ('worm',))
+    _, path = script.paths(tmp_path, 'worm')
+    path.parent.mkdir()
+    features = [('gene', 101, 800), ('exon', 101, 300), ('CDS', 201, 300), ('exon', 401, 800)]
+    side = script.SIDE
+    expected = {
+        100: 'decoy IU', 150: 'decoy UU', 200: 'decoy UC', 200 - side - 1: 'decoy UC',
+        200 - side - 2: 'decoy UU', 250: 'decoy CC', 299: 'decoy CI', 299 + side: 'decoy CI',
+        300 + side: 'decoy II', 400: 'decoy IU',
+    }  # fmt: skip
+    for strand in '+-':
+        lines = ['##gff-version 3']
+        for kind, start, end in features:
+            if strand == '-':
+                start, end = length + 1 - end, length + 1 - start
+            parent = 'ID=g' if kind == 'gene' else 'Parent=g'
+            lines.append(
+                '\t'.join(('c', '.', kind, str(start), str(end), '.', strand, '.', parent))
+            )
+        path.write_bytes(gzip.compress('\n'.join([*lines, '']).encode()))
+        row = {'species': 'worm', 'contig': 'c', 'strand': strand, 'label': '0'}
+        places = [p if strand == '+' else length - 2 - p for p in expected]
+        rows = [row | {'position': str(place + 1)} for place in places]
+        rows.append(rows[0] | {'label': '1'})
+        assert script.classes(tmp_path, rows) == [*expected.values(), script.SITE]
+
+
+def test_015_baselines_are_chosen_on_validation_rows_and_by_all_classes_if_better():
+    script, rng = load('015_splice_sites/sites.py'), np.random.default_rng(0)
+    codes_NL = rng.integers(0, 4, (900, 2 * script.FLANK + 2)).astype(np.uint8)
+    middle = script.FLANK
+    # Sites are the rows with an A before their two bases.
+    site_N = codes_NL[:, middle - 1] == 0
+    class_N = np.where(site_N, script.SITE, 'decoy CC')
+    class_N[~site_N & (codes_NL[:, middle + 2] == 1)] = 'decoy II'
+    split_N = np.array(script.SPLITS)[np.arange(900) % 3]
+    part = {name: split_N == name for name in script.SPLITS}
+    results = {}
+    for name in ('bases by position', 'k-mers of either side'):
+        results[name] = script.choose(*script.BASELINES[name], codes_NL, class_N, part)
+        again = script.choose(
+            *script.BASELINES[name], codes_NL, np.where(part['test'], 'decoy CC', class_N), part
+        )
+        assert again['settings'] == results[name]['settings']  # test rows choose nothing
+        np.testing.assert_array_equal(again['scores'], results[name]['scores'])
+    area = script.metrics.auprc(
+        site_N[part['test']], np.array(results['bases by position']['scores'])
+    )
+    assert area > 0.9 and results['bases by position']['validation'] > 0.9
+    assert results['k-mers of either side']['validation'] < 0.5
+
+
+def test_015_log_odds_of_a_class_are_those_against_all_others_together():
+    script = load('015_splice_sites/sites.py')
+    p_NC = np.random.default_rng(0).dirichlet(np.ones(4), 5)
+    expected = np.log(p_NC[:, 2] / (1 - p_NC[:, 2]))
+    np.testing.assert_allclose(script.log_odds(np.log(p_NC) + 3, 2), expected, rtol=1e-6)
+
+
 def test_016_rows_name_the_acceptor_of_their_whole_intron_on_either_strand(tmp_path):
     script, rng = load('016_splice_attention/introns.py'), np.random.default_rng(0)
     rows = []
