@@ -9,7 +9,7 @@ k-mer models that are fitted to the same rows and tuned on the same validation c
 the table and writes results.json and results.csv. What is done already is not repeated.
 
 A thousand sites teach a network little about what coding sequence looks like, and tens of thousands
-of decoys can. So decoys have ten classes: what lies on either side of them by the annotation. Every
+of decoys can. So rows have ten classes: sites, and nine of decoys by what lies beside them. Every
 model may be trained on these or on two classes; a score is the log odds of the class of sites.
 """
 
