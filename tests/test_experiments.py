@@ -368,14 +368,19 @@ def test_014_describes_simulated_variants_by_a_network(tmp_path, monkeypatch, ca
         fasta=str(genomes / 'sim_alpha.fa'),
         window=window,
     )
-    pair = labelled_variants.read(config).pairs[0]
+    pairs = labelled_variants.read(config).pairs
+    # The first whose window was not moved inwards at the end of a contig.
+    number = next(i for i, pair in enumerate(pairs) if pair.offset == window // 2)
+    codes = [pairs[number].reference_L, pairs[number].alternate_L]
     model = loading.load(tmp_path / 'run/other/network', window=window)
-    (coverage,) = model.tracks([pair.reference_L, pair.alternate_L], both_strands=True).values()
-    reference, alternate = np.log(coverage[:, 0, assays.TRACKS.index('open')] + 1e-3)
-    names = rows[0].split('\t')
-    cells = dict(zip(names, rows[1].split('\t'), strict=True))
+    (coverage,) = model.tracks(codes, both_strands=True).values()
+    coverage_2P = coverage[:, :, assays.TRACKS.index('open')]
+    cells = dict(zip(rows[0].split('\t'), rows[1 + number].split('\t'), strict=True))
+    reference, alternate = np.log(coverage_2P[:, assays.REACH] + 1e-3)
+    before, after = np.log(coverage_2P.mean(1) + 1e-3)
     assert float(cells['open']) == pytest.approx(reference, abs=1e-5)
     assert float(cells['open_change']) == pytest.approx(alternate - reference, abs=1e-5)
+    assert float(cells['open_change_around']) == pytest.approx(after - before, abs=1e-5)
 
 
 @pytest.fixture
