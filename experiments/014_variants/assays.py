@@ -25,8 +25,7 @@ SPECIES = 'sim_alpha'
 SEED = 1_000  # of the clade; those of variants begin at 0
 LENGTH, GENES = 9_000_000, 2_250
 BIN, WINDOW, CROP = 4, 2_560, 256  # bases
-REACH = 2  # bins to either side of the variant's that a change may be a mean over
-VARIANT_WINDOW = 2 * CROP + (2 * REACH + 1) * BIN  # the variant is in the middle one of its bins
+VARIANT_WINDOW = 2 * CROP + BIN  # one bin is predicted, and the variant is in its middle
 # Assays that describe variants; the others only help the network to learn.
 DESCRIBING = ('open', 'bound', 'CDS', 'donor', 'acceptor')
 TRACKS = ('open', *sorted((*DESCRIBING[1:], *(motif.name for motif in motifs.MOTIFS))))
@@ -126,38 +125,32 @@ def train(folder: pathlib.Path) -> pathlib.Path:
     return folder / 'network'
 
 
-def add_columns(
-    network: pathlib.Path, fasta: pathlib.Path, scores: pathlib.Path, out: pathlib.Path
-) -> None:
-    """A table of `genojax score` with columns of what the network predicts around its variants.
+def columns(
+    network: pathlib.Path, fasta: pathlib.Path, variants: list[dict]
+) -> dict[str, np.ndarray]:
+    """What the network predicts at variants.
 
     For every assay of `DESCRIBING`, the logarithm of its coverage of the reference in the bin of
-    the variant, and by how much the alternate base changes it there and in the mean of the bins
-    around; coverage is a mean over both strands. Beyond the ends of a contig are unknown bases.
+    the variant, and by how much the alternate base changes it; coverage is a mean over both
+    strands. Beyond the ends of a contig are unknown bases.
+
+    Args:
+        variants: substitutions, cells of a table of `genojax score`.
     """
     model = loading.load(network, window=VARIANT_WINDOW)
     contigs = {
         record.name: np.pad(record.codes, VARIANT_WINDOW, constant_values=dna.UNKNOWN)
         for record in sequences.read(fasta)
     }
-    lines = scores.read_text().splitlines()
-    comments = [line for line in lines if line.startswith('# ')]
-    header, *rows = (line.split('\t') for line in lines[len(comments) :])
     pairs = []
-    for row in rows:
-        cells = dict(zip(header, row, strict=True))
+    for cells in variants:
         position = VARIANT_WINDOW + int(cells['position']) - 1
         edit = alleles.Edit(position, cells['ref'], cells['alt'])
         pairs.append(windows.cut(contigs[cells['contig']], edit, VARIANT_WINDOW))
     codes = [pair.reference_L for pair in pairs] + [pair.alternate_L for pair in pairs]
     (coverage_NPC,) = model.tracks(codes, both_strands=True).values()
     chosen = [TRACKS.index(name) for name in DESCRIBING]
-    coverage_2NPC = coverage_NPC[:, :, chosen].reshape(2, len(pairs), -1, len(chosen))
-    at_2NC = np.log(coverage_2NPC[:, :, REACH] + _FLOOR)
-    around_2NC = np.log(coverage_2NPC.mean(2) + _FLOOR)
-    columns = at_2NC[0], at_2NC[1] - at_2NC[0], around_2NC[1] - around_2NC[0]
-    values_NF = np.concatenate(columns, axis=1)
-    names = [name + what for what in ('', '_change', '_change_around') for name in DESCRIBING]
-    new = ([f'{value:.6f}' for value in values_F] for values_F in values_NF.tolist())
-    table = [header + names, *(row + cells for row, cells in zip(rows, new, strict=True))]
-    out.write_text('\n'.join([*comments, *('\t'.join(row) for row in table)]) + '\n')
+    log_2NC = np.log(coverage_NPC[:, 0, chosen].reshape(2, len(pairs), -1) + _FLOOR)
+    names = [name + what for what in ('', '_change') for name in DESCRIBING]
+    values_NF = np.concatenate([log_2NC[0], log_2NC[1] - log_2NC[0]], axis=1)
+    return dict(zip(names, values_NF.T, strict=True))

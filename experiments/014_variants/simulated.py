@@ -2,15 +2,17 @@
 
 python experiments/014_variants/simulated.py --workdir=runs/simulated_variants --seeds=3
 
-Trains a network on simulated assays of another clade, drawn from the same grammar (`assays.py`).
-Then, per seed, simulates a clade with variants of its first species, pretrains the demo's language
-model on it, scores the variants by it and by what the network predicts around them, trains the
-probe and leaves out one chromosome after the other. Prints tables of all seeds and writes
+Trains a network on simulated assays of another clade, drawn from the same grammar (`assays.py`),
+and a classifier of promoters on windows from that grammar (`promoters.py`). Then, per seed,
+simulates a clade with variants of its first species, pretrains the demo's language model on it,
+scores the variants by it and by what the network and the classifier predict around them, trains
+the probe and leaves out one chromosome after the other. Prints tables of all seeds and writes
 simulated.json, simulated.csv and simulated.png. What is done already is not repeated.
 """
 
 import argparse
 import csv
+import dataclasses
 import json
 import pathlib
 import statistics
@@ -18,6 +20,7 @@ import time
 
 import assays
 import numpy as np
+import promoters
 from matplotlib import figure
 
 from genojax import experiment, metrics, simulate
@@ -32,7 +35,7 @@ HERE = pathlib.Path(__file__).parent
 ROWS = 1_200
 # Methods of the table and the picture, by what they read besides annotation; the CSV file has all.
 SHOWN = {
-    methods.FOREST_PROBE: 'network of assays',
+    methods.FOREST_PROBE: 'all networks',
     'class, then BOUND': 'network of assays',
     'BOUND alone': 'network of assays',
     methods.PROBE_ANNOTATION: 'language model',
@@ -43,6 +46,7 @@ SHOWN = {
     methods.CLASS: 'annotation alone',
 }
 COLOURS = {
+    'all networks': '#009E73',
     'network of assays': '#0072B2',
     'language model': '#E69F00',
     'annotation alone': '#8a949e',
@@ -70,8 +74,21 @@ def clade(folder: pathlib.Path, seed: int) -> str:
     return next(iter(json.loads((genomes / 'truth.json').read_text())['species']))
 
 
-def score(folder: pathlib.Path, species: str, seed: int, network: pathlib.Path) -> pathlib.Path:
-    """The table of the language model's scores and of the columns of `network`."""
+@dataclasses.dataclass(frozen=True)
+class OtherClade:
+    """Networks that were trained on another clade.
+
+    Attributes:
+        assays: a workdir of `assays.train`.
+        promoters: a workdir of `promoters.train`.
+    """
+
+    assays: pathlib.Path
+    promoters: pathlib.Path
+
+
+def score(folder: pathlib.Path, species: str, seed: int, other: OtherClade) -> pathlib.Path:
+    """The table of the language model's scores and of the columns of the other networks."""
     values = flags.load('demo')
     settings = {'tasks.masked_lm.data.shards': str(folder / 'shards'), 'seed': str(seed)}
     for name, text in {**PRETRAINING, **settings}.items():
@@ -90,16 +107,23 @@ def score(folder: pathlib.Path, species: str, seed: int, network: pathlib.Path) 
         known = scorer.VariantScorer(loading.load(folder / 'pretrain'), options)
         print(score_file.run(known, request).text(str(likelihoods)))
     if not scores.exists():
-        assays.add_columns(network, fasta, likelihoods, scores)
+        lines = likelihoods.read_text().splitlines()
+        comments = [line for line in lines if line.startswith('# ')]
+        header, *rows = (line.split('\t') for line in lines[len(comments) :])
+        variants = [dict(zip(header, row, strict=True)) for row in rows]
+        new = assays.columns(other.assays, fasta, variants)
+        new |= promoters.columns(other.promoters, fasta, fasta.with_suffix('.gff3'), variants)
+        for name, value_N in new.items():
+            header.append(name)
+            for row, value in zip(rows, value_N.tolist(), strict=True):
+                row.append(f'{value:.6f}')
+        table = ['\t'.join(row) for row in (header, *rows)]
+        scores.write_text('\n'.join([*comments, *table]) + '\n')
     return scores
 
 
-def run_seed(folder: pathlib.Path, seed: int, network: pathlib.Path) -> dict:
-    """The evaluation of one simulated clade.
-
-    Args:
-        network: a workdir of `assays.train`.
-    """
+def run_seed(folder: pathlib.Path, seed: int, other: OtherClade) -> dict:
+    """The evaluation of one simulated clade."""
     folder.mkdir(parents=True, exist_ok=True)
     done = folder / 'result.json'
     if done.exists():
@@ -112,7 +136,7 @@ def run_seed(folder: pathlib.Path, seed: int, network: pathlib.Path) -> dict:
         'path': folder / 'genomes' / 'variants' / 'variants.tsv',
         'fasta': fasta,
         'annotation': fasta.with_suffix('.gff3'),
-        'score_file': score(folder, species, seed, network),
+        'score_file': score(folder, species, seed, other),
     }
     for name, value in data.items():
         flags.override(values, f'tasks.variants.data.{name}', str(value))
@@ -245,9 +269,12 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     started = time.process_time()
     network = assays.train(options.workdir / 'other')
-    print(f'network: {time.process_time() - started:,.0f} CPU seconds')
+    print(f'network of assays: {time.process_time() - started:,.0f} CPU seconds')
+    started = time.process_time()
+    other = OtherClade(network, promoters.train(options.workdir / 'promoters'))
+    print(f'classifier of promoters: {time.process_time() - started:,.0f} CPU seconds')
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    results = {seed: run_seed(options.workdir / f'seed{seed}', seed, network) for seed in seeds}
+    results = {seed: run_seed(options.workdir / f'seed{seed}', seed, other) for seed in seeds}
     (options.out / 'simulated.json').write_text(json.dumps(results) + '\n')
     (options.out / 'simulated.csv').write_text('\n'.join(csv_lines(results)) + '\n')
     draw(options.out / 'simulated.csv', options.out / 'simulated.png')
