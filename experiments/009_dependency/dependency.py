@@ -32,8 +32,8 @@ from genojax.train import loop, runs
 HERE = pathlib.Path(__file__).parent
 LENGTH, UPSTREAM, FIDELITY = 64, 32, 0.92
 MIN_DISTANCE, GROUPS, K = 20, 16, 3
-WINDOWS = {'train': 20_000, 'test': 400}
-STEPS, LETTERS, MAPS = 1_200, 60, 6  # windows whose letters are predicted; maps, half of each kind
+WINDOWS = {'train': 80_000, 'test': 400}
+STEPS, LETTERS, MAPS = 4_800, 60, 20  # windows whose letters are predicted; maps, half of each kind
 # Kind of pair -> the two versions of (first site, second site).
 PAIRS = {
     'splice': (('GTAAGT', 'YYYYYYYYYACAG'), ('GTGCGT', 'YYYYYYYYYGTAG')),
@@ -163,8 +163,8 @@ def train(one: grammars.Grammar, folder: pathlib.Path, seed: int) -> None:
         tasks={'masked_lm': task},
         steps=STEPS,
         log_every=100,
-        validate_every=300,
-        save_every=300,
+        validate_every=1_200,
+        save_every=1_200,
         seed=seed,
     )
     run = runs.open_run(settings, folder / 'run')
