@@ -356,7 +356,7 @@ def test_014_windows_are_the_promoters_of_the_simulation(tmp_path):
                 forward = row.interval.strand == '+'
                 planted.append(dna.decode(window if forward else dna.reverse_complement(window)))
         for start, strand in regions.transcript_starts(features, contig):
-            found.append(dna.decode(promoters.aligned(codes, start, strand)))
+            found.append(dna.decode(promoters.aligned(promoters.padded(codes), start, strand)))
     assert len(found) == 20 and sorted(found) == sorted(planted)
 
 

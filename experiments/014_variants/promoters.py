@@ -88,7 +88,7 @@ def columns(
         variants: substitutions, cells of a table of `genojax score`.
     """
     annotated = annotation.read(gff)
-    contigs = {record.name: record.codes for record in sequences.read(fasta)}
+    contigs = {record.name: padded(record.codes) for record in sequences.read(fasta)}
     starts = {name: regions.transcript_starts(annotated.on(name), name) for name in contigs}
     found, rows = [], []
     for number, cells in enumerate(variants):
@@ -98,9 +98,10 @@ def columns(
             if not 0 <= offset < LENGTH:
                 continue
             window_L = aligned(contigs[contig], start, strand)
-            alternate = int(dna.encode(cells['alt'])[0])
-            alternate = alternate if strand == '+' else 3 - alternate
-            found.append((number, int(window_L[offset]), alternate))
+            alternate = dna.encode(cells['alt'])
+            if strand == '-':
+                alternate = dna.reverse_complement(alternate)
+            found.append((number, int(window_L[offset]), int(alternate[0])))
             rows.append(np.repeat(window_L[None], 4, axis=0))
             rows[-1][:, offset] = range(4)
     values_NF = np.zeros((len(variants), len(COLUMNS)))
@@ -114,10 +115,14 @@ def columns(
     return dict(zip(COLUMNS, values_NF.T, strict=True))
 
 
-def aligned(codes: np.ndarray, start: int, strand: str) -> np.ndarray:
-    """The window of a start of transcription, on its strand."""
-    padded = np.pad(codes, LENGTH, constant_values=dna.UNKNOWN)
+def padded(codes_L: np.ndarray) -> np.ndarray:
+    """A contig with unknown bases beyond its ends."""
+    return np.pad(codes_L, LENGTH, constant_values=dna.UNKNOWN)
+
+
+def aligned(padded_L: np.ndarray, start: int, strand: str) -> np.ndarray:
+    """The window of a start of transcription, on its strand, from a contig of `padded`."""
     before = UPSTREAM if strand == '+' else LENGTH - 1 - UPSTREAM
     first = LENGTH + start - before
-    window_L = padded[first : first + LENGTH]
+    window_L = padded_L[first : first + LENGTH]
     return window_L if strand == '+' else dna.reverse_complement(window_L)

@@ -27,7 +27,10 @@ _A, _G = dna.ALPHABET.index('A'), dna.ALPHABET.index('G')
 
 @dataclasses.dataclass(frozen=True)
 class AcceptorsConfig(tasks.ClassificationConfig):
-    """Rows of overlapping k-mers with `COLUMN`; label 1 if a row holds a whole intron."""
+    """Rows of overlapping k-mers with `COLUMN`; label 1 if a row holds a whole intron.
+
+    `pool`, `dropout` and `loss` of classification have no effect.
+    """
 
     kind: Literal['acceptors'] = 'acceptors'
 
@@ -77,6 +80,7 @@ class Acceptors(objective.Classification):
         return {'label': label, COLUMN: label}
 
     def open_rows(self, datasets, seed: int) -> AcceptorRows:
+        """Rows with `COLUMN`, in place of those of `datasets`."""
         return super().open_rows(AcceptorRows, seed)
 
     def init_head(self, key: Array, features: Features):

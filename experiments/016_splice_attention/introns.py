@@ -113,8 +113,8 @@ def genes_with_introns(contigs, source):
 def table(genomes: list, settings: Settings, path: pathlib.Path, seed: int) -> dict[str, int]:
     """Writes windows of genes with the first base of the acceptor of a whole intron, -1 without.
 
-    Windows with several whole introns are left out. Of the other species only the training contigs
-    are used.
+    Windows with several whole introns, or beyond the ends of a contig, are left out. Of the other
+    species only the training contigs are used; orthologues are on contigs of the same name.
 
     Returns:
         Rows by split and label, and the windows left out.
@@ -129,10 +129,8 @@ def table(genomes: list, settings: Settings, path: pathlib.Path, seed: int) -> d
                 continue
             for start in starts_of(inside, strand, length, rng):
                 end = start + length
-                if start < 0 or end > len(contigs[contig]):
-                    continue
                 whole = [i for i in inside if start <= i.start and i.end <= end]
-                if len(whole) > 1:
+                if start < 0 or end > len(contigs[contig]) or len(whole) > 1:
                     left_out += 1
                     continue
                 ends = [i.end - start if strand == '+' else end - i.start for i in whole]

@@ -24,7 +24,6 @@ that of the whole command, which ends with validation and a checkpoint.
 """
 
 import argparse
-import ctypes
 import gc
 import json
 import os
@@ -153,8 +152,10 @@ def one_round(run, step, host, batches: list, key) -> dict:
 
 def trimmed() -> float:
     """GiB of the resident set without what the allocator can return."""
+    from genojax.train import resources
+
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
+    resources.release_heap()
     return resident('VmRSS')
 
 

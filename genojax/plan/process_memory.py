@@ -13,9 +13,8 @@ from genojax.train import resources
 _GIB = 2**30
 _STATUS = pathlib.Path('/proc/self/status')
 # GiB by which a process grows, once, in the first execution of a step: code is touched, and
-# YNNPACK, which runs products for XLA:CPU, prepares them. Measured with 8 devices as `process_gib`
-# of three cases (0.065, 0.071, 0.065) by experiments/benchmarks/plan_memory.py; others took 0.058
-# to 0.099, by no law that is known.
+# YNNPACK, which runs products for XLA:CPU, prepares them. Chosen by three cases of
+# experiments/benchmarks/plan_memory.py (`data`, `remat`, `remat_small`; `process_gib` there).
 FIRST_EXECUTION = 0.067
 
 
