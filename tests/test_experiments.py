@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from flax.core import meta
 
-from genojax import dna, errors, simulate
+from genojax import dna, errors, genome, simulate
 from genojax import experiment as experiments
 from genojax.cli import flags, main
 from genojax.data.formats import annotation, fasta, labelled_table
@@ -724,7 +724,7 @@ def test_016_rows_name_the_acceptor_of_their_whole_intron_on_either_strand(tmp_p
     path = tmp_path / 'genes.gff3'
     path.write_text('\n'.join(lines) + '\n')
     source = script.annotation.read(path)
-    settings = script.Settings(window=160)
+    settings = script.GENOMES['worm']
     counts = script.table([({'c': codes}, source)], settings, tmp_path / 'table.tsv', seed=0)
     table = labelled_table.read(tmp_path / 'table.tsv')
     acceptor_N = table.extra['acceptor'].astype(int)
@@ -735,6 +735,57 @@ def test_016_rows_name_the_acceptor_of_their_whole_intron_on_either_strand(tmp_p
             donors = [d for d in (acceptor - 88, acceptor - 118) if d >= 0]
             assert dna.decode(codes_L[acceptor : acceptor + 2]) == 'AG'
             assert 'GT' in [dna.decode(codes_L[d : d + 2]) for d in donors]
+
+
+def test_016_no_record_of_a_tested_gene_or_with_bases_of_a_tested_contig_is_for_training():
+    script, rng = load('016_splice_attention/records.py'), np.random.default_rng(1)
+    contig = rng.integers(0, 4, 900).astype(np.uint8)
+    tested, other = dna.decode(contig), dna.decode(dna.reverse_complement(contig))
+    random = [dna.decode(rng.integers(0, 4, 60).astype(np.uint8)) for _ in range(15)]
+    every = [
+        script.Record(*random[:3], 'tested'),
+        script.Record(random[3], random[4] + tested[100:124], random[5], 'a'),
+        script.Record(random[6] + other[300:312], other[312:324] + random[7], random[8], 'b'),
+        script.Record(random[9], random[10] + tested[400:423], random[11], 'c'),
+        script.Record(*random[12:], 'd'),
+    ]
+    chosen, counts = script.elsewhere(every, {'tested'}, [contig])
+    assert [record.gene for record in chosen] == ['c', 'd']
+    assert list(counts.values()) == [2, 1, 2]
+    annotated = load('016_splice_attention/introns.py')
+    rows = ('V', 'gene', 'Gene:v'), ('V', 'mRNA', 'Gene:m'), ('I', 'gene', 'Gene:i')
+    source = mock.Mock(on=lambda contig: [
+        annotation.Feature(kind, genome.Interval(contig, 0, 9), name, (), '', 1)
+        for place, kind, name in rows if place == contig
+    ])  # fmt: skip
+    contigs = {name: np.array([number]) for number, name in enumerate(('I', 'IV', 'V', 'X'))}
+    genes, codes = annotated.evaluated(contigs, source, annotated.GENOMES['worm'])
+    assert genes == {'Gene:v'} and sorted(int(x[0]) for x in codes) == [1, 2, 3]
+
+
+def test_016_windows_of_joined_records_name_the_acceptor_of_their_whole_intron(tmp_path):
+    """Not that of an intron that begins behind its donor, though all of its window is there."""
+    script, rng = load('016_splice_attention/records.py'), np.random.default_rng(2)
+    random = [dna.decode(rng.integers(0, 4, 50).astype(np.uint8)) for _ in range(360)]
+    every = [
+        script.Record(random[n], f'GT{random[n + 1]}AG', random[n + 2], f'g{n}')
+        for n in range(0, 360, 3)
+    ]
+    paths = script.write(every, tmp_path / 'records', seed=0)
+    annotated = load('016_splice_attention/introns.py')
+    settings = annotated.GENOMES['worm']
+    joined = annotated.open_genome(*paths)
+    annotated.table([({}, joined[1]), joined], settings, tmp_path / 'table.tsv', seed=0)
+    table = labelled_table.read(tmp_path / 'table.tsv')
+    acceptor_N, without_donor = table.extra['acceptor'].astype(int), 0
+    assert len(table.sequences) > 100 and {len(x) for x in table.sequences} == {settings.window}
+    for codes_L, acceptor in zip(table.sequences, acceptor_N.tolist(), strict=True):
+        text = dna.decode(codes_L)
+        whole = [text.find(record.intron) for record in every if record.intron in text]
+        assert [start + 52 for start in whole] == ([acceptor] if acceptor >= 0 else [])
+        tails = [record.intron[-script.SITES[1] :] + record.right for record in every]
+        without_donor += sum(tail in text for tail in tails) > len(whole)
+    assert without_donor > 20
 
 
 def test_016_the_loss_is_that_of_every_ag_and_a_row_has_its_best_one():

@@ -85,6 +85,7 @@ class SpliceAttention:
         same_donor_test, same_acceptor_test: the chosen head on test genes against those decoys
             alone that have the intron's donor and another AG, or its acceptor and another GT. A
             head that attends to acceptors from everywhere has 0.5 in the second.
+        direction: by which heads were chosen, None: by the better one of each head.
     """
 
     layers: int
@@ -101,10 +102,12 @@ class SpliceAttention:
     test_genes: int
     same_donor_test: metrics.Estimate
     same_acceptor_test: metrics.Estimate
+    direction: str | None = None
 
     def best_heads(self, count: int) -> tuple[tuple[int, int], ...]:
-        """(layer, head) of the best heads on training genes, best first, by either direction."""
-        order = np.argsort(-self.training.max(-1), axis=None, kind='stable')[:count]
+        """(layer, head) of the best heads on training genes, best first."""
+        best = self.training[..., _directions(self.direction)].max(-1)
+        order = np.argsort(-best, axis=None, kind='stable')[:count]
         return tuple(divmod(number, self.heads) for number in order.tolist())
 
 
@@ -114,6 +117,7 @@ def splice_attention(
     *,
     seed: int = 0,
     shortest: int = 30,
+    direction: str | None = None,
     advance: Advance = lambda count: None,
 ) -> SpliceAttention:
     """Scores every head of a model by the attention between the sites of introns.
@@ -121,6 +125,7 @@ def splice_attention(
     Args:
         windows: of `splice_sites.windows`; half of their genes, drawn by `seed`, are test genes.
         shortest: bases of the shortest decoy.
+        direction: one of `DIRECTIONS`, by which alone heads are chosen; None: by the better one.
         advance: called with the number of windows that are done.
 
     Raises:
@@ -137,7 +142,11 @@ def splice_attention(
     test_genes = set(order[: len(genes) // 2].tolist())
     split = [[r for r in rows if (r.gene in test_genes) == is_test] for is_test in (False, True)]
     training, test = (np.sum([r.above for r in part], 0) / _introns(part) for part in split)
-    chosen = np.unravel_index(int(training.argmax()), training.shape)
+    directions = _directions(direction)
+    *head, number = np.unravel_index(
+        int(training[..., directions].argmax()), (*training.shape[:2], len(directions))
+    )
+    chosen = (*head, directions[number])
     lengths = np.concatenate([r.pairs.length_N[r.pairs.label_N] for r in split[0]])
     typical = float(np.median(np.log(lengths)))
     return SpliceAttention(
@@ -154,7 +163,12 @@ def splice_attention(
         test_genes=len(test_genes),
         same_donor_test=_against(split[1], 0, chosen),
         same_acceptor_test=_against(split[1], 1, chosen),
+        direction=direction,
     )
+
+
+def _directions(name: str | None) -> list[int]:
+    return [0, 1] if name is None else [DIRECTIONS.index(name)]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

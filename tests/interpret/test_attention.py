@@ -92,5 +92,10 @@ def test_the_head_that_joins_introns_is_chosen_and_scores_one(tmp_path):
     assert result.same_donor_test == result.same_acceptor_test == (1.0, 1.0, 1.0)
     assert result.best_heads(1) == ((1, 0),)
     assert len(result.training_genes) == 20
+    back = attention.splice_attention(model, windows, direction='acceptor to donor')
+    layer, head, direction = back.chosen
+    assert direction == 1 and back.training[layer, head, 1] == result.training[..., 1].max()
+    assert back.best_heads(4)[0] == (layer, head) != result.best_heads(4)[0]
+    np.testing.assert_array_equal(back.training, result.training)
     with pytest.raises(errors.UsageError, match='3 genes have an intron'):
         attention.splice_attention(model, windows[:3])
