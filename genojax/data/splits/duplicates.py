@@ -5,6 +5,8 @@ leak group is everything related through any number of rows. A test score on row
 were trained on is partly memory.
 """
 
+import hashlib
+
 import numpy as np
 
 from genojax import dna, errors
@@ -13,6 +15,10 @@ from genojax.data.splits import near_copies
 
 K = 30  # bases; random sequences of any size read here do not share 30 bases
 _MAX_SORTED = 32_000_000  # k-mers sorted together
+# A process that opens one table again, as for several seeds, compares its rows once. A table with
+# three parts makes three different comparisons.
+_MAX_REMEMBERED = 6
+_remembered: dict[bytes, np.ndarray] = {}  # results of `related`, by a hash of its arguments
 
 
 def groups(sequences: list[np.ndarray], k: int = K) -> np.ndarray:
@@ -48,6 +54,22 @@ def related(these: list[np.ndarray], those: list[np.ndarray], k: int = K) -> np.
 
     They share a k-mer on either strand or are near copies.
     """
+    key = _digest(these, those, k)
+    if key not in _remembered:
+        while len(_remembered) >= _MAX_REMEMBERED:
+            _remembered.pop(next(iter(_remembered)))
+        _remembered[key] = _compare(these, those, k)
+    return _remembered[key].copy()
+
+
+def _digest(these: list[np.ndarray], those: list[np.ndarray], k: int) -> bytes:
+    sha256 = hashlib.sha256(f'{k} {len(these)} {len(those)}'.encode())
+    for codes in (*these, *those):
+        sha256.update(len(codes).to_bytes(8, 'little') + codes.tobytes())
+    return sha256.digest()
+
+
+def _compare(these: list[np.ndarray], those: list[np.ndarray], k: int) -> np.ndarray:
     is_related = shared(these, those, k)
     side_N = np.repeat([0, 1], [len(these), len(those)])
     a, b = near_copies.pairs(near_copies.Sequences([*these, *those]), side_N)

@@ -104,3 +104,29 @@ def test_near_copies_with_three_substitutions_in_70_bases_are_always_grouped():
     assert not duplicates.related(rows[:2], rows[2:]).any()
     spread = [row for number, row in enumerate(rows) if number // 2 % 3 < 2]
     assert not duplicates.shared(spread[::2], spread[1::2]).any()  # no 30 bases in common
+
+
+def test_rows_that_were_compared_are_not_compared_again_and_changed_ones_are(monkeypatch):
+    monkeypatch.setattr(duplicates, '_remembered', {})
+    compared, compare = [], duplicates._compare
+
+    def counted(*arguments):
+        compared.append(arguments)
+        return compare(*arguments)
+
+    monkeypatch.setattr(duplicates, '_compare', counted)
+    rows = list(np.random.default_rng(5).integers(0, 4, (9, 60)).astype(np.uint8))
+    those = [*rows[4:], rows[0][10:]]
+    first = duplicates.related(rows[:4], those)
+    assert first.tolist() == [True, False, False, False]
+    first[:] = True  # a caller's own array
+    again = duplicates.related([codes.copy() for codes in rows[:4]], those)
+    assert again.tolist() == [True, False, False, False] and len(compared) == 1
+    one = [rows[0], rows[4]]  # the same bases, in other rows or with another k
+    assert duplicates.related(one, those).tolist() == [True, True]
+    assert not duplicates.related([np.concatenate(one)[:8]], those, k=9).any()
+    changed = [*those[:-1], those[-1][:20]]
+    assert not duplicates.related(rows[:4], changed).any() and len(compared) == 4
+    for n in range(10):
+        duplicates.related(rows[:1], rows[1 : 2 + n % 8], k=20 + n)
+    assert len(duplicates._remembered) == duplicates._MAX_REMEMBERED
