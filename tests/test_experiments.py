@@ -1,6 +1,7 @@
 """The scripts of experiments/: they import, and their code runs on small simulated data."""
 
 import contextlib
+import csv
 import gzip
 import importlib.util
 import json
@@ -669,36 +670,122 @@ def test_015_a_decoy_has_the_regions_before_and_after_it_on_either_strand(tmp_pa
         places = [p if strand == '+' else length - 2 - p for p in expected]
         rows = [row | {'position': str(place + 1)} for place in places]
         rows.append(rows[0] | {'label': '1'})
-        assert script.classes(tmp_path, rows) == [*expected.values(), script.SITE]
+        assert script.classes(tmp_path, rows) == [*expected.values(), script.linear.SITE]
+
+
+def _windows_015(script, per_contig=6):
+    """Rows of all contigs of the folds: alternately sites and decoys, in three genes."""
+    contigs = [name for names in script.FOLDS for name in names.split(',')]
+    return [
+        {
+            'contig': contig,
+            'species': script.SPECIES[contig.startswith('Chr')],
+            'gene': f'{contig}.{number % 3}',
+            'label': str(number % 2),
+            'class': script.linear.SITE if number % 2 else 'decoy II',
+            'sequence': f'{contig} {number}',
+        }
+        for number in range(per_contig)
+        for contig in contigs
+    ]
+
+
+def test_015_every_row_is_scored_by_models_that_have_not_seen_its_contig(tmp_path, monkeypatch):
+    script = load('015_splice_sites/sites.py')
+    rows = _windows_015(script)
+    rows[1]['sequence'] = rows[0]['sequence']  # of two contigs that are tested together
+    rows[2]['sequence'] = rows[-1]['sequence']  # of two that are not
+    contigs = np.array([row['contig'] for row in rows])
+    number = {}
+    for fold in range(len(script.FOLDS)):
+        part_N = script.parts(rows, fold)
+        held = [set(contigs[part_N == name]) for name in script.linear.SPLITS]
+        assert all(held) and not held[0] & held[1] | held[0] & held[2] | held[1] & held[2]
+        assert held[2] == set(script.FOLDS[fold].split(','))
+        number |= {row: fold for row in np.flatnonzero(part_N == 'test').tolist()}
+    assert sorted(number) == list(range(len(rows)))
+
+    def scored(part_N):
+        return np.flatnonzero(part_N == 'test').astype(float).tolist()
+
+    def network(table, folder, kind, seed):
+        with open(table) as file:
+            part_N = np.array([row['split'] for row in csv.DictReader(file, delimiter='\t')])
+        return [score + seed for score in scored(part_N)]
+
+    def choose(name, rows, part_N):
+        return {'scores': scored(part_N), 'settings': {'C': 1.0}}
+
+    pooled = {}
+    monkeypatch.setattr(script, 'cut', lambda *arguments: rows)
+    monkeypatch.setattr(script, 'network', network)
+    monkeypatch.setattr(script.linear, 'choose', choose)
+    monkeypatch.setattr(script.linear, 'MODELS', {'bases': None})
+    monkeypatch.setattr(script, 'compare', lambda rows, fold_N, every: pooled.update(every) or {})
+    options = types.SimpleNamespace(data=tmp_path, workdir=tmp_path, seeds=3)
+    result = script.run_site(options, 'donor')
+    assert len(pooled) == 3 * len(script.NETWORKS) + 2
+    np.testing.assert_array_equal(pooled['bases'], np.arange(len(rows)))
+    np.testing.assert_array_equal(pooled[script.ENSEMBLE], np.arange(len(rows)) + 1)
+    equal = np.bincount([number[2], number[len(rows) - 1]], minlength=len(script.FOLDS))
+    assert result['equal_to_a_fitted_row'] == equal.tolist()
+    assert sum(result['test_rows']) == len(rows) and result['settings'][0] == {'bases': {'C': 1.0}}
+
+
+def test_015_scores_are_compared_over_all_folds_and_without_the_one_that_chose_settings():
+    script, rng = load('015_splice_sites/sites.py'), np.random.default_rng(0)
+    rows = _windows_015(script, 60)
+    label = np.array([row['label'] == '1' for row in rows])
+    fold_N = np.zeros(len(rows), int)
+    for fold in range(len(script.FOLDS)):
+        fold_N[script.parts(rows, fold) == 'test'] = fold
+    mean = label + rng.normal(0, 0.3, len(rows))
+    worse = label + rng.normal(0, 2.0, len(rows))
+    # As good as the mean, but for the fold whose rows chose the settings.
+    other = np.where(fold_N == script.SETTINGS_FOLD, -mean, mean)
+    every = {'worse': worse, 'other': other, script.ENSEMBLE: mean}
+    models = script.compare(rows, fold_N, every)['models']
+    low = models[script.ENSEMBLE]['auprc'][1]
+    for name in ('worse', 'other'):
+        one = models[name]
+        assert one['overlap'] == one['auprc'][2] - low and one['mean_minus'][1] > 0
+    assert models['worse']['overlap'] < 0 and models['worse']['mean_minus_other_folds'][1] > 0
+    assert models['other']['mean_minus_other_folds'] == (0, 0, 0)
+    assert models['other']['folds'][0] == models[script.ENSEMBLE]['folds'][0] > 0.9
+    table = script.lines({'donor': {'models': models}})
+    assert {len(row) for row in table} == {len(table[0])}
+    assert [row[1] for row in table[1:]] == [script.ENSEMBLE, 'other', 'worse']
 
 
 def test_015_baselines_are_chosen_on_validation_rows_and_by_all_classes_if_better():
-    script, rng = load('015_splice_sites/sites.py'), np.random.default_rng(0)
-    codes_NL = rng.integers(0, 4, (900, 2 * script.FLANK + 2)).astype(np.uint8)
-    middle = script.FLANK
+    script, rng = load('015_splice_sites/linear.py'), np.random.default_rng(0)
+    codes_NL = rng.integers(0, 4, (900, 2 * max(script.FLANKS) + 2)).astype(np.uint8)
+    middle = max(script.FLANKS)
     # Sites are the rows with an A before their two bases.
     site_N = codes_NL[:, middle - 1] == 0
     class_N = np.where(site_N, script.SITE, 'decoy CC')
     class_N[~site_N & (codes_NL[:, middle + 2] == 1)] = 'decoy II'
-    split_N = np.array(script.SPLITS)[np.arange(900) % 3]
-    part = {name: split_N == name for name in script.SPLITS}
+    part_N = np.array(script.SPLITS)[np.arange(900) % 3]
+    test = part_N == 'test'
+
+    def rows(class_N):
+        texts = map(dna.decode, codes_NL)
+        return [{'sequence': x, 'class': y} for x, y in zip(texts, class_N, strict=True)]
+
     results = {}
-    for name in ('bases by position', 'k-mers of either side'):
-        results[name] = script.choose(*script.BASELINES[name], codes_NL, class_N, part)
-        again = script.choose(
-            *script.BASELINES[name], codes_NL, np.where(part['test'], 'decoy CC', class_N), part
-        )
+    for name in ('bases by position', script.KMERS):
+        results[name] = script.choose(name, rows(class_N), part_N)
+        again = script.choose(name, rows(np.where(test, 'decoy CC', class_N)), part_N)
         assert again['settings'] == results[name]['settings']  # test rows choose nothing
         np.testing.assert_array_equal(again['scores'], results[name]['scores'])
-    area = script.metrics.auprc(
-        site_N[part['test']], np.array(results['bases by position']['scores'])
-    )
+    area = script.metrics.auprc(site_N[test], np.array(results['bases by position']['scores']))
     assert area > 0.9 and results['bases by position']['validation'] > 0.9
-    assert results['k-mers of either side']['validation'] < 0.5
+    assert results[script.KMERS]['validation'] < 0.5
+    assert results[script.KMERS]['settings']['classes'] == 2
 
 
 def test_015_log_odds_of_a_class_are_those_against_all_others_together():
-    script = load('015_splice_sites/sites.py')
+    script = load('015_splice_sites/linear.py')
     p_NC = np.random.default_rng(0).dirichlet(np.ones(4), 5)
     expected = np.log(p_NC[:, 2] / (1 - p_NC[:, 2]))
     np.testing.assert_allclose(script.log_odds(np.log(p_NC) + 3, 2), expected, rtol=1e-6)

@@ -1,16 +1,17 @@
 """Splice sites against all other GT and AG of whole genes: worm and Arabidopsis, real annotation.
 
 python experiments/015_splice_sites/sites.py --data=$GENOJAX_DATA --workdir=runs/splice_sites \\
-    --seeds=3
+    --seeds=2
 
-Cuts the windows (`genojax windows`), trains a small convolutional network on them, and scores whole
-chromosomes that it has not seen, with all their decoys, by average precision, beside positional and
-k-mer models that are fitted to the same rows and tuned on the same validation chromosomes. Prints
-the table and writes results.json and results.csv. What is done already is not repeated.
+Cuts the windows (`genojax windows`), trains small convolutional networks on them, and scores whole
+chromosomes that they have not seen, with all their decoys, by average precision, beside positional
+and k-mer models that are fitted to the same rows and tuned on the same validation chromosomes. Five
+folds of chromosomes: every window is a test row once. Prints the tables and writes results.json and
+results.csv. What is done already is not repeated.
 
 A thousand sites teach a network little about what coding sequence looks like, and tens of thousands
 of decoys can. So rows have ten classes: sites, and nine of decoys by what lies beside them. Every
-model may be trained on these or on two classes; a score is the log odds of the class of sites.
+model may be fitted to these or to two classes; a score is the log odds of the class of sites.
 """
 
 import argparse
@@ -20,67 +21,89 @@ import functools
 import json
 import pathlib
 import time
-import warnings
 from collections.abc import Callable
 
+import linear
 import numpy as np
-from scipy import sparse, special
-from sklearn import exceptions, linear_model
 
-from genojax import dna, experiment, genome, metrics
-from genojax.cli import flags
+from genojax import experiment, genome, metrics, tasks
 from genojax.cli import windows as windows_verb
 from genojax.data.formats import annotation
 from genojax.data.store import regions
+from genojax.models import basset
 from genojax.tasks.classification import evaluate
-from genojax.tasks.labelled import features
 from genojax.train import loop, runs
 
 HERE = pathlib.Path(__file__).parent
 SPECIES = ('celegans', 'athaliana')
-FLANK = 80  # bases on either side of the site's two
+# Test contigs of each fold; those of the fold before it select settings.
+FOLDS = ('I,Chr1', 'II,Chr2,ChrC,ChrM', 'III,Chr3', 'IV,Chr4', 'V,X,Chr5')
+# The settings of the networks were chosen on the validation rows of the last fold: the test rows of
+# this one.
+SETTINGS_FOLD = 3
+FLANK = max(linear.FLANKS)  # bases on either side of the site's two
 SIDE = 30  # bases from a decoy to the two whose regions are its class
-SITE = 'site'  # the class of sites
 ENSEMBLE = 'mean of the networks'
-TASK = 'promoters'  # the name of the config's task
-SPLITS = ('train', 'validation', 'test')
-SETTINGS = {
-    'model.length': str(2 * FLANK + 2),
-    'model.filters': '(48, 48)',
-    'model.windows': '(9, 7)',
-    'model.pools': '(1, 2)',
-    'model.padding': 'same',
-    'model.hidden': '(64,)',
-    'steps': '1400',
-    'validate_every': '350',
-    'save_every': '350',
-    f'tasks.{TASK}.classes': '10',
-    f'tasks.{TASK}.data.label_column': 'class',
-    f'tasks.{TASK}.data.batch_size': '64',
-    f'tasks.{TASK}.data.keep_together': 'equal',
-    f'tasks.{TASK}.data.shared_rows': 'report',
+# Convolutions, and the highest learning rate.
+NETWORKS = {
+    'two layers': ({'filters': (64, 96), 'windows': (9, 7), 'pools': (2, 2)}, 2e-3),
+    'three layers': ({'filters': (48, 48, 64), 'windows': (9, 7, 5), 'pools': (1, 4, 4)}, 3e-3),
 }
-PENALTIES = (0.003, 0.01, 0.03)  # C of models with one column per position
-KMER_PENALTIES = (0.1, 1.0, 10.0)
-KMER_SCALE = 5.0  # of k-mers beside positions, whose columns are larger
 
 
-def cut(data: pathlib.Path, folder: pathlib.Path, site: str) -> pathlib.Path:
-    """The table of one kind of site: every site and every decoy, and their classes."""
-    every, out = folder / f'{site}s_all.tsv', folder / f'{site}s.tsv'
-    if not every.exists():
-        arguments = [f'--site={site}', f'--flank={FLANK}', f'--out={every}']
+def config(table: pathlib.Path, kind: str, seed: int) -> experiment.Experiment:
+    """One network."""
+    data = tasks.LabelledDataConfig(
+        path=str(table),
+        label_column='class',
+        batch_size=64,
+        keep_together='equal',
+        shared_rows='report',
+    )
+    layers, peak = NETWORKS[kind]
+    sizes = {'length': 2 * FLANK + 2, 'padding': 'same', 'hidden': (64,), 'targets': 0}
+    return experiment.Experiment(
+        model=basset.BassetConfig(vocab=10, **sizes, **layers),
+        tokenizer=experiment.TokenizerConfig('nucleotide', 1),
+        optim=experiment.OptimConfig(peak=peak, warmup=50),
+        tasks={'sites': tasks.ClassificationConfig(classes=10, dropout=0.0, data=data)},
+        steps=1_200,
+        log_every=50,
+        validate_every=1_200,
+        save_every=600,
+        seed=seed,
+    )
+
+
+def cut(data: pathlib.Path, folder: pathlib.Path, site: str) -> list[dict]:
+    """Every site of one kind and every decoy, with their classes."""
+    out = folder / f'{site}s.tsv'
+    if not out.exists():
+        arguments = [f'--site={site}', f'--flank={FLANK}', f'--out={out}']
         for name in SPECIES:
             fasta_path, gff_path = paths(data, name)
-            arguments += [f'--fasta={fasta_path}', f'--annotation={gff_path}']
-            arguments.append(f'--species={name}')
+            arguments += [f'--fasta={fasta_path}', f'--annotation={gff_path}', f'--species={name}']
         windows_verb.run(arguments)
-    if not out.exists():
-        header, *lines = every.read_text().splitlines()
-        names = classes(data, read(every))
-        rows = [f'{line}\t{name}' for line, name in zip(lines, names, strict=True)]
-        out.write_text('\n'.join([f'{header}\tclass', *rows]) + '\n')
-    return out
+    with open(out) as file:
+        rows = list(csv.DictReader(file, delimiter='\t'))
+    return [row | {'class': name} for row, name in zip(rows, classes(data, rows), strict=True)]
+
+
+def parts(rows: list[dict], fold: int) -> np.ndarray:
+    """The part of every row in a fold: of whole contigs."""
+    numbers = {name: n for n, names in enumerate(FOLDS) for name in names.split(',')}
+    number_N = np.array([numbers[row['contig']] for row in rows])
+    validation = (fold - 1) % len(FOLDS)
+    return np.where(
+        number_N == fold, 'test', np.where(number_N == validation, 'validation', 'train')
+    )
+
+
+def write_table(rows: list[dict], part_N: np.ndarray, out: pathlib.Path) -> None:
+    """The table that the networks of a fold read."""
+    names = 'sequence', 'class', 'split'
+    lines = [(row['sequence'], row['class'], part) for row, part in zip(rows, part_N, strict=True)]
+    out.write_text(''.join('\t'.join(line) + '\n' for line in [names, *lines]))
 
 
 def paths(data: pathlib.Path, species: str) -> tuple[pathlib.Path, pathlib.Path]:
@@ -90,7 +113,7 @@ def paths(data: pathlib.Path, species: str) -> tuple[pathlib.Path, pathlib.Path]
 
 
 def classes(data: pathlib.Path, rows: list[dict]) -> list[str]:
-    """The class of every row: `SITE`, or what lies `SIDE` bases before and after a decoy.
+    """The class of every row: `linear.SITE`, or what lies `SIDE` bases before and after a decoy.
 
     C is coding on the gene's strand, U another part of an exon, I neither: 'decoy CI' has a coding
     base before it and an intron, or what is beyond the gene, after it.
@@ -106,7 +129,7 @@ def classes(data: pathlib.Path, rows: list[dict]) -> list[str]:
     places = collections.defaultdict(list)
     for number, row in enumerate(rows):
         places[row['species'], row['contig'], row['strand']].append(number)
-    result = [SITE] * len(rows)
+    result = [linear.SITE] * len(rows)
     for key, numbers in places.items():
         place_N = np.array([int(rows[number]['position']) - 1 for number in numbers])
         codes_N2 = np.zeros((len(numbers), 2), np.uint8)
@@ -127,170 +150,59 @@ def letter(bits: int) -> str:
     return 'U' if bits & genome.Region.EXON else 'I'
 
 
-def read(path: pathlib.Path) -> list[dict]:
-    with open(path) as file:
-        return list(csv.DictReader(file, delimiter='\t'))
-
-
-def network(table: pathlib.Path, folder: pathlib.Path, seed: int) -> list[float]:
+def network(table: pathlib.Path, folder: pathlib.Path, kind: str, seed: int) -> list[float]:
     """Scores of the test rows, in the order of the table."""
-    values = flags.load('baselines:basset')
-    more = {f'tasks.{TASK}.data.path': str(table), 'seed': str(seed)}
-    for name, text in {**SETTINGS, **more}.items():
-        flags.override(values, name, text)
-    run = runs.open_run(experiment.from_config(values), folder)
-    loop.train(run)
-    task, datasets = run.tasks[TASK], run.datasets[TASK]
-    p_NC = evaluate.scores(task, run.trained(run.restore_best()), datasets, 'test')
+    run = runs.open_run(config(table, kind, seed), folder)
+    state = loop.train(run)  # of the last step
+    task, datasets = run.tasks['sites'], run.datasets['sites']
+    p_NC = evaluate.scores(task, run.trained(state), datasets, 'test')
     order, names = datasets.rows('test'), datasets.table.names
     run.close()
     assert (np.diff(order) > 0).all()
     log_p_NC = np.log(np.maximum(p_NC, 1e-30, dtype=np.float64))
-    return log_odds(log_p_NC, names.index(SITE)).tolist()
+    return linear.log_odds(log_p_NC, names.index(linear.SITE)).tolist()
 
 
-def log_odds(log_p_NC: np.ndarray, column: int) -> np.ndarray:
-    """Log odds of one class against all others, from logits or log probabilities."""
-    return log_p_NC[:, column] - special.logsumexp(np.delete(log_p_NC, column, 1), 1)
+def compare(rows: list[dict], fold_N: np.ndarray, every: dict[str, np.ndarray]) -> dict:
+    """Average precision of all models on the test rows of all folds, intervals over genes: JSON.
 
-
-def positions(codes_NL: np.ndarray, flank: int, pairs: bool) -> sparse.csr_matrix:
-    """The base at each position of the middle and, with `pairs`, the two at each and the next."""
-    middle = codes_NL.shape[1] // 2
-    codes_NL = codes_NL[:, middle - 1 - flank : middle + 1 + flank]
-    if not pairs:
-        return features.one_hot(codes_NL)
-    pair_NL = dna.kmer_indices(codes_NL, 2)
-    row_N, place_N = np.nonzero(pair_NL >= 0)
-    column_N = 16 * place_N + pair_NL[row_N, place_N]
-    shape = len(codes_NL), 16 * pair_NL.shape[1]
-    columns = sparse.csr_matrix((np.ones(len(row_N)), (row_N, column_N)), shape)
-    return sparse.hstack([features.one_hot(codes_NL), columns], format='csr')
-
-
-def sides(codes_NL: np.ndarray, k: int) -> sparse.csr_matrix:
-    """K-mers of 1 to k bases before the site, and those after it."""
-    middle = codes_NL.shape[1] // 2
-    parts = codes_NL[:, : middle - 1], codes_NL[:, middle + 1 :]
-    return sparse.hstack([features.kmer(part, 1, k) for part in parts], format='csr')
-
-
-def positions_and_sides(codes_NL: np.ndarray, flank: int, k: int) -> sparse.csr_matrix:
-    parts = positions(codes_NL, flank, True), KMER_SCALE * sides(codes_NL, k)
-    return sparse.hstack(parts, format='csr')
-
-
-def fit(columns: dict, target: np.ndarray, penalty: float) -> dict[str, np.ndarray]:
-    """Log odds of sites for the validation and test rows."""
-    model = linear_model.LogisticRegression(C=penalty, max_iter=1_000)
-    with warnings.catch_warnings():
-        warnings.simplefilter('error', exceptions.ConvergenceWarning)
-        model.fit(columns['train'], target)
-    scores = {split: model.decision_function(columns[split]) for split in ('validation', 'test')}
-    if len(model.classes_) > 2:
-        column = model.classes_.tolist().index(SITE)
-        scores = {split: log_odds(score, column) for split, score in scores.items()}
-    return scores
-
-
-# Features, their settings, and the values of C.
-BASELINES = {
-    'bases by position': (
-        functools.partial(positions, pairs=False),
-        [{'flank': 40}, {'flank': FLANK}],
-        PENALTIES,
-    ),
-    'pairs of bases by position': (
-        functools.partial(positions, pairs=True),
-        [{'flank': 40}, {'flank': FLANK}],
-        PENALTIES,
-    ),
-    'k-mers of either side': (sides, [{'k': 3}, {'k': 4}, {'k': 5}], KMER_PENALTIES),
-    'pairs by position and k-mers of either side': (
-        positions_and_sides,
-        [{'flank': 40, 'k': 3}, {'flank': 40, 'k': 4}],
-        PENALTIES,
-    ),
-}
-
-
-def baselines(rows: list[dict]) -> dict[str, dict]:
-    """Scores of the test rows and the chosen settings, by model."""
-    codes_NL = np.stack([dna.encode(row['sequence']) for row in rows])
-    class_N = np.array([row['class'] for row in rows])
-    part = {name: np.array([row['split'] == name for row in rows]) for name in SPLITS}
-    return {name: choose(*parts, codes_NL, class_N, part) for name, parts in BASELINES.items()}
-
-
-def choose(make, grid, penalties, codes_NL, class_N, part) -> dict:
-    """The best fit on the validation rows.
-
-    Features and penalty are chosen with two classes; then all classes are tried with these, and
-    used where they are better.
+    Args:
+        every: log odds of all rows by model.
     """
-    truth = class_N[part['validation']] == SITE
-    train_N = class_N[part['train']]
-    best: dict = {'validation': -1.0}
-    for count, target in ((2, np.where(train_N == SITE, SITE, 'decoy')), (10, train_N)):
-        if count > 2:
-            grid = [{key: best['settings'][key] for key in grid[0]}]
-            penalties = [best['settings']['C']]
-        for more in grid:
-            columns = {split: make(codes_NL[part[split]], **more) for split in part}
-            for penalty in penalties:
-                scores = fit(columns, target, penalty)
-                score = float(metrics.auprc(truth, scores['validation']))
-                if score > best['validation']:
-                    settings = {**more, 'C': penalty, 'classes': count}
-                    best = {
-                        'validation': score,
-                        'scores': scores['test'].tolist(),
-                        'settings': settings,
-                    }
-    return best
+    label = np.array([row['label'] == '1' for row in rows])
+    gene = np.array([f'{row["species"]} {row["gene"]}' for row in rows])
+    species = np.array([row['species'] for row in rows])
+    all_rows, others = fold_N >= 0, fold_N != SETTINGS_FOLD
 
+    def area(score: np.ndarray, part: np.ndarray) -> float:
+        return float(metrics.auprc(label[part], score[part]))
 
-def compare(rows: list[dict], networks: list[np.ndarray], fitted: dict[str, dict]) -> dict:
-    """Average precision of all models on test rows, and what the mean network has more: JSON.
+    def options(part: np.ndarray) -> dict:
+        clusters = {'clusters': gene[part], 'cluster_strata': label[part]}
+        return {**clusters, 'stratified': False, 'n': 400}
 
-    Intervals are over genes. 'network' is the seed in the middle, `ENSEMBLE` the mean of the log
-    odds of all seeds.
-    """
-    test = [row for row in rows if row['split'] == 'test']
-    label = np.array([row['label'] == '1' for row in test])
-    gene = np.array([f'{row["species"]} {row["gene"]}' for row in test])
-    options = {'clusters': gene, 'cluster_strata': label, 'stratified': False, 'n': 400}
-    by_seed = [float(metrics.auprc(label, score)) for score in networks]
-    middle = networks[int(np.argsort(by_seed)[len(by_seed) // 2])]
-    mean = np.mean(networks, 0)
-    every = {ENSEMBLE: mean, 'network': middle}
-    every |= {name: np.array(one['scores']) for name, one in fitted.items()}
-    species = np.array([row['species'] for row in test])
-    return {
-        'test_rows': len(label),
-        'sites': int(label.sum()),
-        'network_seeds': by_seed,
-        'models': {
-            name: {
-                'auprc': metrics.bootstrap_interval(metrics.auprc, label, score, **options),
-                'auroc': float(metrics.auroc(label, score)),
-                **{
-                    f'auprc {one}': float(
-                        metrics.auprc(label[species == one], score[species == one])
-                    )
-                    for one in SPECIES
-                },
-            }
-            for name, score in every.items()
-        },
-        'mean_minus': {
-            name: metrics.paired_difference(metrics.auprc, label, mean, score, **options)
-            for name, score in every.items()
-            if name != ENSEMBLE
-        },
-        'settings': {name: one['settings'] for name, one in fitted.items()},
-        'validation': {name: one['validation'] for name, one in fitted.items()},
-    }
+    mean = every[ENSEMBLE]
+    models: dict = {}
+    for name, score in sorted(every.items(), key=lambda item: item[0] != ENSEMBLE):
+        folds = [area(score, fold_N == fold) for fold in range(len(FOLDS))]
+        one: dict = {
+            'auprc': metrics.bootstrap_interval(metrics.auprc, label, score, **options(all_rows)),
+            'auroc': float(metrics.auroc(label, score)),
+            **{kind: area(score, species == kind) for kind in SPECIES},
+            'folds': folds,
+            'mean_of_folds': float(np.mean(folds)),
+        }
+        models[name] = one
+        if name == ENSEMBLE:
+            continue
+        # How far the intervals of this model and of the mean overlap; below 0: the gap between.
+        one['overlap'] = one['auprc'][2] - models[ENSEMBLE]['auprc'][1]
+        for key, part in (('mean_minus', all_rows), ('mean_minus_other_folds', others)):
+            one[key] = metrics.paired_difference(
+                metrics.auprc, label[part], mean[part], score[part], **options(part)
+            )
+    counts = {'rows': len(rows), 'sites': int(label.sum()), 'genes': len(set(gene.tolist()))}
+    return {**counts, 'models': models}
 
 
 def once(path: pathlib.Path, compute: Callable) -> dict:
@@ -303,38 +215,74 @@ def once(path: pathlib.Path, compute: Callable) -> dict:
     return json.loads(path.read_text())
 
 
-def run_site(options, site: str) -> dict:
-    done = options.workdir / f'{site}.json'
-    if done.exists():
-        return json.loads(done.read_text())
-    table = cut(options.data, options.workdir, site)
-    rows = read(table)
-    fitted = once(options.workdir / f'{site}_baselines.json', lambda: baselines(rows))
-    networks = []
-    for seed in range(options.seeds):
-        folder = options.workdir / f'{site}{seed}'
-        path = options.workdir / f'{site}{seed}.json'
-        networks.append(once(path, functools.partial(network, table, folder, seed)))
-    result = compare(rows, [np.array(one['result']) for one in networks], fitted['result'])
-    result['cpu_seconds'] = {
-        'baselines': fitted['cpu_seconds'],
-        'networks': [one['cpu_seconds'] for one in networks],
+def run_fold(options, rows: list[dict], site: str, fold: int) -> dict:
+    """Scores of the test rows of a fold by model, settings, equal rows, CPU seconds."""
+    part_N, stem = parts(rows, fold), f'{site}s_fold{fold}'
+    table = options.workdir / f'{stem}.tsv'
+    if not table.exists():
+        write_table(rows, part_N, table)
+    scores, seconds = {}, {}
+    for kind in NETWORKS:
+        for seed in range(options.seeds):
+            name = f'{kind}, seed {seed}'
+            folder = options.workdir / f'{stem}_{kind.split()[0]}{seed}'
+            compute = functools.partial(network, table, folder, kind, seed)
+            done = once(folder.with_suffix('.json'), compute)
+            scores[name], seconds[name] = done['result'], done['cpu_seconds']
+    scores[ENSEMBLE] = np.mean(list(scores.values()), 0).tolist()
+    settings = {}
+    for name in linear.MODELS:
+        path = options.workdir / f'{stem}_{name.replace(" ", "_")}.json'
+        done = once(path, functools.partial(linear.choose, name, rows, part_N))
+        scores[name], seconds[name] = done['result']['scores'], done['cpu_seconds']
+        settings[name] = done['result']['settings']
+    sequences = {name: [] for name in linear.SPLITS}
+    for row, part in zip(rows, part_N.tolist(), strict=True):
+        sequences[part].append(row['sequence'])
+    known = {*sequences['train'], *sequences['validation']}
+    return {
+        'scores': scores,
+        'settings': settings,
+        'test_rows': len(sequences['test']),
+        'equal_to_a_fitted_row': sum(text in known for text in sequences['test']),
+        'cpu_seconds': seconds,
     }
-    done.write_text(json.dumps(result, indent=1) + '\n')
-    return result
 
 
-def lines(results: dict[str, dict]) -> list[list]:
-    """Rows of results.csv."""
-    columns = ['site', 'model', 'auprc', 'low', 'high', 'auroc', *SPECIES, 'mean_minus']
-    table = [[*columns, 'minus_low', 'minus_high']]
+def run_site(options, site: str) -> dict:
+    """All folds of one kind of site, and `compare` of their pooled scores."""
+    rows = cut(options.data, options.workdir, site)
+    folds = [run_fold(options, rows, site, fold) for fold in range(len(FOLDS))]
+    fold_N = np.full(len(rows), -1)
+    every = {name: np.full(len(rows), np.nan) for name in folds[0]['scores']}
+    for fold, result in enumerate(folds):
+        test_N = parts(rows, fold) == 'test'
+        fold_N[test_N] = fold
+        for name, score in result['scores'].items():
+            every[name][test_N] = score
+    assert (fold_N >= 0).all()
+    keys = [key for key in folds[0] if key != 'scores']
+    return compare(rows, fold_N, every) | {key: [fold[key] for fold in folds] for key in keys}
+
+
+COLUMNS = ('auprc', 'overlap', 'auroc', *SPECIES, 'mean_of_folds', 'mean_minus')
+COLUMNS += ('mean_minus_other_folds',)
+
+
+def lines(results: dict[str, dict]) -> list[list[str]]:
+    """Rows of results.csv; an interval is three cells."""
+    table = [['site', 'model']]
+    for name in COLUMNS:
+        interval = name == 'auprc' or name.startswith('mean_minus')
+        table[0] += [name, f'{name}_low', f'{name}_high'] if interval else [name]
     for site, result in results.items():
         ranked = sorted(result['models'].items(), key=lambda item: -item[1]['auprc'][0])
         for name, row in ranked:
-            cells = [*row['auprc'], row['auroc'], *(row[f'auprc {one}'] for one in SPECIES)]
-            cells += result['mean_minus'].get(name, [])
-            shown = [f'{cell:.4f}' for cell in cells]
-            table.append([site, name, *shown, *[''] * (9 - len(shown))])
+            cells = []
+            for column in COLUMNS:
+                empty = ('',) * (3 if column.startswith('mean_minus') else 1)
+                cells += np.atleast_1d(row.get(column, empty)).tolist()
+            table.append([site, name, *(f'{x:.4f}' if x != '' else '' for x in cells)])
     return table
 
 
@@ -342,20 +290,24 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--data', type=pathlib.Path, required=True)
     parser.add_argument('--workdir', type=pathlib.Path, required=True)
-    parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--seeds', type=int, default=2, help='of each kind of network')
     parser.add_argument('--sites', nargs='+', default=['donor', 'acceptor'])
     parser.add_argument('--out', type=pathlib.Path, default=HERE)
     options = parser.parse_args(arguments)
     options.workdir.mkdir(parents=True, exist_ok=True)
-    results = {site: run_site(options, site) for site in options.sites}
+    results = {}
+    for site in options.sites:
+        path = options.workdir / f'{site}s_seeds{options.seeds}.json'
+        results[site] = once(path, functools.partial(run_site, options, site))['result']
     (options.out / 'results.json').write_text(json.dumps(results, indent=1) + '\n')
     with open(options.out / 'results.csv', 'w') as file:
-        file.writelines(','.join(row) + '\n' for row in lines(results))
+        csv.writer(file, lineterminator='\n').writerows(lines(results))
     for row in lines(results):
         print('| ' + ' | '.join(row) + ' |')
     for site, result in results.items():
-        seeds = ', '.join(f'{x:.4f}' for x in result['network_seeds'])
-        print(f'{site}: seeds {seeds}; CPU seconds {result["cpu_seconds"]}')
+        for name, value in result.items():
+            if name != 'models':
+                print(f'{site}: {name}: {value}')
 
 
 if __name__ == '__main__':
