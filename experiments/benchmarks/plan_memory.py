@@ -152,10 +152,10 @@ def one_round(run, step, host, batches: list, key) -> dict:
 
 def trimmed() -> float:
     """GiB of the resident set without what the allocator can return."""
-    from genojax.train import resources
+    from genojax.hardware import heap
 
     gc.collect()
-    resources.release_heap()
+    heap.release()
     return resident('VmRSS')
 
 

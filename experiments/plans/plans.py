@@ -99,7 +99,8 @@ def problems(name: str) -> list[str]:
         lines.append(f'it is of another config. Fix: python experiments/plans/plans.py {name}')
     if plan['topology'] != PODS[name].topology:
         lines.append(f'it is for {plan["topology"]}, not {PODS[name].topology}')
-    share = plan['memory']['peak'] / plan['memory']['device']
+    memory = plan['memory']
+    share = max(memory['peak'], memory['validation']) / memory['device']
     if share > LIMIT:
         lines.append(f'it takes {share:.1%} of the memory of a chip, more than {LIMIT:.0%}')
     lines += [f'a weight is gathered: {line}' for line in plan['gathered_weights']]
@@ -145,7 +146,7 @@ def stale() -> str:
 
 def table() -> str:
     """The kept plans, one line each."""
-    columns = f'{"plan":<24} {"topology":<10} {"GiB":>6} {"share":>6} {"s/step":>18}'
+    columns = f'{"plan":<24} {"topology":<10} {"GiB":>6} {"share":>6} {"valid.":>6} {"s/step":>18}'
     lines = [f'{columns} {"bound by":<8} compiled in']
     for path in sorted(FOLDER.glob('*.json')):
         plan = json.loads(path.read_text())
@@ -154,7 +155,8 @@ def table() -> str:
         bound = max(times, key=times.get)
         lines.append(
             f'{path.stem:<24} {plan["topology"]:<10} {memory["peak"]:>6.2f} '
-            f'{memory["peak"] / memory["device"]:>6.1%} {seconds:>18} {bound:<8} '
+            f'{memory["peak"] / memory["device"]:>6.1%} {memory["validation"]:>6.2f} '
+            f'{seconds:>18} {bound:<8} '
             f'{plan["compile_seconds"]:.0f} s'
         )
     return '\n'.join(lines)

@@ -1,12 +1,12 @@
 """Compile a config's training step for named hardware: memory, FLOPs, communication, step time.
 
-Nothing is executed and no data are opened. TPUs (v4, v5e, v5p, v6e, tpu7x) need their compiler
-(the extra [tpu]; `genojax doctor` prints the line that installs it), not a TPU. A plan for GPUs
-(h100) is compiled for CPUs, so its times are of compute alone; days need one of the two, a CPU's
-rates are not known. On Linux a plan for CPUs also has the resident set of the whole process: what
-this process holds once the step is compiled, and the memory of all devices; validation, which may
-need more, is not counted. A config that does not fit ends with exit code 2 and the nearest change
-that does.
+Nothing is executed and no data are opened. The program of a validation batch is compiled too, for
+its memory. TPUs (v4, v5e, v5p, v6e, tpu7x) need their compiler (the extra [tpu]; `genojax doctor`
+prints the line that installs it), not a TPU. A plan for GPUs (h100) is compiled for CPUs, so its
+times are of compute alone; days need one of the two, a CPU's rates are not known. On Linux a plan
+for CPUs also has the resident set of the whole process: what this process holds once the programs
+are compiled, and the memory of all devices. A config that does not fit ends with exit code 2 and
+the nearest change that does.
 
 Examples:
   genojax plan --config=debug_cpu --topology=cpu:8
@@ -120,7 +120,7 @@ def _refuse(error, case) -> None:
         if candidate is None:
             advice = 'no change of remat, fsdp or batch_size fits. Fix: a larger topology'
         else:
-            advice = f'Fix: {candidate.flags} ({candidate.plan.memory.peak:.2f} GiB at peak)'
+            advice = f'Fix: {candidate.flags} ({candidate.plan.memory.highest:.2f} GiB at peak)'
     raise errors.UsageError(f'{error}. {advice}') from error
 
 

@@ -32,10 +32,11 @@ def rows(plan: plans.Plan) -> Iterator[tuple[str, str]]:
         '  trained',
         f'{plan.trained:,} ({share:.2%}); a checkpoint has {_size(plan.checkpoint / _GIB)}',
     )
-    yield 'memory per device', _memory_text(memory)
+    yield 'memory per device', _share(memory.peak, memory.device)
     yield '  params, optimizer', f'{_size(memory.params)} + {_size(memory.optimizer)}'
     yield '  temporaries', f'{_size(memory.temporaries)} (activations, gradients, copies)'
     yield '  program', _size(memory.code)
+    yield '  while validating', _share(memory.validation, memory.device)
     if plan.process is not None:
         yield from _process_rows(plan)
     yield (
@@ -64,20 +65,21 @@ def _size(gib: float) -> str:
     return f'{gib:,.2f} GiB' if gib >= 0.1 else f'{gib * 1024:,.2f} MiB'
 
 
-def _memory_text(memory: plans.Memory) -> str:
-    if not memory.device:
-        return f'{_size(memory.peak)} at peak'
-    share = memory.peak / memory.device
-    return f'{_size(memory.peak)} at peak, {share:.1%} of {memory.device:.0f} GiB'
+def _share(gib: float, device: float) -> str:
+    """Memory at its peak, and its share of the device's where that is known."""
+    share = f', {gib / device:.1%} of {device:.0f} GiB' if device else ''
+    return f'{_size(gib)} at peak{share}'
 
 
 def _process_rows(plan: plans.Plan) -> Iterator[tuple[str, str]]:
     process = plan.process
-    yield 'memory of the process', f'{_size(process.peak)} resident at peak, validation not counted'
+    yield 'memory of the process', f'{_size(process.peak)} resident at peak'
     yield '  Python, program', f'{_size(process.program)} (with libraries; of this process)'
     yield '  devices', f'{_size(process.buffers)} for {plan.devices}'
     yield '  first step', f'{_size(process.first_execution)} added once'
-    yield '  while compiling', f'{_size(process.compiling)}, and {_size(process.training)} after'
+    yield '  while compiling', _size(process.compiling)
+    yield '  while training', _size(process.training)
+    yield '  while validating', _size(process.validation)
 
 
 def _time_rows(plan: plans.Plan, times: plans.Times) -> Iterator[tuple[str, str]]:

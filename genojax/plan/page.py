@@ -52,16 +52,20 @@ def _memory(plan: plans.Plan, renderer: plots.Renderer) -> page.Section:
         'program': memory.code,
     }
     if memory.device:
-        parts['free'] = max(memory.device - memory.peak, 0.0)
+        parts['free'] = max(memory.device - memory.highest, 0.0)
     figure = renderer.figure(
         plots.bars,
         {name: {'GiB': value} for name, value in parts.items()},
         'GiB of one device',
         alt='GiB of one device by use',
-        caption='Temporaries are activations, gradients and copies at their peak.',
+        caption='Temporaries are activations, gradients and copies at the peak of a step.',
     )
-    share = f'{memory.peak / memory.device:.1%} of {memory.device:.0f} GiB' if memory.device else ''
-    cards = [page.Card('peak per device, GiB', f'{memory.peak:.2f}', (share,) if share else ())]
+    cards = []
+    for label, gib in (('in a step', memory.peak), ('while validating', memory.validation)):
+        share = f'{gib / memory.device:.1%} of {memory.device:.0f} GiB' if memory.device else ''
+        cards.append(
+            page.Card(f'peak per device {label}, GiB', f'{gib:.2f}', (share,) if share else ())
+        )
     if plan.process is not None:
         cards.append(page.Card('resident set of the process, GiB', f'{plan.process.peak:.2f}'))
     return page.Section('memory', 'Memory', figure, cards=tuple(cards))
@@ -108,6 +112,6 @@ def _search(candidates: Sequence[search.Candidate]) -> page.Section:
             rows.append([candidate.flags, 'too large', '', ''])
             continue
         seconds = f'{plan.times.overlapped:.3g}' if plan.times else 'not known'
-        row = [candidate.flags, f'{plan.memory.peak:.2f}', seconds]
+        row = [candidate.flags, f'{plan.memory.highest:.2f}', seconds]
         rows.append([*row, 'yes' if candidate in best else ''])
     return page.Section('search', 'Search', html.table(columns, rows))

@@ -11,6 +11,7 @@ import jax
 
 from genojax import config, errors, experiment, random_keys, sharding, versions
 from genojax.hardware import flops
+from genojax.optim import trainable
 from genojax.plan import collectives, fingerprint, hlo, process_memory, topologies, waste
 from genojax.train import initial, modes, resources
 from genojax.train import step as steps
@@ -34,6 +35,8 @@ class Memory:
         peak: at the moment of most use, by the compiler's assignment of buffers, and code; on other
             platforms than TPUs at least arguments, outputs and temporaries together. A CPU's
             libraries allocate scratch of their own, which no compiler counts.
+        validation: that of a batch of the validation split, with the optimizer's state, of the task
+            that needs most. It is read whole where a step reads microbatches.
         device: what the device has; 0 where unknown.
     """
 
@@ -43,7 +46,12 @@ class Memory:
     temporaries: float
     code: float
     peak: float
+    validation: float
     device: float
+
+    @property
+    def highest(self) -> float:
+        return max(self.peak, self.validation)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,21 +182,27 @@ def make_plan(
         mesh = sharding.make_mesh(planned.mesh, devices)
     except ValueError as error:
         raise errors.UsageError(str(error)) from error
-    step, arguments = _step(planned, mesh)
+    tasks = experiment.build_tasks(planned)
+    step, arguments = _step(planned, tasks, mesh)
     state, batches, _ = arguments
     with_process &= topology.is_cpu
     # Held until the process is measured, as a run holds it.
-    start = _compile_start(planned, mesh, state, batches) if with_process else None
+    start = _compile_start(planned, tasks, mesh, state, batches) if with_process else None
     began = time.monotonic()
     with jax.set_mesh(mesh):
         traced = step.trace(*arguments)
         compiled = _compile(traced.lower(), topology)
+    held = process_memory.held() if with_process else None
+    validation = _compile_validation(planned, tasks, mesh, arguments, topology)
     seconds = time.monotonic() - began
-    memory = _memory(compiled, state, topology, len(devices))
+    memory = _memory(compiled, validation, state, topology, len(devices))
     measured = None
-    if with_process:
-        measured = process_memory.measure(
+    if held is not None:
+        measured = process_memory.of_run(
+            held,
+            process_memory.held(),
             buffers=len(devices) * (memory.peak - memory.code),
+            validation=len(devices) * memory.validation,
             state=len(devices) * (memory.params + memory.optimizer),
         )
     del start
@@ -248,9 +262,8 @@ def _whole_rows(planned, program: hlo.Program, mesh: jax.sharding.Mesh, batches)
     )
 
 
-def _step(planned: experiment.Experiment, mesh: jax.sharding.Mesh):
+def _step(planned: experiment.Experiment, tasks, mesh: jax.sharding.Mesh):
     """The jitted step, and its arguments as ShapeDtypeStructs."""
-    tasks = experiment.build_tasks(planned)
     state = experiment.abstract(planned, mesh, tasks)
     batches = {name: task.batch_spec() for name, task in tasks.items()}
     for task in tasks.values():
@@ -260,15 +273,32 @@ def _step(planned: experiment.Experiment, mesh: jax.sharding.Mesh):
     return steps.make_step(planned, tasks, state, mesh), arguments
 
 
-def _compile_start(planned, mesh: jax.sharding.Mesh, state, batches) -> jax.stages.Compiled:
+def _compile_start(planned, tasks, mesh: jax.sharding.Mesh, state, batches):
     """The program of the first state: a run compiles it before its step, and it takes memory."""
-    init = initial.make_init(planned, experiment.build_tasks(planned), state)
+    init = initial.make_init(planned, tasks, state)
     with jax.set_mesh(mesh):
         key = jax.eval_shape(lambda: random_keys.key(0, mesh))
         return init.lower(key, batches).compile()
 
 
-def _compile(lowered, topology: topologies.Topology):
+def _compile_validation(planned, tasks, mesh: jax.sharding.Mesh, arguments, topology):
+    """The program of every task that validates the state, as `Run.validate` calls it."""
+    state, _, key = arguments
+    params = trainable.compose(planned.optim.train, state.params, state.frozen)
+    placed = sharding.batch_sharding(mesh)
+    programs = []
+    for task in tasks.values():
+        batch = {
+            name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=placed)
+            for name, leaf in task.scored_spec().items()
+        }
+        with jax.set_mesh(mesh):
+            lowered = task.jitted_validation.lower(params, state.extra, batch, key)
+            programs.append(_compile(lowered, topology, 'a validation batch: '))
+    return programs
+
+
+def _compile(lowered, topology: topologies.Topology, what: str = ''):
     try:
         with _without_cache(topology):
             return lowered.compile()
@@ -277,7 +307,7 @@ def _compile(lowered, topology: topologies.Topology):
         if 'RESOURCE_EXHAUSTED' not in text and 'Ran out of memory' not in text:
             raise
         first = text.splitlines()[0].split('RESOURCE_EXHAUSTED: ')[-1].rstrip('.')
-        raise DoesNotFitError(f'{topology.name}: {first}') from error
+        raise DoesNotFitError(f'{topology.name}: {what}{first}') from error
 
 
 @contextlib.contextmanager
@@ -291,23 +321,36 @@ def _without_cache(topology: topologies.Topology):
         jax.config.update('jax_enable_compilation_cache', enabled)
 
 
-def _memory(compiled, state, topology: topologies.Topology, devices: int) -> Memory:
+def _memory(compiled, validation: list, state, topology, devices: int) -> Memory:
     stats = compiled.memory_analysis()
-    arguments, temporaries = stats.argument_size_in_bytes, stats.temp_size_in_bytes
-    code = stats.generated_code_size_in_bytes
+    optimizer = resources.bytes_per_device(state.opt_state)
+    validating = optimizer + max(_peak(program, topology) for program in validation)
+    memory = Memory(
+        params=resources.bytes_per_device((state.params, state.frozen)) / _GIB,
+        optimizer=optimizer / _GIB,
+        arguments=stats.argument_size_in_bytes / _GIB,
+        temporaries=stats.temp_size_in_bytes / _GIB,
+        code=stats.generated_code_size_in_bytes / _GIB,
+        peak=_peak(compiled, topology) / _GIB,
+        validation=validating / _GIB,
+        device=topology.chip.memory_gib * topology.chips / devices,
+    )
+    if topology.is_tpu and memory.validation > memory.device:
+        raise DoesNotFitError(
+            f'{topology.name}: a validation batch takes {memory.validation:.2f} GiB with the '
+            f"optimizer's state, of {memory.device:.2f} GiB"
+        )
+    return memory
+
+
+def _peak(compiled, topology: topologies.Topology) -> int:
+    """Bytes of one device at the moment of most use, with the program's code."""
+    stats = compiled.memory_analysis()
     peak = stats.peak_memory_in_bytes
     if not topology.is_tpu:  # the other compilers leave the temporaries out of their peak
         outputs = stats.output_size_in_bytes - stats.alias_size_in_bytes
-        peak = max(peak, arguments + outputs + temporaries)
-    return Memory(
-        params=resources.bytes_per_device((state.params, state.frozen)) / _GIB,
-        optimizer=resources.bytes_per_device(state.opt_state) / _GIB,
-        arguments=arguments / _GIB,
-        temporaries=temporaries / _GIB,
-        code=code / _GIB,
-        peak=(peak + code) / _GIB,
-        device=topology.chip.memory_gib * topology.chips / devices,
-    )
+        peak = max(peak, stats.argument_size_in_bytes + outputs + stats.temp_size_in_bytes)
+    return peak + stats.generated_code_size_in_bytes
 
 
 def step_times(
@@ -347,6 +390,6 @@ def _model_flops(planned: experiment.Experiment, mesh: jax.sharding.Mesh) -> int
     if 'remat' in {field.name for field in dataclasses.fields(planned.model)}:
         model = dataclasses.replace(planned.model, remat='none')
         planned = dataclasses.replace(planned, model=model)
-    step, arguments = _step(planned, mesh)
+    step, arguments = _step(planned, experiment.build_tasks(planned), mesh)
     with jax.set_mesh(mesh):
         return flops.of_jaxpr(step.trace(*arguments).jaxpr.jaxpr)

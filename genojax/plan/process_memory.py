@@ -1,14 +1,15 @@
 """The resident set of a whole training process whose devices are CPUs: does the run fit into RAM?
 
-A plan compiles the step of the run with the libraries of the run. So what its own process holds
+A plan compiles the programs of the run with the libraries of the run. So what its own process holds
 then is a measurement of what the run holds besides its arrays, and its highest resident set one of
 what compiling needs. Only Linux says either.
 """
 
 import dataclasses
 import pathlib
+from typing import NamedTuple
 
-from genojax.train import resources
+from genojax.hardware import heap
 
 _GIB = 2**30
 _STATUS = pathlib.Path('/proc/self/status')
@@ -20,19 +21,22 @@ FIRST_EXECUTION = 0.067
 
 @dataclasses.dataclass(frozen=True)
 class ProcessMemory:
-    """GiB of the resident set of a training process; validation, which may need more, is not in it.
+    """GiB of the resident set of a training process.
 
     Attributes:
         program: Python, libraries and the compiled step.
         buffers: state, batch and temporaries on all devices at their peak, as XLA assigns them.
         first_execution: what the first step adds once (`FIRST_EXECUTION`).
         compiling: the highest before the first step: the compiler at work beside the state.
+        validation: the highest while the state is validated: that program compiled beside the
+            state, or executed.
     """
 
     program: float
     buffers: float
     first_execution: float
     compiling: float
+    validation: float
 
     @property
     def training(self) -> float:
@@ -41,18 +45,19 @@ class ProcessMemory:
 
     @property
     def peak(self) -> float:
-        return max(self.training, self.compiling)
+        return max(self.training, self.compiling, self.validation)
 
 
-def measure(buffers: float, state: float) -> ProcessMemory | None:
-    """The memory of a run whose step this process has just compiled; None where it is not known.
+class Held(NamedTuple):
+    """GiB of this process: its resident set, with the heap returned, and the highest so far."""
 
-    Args:
-        buffers: GiB of all devices at their peak.
-        state: GiB of that for parameters and optimizer, which are there before the step is
-            compiled.
-    """
-    resources.release_heap()
+    resident: float
+    highest: float
+
+
+def held() -> Held | None:
+    """What this process holds; None where it is not known."""
+    heap.release()
     try:
         lines = _STATUS.read_text().splitlines()
     except OSError:
@@ -60,5 +65,26 @@ def measure(buffers: float, state: float) -> ProcessMemory | None:
     fields = dict(line.split(':', 1) for line in lines)
     if 'VmHWM' not in fields:
         return None
-    resident, highest = (int(fields[name].split()[0]) * 1024 / _GIB for name in ('VmRSS', 'VmHWM'))
-    return ProcessMemory(resident, buffers, FIRST_EXECUTION, highest + state)
+    return Held(*(int(fields[name].split()[0]) * 1024 / _GIB for name in ('VmRSS', 'VmHWM')))
+
+
+def of_run(
+    step: Held, validated: Held, buffers: float, validation: float, state: float
+) -> ProcessMemory:
+    """The memory of a run whose programs this process has compiled.
+
+    Args:
+        step: of this process once the step was compiled.
+        validated: once the programs of validation were.
+        buffers: GiB of all devices at their peak in a step.
+        validation: in a validation batch.
+        state: of that for parameters and optimizer, which are there while programs are compiled.
+    """
+    compiling = state + (validated.highest if validated.highest > step.highest else 0.0)
+    return ProcessMemory(
+        program=step.resident,
+        buffers=buffers,
+        first_execution=FIRST_EXECUTION,
+        compiling=step.highest + state,
+        validation=FIRST_EXECUTION + max(validated.resident + validation, compiling),
+    )

@@ -145,7 +145,7 @@ def _more_microbatches(planned, topology, overrides: fitting.Overrides, say) -> 
         result.append(candidate)
         plans_before = [one.plan for one in result[:-1] if one.plan is not None]
         if candidate.plan is not None and plans_before:
-            if candidate.plan.memory.peak > 0.95 * plans_before[-1].memory.peak:
+            if candidate.plan.memory.highest > 0.95 * plans_before[-1].memory.highest:
                 break
     return result
 
@@ -159,7 +159,7 @@ def front(candidates: list[Candidate]) -> list[Candidate]:
 
     def cost(candidate: Candidate) -> tuple[float, float]:
         times = candidate.plan.times
-        return candidate.plan.memory.peak, times.serial if times else 0.0
+        return candidate.plan.memory.highest, times.serial if times else 0.0
 
     return sorted(
         (one for one in fitting if not any(_beats(cost(other), cost(one)) for other in fitting)),
@@ -182,6 +182,6 @@ def as_text(candidates: list[Candidate]) -> str:
         times = candidate.plan.times
         seconds = f'{times.overlapped:.3g} to {times.serial:.3g}' if times else 'not known'
         star = '*' if candidate in best else ' '
-        peak = candidate.plan.memory.peak
+        peak = candidate.plan.memory.highest
         lines.append(f'{star} {peak:>11.2f}  {seconds:>17}  {candidate.flags}')
     return '\n'.join([*lines, '* no other needs less memory and less time'])

@@ -14,7 +14,7 @@ import abc
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
@@ -22,12 +22,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from genojax import distributed, metrics, plugins, sharding
+from genojax import metrics, plugins
 from genojax.data.datasets import base as datasets_base
-from genojax.inference import finite
 from genojax.models import coordinates
 from genojax.models.features import Features
-from genojax.tasks import frozen, paired
+from genojax.tasks import frozen, paired, trained
 from genojax.tokenizers.base import Tokenizer
 from genojax.typing import Array, Batch, Float
 from genojax.variants import pair_head
@@ -63,55 +62,6 @@ class RowOutputs(NamedTuple):
 
     names: tuple[str, ...]
     kind: Literal['classes', 'labels', 'values']
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class TrainedState:
-    """Variables on a mesh, ready to score batches.
-
-    Attributes:
-        params, extra: trained parameters, and untrained collections such as batch statistics.
-        mesh: the devices that hold them.
-        key: of random decisions in scoring, such as masks.
-    """
-
-    params: Any
-    extra: Any
-    mesh: jax.sharding.Mesh
-    key: Array
-
-    def scores(self, jitted, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Any]]:
-        """Each batch with `jitted(params, extra, batch, key)` as numpy arrays of all its rows.
-
-        With several processes `batches` holds the rows of this one (`shard`), and what is returned
-        those of all, in order.
-
-        The key of batch i is `fold_in(key, i)`: scores depend on the seed and the batch's position.
-
-        Raises:
-            DamageError: a score is NaN or infinite.
-        """
-        for number, batch in enumerate(batches):
-            key = jax.random.fold_in(self.key, number)
-            with jax.set_mesh(self.mesh):  # `attend` shards sequences over the current mesh
-                placed = sharding.shard_batch(batch, self.mesh)
-                scores = jitted(self.params, self.extra, placed, key)
-            whole = batch if jax.process_count() == 1 else distributed.all_rows(placed)
-            scores = distributed.all_rows(scores)
-            _check_finite(scores, number)
-            yield whole, scores
-
-    def shard(self, task: 'Task') -> datasets_base.Shard:
-        """The rows of a task's batches that this process reads."""
-        return distributed.shard(self.mesh, task.batch_spec()['tokens'].shape[0])
-
-
-def _check_finite(scores: Any, number: int) -> None:
-    for x in map(np.asarray, jax.tree.leaves(scores)):
-        if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
-            where = np.argwhere(~np.isfinite(x))[0].tolist()
-            first = f'row {where[0] + 1:,}' if where else 'the whole batch'
-            raise finite.error(None, f'batch {number + 1:,}', first)
 
 
 class Task(abc.ABC):
@@ -158,11 +108,20 @@ class Task(abc.ABC):
         """Shapes and dtypes of one global training batch, from the config alone.
 
         Every batch has `tokens` int32 [B, T] and `valid` int32 [B], the real bases of each row.
-        Batches of the validation and test splits also have `weight` float32 [B], 0 for filler rows.
+        Batches of the validation and test splits are those of `scored_spec`.
 
         Raises:
             UsageError: the config leaves a size to the data, and `bind` has not filled it in.
         """
+
+    def scored_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shapes and dtypes of a global batch of the validation or the test split.
+
+        A training batch with `weight` float32 [B], 0 for filler rows.
+        """
+        spec = self.batch_spec()
+        rows = spec['tokens'].shape[0]
+        return {**spec, 'weight': jax.ShapeDtypeStruct((rows,), jnp.float32)}
 
     @abc.abstractmethod
     def open(self, workdir: pathlib.Path, seed: int) -> datasets_base.TaskDatasets:
@@ -241,24 +200,32 @@ class Task(abc.ABC):
         )
 
     def validate(
-        self, state: TrainedState, datasets: datasets_base.TaskDatasets, shard
+        self, state: trained.TrainedState, datasets: datasets_base.TaskDatasets, shard
     ) -> dict[str, metrics.MetricState]:
-        """Metrics of the validation split; by default those of the loss."""
+        """Metrics of the validation split."""
         merged: dict[str, metrics.MetricState] = {}
-        for _, states in state.scores(self._jitted_metrics, datasets.validation(shard)):
-            merge_into(merged, states)
+        for batch, scores in state.scores(self.jitted_validation, datasets.validation(shard)):
+            merge_into(merged, self.validation_metrics(batch, scores))
         return merged
 
     @functools.cached_property
-    def _jitted_metrics(self):
+    def jitted_validation(self):
+        """The jitted function of (params, extra, batch, key) that `validate` calls.
+
+        By default it returns the metrics of the loss. A plan compiles it too.
+        """
         return jax.jit(
             lambda params, extra, batch, key: self.loss(params, extra, batch, key, False)[1][1]
         )
 
+    def validation_metrics(self, batch: Batch, scores: Any) -> dict[str, metrics.MetricState]:
+        """The metrics of a validation batch, from what `jitted_validation` returned."""
+        return scores
+
     @abc.abstractmethod
     def evaluate(
         self,
-        state: TrainedState,
+        state: trained.TrainedState,
         datasets: datasets_base.TaskDatasets,
         split: str = 'test',
         limit: int | None = None,

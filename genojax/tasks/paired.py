@@ -46,7 +46,7 @@ class PairedSplit(abc.ABC):
 
     @abc.abstractmethod
     def scores(self, state) -> Scores:
-        """What `parts` needs of every row, by a `tasks.base.TrainedState`: arrays [N, ...]."""
+        """What `parts` needs of every row, by a `tasks.trained.TrainedState`: arrays [N, ...]."""
 
     @abc.abstractmethod
     def parts(self, scores: Scores, others: Scores) -> dict[str, dict[str, Any]]:

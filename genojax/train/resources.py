@@ -1,7 +1,5 @@
 """What a run needs and what the machine has: memory before step 1, time after a few steps."""
 
-import contextlib
-import ctypes
 import dataclasses
 import math
 import pathlib
@@ -80,15 +78,6 @@ def with_step(memory: RunMemory, compiled: jax.stages.Compiled) -> RunMemory:
     )
     state = memory.parameters + memory.optimizer
     return dataclasses.replace(memory, activations=max(step - state, 0))
-
-
-def release_heap() -> None:
-    """Returns what is free in the heap to the system, where the C library can (glibc).
-
-    The compiler leaves 0.4 GiB there, also of a small model, and large arrays do not reuse it.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

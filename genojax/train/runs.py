@@ -31,7 +31,8 @@ from genojax.data.datasets.base import Shard, TaskDatasets
 from genojax.experiment import Experiment, TrainState
 from genojax.inference import adapters, pretrained
 from genojax.optim import trainable
-from genojax.tasks.base import Task, TrainedState
+from genojax.tasks.base import Task
+from genojax.tasks.trained import TrainedState
 from genojax.train import fitting, initial, modes, records, resources
 from genojax.train import workdir as workdirs
 from genojax.typing import Batch
@@ -263,9 +264,8 @@ class Run:
     def _record(self) -> dict[str, Any]:
         """Besides the config: sizes, packages and versions at the start, hashes of the data."""
         widths = {name: task.batch_spec()['tokens'].shape[1] for name, task in self.tasks.items()}
-        record = {} if self.base is None else {'base': self.base.record}
         return {
-            **record,
+            **({} if self.base is None else {'base': self.base.record}),
             'started': records.now(),
             'parameters': self.parameters,
             'trained': trainable.count(self.abstract.params),

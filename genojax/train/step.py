@@ -11,7 +11,7 @@ import optax
 
 from genojax import config, metrics, optim, sharding
 from genojax import experiment as experiments
-from genojax.hardware import flops
+from genojax.hardware import flops, heap
 from genojax.tasks.base import Task
 from genojax.train import accumulate, resources
 from genojax.typing import Batch
@@ -106,21 +106,22 @@ def compile_first(run, state: experiments.TrainState, stream: Iterator):
     make = make_step(run.experiment, run.tasks, run.abstract, run.mesh)
     step = CompiledStep(make)
     sharded = run.shard_batches(batches)
+    plain_flops = _flops_without_remat(run, state, sharded)
+    heap.release()  # what opening the data and tracing left, before the compiler needs more
     compiled = step.compile(state, sharded, run.key)
+    heap.release()
     memory = resources.with_step(run.memory, compiled)
     run.say(memory.text())
     run.check_memory(memory)
     run.claim(memory)
-    model_flops = _model_flops(run, step, state, sharded)
-    resources.release_heap()
-    return step, itertools.chain([batches], stream), model_flops
+    return step, itertools.chain([batches], stream), plain_flops or step.flops
 
 
-def _model_flops(run, step: CompiledStep, state, batches) -> int:
-    """FLOPs of a step without recomputation: those of the step itself, or of one without remat."""
+def _flops_without_remat(run, state, batches) -> int:
+    """FLOPs of the step of a model that recomputes activations, if it did not; else 0."""
     model = run.experiment.model
     if dict(config.leaves(model)).get('remat', 'none') == 'none':
-        return step.flops
+        return 0
     experiment = dataclasses.replace(run.experiment, model=dataclasses.replace(model, remat='none'))
     tasks = {
         name: task.bind(run.datasets[name])

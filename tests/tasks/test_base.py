@@ -13,7 +13,7 @@ import pytest
 
 from genojax import config as configs
 from genojax import errors, metrics, sharding, tasks
-from genojax.tasks import base
+from genojax.tasks import base, trained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +81,10 @@ def test_metrics_of_batches_merge_to_those_of_the_whole():
 @pytest.mark.parametrize('value', [np.nan, np.inf])
 def test_scores_that_are_not_finite_are_refused_not_written(value):
     mesh = sharding.make_mesh(sharding.MeshConfig(), jax.devices()[:1])
-    state = base.TrainedState({}, {}, mesh, jax.random.key(0))
+    state = trained.TrainedState({}, {}, mesh, jax.random.key(0))
     batches = [{'x': np.arange(3.0, dtype=np.float32)}, {'x': np.float32([0, 1, value])}]
 
+    @jax.jit
     def compute(params, extra, batch, key):
         return {'count': np.arange(3), 'x': batch['x']}
 

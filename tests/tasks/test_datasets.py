@@ -158,6 +158,19 @@ def test_every_task_of_the_package_is_tested_here():
     assert EXPERIMENTS.keys() == own
 
 
+def test_batches_have_the_shapes_that_the_config_says(opened):
+    """From them a plan compiles the step and validation."""
+    task, datasets, _ = opened
+    for spec, batches in (
+        (task.batch_spec(), datasets.train()),
+        (task.scored_spec(), datasets.split('validation')),
+    ):
+        batch = next(iter(batches))
+        assert {name: (x.shape, x.dtype) for name, x in batch.items()} == {
+            name: (x.shape, x.dtype) for name, x in spec.items()
+        }
+
+
 @pytest.mark.parametrize('split', base.SPLITS)
 def test_the_batches_of_all_hosts_interleave_to_the_same_global_batches(opened, split):
     _, datasets, _ = opened

@@ -1,9 +1,5 @@
 """Memory and time of a run, in numbers and in words."""
 
-import ctypes
-import os
-import pathlib
-
 import jax
 import pytest
 
@@ -71,20 +67,3 @@ def test_the_time_that_is_left_is_told_again_with_validation(steps, every, says)
         expected = f'10.0 min per validation: about {10.0 * follow:.1f} min for the other'
         assert lines[number].startswith(expected)
         assert f' {steps - number} steps and {follow} validation' in lines[number]
-
-
-def test_the_heap_is_returned_to_the_system():
-    """What the compiler leaves in the heap is not reused by large arrays, which are mapped anew."""
-    status = pathlib.Path('/proc/self/statm')
-    if not hasattr(ctypes.CDLL(None), 'malloc_trim') or not status.exists():
-        pytest.skip('not glibc on Linux')
-
-    def resident() -> int:
-        return int(status.read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE')
-
-    blocks = [bytes([number % 7 + 1]) * 2**16 for number in range(2_000)]
-    blocks[:] = blocks[::50]  # what stays keeps the heap from shrinking by itself
-    before = resident()
-    resources.release_heap()
-    assert before - resident() > 1_500 * 2**16
-    assert len(blocks) == 40

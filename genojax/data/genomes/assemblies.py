@@ -276,21 +276,24 @@ class Corpus:
         """Rows that are one run of bases of their genome.
 
         Many rows of one species are one gather: no Python per row, and the processor waits for the
-        memory of several rows at a time (`experiments/benchmarks/human_size.py`).
+        memory of several rows at a time. Before it, one base of each row is read, because the
+        waits of single reads overlap more (`experiments/benchmarks/human_size.py`).
         """
         length = bases_BL.shape[1]
         row_R = row_R[np.argsort(species_B[row_R], kind='stable')]
         first = np.flatnonzero(np.diff(species_B[row_R])) + 1
         for rows in np.split(row_R, first) if len(row_R) else ():
+            begin = begin_B[rows]
             for out_BL, array in zip(
                 (bases_BL, regions_BL), self._arrays[species_B[rows[0]]], strict=True
             ):
                 if len(rows) > _FEW:
+                    array.take(begin)
                     windows = np.lib.stride_tricks.sliding_window_view(array, length)
-                    out_BL[rows] = windows[begin_B[rows]]
+                    out_BL[rows] = windows[begin]
                 else:
-                    for row, begin in zip(rows.tolist(), begin_B[rows].tolist(), strict=True):
-                        out_BL[row] = array[begin : begin + length]
+                    for row, place in zip(rows.tolist(), begin.tolist(), strict=True):
+                        out_BL[row] = array[place : place + length]
 
     @functools.cached_property
     def _contigs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -25,7 +25,7 @@ from flax import linen as nn
 from genojax import errors, metrics
 from genojax.models.features import Features
 from genojax.nn import blocks
-from genojax.tasks import base
+from genojax.tasks import base, trained
 from genojax.tasks.contrastive import dataset, evaluate
 from genojax.typing import Array, Batch, Bool, Float
 
@@ -238,7 +238,7 @@ class Contrastive(base.Task):
     def jitted_vectors(self):
         return jax.jit(self.vectors)
 
-    def untrained(self, state: base.TrainedState) -> base.TrainedState:
+    def untrained(self, state: trained.TrainedState) -> trained.TrainedState:
         """The same model and head with new random parameters, sharded as the trained ones."""
 
         def init(key, batch):

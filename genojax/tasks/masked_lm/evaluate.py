@@ -14,7 +14,7 @@ import numpy as np
 from genojax import dna, metrics
 from genojax.data.genomes import windows
 from genojax.data.splits import audit
-from genojax.tasks import base, paired
+from genojax.tasks import paired
 from genojax.tasks.masked_lm import baselines
 
 BASELINES = baselines.BASELINES
@@ -36,7 +36,7 @@ def evaluate(task, state, datasets, split: str = 'test', limit: int | None = Non
 
     Args:
         task: a `MaskedLm` bound to its data.
-        state: a `base.TrainedState`.
+        state: a `trained.TrainedState`.
         limit: largest number of windows to score, spread evenly over the species; None for all.
 
     Returns:
@@ -124,7 +124,7 @@ def _score(task, state, datasets, fitted: _Fitted, split: str, limit) -> tuple[_
     flags = datasets.shares_kmer(split, limit)
     windows = datasets.test if split == 'test' else datasets.validation
     batches = windows(state.shard(task), limit=limit)
-    for batch, (bits_BL, hidden_BL) in state.scores(task.jitted_score, batches):
+    for batch, (bits_BL, hidden_BL) in state.scores(task.jitted_validation, batches):
         real_B = batch['weight'] > 0
         flags_B = np.zeros(len(real_B), np.int8)
         flags_B[real_B] = flags[first : first + real_B.sum()]
@@ -185,20 +185,16 @@ def _fit(datasets, names: list[str], max_bases: int) -> baselines.Baselines:
     return baselines.fit_all(np.concatenate(codes))
 
 
-def validate(task, state, datasets, shard) -> dict[str, metrics.MetricState]:
-    """Bits per base of the validation windows, over all and by species."""
-    merged: dict[str, metrics.MetricState] = {}
-    batches = datasets.validation(shard)
-    for batch, (bits_BL, hidden_BL) in state.scores(task.jitted_score, batches):
-        weight_B = batch['weight'].astype(np.float64)
-        bits_B, count_B = bits_BL.sum(1) * weight_B, hidden_BL.sum(1) * weight_B
-        member_BS = np.eye(len(task.species))[batch['species']]
-        states = {
-            'bits_per_base': metrics.MetricState(bits_B.sum(), count_B.sum()),
-            'bits_per_base/species': metrics.MetricState(bits_B @ member_BS, count_B @ member_BS),
-        }
-        base.merge_into(merged, states)
-    return merged
+def validation_metrics(task, batch, scores) -> dict[str, metrics.MetricState]:
+    """Bits per base of a batch of validation windows, over all and by species."""
+    bits_BL, hidden_BL = scores
+    weight_B = batch['weight'].astype(np.float64)
+    bits_B, count_B = bits_BL.sum(1) * weight_B, hidden_BL.sum(1) * weight_B
+    member_BS = np.eye(len(task.species))[batch['species']]
+    return {
+        'bits_per_base': metrics.MetricState(bits_B.sum(), count_B.sum()),
+        'bits_per_base/species': metrics.MetricState(bits_B @ member_BS, count_B @ member_BS),
+    }
 
 
 class WindowPairedSplit(paired.PairedSplit):
@@ -238,7 +234,7 @@ class WindowPairedSplit(paired.PairedSplit):
         bits, bases, places = [], [], []
         windows = self.datasets.test if self.split == 'test' else self.datasets.validation
         batches = windows(state.shard(self.task), limit=self.limit)
-        for batch, (bits_BL, hidden_BL) in state.scores(self.task.jitted_score, batches):
+        for batch, (bits_BL, hidden_BL) in state.scores(self.task.jitted_validation, batches):
             real_B = batch['weight'] > 0
             hidden_BL = np.asarray(hidden_BL)[real_B]
             values_BL = np.where(hidden_BL, np.asarray(bits_BL)[real_B], 0)

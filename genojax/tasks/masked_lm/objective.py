@@ -161,11 +161,11 @@ class MaskedLm(base.Task):
         return jnp.where(hidden_BL, bits_BL, 0.0), hidden_BL
 
     @functools.cached_property
-    def jitted_score(self):
+    def jitted_validation(self):
         return jax.jit(self.score)
 
-    def validate(self, state, datasets, shard) -> dict[str, metrics.MetricState]:
-        return evaluate.validate(self, state, datasets, shard)
+    def validation_metrics(self, batch, scores) -> dict[str, metrics.MetricState]:
+        return evaluate.validation_metrics(self, batch, scores)
 
     def evaluate(self, state, datasets, split='test', limit=None) -> dict:
         return evaluate.evaluate(self, state, datasets, split, limit)

@@ -132,6 +132,10 @@ class VariantEffects(base.Task):
                 spec[f'{prefix}{entry}'] = jax.ShapeDtypeStruct(shape, jnp.int32)
         return spec
 
+    def scored_spec(self) -> dict[str, jax.ShapeDtypeStruct]:
+        spec = super().scored_spec()
+        return {**spec, 'filled': spec['weight']}
+
     @property
     def _columns(self) -> int:
         """Columns of annotation in a batch."""

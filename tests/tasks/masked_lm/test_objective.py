@@ -10,7 +10,7 @@ import pytest
 from genojax import genome, models, sharding
 from genojax.data.datasets import base as datasets_base
 from genojax.models import basset
-from genojax.tasks import base
+from genojax.tasks import trained
 from genojax.tasks.masked_lm import masks, objective
 from genojax.tokenizers import kmer, nonoverlapping, nucleotide
 from tests.tasks import variables
@@ -103,12 +103,12 @@ def test_validation_is_in_bits_per_base_and_by_species():
     for batch in batches:
         batch['weight'][-1] = 0.0
     params, extra = variables.init(task, batches[0])
-    state = base.TrainedState(params, extra, mesh(), jax.random.key(5))
+    state = trained.TrainedState(params, extra, mesh(), jax.random.key(5))
     merged = task.validate(state, InOrder(batches), datasets_base.ONE_HOST)
     bits, count = np.zeros(2), np.zeros(2)
     for number, batch in enumerate(batches):
         key = jax.random.fold_in(jax.random.key(5), number)
-        bits_BL, hidden_BL = jax.device_get(task.jitted_score(params, extra, batch, key))
+        bits_BL, hidden_BL = jax.device_get(task.jitted_validation(params, extra, batch, key))
         for row in range(3):
             bits[batch['species'][row]] += bits_BL[row].sum()
             count[batch['species'][row]] += hidden_BL[row].sum()
@@ -137,8 +137,8 @@ def test_runs_with_other_masks_in_training_are_scored_with_the_same_one():
     other = objective.MaskedLm(other.name, config, other.model, tokenizer)
     key = jax.random.key(1)
     np.testing.assert_array_equal(
-        plain.jitted_score(params, extra, batch, key)[1],
-        other.jitted_score(params, extra, batch, key)[1],
+        plain.jitted_validation(params, extra, batch, key)[1],
+        other.jitted_validation(params, extra, batch, key)[1],
     )
 
 
