@@ -343,6 +343,11 @@ EXPLANATIONS: dict[str, str] = {
         'model. --base=DIR names the weights that it was trained on, and the converted model is '
         'base + scale * B @ A; or merge it first, by merge_and_unload() of peft.'
     ),
+    'CV09': (
+        'The file is not a tokenizer of DNA: it is no tokenizer.json of the library tokenizers, it '
+        'lacks a token that a model needs (padding, unknown, mask), or it does not encode a single '
+        'base as one token.'
+    ),
     # Downloads
     'DL01': (
         'A server does not have a file, or does not give it out; or, with --verify, the file is '

@@ -56,8 +56,8 @@ class TokenizerConfig(TokenizerConfigBase):
         """The tokenizer.
 
         Raises:
-            UsageError: the BPE file cannot be read, or lacks a token that a model needs, or the
-                extra bpe is not installed.
+            InputError: the BPE file cannot be read, or is no tokenizer of DNA.
+            UsageError: no BPE file is named, or the extra that reads it is not installed.
             DamageError: the BPE file is not the one that the config was recorded with.
         """
         match self.kind:
@@ -94,8 +94,8 @@ def file_sha256(file: str) -> str:
     """The SHA-256 of a BPE file.
 
     Raises:
-        UsageError: the path is empty, or there is no such file.
-        InputError: it is no regular file, or cannot be read.
+        UsageError: the path is empty.
+        InputError: there is no such file, it is no regular file, or cannot be read.
     """
     if not file:
         raise errors.UsageError(

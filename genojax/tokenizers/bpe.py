@@ -32,8 +32,8 @@ class BpeTokenizer(pieces.PieceTokenizer):
         tokens: tokens per row of a batch; 0 for a quarter of its bases.
 
     Raises:
-        UsageError: the file cannot be read, or lacks a special token that a model needs; the
-            library is not installed.
+        InputError: the file cannot be read (FA20) or is no tokenizer of DNA (CV09).
+        UsageError: the library is not installed.
     """
 
     bases_per_token = 0
@@ -101,13 +101,18 @@ def _read(file: str, mtime_ns: int, size: int) -> tuple[Any, dict]:
         library = tokenizers.Tokenizer.from_str(text)
         model = json.loads(text)['model']
     except Exception as error:  # the library raises plain Exception
-        raise errors.UsageError(
-            f'{file} is not a tokenizer.json of the tokenizers library: {error}'
+        raise _unusable(
+            file, f'this is not a tokenizer.json of the tokenizers library: {error}'
         ) from error
     # The file may request truncation or padding; `encode_rows` does both, and counts dropped bases.
     library.no_truncation()
     library.no_padding()
     return library, model
+
+
+def _unusable(file: str, problem: str) -> errors.InputError:
+    fix = 'name the tokenizer.json of a model of DNA'
+    return errors.InputError('CV09', problem, path=file, fix=fix)
 
 
 def _special_ids(library, file: str) -> tuple[base.SpecialIds, tuple[int, ...], tuple[int, ...]]:
@@ -117,12 +122,12 @@ def _special_ids(library, file: str) -> tuple[base.SpecialIds, tuple[int, ...], 
         candidates = [library.token_to_id(name) for name in names]
         ids[role] = next((i for i in candidates if i is not None), None)
         if ids[role] is None:
-            raise errors.UsageError(f'{file} has no token {" or ".join(names)}')
+            raise _unusable(file, f'there is no token {" or ".join(names)}')
     framed = library.encode('A').ids
     bare = library.encode('A', add_special_tokens=False).ids
     if len(bare) != 1 or bare[0] not in framed:
-        raise errors.UsageError(
-            f'{file} is not a tokenizer for DNA: it does not encode the letter A as one token'
+        raise _unusable(
+            file, 'this is not a tokenizer for DNA: it does not encode the letter A as one token'
         )
     index = framed.index(bare[0])
     front, back = tuple(framed[:index]), tuple(framed[index + 1 :])

@@ -11,12 +11,11 @@ def read(file: str) -> bytes:
     """The content of a file.
 
     Raises:
-        UsageError: there is no such file.
-        InputError: FA20, it is no regular file, or cannot be read.
+        InputError: FA20, there is no such file, it is no regular file, or cannot be read.
     """
     path = pathlib.Path(file)
     if not path.exists():
-        raise errors.UsageError(f'tokenizer.file={file}: no such file')
+        raise errors.absent(path, 'tokenizer.file')
     if not path.is_file():
         kind = 'a directory' if path.is_dir() else 'not a regular file'
         raise errors.InputError('FA20', f'this is {kind}', path=path, fix=_FIX)

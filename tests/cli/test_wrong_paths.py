@@ -18,6 +18,7 @@ DATA = [
     f'{LABELS}rows.tsv --config.tasks.promoters.data.exclude=PATH --workdir=w',
     'train --config=tracks --config.tasks.coverage.data.path=PATH --workdir=w',
     'train --config=hic --config.tasks.hic.data.path=PATH --workdir=w',
+    f'{LABELS}rows.tsv --config.tokenizer.kind=bpe --config.tokenizer.file=PATH --workdir=w',
     'finetune nothing PATH --workdir=w',
     'check PATH',
     'ingest PATH --out=s',

@@ -145,7 +145,7 @@ def test_padding_and_truncation_of_the_file_are_off(tmp_path):
 )  # fmt: skip
 def test_unusable_files_are_refused(tmp_path, make, problem):
     make(tmp_path / 'a.json')
-    with pytest.raises(errors.UsageError, match=problem):
+    with pytest.raises(errors.InputError, match=problem):
         bpe.BpeTokenizer(str(tmp_path / 'a.json'))
 
 
