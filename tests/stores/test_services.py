@@ -1,4 +1,7 @@
-"""Runs and shards in buckets of a local S3 server that is slow, fails and breaks connections."""
+"""Runs and shards in buckets of local servers that are slow, fail and break connections.
+
+Of Google Cloud Storage too, where its client and a server are: pip install gcsfs gcp-storage-emulator.
+"""
 
 import os
 import pathlib
@@ -17,11 +20,9 @@ from genojax.cli import main
 from genojax.data.store import ingest
 from genojax.stores import bucket, staging
 from genojax.train import log, loop, runs, timing
-from tests.stores import s3_server
+from tests.stores import gcs_server, s3_server
 from tests.train import process_driver
 
-pytest.importorskip('moto', reason='the S3 server is not installed: pip install -e .[dev]')
-pytest.importorskip('s3fs', reason='the client of S3 is not installed: pip install -e .[s3]')
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore')]
 ROOT = pathlib.Path(genojax.__file__).parent.parent
 STEPS = 8
@@ -36,23 +37,43 @@ def shards(tmp_path_factory):
     return folder / 'shards'
 
 
+# Scheme of a URL -> its server, and what is needed for that.
+SERVICES = {
+    's3': (s3_server.serve, ('moto', 's3fs')),
+    'gs': (gcs_server.serve, ('gcp_storage_emulator', 'gcsfs')),
+}
+# Of how many writes one is refused, or broken off: gcsfs waits seconds before it tries again.
+REFUSED, BROKEN = {'s3': 3, 'gs': 19}, {'s3': 7, 'gs': 31}
+
+
+@pytest.fixture(scope='module', params=SERVICES)
+def scheme(request):
+    for package in SERVICES[request.param][1]:
+        pytest.importorskip(package)
+    return request.param
+
+
 @pytest.fixture(scope='module')
-def server():
-    with s3_server.serve() as running:
+def server(scheme):
+    with SERVICES[scheme][0]() as running:
         yield running
 
 
-@pytest.fixture
-def machine(server, tmp_path, monkeypatch):
-    """A function that makes this process another machine: with an empty staging folder."""
-    for name, value in {**s3_server.KEYS, 'AWS_ENDPOINT_URL': server.url}.items():
-        monkeypatch.setenv(name, value)
-    server.seconds, server.fail_every, server.break_every, server.down = 0.0, 0, 0, False
-    import s3fs
+def file_system(scheme):
+    import fsspec
 
-    with_bucket = s3fs.S3FileSystem(skip_instance_cache=True)
-    if not with_bucket.exists('bucket'):
-        with_bucket.mkdir('bucket')
+    return fsspec.filesystem(scheme, skip_instance_cache=True, use_listings_cache=False)
+
+
+@pytest.fixture
+def machine(scheme, server, tmp_path, monkeypatch):
+    """A function that makes this process another machine: with an empty staging folder."""
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    server.mend()
+    system = file_system(scheme)
+    if not system.exists('bucket'):
+        system.mkdir('bucket')
 
     def start(name: str) -> pathlib.Path:
         monkeypatch.setenv(staging.VARIABLE, str(tmp_path / name))
@@ -89,10 +110,11 @@ def whole(shards, tmp_path_factory):
 
 
 def test_a_run_in_a_bucket_that_changes_machines_equals_one_on_a_disk(
-    shards, whole, server, machine, capsys
+    shards, whole, scheme, server, machine, capsys
 ):
-    url = 's3://bucket/runs/one'
-    server.seconds, server.fail_every, server.break_every = 0.05, 3, 7
+    url = f'{scheme}://bucket/runs/one'
+    server.seconds = 0.05
+    server.fail_every, server.break_every = REFUSED[scheme], BROKEN[scheme]
     train(shards, url, stop_at=5)
     assert server.failures > 3
     machine('second')
@@ -115,9 +137,9 @@ def test_a_run_in_a_bucket_that_changes_machines_equals_one_on_a_disk(
     np.testing.assert_array_equal(there, here)
 
 
-def test_a_killed_run_resumes_on_another_machine(shards, server, machine, tmp_path):
-    url = 's3://bucket/runs/killed'
-    server.seconds, server.fail_every = 0.1, 5
+def test_a_killed_run_resumes_on_another_machine(shards, scheme, server, machine, tmp_path):
+    url = f'{scheme}://bucket/runs/killed'
+    server.seconds, server.fail_every = 0.1, REFUSED[scheme]
     code = (
         'import sys; from genojax.stores import mirror; mirror.PUSH_SECONDS = 0.5; '
         'from tests.train import process_driver; process_driver.main(*sys.argv[1:])'
@@ -129,14 +151,11 @@ def test_a_killed_run_resumes_on_another_machine(shards, server, machine, tmp_pa
         command = [sys.executable, '-c', code, str(shards), url, '100000', 'one']
         folder.mkdir(exist_ok=True)
         # The driver writes the hashes of its batches to 'WORKDIR.0.jsonl', a local file.
-        (folder / 's3:/bucket/runs').mkdir(parents=True, exist_ok=True)
+        (folder / f'{scheme}:/bucket/runs').mkdir(parents=True, exist_ok=True)
         return subprocess.Popen(command, env=environment, cwd=folder)
 
     def steps() -> list[int]:
-        import s3fs
-
-        system = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
-        found = system.find('bucket/runs/killed/checkpoints/integrity')
+        found = file_system(scheme).find('bucket/runs/killed/checkpoints/integrity')
         return sorted(int(pathlib.Path(n).stem) for n in found if n.endswith('.json'))
 
     def wait_for(step: int, process: subprocess.Popen) -> int:
@@ -164,12 +183,12 @@ def test_a_killed_run_resumes_on_another_machine(shards, server, machine, tmp_pa
     assert model.metadata['step'] == steps()[-1] == rows[-1]
 
 
-def test_shards_in_a_bucket(shards, whole, machine, server, capsys, monkeypatch):
-    url = 's3://bucket/shards'
+def test_shards_in_a_bucket(shards, whole, scheme, machine, server, capsys):
+    url = f'{scheme}://bucket/shards'
     main.main(['ingest', str(shards.parent / 'genomes'), f'--out={url}'])
     assert capsys.readouterr().out.startswith(f'{url}: ')
     machine('second')
-    state = train(url, 's3://bucket/runs/two')
+    state = train(url, f'{scheme}://bucket/runs/two')
     for a, b in zip(jax.tree.leaves(state), jax.tree.leaves(whole[0]), strict=True):
         assert np.array_equal(np.asarray(a), np.asarray(b))
     before = server.requests
@@ -177,9 +196,7 @@ def test_shards_in_a_bucket(shards, whole, machine, server, capsys, monkeypatch)
     assert (copy / 'manifest.json').read_bytes() == (shards / 'manifest.json').read_bytes()
     assert server.requests - before < 5
     # One flipped bit.
-    import s3fs
-
-    system = s3fs.S3FileSystem(skip_instance_cache=True)
+    system = file_system(scheme)
     name = next(path for path in system.find('bucket/shards') if 'array_record' in path)
     data = bytearray(system.cat_file(name))
     data[len(data) // 2] ^= 1
@@ -187,21 +204,23 @@ def test_shards_in_a_bucket(shards, whole, machine, server, capsys, monkeypatch)
     machine('third')
     arguments = ['train', '--config=debug_cpu', f'--config.tasks.masked_lm.data.shards={url}']
     with pytest.raises(SystemExit) as stop:
-        main.main([*arguments, '--workdir=s3://bucket/runs/three'])
+        main.main([*arguments, f'--workdir={scheme}://bucket/runs/three'])
     shown = capsys.readouterr().err
-    assert stop.value.code == 4 and f's3://{name}' in shown and 'GX-AR01' in shown
+    assert stop.value.code == 4 and f'{scheme}://{name}' in shown and 'GX-AR01' in shown
     assert not system.exists('bucket/runs/three')
 
 
-def test_a_bucket_that_does_not_answer_is_one_line(machine, server, monkeypatch, capsys):
+def test_a_bucket_that_does_not_answer_is_one_line(scheme, machine, server, monkeypatch, capsys):
     monkeypatch.setattr(bucket, '_FIRST_WAIT', 0.01)
     for name in ('AWS_MAX_ATTEMPTS',):
         monkeypatch.setenv(name, '1')
     with pytest.raises(SystemExit) as stop:
-        main.main(['report', 's3://nobody/run'])
-    assert stop.value.code == 2 and 's3://nobody/run' in capsys.readouterr().err
+        main.main(['report', f'{scheme}://nobody/run'])
+    assert stop.value.code == 2 and f'{scheme}://nobody/run' in capsys.readouterr().err
     server.down = True
     with pytest.raises(SystemExit) as stop:
-        main.main(['train', '--config=debug_cpu', '--workdir=s3://bucket/runs/down'])
+        main.main(['train', '--config=debug_cpu', f'--workdir={scheme}://bucket/runs/down'])
     message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert stop.value.code == 2 and 's3://bucket/runs/down/run.lock cannot be read' in message
+    assert (
+        stop.value.code == 2 and f'{scheme}://bucket/runs/down/run.lock cannot be read' in message
+    )
