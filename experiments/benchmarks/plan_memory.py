@@ -19,8 +19,8 @@ between these small blocks. What stays after the state is deleted again is that 
 (`process_gib`). The second round has it in its resident set from the start, as it has Python.
 
 `--train` also starts `genojax train` for three steps, touches nothing, and reads the highest
-resident set from the start until the third step is logged, beside the plan's `process.peak`; and
-that of the whole command, which ends with validation and a checkpoint.
+resident set of the whole command, which ends with validation and a checkpoint, beside the plan's
+`process.peak`; and that until the third step is logged, beside `training` or `compiling`.
 """
 
 import argparse
@@ -211,12 +211,15 @@ def rows_of_rounds(case: str, plan: dict, rounds: int) -> dict:
 
 def rows_of_train(case: str, plan: dict) -> dict:
     """The plan beside `genojax train`."""
-    expected, highest = plan['process']['peak'], trained(case)
+    parts, highest = plan['process'], trained(case)
+    steps = max(parts['training'], parts['compiling'])
     return {
-        'train_planned_gib': expected,
-        'train_gib': highest['steps'],
-        'train_ratio': highest['steps'] / expected,
-        'train_command_gib': highest['command'],
+        'train_planned_gib': parts['peak'],
+        'train_gib': highest['command'],
+        'train_ratio': highest['command'] / parts['peak'],
+        'train_steps_planned_gib': steps,
+        'train_steps_gib': highest['steps'],
+        'train_steps_ratio': highest['steps'] / steps,
     }
 
 
