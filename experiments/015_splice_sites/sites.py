@@ -5,9 +5,10 @@ python experiments/015_splice_sites/sites.py --data=$GENOJAX_DATA --workdir=runs
 
 Cuts the windows (`genojax windows`), trains small convolutional networks on them, and scores whole
 chromosomes that they have not seen, with all their decoys, by average precision, beside positional
-and k-mer models that are fitted to the same rows and tuned on the same validation chromosomes. Five
-folds of chromosomes: every window is a test row once. Prints the tables and writes results.json and
-results.csv. What is done already is not repeated.
+and k-mer models that are fitted to the same rows. Their settings are chosen on validation
+chromosomes; those of the networks were chosen before, on `SETTINGS_FOLD`. Five folds: every window
+is a test row once. Prints the tables and writes results.json and results.csv. What is done already
+is not repeated.
 
 A thousand sites teach a network little about what coding sequence looks like, and tens of thousands
 of decoys can. So rows have ten classes: sites, and nine of decoys by what lies beside them. Every

@@ -3,8 +3,8 @@
 A record is an intron with 50 bases of the exon on either side. Records are joined to contigs, and
 windows are cut from these as from the worm's own, so no window tells its label by its length. Every
 second record begins behind its donor, on average: its AG ends no whole intron, wherever in a window
-it lies. Half of the introns have 46 to 57 bases, so without such records an AG far enough from the
-window's start would be right without a look at its donor.
+it lies. Most introns are short and alike in length, so without such records an AG far enough from
+the window's start would be right without a look at its donor.
 """
 
 import gzip

@@ -4,9 +4,9 @@ Nothing is executed and no data are opened. The program of a validation batch is
 its memory. TPUs (v4, v5e, v5p, v6e, tpu7x) need their compiler (the extra [tpu]; `genojax doctor`
 prints the line that installs it), not a TPU. A plan for GPUs (h100) is compiled for CPUs, so its
 times are of compute alone; days need one of the two, a CPU's rates are not known. On Linux a plan
-for CPUs also has the resident set of the whole process: what this process holds once the programs
-are compiled, and the memory of all devices. A config that does not fit ends with exit code 2 and
-the nearest change that does.
+for CPUs also has the highest resident set of the whole process, with its libraries and the memory
+of all devices: while compiling, training or validating. A config that does not fit ends with exit
+code 2 and the nearest change that does.
 
 Examples:
   genojax plan --config=debug_cpu --topology=cpu:8

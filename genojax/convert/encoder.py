@@ -247,7 +247,7 @@ def bpe_tokenizer(
 
     Raises:
         InputError: CV06, the file is missing or its vocabulary has another size than the model's.
-        DamageError: it is no tokenizer.json.
+        DamageError: it is no tokenizer of DNA.
         UsageError: the library that reads it is not installed.
     """
     path = source.folder / tokenizers.FILE_NAME
@@ -264,8 +264,8 @@ def bpe_tokenizer(
     config = tokenizers.with_sha256(tokenizers.TokenizerConfig('bpe', file=str(path)))
     try:
         tokenizer = tokenizers.make(config)
-    except errors.UsageError as error:  # the user has named no tokenizer: the file is damaged
-        raise errors.DamageError(f'{error}. Fix: {files.FIX}') from error
+    except errors.InputError as error:  # the user has named no tokenizer: the file is damaged
+        raise errors.DamageError(f'{path}: {error.problem}. Fix: {files.FIX}') from error
     if tokenizer.vocab_size != c.vocab:
         problem = f'the tokenizer has {tokenizer.vocab_size} tokens, but the model has {c.vocab}'
         raise errors.InputError('CV06', problem, path=path)

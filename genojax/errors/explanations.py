@@ -344,9 +344,9 @@ EXPLANATIONS: dict[str, str] = {
         'base + scale * B @ A; or merge it first, by merge_and_unload() of peft.'
     ),
     'CV09': (
-        'The file is not a tokenizer of DNA: it is no tokenizer.json of the library tokenizers, it '
-        'lacks a token that a model needs (padding, unknown, mask), or it does not encode a single '
-        'base as one token.'
+        'The file is not a tokenizer of DNA: it is no tokenizer.json of the `tokenizers` library, '
+        'it lacks a token that a model needs (padding, unknown, mask), or it does not encode a '
+        'single base as one token. Name the tokenizer.json of a model of DNA.'
     ),
     # Downloads
     'DL01': (

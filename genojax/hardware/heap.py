@@ -7,7 +7,8 @@ import ctypes
 def release() -> None:
     """Returns what is free in the heap to the system, where the C library can (glibc).
 
-    The compiler leaves 0.4 GiB there, also of a small model, and large arrays do not reuse it.
+    The compiler leaves 0.35 to 0.41 GiB there, also of small models, and large arrays do not reuse
+    it (experiments/benchmarks/README.md).
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

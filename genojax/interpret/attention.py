@@ -130,7 +130,9 @@ def splice_attention(
 
     Raises:
         UsageError: fewer than four genes have an intron and a decoy.
+        ValueError: `direction` is not one of `DIRECTIONS`.
     """
+    directions = _directions(direction)
     rows = list(_window_rows(model, windows, shortest, advance))
     genes = sorted({row.gene for row in rows})
     if len(genes) < 4:
@@ -142,7 +144,6 @@ def splice_attention(
     test_genes = set(order[: len(genes) // 2].tolist())
     split = [[r for r in rows if (r.gene in test_genes) == is_test] for is_test in (False, True)]
     training, test = (np.sum([r.above for r in part], 0) / _introns(part) for part in split)
-    directions = _directions(direction)
     *head, number = np.unravel_index(
         int(training[..., directions].argmax()), (*training.shape[:2], len(directions))
     )

@@ -52,7 +52,7 @@ def _memory(plan: plans.Plan, renderer: plots.Renderer) -> page.Section:
         'program': memory.code,
     }
     if memory.device:
-        parts['free'] = max(memory.device - memory.highest, 0.0)
+        parts['free'] = max(memory.device - memory.peak, 0.0)
     figure = renderer.figure(
         plots.bars,
         {name: {'GiB': value} for name, value in parts.items()},

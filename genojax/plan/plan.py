@@ -35,8 +35,9 @@ class Memory:
         peak: at the moment of most use, by the compiler's assignment of buffers, and code; on other
             platforms than TPUs at least arguments, outputs and temporaries together. A CPU's
             libraries allocate scratch of their own, which no compiler counts.
-        validation: that of a batch of the validation split, with the optimizer's state, of the task
-            that needs most. It is read whole where a step reads microbatches.
+        validation: the same in a validation batch, with the optimizer's state beside it, of the
+            task that needs most. The batch is read whole, where a step may read microbatches.
+        validation_code: of that program.
         device: what the device has; 0 where unknown.
     """
 
@@ -47,10 +48,12 @@ class Memory:
     code: float
     peak: float
     validation: float
+    validation_code: float
     device: float
 
     @property
     def highest(self) -> float:
+        """Of a step and a validation batch."""
         return max(self.peak, self.validation)
 
 
@@ -109,7 +112,7 @@ class Plan:
         steps: of the run.
         gathered_weights, whole_rows: of `waste`; empty where nothing is wasted.
         config_sha256: hash of the config (`fingerprint.of_experiment`).
-        compile_seconds: of this plan.
+        compile_seconds: of the step.
         versions: that compiled it.
         process: of the run, if its devices are CPUs and `make_plan` was to measure it.
     """
@@ -165,7 +168,7 @@ def make_plan(
     *,
     with_process: bool = False,
 ) -> Plan:
-    """Compiles the training step of an experiment for a topology; nothing is executed.
+    """Compiles the step of an experiment, and its validation, for a topology; nothing is executed.
 
     Args:
         program_path: where to write the text of the compiled program, if anywhere.
@@ -175,7 +178,8 @@ def make_plan(
     Raises:
         UsageError: the mesh does not use the devices, a batch does not divide over it, or a task
             leaves a size to its data.
-        DoesNotFitError: the compiler's own message, with what is needed and what there is.
+        DoesNotFitError: a program does not fit (the compiler's own message), or a validation batch
+            beside the optimizer's state does not fit a TPU.
     """
     devices = topology.devices()
     try:
@@ -192,17 +196,17 @@ def make_plan(
     with jax.set_mesh(mesh):
         traced = step.trace(*arguments)
         compiled = _compile(traced.lower(), topology)
-    held = process_memory.held() if with_process else None
-    validation = _compile_validation(planned, tasks, mesh, arguments, topology)
     seconds = time.monotonic() - began
+    after_step = process_memory.read() if with_process else None
+    validation = _compile_validation(planned, tasks, mesh, arguments, topology)
     memory = _memory(compiled, validation, state, topology, len(devices))
     measured = None
-    if held is not None:
+    if after_step is not None:
         measured = process_memory.of_run(
-            held,
-            process_memory.held(),
+            after_step,
+            process_memory.read(),
             buffers=len(devices) * (memory.peak - memory.code),
-            validation=len(devices) * memory.validation,
+            validation=len(devices) * (memory.validation - memory.validation_code),
             state=len(devices) * (memory.params + memory.optimizer),
         )
     del start
@@ -324,7 +328,7 @@ def _without_cache(topology: topologies.Topology):
 def _memory(compiled, validation: list, state, topology, devices: int) -> Memory:
     stats = compiled.memory_analysis()
     optimizer = resources.bytes_per_device(state.opt_state)
-    validating = optimizer + max(_peak(program, topology) for program in validation)
+    largest = max(validation, key=lambda program: _peak(program, topology))
     memory = Memory(
         params=resources.bytes_per_device((state.params, state.frozen)) / _GIB,
         optimizer=optimizer / _GIB,
@@ -332,7 +336,8 @@ def _memory(compiled, validation: list, state, topology, devices: int) -> Memory
         temporaries=stats.temp_size_in_bytes / _GIB,
         code=stats.generated_code_size_in_bytes / _GIB,
         peak=_peak(compiled, topology) / _GIB,
-        validation=validating / _GIB,
+        validation=(optimizer + _peak(largest, topology)) / _GIB,
+        validation_code=largest.memory_analysis().generated_code_size_in_bytes / _GIB,
         device=topology.chip.memory_gib * topology.chips / devices,
     )
     if topology.is_tpu and memory.validation > memory.device:

@@ -28,8 +28,8 @@ class ProcessMemory:
         buffers: state, batch and temporaries on all devices at their peak, as XLA assigns them.
         first_execution: what the first step adds once (`FIRST_EXECUTION`).
         compiling: the highest before the first step: the compiler at work beside the state.
-        validation: the highest while the state is validated: that program compiled beside the
-            state, or executed.
+        validation: the highest while the state is validated: its program executed, or compiled
+            beside the state where that needs more than any program before.
     """
 
     program: float
@@ -48,15 +48,15 @@ class ProcessMemory:
         return max(self.training, self.compiling, self.validation)
 
 
-class Held(NamedTuple):
-    """GiB of this process: its resident set, with the heap returned, and the highest so far."""
+class ResidentSet(NamedTuple):
+    """GiB of this process: what is resident, with the heap returned, and the highest so far."""
 
-    resident: float
+    now: float
     highest: float
 
 
-def held() -> Held | None:
-    """What this process holds; None where it is not known."""
+def read() -> ResidentSet | None:
+    """The resident set of this process; None where it is not known."""
     heap.release()
     try:
         lines = _STATUS.read_text().splitlines()
@@ -65,26 +65,35 @@ def held() -> Held | None:
     fields = dict(line.split(':', 1) for line in lines)
     if 'VmHWM' not in fields:
         return None
-    return Held(*(int(fields[name].split()[0]) * 1024 / _GIB for name in ('VmRSS', 'VmHWM')))
+    return ResidentSet(*(int(fields[name].split()[0]) * 1024 / _GIB for name in ('VmRSS', 'VmHWM')))
 
 
 def of_run(
-    step: Held, validated: Held, buffers: float, validation: float, state: float
+    after_step: ResidentSet,
+    after_validation: ResidentSet,
+    buffers: float,
+    validation: float,
+    state: float,
 ) -> ProcessMemory:
     """The memory of a run whose programs this process has compiled.
 
     Args:
-        step: of this process once the step was compiled.
-        validated: once the programs of validation were.
+        after_step: of this process once the step was compiled.
+        after_validation: once the programs of validation were.
         buffers: GiB of all devices at their peak in a step.
-        validation: in a validation batch.
-        state: of that for parameters and optimizer, which are there while programs are compiled.
+        validation: GiB of all devices at their peak in a validation batch.
+        state: GiB of all devices for parameters and optimizer, which are there while programs are
+            compiled.
     """
-    compiling = state + (validated.highest if validated.highest > step.highest else 0.0)
+    validating = after_validation.now + validation
+    # Without a new maximum, the compiler needed less for validation than for the step, which
+    # `compiling` has.
+    if after_validation.highest > after_step.highest:
+        validating = max(validating, after_validation.highest + state)
     return ProcessMemory(
-        program=step.resident,
+        program=after_step.now,
         buffers=buffers,
         first_execution=FIRST_EXECUTION,
-        compiling=step.highest + state,
-        validation=FIRST_EXECUTION + max(validated.resident + validation, compiling),
+        compiling=after_step.highest + state,
+        validation=validating + FIRST_EXECUTION,
     )

@@ -40,6 +40,10 @@ class TrainedState:
 
         The key of batch i is `fold_in(key, i)`: scores depend on the seed and the batch's position.
 
+        Args:
+            jitted: a function of `jax.jit`; it is compiled before the first batch.
+            batches: numpy arrays of the rows of this process.
+
         Raises:
             DamageError: a score is NaN or infinite.
         """
@@ -47,7 +51,9 @@ class TrainedState:
             key = jax.random.fold_in(self.key, number)
             with jax.set_mesh(self.mesh):  # `attend` shards sequences over the current mesh
                 placed = sharding.shard_batch(batch, self.mesh)
-                if number == 0:  # the call below finds what is compiled here
+                if number == 0:
+                    # Compiled apart from the first call, which finds the program, so that what the
+                    # compiler leaves in the heap is returned before arrays are allocated.
                     heap.release()
                     jitted.lower(self.params, self.extra, placed, key).compile()
                     heap.release()

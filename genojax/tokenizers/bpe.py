@@ -102,7 +102,7 @@ def _read(file: str, mtime_ns: int, size: int) -> tuple[Any, dict]:
         model = json.loads(text)['model']
     except Exception as error:  # the library raises plain Exception
         raise _unusable(
-            file, f'this is not a tokenizer.json of the tokenizers library: {error}'
+            file, f'this is not a tokenizer.json of the `tokenizers` library: {error}'
         ) from error
     # The file may request truncation or padding; `encode_rows` does both, and counts dropped bases.
     library.no_truncation()

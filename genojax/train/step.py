@@ -118,7 +118,7 @@ def compile_first(run, state: experiments.TrainState, stream: Iterator):
 
 
 def _flops_without_remat(run, state, batches) -> int:
-    """FLOPs of the step of a model that recomputes activations, if it did not; else 0."""
+    """FLOPs of a step without recomputation, if the model recomputes activations; else 0."""
     model = run.experiment.model
     if dict(config.leaves(model)).get('remat', 'none') == 'none':
         return 0

@@ -26,6 +26,11 @@ def changed(path, change):
         path.write_text(json.dumps(change(before) if callable(change) else {**before, **change}))
 
 
+def _without_mask(values):
+    """A tokenizer.json whose vocabulary has another word in the place of [MASK]."""
+    return json.loads(json.dumps(values).replace('[MASK]', '[HIDDEN]'))
+
+
 @pytest.mark.parametrize(
     ('kind', 'name', 'change', 'error', 'words'),
     [
@@ -43,6 +48,7 @@ def changed(path, change):
         ('dnabert2', 'tokenizer.json', {'added_tokens': [{'id': 3}]}, DAMAGE,
          "no field 'added_tokens[0].content'"),
         ('dnabert2', 'tokenizer.json', {'pre_tokenizer': 3}, DAMAGE, 'is not a tokenizer.json'),
+        ('dnabert2', 'tokenizer.json', _without_mask, DAMAGE, 'there is no token [MASK] or <mask>'),
         ('gena_bigbird', 'config.json', {'block_size': 0}, INPUT, 'block_size is 0, not a whole'),
         ('gena_bigbird', 'config.json', {'block_size': 'x'}, INPUT, "block_size is 'x', not"),
         ('gena_bigbird', 'config.json', {'num_random_blocks': -1}, INPUT, 'num_random_blocks is -1'),

@@ -42,7 +42,8 @@ def test_the_memory_of_the_process_is_the_sum_of_its_parts(sharded, tmp_path):
     assert process.buffers == pytest.approx(8 * (memory.peak - memory.code))
     state = 8 * (memory.params + memory.optimizer)
     assert process.compiling - state >= process.program > 0.2  # jax alone takes that
-    assert process.validation > process.program + 8 * memory.validation
+    arrays = 8 * (memory.validation - memory.validation_code)
+    assert process.validation >= process.program + arrays
     assert process.training == process.program + process.buffers + process.first_execution
     large = dataclasses.replace(process, buffers=100.0)
     assert process.peak == max(process.compiling, process.validation)
@@ -58,20 +59,20 @@ def test_only_a_process_of_cpus_on_linux_is_measured(monkeypatch, tmp_path):
     plan = plans.make_plan(small(data=-1), topologies.parse('gpu:h100:2'), with_process=True)
     assert plan.process is None
     monkeypatch.setattr(process_memory, '_STATUS', tmp_path / 'absent')
-    assert process_memory.held() is None
+    assert process_memory.read() is None
     plan = plans.make_plan(small(data=-1), topologies.parse('cpu:1'), with_process=True)
     assert plan.process is None
 
 
 def test_the_memory_of_a_run_is_the_highest_of_its_stages():
-    held = process_memory.Held
-    of_run, first = process_memory.of_run, process_memory.FIRST_EXECUTION
-    run = of_run(held(0.5, 0.9), held(0.6, 0.9), buffers=3.0, validation=4.0, state=1.0)
+    read, of_run = process_memory.ResidentSet, process_memory.of_run
+    first = process_memory.FIRST_EXECUTION
+    run = of_run(read(0.5, 0.9), read(0.6, 0.9), buffers=3.0, validation=4.0, state=1.0)
     assert run.training == 0.5 + 3.0 + first
     assert run.compiling == 0.9 + 1.0
     assert run.peak == run.validation == 0.6 + 4.0 + first
     # The highest of this process was when it compiled validation's program, beside the state.
-    run = of_run(held(0.5, 0.9), held(0.6, 2.5), buffers=1.1, validation=1.2, state=1.0)
+    run = of_run(read(0.5, 0.9), read(0.6, 2.5), buffers=1.1, validation=1.2, state=1.0)
     assert run.peak == run.validation == 2.5 + 1.0 + first
 
 

@@ -49,7 +49,7 @@ REFUSED, BROKEN = {'s3': 3, 'gs': 7}, {'s3': 7, 'gs': 11}
 @pytest.fixture(scope='module', params=SERVICES)
 def scheme(request):
     for package in SERVICES[request.param][1]:
-        pytest.importorskip(package)
+        pytest.importorskip(package, reason=f'no {package}: see the first lines of this file')
     return request.param
 
 

@@ -95,6 +95,28 @@ def test_scores_that_are_not_finite_are_refused_not_written(value):
         next(scores)
 
 
+def test_what_scores_batches_is_compiled_once():
+    """It is compiled ahead of its first call, which must find that program."""
+    mesh = sharding.make_mesh(sharding.MeshConfig(), jax.devices()[:1])
+    state = trained.TrainedState({}, {}, mesh, jax.random.key(0))
+    compiled = []
+
+    def listen(event, seconds, **_):
+        if event.endswith('backend_compile_duration'):
+            compiled.append(event)
+
+    double = jax.jit(lambda params, extra, batch, key: 2 * batch['x'])
+    batches = [{'x': np.float32([1, 2, number])} for number in range(3)]
+    list(state.scores(jax.jit(lambda *arguments: arguments[2]['x']), batches))  # keys are compiled
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        for _ in range(2):
+            assert [x[2] for _, x in state.scores(double, batches)] == [0, 2, 4]
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert len(compiled) == 1
+
+
 def test_bases_without_room_are_a_share_of_all_bases_and_filler_rows_count_for_nothing():
     batch = {
         'left_out': np.array([2, 0, 5]),

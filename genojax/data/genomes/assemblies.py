@@ -288,7 +288,7 @@ class Corpus:
                 (bases_BL, regions_BL), self._arrays[species_B[rows[0]]], strict=True
             ):
                 if len(rows) > _FEW:
-                    array.take(begin)
+                    array.take(begin)  # waits for many rows at once, and the gather then less
                     windows = np.lib.stride_tricks.sliding_window_view(array, length)
                     out_BL[rows] = windows[begin]
                 else:

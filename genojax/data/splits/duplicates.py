@@ -52,7 +52,7 @@ def groups(sequences: list[np.ndarray], k: int = K) -> np.ndarray:
 def related(these: list[np.ndarray], those: list[np.ndarray], k: int = K) -> np.ndarray:
     """Which of `these` rows are related to any of `those`, bool [N].
 
-    They share a k-mer on either strand or are near copies.
+    They share a k-mer on either strand or are near copies. A process remembers its last results.
     """
     key = _digest(these, those, k)
     if key not in _remembered:
