@@ -128,7 +128,7 @@ def _splice(model, regions, folder, arguments) -> None:
             model, windows, seed=arguments.seed, advance=display.advance
         )
     summary = {
-        name: value if isinstance(value, int | tuple) else value.tolist()
+        name: value.tolist() if isinstance(value, np.ndarray) else value
         for name, value in vars(result).items()
     }
     record = {**inputs.metadata(model, arguments), 'window': length, 'left_out': left_out}
