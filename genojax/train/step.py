@@ -109,11 +109,11 @@ def compile_first(run, state: experiments.TrainState, stream: Iterator):
     plain_flops = _flops_without_remat(run, state, sharded)
     heap.release()  # what opening the data and tracing left, before the compiler needs more
     compiled = step.compile(state, sharded, run.key)
-    heap.release()
     memory = resources.with_step(run.memory, compiled)
     run.say(memory.text())
     run.check_memory(memory)
     run.claim(memory)
+    heap.release()
     return step, itertools.chain([batches], stream), plain_flops or step.flops
 
 
