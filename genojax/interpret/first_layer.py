@@ -1,7 +1,7 @@
 """The output of a model's first layer, replaced: what gradients are taken with respect to.
 
-The first layer is `nn.bases.OneHot` for models that read bases, and the `nn.Embed` named 'words',
-a table of token vectors, for the others.
+The first layer is `nn.bases.OneHot` for models that read bases. For the others it is a table of
+token vectors: the `nn.Embed` named 'words', or `nn.blocks.TokenVectors`.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from genojax import errors
 from genojax.inference import prediction
-from genojax.nn import bases
+from genojax.nn import bases, blocks
 from genojax.typing import Array, Batch, Float
 
 MAX_WORD = 6  # bases per token: 4,096 words
@@ -40,6 +40,13 @@ def replaced(
 
     def intercept(call, arguments, options, context):
         module = context.module
+        if isinstance(module, blocks.TokenVectors):
+            table_VD, tokens_BT, _, arrange = arguments
+            own = table_VD[tokens_BT]
+            if replacement is not None:
+                own = replacement(table_VD, own)
+            seen.append(own)
+            return arrange(own, 0)
         is_table = isinstance(module, nn.Embed) and module.name == 'words'
         if context.method_name != '__call__' or not (is_table or isinstance(module, bases.OneHot)):
             return call(*arguments, **options)

@@ -289,27 +289,34 @@ class Hierarchical(nn.Module):
         c, T = self.config, tokens_BT.shape[1]
         init = blocks.INIT
         words_VD = blocks.param(self, 'words', init, ('vocab', 'embed'), (c.vocab, c.width))
-        body_BL = tokens_BT[:, c.front : T - c.back]
-        ends_BE = jnp.concatenate([tokens_BT[:, : c.front], tokens_BT[:, T - c.back :]], axis=1)
-        layout = chunks.layout(
-            body_BL.shape[1], size=c.chunk, max_chunks=c.chunks, at_once=c.at_once
-        )
-        more = layout.padded * layout.size - body_BL.shape[1]
-        ids_BL = jnp.pad(body_BL, ((0, 0), (0, more)), constant_values=c.pad_id)
-        ids_SBGP = layout.to_steps(ids_BL.reshape(len(ids_BL), layout.padded, layout.size))
+        length = T - c.front - c.back
+        layout = chunks.layout(length, size=c.chunk, max_chunks=c.chunks, at_once=c.at_once)
+
+        def arrange(x_BT: Array, filler: int) -> tuple[Array, Array]:
+            """Ids or vectors of a row: in chunks, and those at its ends."""
+            ends = jnp.concatenate([x_BT[:, : c.front], x_BT[:, T - c.back :]], axis=1)
+            more = [(0, 0)] * x_BT.ndim
+            more[1] = 0, layout.padded * layout.size - length
+            body = jnp.pad(x_BT[:, c.front : T - c.back], more, constant_values=filler)
+            shape = len(x_BT), layout.padded, layout.size, *x_BT.shape[2:]
+            return layout.to_steps(body.reshape(shape)), ends
+
+        ids_SBGP, ends_BE = arrange(tokens_BT, c.pad_id)
         segments_SBGP = (ids_SBGP != c.pad_id).astype(jnp.int32)
-        x_SBGPD = words_VD[ids_SBGP].astype(c.dtype)
+        vectors = blocks.TokenVectors(name='vectors')
+        x_SBGPD, ends_BED = vectors(words_VD, tokens_BT, (ids_SBGP, ends_BE), arrange)
+        x_SBGPD = x_SBGPD.astype(c.dtype)
         pattern = c.attention.pattern(layout.size)
         with attention.whole_rows():
             step = self._scan(_Before, 2)(c, pattern, train, name='before')
             _, (x_SBGPD, summary_SBGD) = step((), x_SBGPD, segments_SBGP)
             is_real_BC = layout.from_steps(segments_SBGP.max(-1))
-            summary_BCD, ends_BED = layout.from_steps(summary_SBGD), words_VD[ends_BE]
+            summary_BCD = layout.from_steps(summary_SBGD)
             segments_BM = _among(c.front, (ends_BE != c.pad_id).astype(jnp.int32), is_real_BC)
             chunks_BCD, ends_BED = self._cross(layout, summary_BCD, ends_BED, segments_BM, train)
             step = self._scan(_After, 3)(c, pattern, train, name='after')
             _, x_SBGPD = step((), x_SBGPD, segments_SBGP, layout.to_steps(chunks_BCD))
-        x_BLD = layout.from_steps(x_SBGPD).reshape(*ids_BL.shape, c.width)[:, : body_BL.shape[1]]
+        x_BLD = layout.from_steps(x_SBGPD).reshape(len(tokens_BT), -1, c.width)[:, :length]
         norm = blocks.LayerNorm(c.epsilon, c.dtype, name='final_norm')
         ends_BED, x_BLD = norm(ends_BED.astype(x_BLD.dtype)), norm(blocks.constrain_rows(x_BLD))
         x_BTD = _among(c.front, ends_BED, x_BLD)

@@ -69,6 +69,30 @@ def embed(rows: int, width: int, axes: tuple[str | None, str], name: str) -> nn.
     return nn.Embed(rows, width, embedding_init=init, name=name)
 
 
+class TokenVectors(nn.Module):
+    """The vectors of tokens in another layout than rows, as a layer that can be intercepted.
+
+    `genojax.interpret` takes the vectors of whole rows in its place and lays them out by `arrange`.
+    """
+
+    @nn.compact
+    def __call__(
+        self,
+        table_VD: Float[Array, 'V D'],
+        tokens_BT: Int[Array, 'B T'],
+        arranged: Sequence[Int[Array, '...']],
+        arrange: Callable[[Array, int], Sequence[Array]],
+    ) -> list[Float[Array, '...']]:
+        """Args:
+        table_VD: a row per token id.
+        tokens_BT: ids of the rows.
+        arranged: `arrange` of the ids.
+        arrange: ids [B, T] or vectors [B, T, D], and what fills a place without a token, to
+            arrays of another layout.
+        """
+        return [table_VD[ids] for ids in arranged]
+
+
 class LayerNorm(nn.Module):
     """Layer normalisation over the last axis, computed in float32 (Ba et al. 2016, equation 4)."""
 

@@ -11,7 +11,8 @@ from flax.core import meta
 from genojax import models, tokenizers
 from genojax.inference import prediction, pretrained
 from genojax.inference.model import Model
-from genojax.models import bert
+from genojax.models import bert, hierarchical
+from genojax.nn import self_attention
 
 TINY = {'width': 8, 'depth': 2, 'heads': 2, 'inner': 16, 'max_tokens': 64}
 
@@ -76,6 +77,16 @@ def head_of(model: Model, rows: int = 40, trim: int = 0) -> prediction.TaskHead:
 def kmers() -> Model:
     """Overlapping 3-mers."""
     return bert_of('kmer', 3)
+
+
+@pytest.fixture(scope='session')
+def chunks() -> Model:
+    """A hierarchical encoder of single nucleotides, whose rows are three chunks and a filler."""
+    network = hierarchical.HierarchicalConfig(
+        vocab=10, chunks=4, chunk=16, width=8, heads=2, inner=16, before=1, cross=1, after=1,
+        at_once=2, attention=self_attention.AttentionConfig(kind='full'),
+    )  # fmt: skip
+    return model_of(network, tokenizers.TokenizerConfig('nucleotide', 1), window=40)
 
 
 @pytest.fixture(scope='session')

@@ -28,7 +28,9 @@ def value_head(model, **options):
     return dataclasses.replace(head, kind='values', names=('v',), compute=compute)
 
 
-@pytest.mark.parametrize('kind', ['kmers', pytest.param('pieces', marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    'kind', ['kmers', 'chunks', pytest.param('pieces', marks=pytest.mark.slow)]
+)
 def test_attributions_add_up_to_the_difference_of_outputs(kind, request):
     """Within 0.1 % of it with 16 points per line; and f(sequence) is what the model predicts."""
     model = request.getfixturevalue(kind)
