@@ -83,7 +83,7 @@ def kmers() -> Model:
 def chunks() -> Model:
     """A hierarchical encoder of single nucleotides, whose rows are three chunks and a filler."""
     network = hierarchical.HierarchicalConfig(
-        vocab=10, chunks=4, chunk=16, width=8, heads=2, inner=16, before=1, cross=1, after=1,
+        vocab=10, chunks=4, chunk=16, width=8, heads=2, inner=8, before=1, cross=1, after=1,
         at_once=2, attention=self_attention.AttentionConfig(kind='full'),
     )  # fmt: skip
     return model_of(network, tokenizers.TokenizerConfig('nucleotide', 1), window=40)
