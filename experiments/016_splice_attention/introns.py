@@ -31,6 +31,7 @@ from genojax.data.formats import annotation, fasta
 from genojax.data.store import regions
 from genojax.interpret import attention, knockout, outputs, splice_sites
 from genojax.models import bert
+from genojax.pipeline.sweep import results as sweep_results
 from genojax.predict import loading
 from genojax.tokenizers import kmer
 from genojax.train import loop, runs
@@ -308,6 +309,18 @@ def csv_row(name: str, seed: int, result: dict) -> list:
     return [*cells, removed['draws'], result['cpu_seconds']]
 
 
+def over_seeds(results: dict[int, dict]) -> dict[str, tuple[float, float, float]]:
+    """Mean over seeds and Student's 95 % interval of it: AUROC, what is lost, and what more."""
+    values = {
+        'AUROC of the chosen head': [result['chosen_test'][0] for result in results.values()],
+        'AUROC of the length alone': [result['length_test'][0] for result in results.values()],
+        'lost without the chosen heads': [r['knockout']['cost'][0] for r in results.values()],
+        'more than without random heads': [r['knockout']['excess'][0] for r in results.values()],
+    }
+    moments = {name: sweep_results.moments(each) for name, each in values.items()}
+    return {name: (mean, mean - half, mean + half) for name, (mean, _, half) in moments.items()}
+
+
 def draw(results: dict[int, dict], path: pathlib.Path) -> None:
     """Per seed: AUROC of every head on test genes, and costs of the removed heads."""
     fig = figure.Figure(figsize=(9, 3.4), layout='constrained')
@@ -354,6 +367,9 @@ def main(arguments: list[str] | None = None) -> None:
         file.writelines(','.join(map(str, row)) + '\n' for row in rows)
     for row in rows:
         print('| ' + ' | '.join(map(str, row)) + ' |')
+    print(f'\n{options.genome}, mean over {len(results)} seeds (95 % interval over seeds):')
+    for figure_name, (mean, low, high) in over_seeds(results).items():
+        print(f'- {figure_name}: {mean:.3f} ({low:.3f} to {high:.3f})')
 
 
 if __name__ == '__main__':

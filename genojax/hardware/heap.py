@@ -1,14 +1,24 @@
-"""Memory that the compiler leaves in the heap of the process."""
+"""Memory that freed blocks leave in the heap of the process."""
 
 import contextlib
 import ctypes
 
+LARGE = 2**20
+# Parameters of glibc's mallopt (malloc.h).
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_KEPT = 2**24  # bytes that may stay free at the heap's end
+
 
 def release() -> None:
-    """Returns what is free in the heap to the system, where the C library can (glibc).
+    """Returns what is free in the heap to the system, and from now on large blocks once freed.
 
-    The compiler leaves 0.35 to 0.41 GiB there, also of small models, and large arrays do not reuse
-    it (experiments/benchmarks/README.md).
+    That is where the C library is glibc; elsewhere nothing happens. The compiler leaves tenths of
+    a GiB in the heap, also of small models, and large arrays do not reuse it. And glibc by itself
+    puts blocks of up to 32 MiB into the heap once blocks of that size were freed, where the small
+    ones between them keep their pages (experiments/benchmarks/README.md).
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_MMAP_THRESHOLD, LARGE)
+        libc.mallopt(_TRIM_THRESHOLD, _KEPT)
+        libc.malloc_trim(0)
