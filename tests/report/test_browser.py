@@ -77,7 +77,10 @@ def plan_of_a_pod() -> plans.Plan:
     return plans.Plan(
         **{'topology': 'v5e:8x8', 'chips': 64, 'devices': 64, 'mesh': {'data': 8, 'fsdp': 8}},
         **{'accumulate': 2, 'parameters': 353_758_218, 'trained': 353_758_218},
-        memory=plans.Memory(1.2, 2.4, 4.0, 7.5, 0.1, 11.6, 16.0),
+        memory=plans.Memory(
+            **{'params': 1.2, 'optimizer': 2.4, 'arguments': 4.0, 'temporaries': 7.5, 'code': 0.1},
+            **{'peak': 11.6, 'validation': 6.5, 'validation_code': 0.05, 'device': 16.0},
+        ),
         times=plans.Times(0.8, 0.3, 0.1),
         **{'checkpoint': 4_000_000_000, 'model_flops': 10**16, 'hardware_flops': 2 * 10**16},
         **{'traffic': 10**11, 'collectives': gathered, 'tokens': 2**22, 'bases': 2**22},
