@@ -791,6 +791,22 @@ def test_015_log_odds_of_a_class_are_those_against_all_others_together():
     np.testing.assert_allclose(script.log_odds(np.log(p_NC) + 3, 2), expected, rtol=1e-6)
 
 
+def test_splice_attention_is_averaged_over_seeds():
+    """Student's interval of 1, 2 and 3 is 2 -+ 4.303 / sqrt(3)."""
+    seeds = {
+        seed: {
+            **{'chosen_test': [value, 0, 9], 'length_test': [2 * value, 0, 9]},
+            'knockout': {'cost': [3 * value, 0, 9], 'excess': [4 * value, 0, 9]},
+        }
+        for seed, value in enumerate((1.0, 2.0, 3.0))
+    }
+    means = load('016_splice_attention/introns.py').over_seeds(seeds)
+    for factor, estimate in enumerate(means.values(), 1):
+        half = 4.302653 / 3**0.5
+        expected = [factor * 2, factor * (2 - half), factor * (2 + half)]
+        np.testing.assert_allclose(estimate, expected, rtol=1e-6)
+
+
 def test_016_rows_name_the_acceptor_of_their_whole_intron_on_either_strand(tmp_path):
     script, rng = load('016_splice_attention/introns.py'), np.random.default_rng(0)
     rows = []

@@ -1,7 +1,7 @@
 """Does a model that finds the acceptors of whole introns attend from them to their donors?
 
 python experiments/016_splice_attention/introns.py --workdir=runs/splice_attention --seeds=3
-python experiments/016_splice_attention/introns.py --workdir=runs/splice_attention --seeds=3 \\
+python experiments/016_splice_attention/introns.py --workdir=runs/splice_attention --seeds=10 \\
     --data=$GENOJAX_DATA --genome worm
 
 Cuts windows in and beside introns, trains a small transformer to tell which AG of a window ends an
