@@ -43,9 +43,7 @@ class Log:
             remaining = [row for row in rows if row['step'] <= start_step]
             json_files.replace(self.path, ''.join(map(json_files.row, remaining)))
         with contextlib.suppress(ModuleNotFoundError):
-            from tensorboardX import SummaryWriter  # imports slowly
-
-            self._events = SummaryWriter(str(workdir / 'tensorboard'), purge_step=start_step + 1)
+            self._events = _Events(workdir / 'tensorboard', start_step + 1)
 
     def write(self, kind: str, step: int, values: dict[str, float]) -> None:
         """One row; values that are not finite (nothing was counted) are left out."""
@@ -54,13 +52,51 @@ class Log:
         numbers = {name: value for name, value in values.items() if math.isfinite(value)}
         with self.path.open('a') as file:
             file.write(json_files.row({'kind': kind, 'step': step, **numbers}))
-        for name, value in numbers.items() if self._events else ():
-            unit = self._units.get('/'.join(name.split('/')[:2]), '')  # of a group's members too
-            self._events.add_scalar(f'{kind}/{name}', value, step, summary_description=unit)
+        if self._events is not None:
+            # A loss has its unit, and so have the members of its groups.
+            units = {name: self._units.get('/'.join(name.split('/')[:2]), '') for name in numbers}
+            self._events.write(kind, step, numbers, units)
 
     def close(self) -> None:
         if self._events is not None:
             self._events.close()
+
+
+class _Events:
+    """TensorBoard's file of events, written by the thread that logs.
+
+    tensorboardX's SummaryWriter has a thread of its own. It ends unseen where the disk is full, and
+    the run then waits forever for room in its queue.
+
+    Args:
+        folder: of event files.
+        first_step: TensorBoard forgets events of it and later ones in earlier files.
+
+    Raises:
+        ModuleNotFoundError: tensorboardX is not installed.
+    """
+
+    def __init__(self, folder: pathlib.Path, first_step: int):
+        from tensorboardX import event_file_writer, summary  # imports slowly
+        from tensorboardX.proto import event_pb2
+
+        self._event, self._scalar = event_pb2.Event, summary.scalar
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = event_file_writer.EventsWriter(str(folder / 'events'))
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._add(first_step, session_log=start)
+
+    def _add(self, step: int, **content) -> None:
+        self._file.write_event(self._event(wall_time=time.time(), step=step, **content))
+
+    def write(self, kind: str, step: int, values: dict[str, float], units: dict[str, str]) -> None:
+        for name, value in values.items():
+            scalar = self._scalar(f'{kind}/{name}', value, summary_description=units[name])
+            self._add(step, summary=scalar)
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def read(workdir: pathlib.Path) -> list[dict]:

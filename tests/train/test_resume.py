@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import math
 import os
 import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -309,6 +311,46 @@ def test_without_tensorboardx_the_log_is_json_alone(tmp_path, monkeypatch):
     written.close()
     assert [row['loss'] for row in log.read(tmp_path)] == [2.0]
     assert [path.name for path in tmp_path.iterdir()] == ['metrics.jsonl']
+
+
+def test_a_disk_without_room_for_events_is_an_error_and_not_a_wait(tmp_path):
+    """The events outgrow a bound for files long before the JSON lines do."""
+    pytest.importorskip('tensorboardX')
+    written = log.Log(tmp_path, 0, {'a/loss': 'u' * 4_000})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(OSError, match='File too large'):
+            for step in range(1, 100):
+                written.write('train', step, {'a/loss': 1.0})
+        with pytest.raises(OSError, match='File too large'):
+            written.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert 20 < len(log.read(tmp_path)) < 30
+
+
+def test_events_have_the_values_their_units_and_the_first_step_of_the_run(tmp_path):
+    pytest.importorskip('tensorboardX')
+    from tensorboardX.proto import event_pb2
+
+    written = log.Log(tmp_path, 6, {'a/loss': 'nats per token'})
+    written.write('train', 7, {'a/loss': 2.0, 'a/loss/coding': 3.0, 'lr': 0.5, 'empty': math.nan})
+    (path,) = (tmp_path / 'tensorboard').iterdir()
+    raw, events = path.read_bytes(), []  # read while the log is open
+    written.close()
+    while raw:  # length, checksum, event, checksum
+        (size,) = struct.unpack('<Q', raw[:8])
+        events.append(event_pb2.Event.FromString(raw[12 : 12 + size]))
+        raw = raw[16 + size :]
+    assert events[1].step == 7 and events[1].session_log.status == event_pb2.SessionLog.START
+    assert [event.step for event in events[2:]] == [7, 7, 7]
+    values = [event.summary.value[0] for event in events[2:]]
+    assert [(value.tag, value.simple_value) for value in values] == [
+        ('train/a/loss', 2.0), ('train/a/loss/coding', 3.0), ('train/lr', 0.5),
+    ]  # fmt: skip
+    described = [value.metadata.summary_description for value in values]
+    assert described == ['nats per token', 'nats per token', '']
 
 
 def test_a_workdir_of_another_config_is_refused_with_the_differences(shards, whole):
