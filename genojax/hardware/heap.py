@@ -3,7 +3,7 @@
 import contextlib
 import ctypes
 
-LARGE = 2**20
+_LARGE = 2**20  # bytes of a block that is mapped by itself, and unmapped once it is freed
 # Parameters of glibc's mallopt (malloc.h).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEPT = 2**24  # bytes that may stay free at the heap's end
@@ -19,6 +19,6 @@ def release() -> None:
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):
         libc = ctypes.CDLL(None)
-        libc.mallopt(_MMAP_THRESHOLD, LARGE)
+        libc.mallopt(_MMAP_THRESHOLD, _LARGE)
         libc.mallopt(_TRIM_THRESHOLD, _KEPT)
         libc.malloc_trim(0)
