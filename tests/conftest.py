@@ -17,7 +17,9 @@ import jax
 import pytest
 
 from genojax import progress
+from genojax.hardware import cpu_threads
 
+cpu_threads.leave_one_free()  # as the verbs do
 jax.config.update('jax_numpy_rank_promotion', 'raise')
 # What a command prints does not depend on how busy the machine is; tests of progress set these.
 progress.FIRST_SECONDS = progress.STAGE_SECONDS = 3_600.0

@@ -33,6 +33,8 @@ import sys
 import tempfile
 import time
 
+from genojax.hardware import cpu_threads
+
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / 'results' / 'plan_memory.json'
 STEPS = 3
@@ -78,7 +80,9 @@ def environment_of(case: str) -> dict[str, str]:
     """Of the processes of a plan and of a run."""
     flags = f'--xla_force_host_platform_device_count={devices_of(case)}'
     changes = {'JAX_PLATFORMS': 'cpu', 'XLA_FLAGS': flags, 'JAX_ENABLE_COMPILATION_CACHE': 'false'}
-    return {**os.environ, **changes}
+    environment = {**os.environ, **changes}
+    cpu_threads.leave_one_free(environment)  # as the verbs do
+    return environment
 
 
 def planned(case: str) -> dict:

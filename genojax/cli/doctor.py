@@ -21,7 +21,7 @@ import tempfile
 import genojax
 from genojax import plugins, versions
 from genojax.cli import flags
-from genojax.hardware import devices
+from genojax.hardware import cpu_threads, devices
 
 # What an extra adds; extras that setup.py names and this does not are listed without a word.
 EXTRAS = {
@@ -80,7 +80,7 @@ def findings() -> tuple[list[tuple[str, str]], list[str]]:
         writable = 'writable' if os.access(path, os.W_OK) else 'NOT writable'
         free = shutil.disk_usage(path).free / 2**30
         rows.append((f'free disk of {path}', f'{free:.1f} GiB, {writable}'))
-    for variable in ('JAX_PLATFORMS', 'XLA_FLAGS', 'JAX_COMPILATION_CACHE_DIR'):
+    for variable in ('JAX_PLATFORMS', 'XLA_FLAGS', 'PJRT_NPROC', 'JAX_COMPILATION_CACHE_DIR'):
         if os.environ.get(variable):
             rows.append((variable, os.environ[variable]))
     unused = sorted(devices.offered() - platforms)
@@ -152,6 +152,6 @@ def _machine() -> list[tuple[str, str]]:
         memory += f', {int(text) / 2**30:.1f} GiB allowed by the container'
     return [
         ('platform', f'{platform.system()} {platform.machine()}'),
-        ('cores', f'{len(os.sched_getaffinity(0))} of {os.cpu_count()}'),
+        ('cores', f'{cpu_threads.cores()} of {os.cpu_count()}'),
         ('memory', memory),
     ]

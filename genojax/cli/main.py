@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import genojax
 from genojax import errors, output_files
+from genojax.hardware import cpu_threads
 from genojax.stores import staging
 
 # Verb -> what it does; the module of the same name has `run(argv)`.
@@ -156,6 +157,7 @@ def _run(argv: list[str]) -> None:
     if verb == '--version':
         print(genojax.__version__)
     elif verb in VERBS:
+        cpu_threads.leave_one_free()
         importlib.import_module(f'genojax.cli.{verb}').run(argv[1:])
     else:
         near = difflib.get_close_matches(verb, VERBS, n=1)

@@ -21,6 +21,7 @@ from typing import Any
 
 from genojax import json_files
 from genojax.cli import flags
+from genojax.hardware import cpu_threads
 
 
 def run(argv: list[str]) -> None:
@@ -106,6 +107,7 @@ def _prepare(topology: str) -> None:
         existing = os.environ.get('XLA_FLAGS', '')
         devices = f'--xla_force_host_platform_device_count={number}'
         os.environ['XLA_FLAGS'] = f'{existing} {devices}'.strip()
+        cpu_threads.leave_one_free()
 
 
 def _refuse(error, case) -> None:

@@ -1,0 +1,34 @@
+"""How many threads XLA has for several devices of one CPU."""
+
+import os
+import re
+from collections.abc import MutableMapping
+
+# XLA takes the first of these that is a number when it opens its CPUs (`DefaultThreadPoolSize`).
+_VARIABLES = ('PJRT_NPROC', 'NPROC')
+_DEVICES = re.compile(r'--xla_force_host_platform_device_count=(\d+)')
+
+
+def leave_one_free(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Sets PJRT_NPROC so that XLA has a thread more than a process has CPU devices.
+
+    To be called before jax opens its devices. XLA has as many threads as cores, or as PJRT_NPROC
+    says, and at least as many as devices. Each of several devices keeps one for a whole step, and
+    if none is left, nothing ends the parallel loops of the step: each holds 2.5 kB, together up to
+    a tenth of a small run's memory (experiments/benchmarks/README.md).
+    """
+    counts = _DEVICES.findall(environment.get('XLA_FLAGS', ''))
+    own = environment.get('JAX_NUM_CPU_DEVICES', '')  # has precedence over the flag
+    devices = int(own) if own.isdigit() else int(counts[-1]) if counts else 1
+    said = [environment[name] for name in _VARIABLES if environment.get(name, '').isdigit()]
+    threads = int(said[0]) if said else cores()
+    if 1 < devices >= threads:
+        environment['PJRT_NPROC'] = str(devices + 1)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS has no such call
+        return os.cpu_count() or 1
