@@ -133,11 +133,17 @@ def write_sequences(folder: pathlib.Path) -> None:
 
 
 def save_run(folder: pathlib.Path, config: str, name: str, **more: str) -> pathlib.Path:
-    """A run at step 2 of 4, with the checkpoints of steps 1 and 2."""
+    """A small run of a named config, as `save_experiment` has it."""
     values = flags.load(config)
     for path, text in (SMALL | more).items():
         flags.override(values, path, text)
-    experiment = experiments.from_config(values)
+    return save_experiment(folder, experiments.from_config(values), name)
+
+
+def save_experiment(
+    folder: pathlib.Path, experiment: experiments.Experiment, name: str
+) -> pathlib.Path:
+    """A run at step 2 of 4, with the checkpoints of steps 1 and 2."""
     run = runs.open_run(experiment, folder / 'runs' / name, jax.devices()[:1])
     state = run.start()
     for step in (1, 2):

@@ -6,6 +6,7 @@ that the models are alike. Here both are scored on the same resamples of the sam
 
 import abc
 import collections
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,6 +59,11 @@ class PairedSplit(abc.ABC):
         Args:
             others: of the other run, in the same order of rows.
         """
+
+
+def digest(values: np.ndarray) -> bytes:
+    """A hash of an array, for `PairedSplit.inputs` and `labels`."""
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).digest()
 
 
 def order(split: PairedSplit, other: PairedSplit) -> np.ndarray:

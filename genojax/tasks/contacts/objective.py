@@ -15,7 +15,7 @@ import numpy as np
 from genojax import dna, errors, metrics
 from genojax.models.features import Features
 from genojax.tasks import base
-from genojax.tasks.contacts import baselines, dataset, evaluate, head
+from genojax.tasks.contacts import baselines, comparison, dataset, evaluate, head
 from genojax.tokenizers import nucleotide
 from genojax.typing import Array, Batch, Float
 
@@ -46,6 +46,7 @@ class Contacts(base.Task):
 
     loss_name, loss_unit = 'squared error', 'per pair of bins'
     loss_is_row_mean = True
+    paired_split = comparison.ContactPairedSplit
     description_fields = {'length': int, 'crop': int, 'bin': int, 'diagonals': int}
 
     def __init__(self, name: str, config: ContactsConfig, model, tokenizer):

@@ -37,11 +37,7 @@ def evaluate(
     Raises:
         UsageError: `limit` is set: every window is scored.
     """
-    if limit is not None:
-        raise errors.UsageError(
-            f'task {task.name!r}: a limit does not apply to coverage, all windows of the split are '
-            'scored. Fix: leave --limit out'
-        )
+    refuse_limit(task, limit)
     predicted = predictions(task, state, datasets, split)
     organisms = {
         name: _evaluate_organism(datasets, number, predicted[name], split, seed)
@@ -52,21 +48,41 @@ def evaluate(
     return {'split': split, 'soft_clip': soft_clip, 'organisms': organisms}
 
 
+def refuse_limit(task, limit: int | None) -> None:
+    """
+    Raises:
+        UsageError: it is set.
+    """
+    if limit is not None:
+        raise errors.UsageError(
+            f'task {task.name!r}: a limit does not apply to coverage, all windows of the split are '
+            'scored. Fix: leave --limit out'
+        )
+
+
+def measured(source, windows) -> tuple[np.ndarray, np.ndarray]:
+    """Reads of windows in memory, [N, P, C], and which of them are known.
+
+    Args:
+        source: `rows.OrganismRows` with one row per window.
+    """
+    no_shift = np.zeros(len(windows), np.int64)
+    cut = source.rows(windows, no_shift.astype(bool), no_shift)
+    return cut.target_BPC, cut.known_BPC
+
+
 def _evaluate_organism(datasets, number: int, predicted_NPC, split: str, seed: int) -> dict:
     source = datasets.sources[number].whole
     scored = datasets.windows(number, split).load()
-    no_shift = np.zeros(len(scored), np.int64)
-    truth = source.rows(scored, no_shift.astype(bool), no_shift)
     every = source.organism.parts['train']
     if split == 'validation':
         every = datasets.windows(number, 'train')
-    fit = baselines.limited(every, *truth.target_BPC.shape[1:])
+    truth_NPC, known_NPC = measured(source, scored)
+    fit = baselines.limited(every, *truth_NPC.shape[1:])
     fitted = baselines.fit_all(source, scored, fit, seed)
     models = {'model': predicted_NPC}
     models |= {title: baseline.predicted_NPC for title, baseline in fitted.items()}
-    truth_NPC, known_NPC = (
-        centre(x, predicted_NPC.shape[1]) for x in (truth.target_BPC, truth.known_BPC)
-    )
+    truth_NPC, known_NPC = (centre(x, predicted_NPC.shape[1]) for x in (truth_NPC, known_NPC))
     models = {title: centre(x, truth_NPC.shape[1]) for title, x in models.items()}
     result = compare(
         truth_NPC,

@@ -19,7 +19,7 @@ import numpy as np
 
 from genojax import errors, metrics
 from genojax.tasks import base
-from genojax.tasks.coverage import dataset, evaluate
+from genojax.tasks.coverage import comparison, dataset, evaluate
 from genojax.tokenizers import nucleotide
 from genojax.typing import Array, Batch, Bool, Float
 
@@ -62,6 +62,7 @@ class Coverage(base.Task):
 
     loss_name, loss_unit = 'Poisson loss', 'per bin and track'
     loss_is_row_mean = True
+    paired_split = comparison.TrackPairedSplit
 
     def __init__(
         self,
