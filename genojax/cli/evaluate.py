@@ -2,7 +2,7 @@
 
 --against=OTHER scores two runs on the same rows instead, such as a fine-tuned network and the same
 from scratch: the scores of both, and their paired difference with a 95 % interval. Runs whose rows,
-labels or scores differ are refused. For tasks on labelled rows, and masked language models.
+labels or scores differ are refused. For every task but variant effects.
 
 Examples:
   genojax evaluate runs/pretrain

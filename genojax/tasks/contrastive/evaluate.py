@@ -91,16 +91,23 @@ def _spread(count: int, limit: int) -> np.ndarray:
 
 
 def network_similarities(task, state, datasets, pool: Pool) -> dict[str, retrieval.Similarity]:
-    """Cosines of the network's vectors about the mean of the training rows, trained and untrained.
+    """`similarities` of the network, and of the same untrained."""
+    untrained = similarities(task, task.untrained(state), datasets, pool, 'untrained')
+    return similarities(task, state, datasets, pool) | untrained
 
-    'model' compares projections, 'model_unprojected' the model's own vectors.
+
+def similarities(
+    task, state, datasets, pool: Pool, name: str = 'model'
+) -> dict[str, retrieval.Similarity]:
+    """Cosines of a network's vectors about the mean of the training rows.
+
+    NAME compares projections, NAME_unprojected the model's own vectors.
     """
     result = {}
-    for name, one in (('model', state), ('untrained', task.untrained(state))):
-        projected, own = vectors(task, one, datasets, pool.rows)
-        for key, x_ND in ((name, projected), (f'{name}_unprojected', own)):
-            centre_D = x_ND[pool.fitted].mean(0) if len(pool.fitted) else None
-            result[key] = retrieval.cosine(x_ND, centre_D)
+    projected, own = vectors(task, state, datasets, pool.rows)
+    for key, x_ND in ((name, projected), (f'{name}_unprojected', own)):
+        centre_D = x_ND[pool.fitted].mean(0) if len(pool.fitted) else None
+        result[key] = retrieval.cosine(x_ND, centre_D)
     return result
 
 

@@ -26,7 +26,7 @@ from genojax import errors, metrics
 from genojax.models.features import Features
 from genojax.nn import blocks
 from genojax.tasks import base, trained
-from genojax.tasks.contrastive import dataset, evaluate
+from genojax.tasks.contrastive import comparison, dataset, evaluate
 from genojax.typing import Array, Batch, Bool, Float
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 1.0
@@ -141,6 +141,7 @@ class Contrastive(base.Task):
     """The task; a batch is as `dataset.OrthologueDatasets` says."""
 
     loss_name, loss_unit = 'InfoNCE', 'nats per row'
+    paired_split = comparison.QueryPairedSplit
 
     def __init__(self, name: str, config: ContrastiveConfig, model, tokenizer):
         super().__init__(name, config, model, tokenizer)
