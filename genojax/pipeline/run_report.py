@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from genojax import experiment as experiments
 from genojax import report
 from genojax.models import diagram
-from genojax.pipeline import interpretations
+from genojax.pipeline import comparison_sections, interpretations
 from genojax.train import runs
 
 
@@ -17,9 +17,12 @@ def write(directory: str | os.PathLike) -> pathlib.Path:
     Raises:
         UsageError: there is no such directory, it holds no run, or the page is larger than 3 MB.
     """
-    return report.write(
-        directory, report.Project(task_sections, network_blocks, interpretations.sections)
-    )
+    return report.write(directory, report.Project(task_sections, network_blocks, drawings))
+
+
+def drawings(directory: pathlib.Path) -> dict[str, report.Drawing]:
+    """Comparisons with other runs, and interpretations."""
+    return comparison_sections.sections(directory) | interpretations.sections(directory)
 
 
 def task_sections(workdir: pathlib.Path) -> Mapping[str, report.TaskSection]:

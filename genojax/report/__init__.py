@@ -4,12 +4,13 @@
 section.
 """
 
-from genojax.report.directory import Project, TaskSection, write
+from genojax.report.directory import Drawing, Project, TaskSection, write
 from genojax.report.page import Card, Section, Verdict
 from genojax.report.plots import Renderer
 
 __all__ = [
     'Card',
+    'Drawing',
     'Project',
     'Renderer',
     'Section',

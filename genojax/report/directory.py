@@ -32,6 +32,8 @@ _MISFITS = (
 # split; `description` of its datasets; either may be None. `rows` are of metrics.jsonl, with this
 # task's metrics without its name in front, and with `run` where several runs train the task.
 TaskSection = Callable[[dict | None, dict | None, list[dict], plots.Renderer], page.Section | None]
+# What draws one file of results.
+Drawing = Callable[[plots.Renderer], page.Section]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,15 +44,13 @@ class Project:
         task_sections: the section of each task of the run in a workdir, by the task's name.
         diagram: the parts of its network, each with title, lines and repeat
             (`models.diagram.DiagramBlock`).
-        interpretations: functions that draw what the networks of a directory have learned, by the
-            name of their file.
+        drawings: functions that draw the other results of a directory, by the name of their file:
+            comparisons with other runs, and what its networks have learned.
     """
 
     task_sections: Callable[[pathlib.Path], Mapping[str, TaskSection]]
     diagram: Callable[[pathlib.Path], Sequence[Any]]
-    interpretations: Callable[
-        [pathlib.Path], Mapping[str, Callable[[plots.Renderer], page.Section]]
-    ] = lambda directory: {}
+    drawings: Callable[[pathlib.Path], Mapping[str, Drawing]] = lambda directory: {}
 
 
 @dataclasses.dataclass
@@ -93,7 +93,7 @@ def build(directory: pathlib.Path, project: Project, renderer: plots.Renderer) -
     runs = [_open(files, project) for files in listed or top.folders()]
     parts = [
         *_task_sections(top, runs, renderer),
-        *_interpretations(top, project, renderer),
+        *_drawings(top, project, renderer),
         *_training(runs, renderer),
         *_model(runs, project),
         *_genomes(top),
@@ -296,16 +296,16 @@ def _distinguish(parts: list[page.Section]) -> list[page.Section]:
     return result
 
 
-def _interpretations(
+def _drawings(
     top: run_files.RunFiles, project: Project, renderer: plots.Renderer
 ) -> list[page.Section]:
     parts = []
-    for number, (file, draw) in enumerate(project.interpretations(top.path).items()):
+    for number, (file, draw) in enumerate(project.drawings(top.path).items()):
         try:
             parts.append(draw(renderer))
         except (errors.GenojaxError, *_MISFITS) as error:
             box = _foreign(file, error)
-            parts.append(page.Section(f'interpretation-{number}', f'Interpretation: {file}', box))
+            parts.append(page.Section(f'drawing-{number}', f'Results in {file}', box))
     return parts
 
 
