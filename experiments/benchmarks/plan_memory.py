@@ -1,7 +1,7 @@
 """What `genojax plan --topology=cpu:8` says of memory, beside the resident set of that run.
 
     PYTHONPATH=. python experiments/benchmarks/plan_memory.py [CASE ...]  # results/plan_memory.json
-    PYTHONPATH=. python experiments/benchmarks/plan_memory.py --train [CASE ...]  # and the verb
+    PYTHONPATH=. python experiments/benchmarks/plan_memory.py --train=3 [CASE ...]  # and the verb
 
 All devices of one process; no compiled program is read from a cache. The plan is made from the
 config alone, in a process of its own. The run is a real one: data opened, step compiled, state made
@@ -18,9 +18,10 @@ kernels are touched, YNNPACK prepares every fusion for every device, and the all
 between these small blocks. What stays after the state is deleted again is that growth
 (`process_gib`). The second round has it in its resident set from the start, as it has Python.
 
-`--train` also starts `genojax train` for three steps, touches nothing, and reads the highest
-resident set of the whole command, which ends with validation and a checkpoint, beside the plan's
-`process.peak`; and that until the third step is logged, beside `training` or `compiling`.
+`--train=N` also starts `genojax train` for three steps, N times, touches nothing, and reads the
+highest resident set of the whole command, which ends with validation and a checkpoint, beside the
+plan's `process.peak`; and that until the third step is logged, beside `training` or `compiling`.
+Ratios are of the medians. `--rounds=0` leaves the rest out.
 """
 
 import argparse
@@ -28,6 +29,7 @@ import gc
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -213,17 +215,18 @@ def rows_of_rounds(case: str, plan: dict, rounds: int) -> dict:
     return row
 
 
-def rows_of_train(case: str, plan: dict) -> dict:
+def rows_of_train(case: str, plan: dict, times: int) -> dict:
     """The plan beside `genojax train`."""
-    parts, highest = plan['process'], trained(case)
+    parts, runs = plan['process'], [trained(case) for _ in range(times)]
     steps = max(parts['training'], parts['compiling'])
+    commands, until_step = ([run[key] for run in runs] for key in ('command', 'steps'))
     return {
         'train_planned_gib': parts['peak'],
-        'train_gib': highest['command'],
-        'train_ratio': highest['command'] / parts['peak'],
+        'train_gib': commands,
+        'train_ratio': statistics.median(commands) / parts['peak'],
         'train_steps_planned_gib': steps,
-        'train_steps_gib': highest['steps'],
-        'train_steps_ratio': highest['steps'] / steps,
+        'train_steps_gib': until_step,
+        'train_steps_ratio': statistics.median(until_step) / steps,
     }
 
 
@@ -232,7 +235,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('cases', nargs='*', choices=[*CASES, []])
-    parser.add_argument('--train', action='store_true')
+    parser.add_argument('--train', type=int, default=0, metavar='N', help='start the verb N times')
     parser.add_argument('--rounds', type=int, default=2)
     parser.add_argument('--worker', action='store_true', help='print the rounds of one case')
     arguments = parser.parse_args()
@@ -241,9 +244,9 @@ def main() -> None:
         return
     for case in arguments.cases or CASES:
         plan = planned(case)
-        new = rows_of_rounds(case, plan, arguments.rounds)
+        new = rows_of_rounds(case, plan, arguments.rounds) if arguments.rounds else {}
         if arguments.train:
-            new |= rows_of_train(case, plan)
+            new |= rows_of_train(case, plan, arguments.train)
         print(case, json.dumps(new, indent=1), flush=True)
         rows = {row['case']: row for row in json.loads(RESULTS.read_text())}
         rows[case] = {**rows.get(case, {'case': case}), **new}
