@@ -294,7 +294,7 @@ class Checkpoints:
     def _check_integrity_folder(self) -> None:
         if not self.directory.is_dir() or self._integrity.is_dir():
             return
-        steps = [entry.name for entry in self.directory.iterdir() if entry.name.isdigit()]
+        steps = [entry.name for entry in self.directory.iterdir() if entry.name.isdecimal()]
         if steps:
             raise errors.DamageError(
                 f'{self._integrity} is missing, so the steps {", ".join(sorted(steps, key=int))} '

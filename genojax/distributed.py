@@ -6,7 +6,10 @@ makes its own copy of shards that are in a bucket.
 """
 
 import contextlib
+import json
 import os
+import socket
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -14,8 +17,10 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from genojax import errors, sharding
+from genojax import errors, progress, sharding
 from genojax.data.datasets.base import ONE_HOST, Shard
+
+WAIT_SECONDS = 300.0  # for process 0, as jax waits for the others
 
 
 class Processes(NamedTuple):
@@ -56,16 +61,20 @@ def find(environment: Mapping[str, str] = os.environ, processes: str = '') -> Pr
         return _explicit(' '.join(map('='.join, zip(names, values, strict=True))), *values)
     tasks = environment.get('SLURM_STEP_NUM_TASKS', '1')
     pod = ',' in environment.get('TPU_WORKER_HOSTNAMES', '')
-    return Processes('auto' if pod or (tasks.isdigit() and int(tasks) > 1) else 'one')
+    return Processes('auto' if pod or (tasks.isdecimal() and int(tasks) > 1) else 'one')
 
 
 def _explicit(source: str, address: str, index: str, count: str) -> Processes:
     host, _, port = address.rpartition(':')
-    if not (host and port.isdigit() and index.isdigit() and count.isdigit()):
+    if not (host and port.isdecimal() and index.isdecimal() and count.isdecimal()):
         raise errors.UsageError(
             f'{source} is not understood. Fix: --processes=auto, --processes=one or '
             '--processes=INDEX/COUNT@HOST:PORT'
         )
+    if not 1 <= int(port) < 2**16:
+        raise errors.UsageError(f'{source}: the port must be in 1 .. 65535')
+    if not int(count):
+        raise errors.UsageError(f'{source}: there is at least one process')
     if int(index) >= int(count):
         raise errors.UsageError(f'{source}: the index must be in 0 .. {int(count) - 1}')
     return Processes('explicit', address, int(count), int(index))
@@ -74,19 +83,49 @@ def _explicit(source: str, address: str, index: str, count: str) -> Processes:
 def start(processes: Processes) -> None:
     """Joins the other processes; before anything asks jax for its devices.
 
+    If others do not come to process 0 within five minutes, jax ends it without an exception.
+
     Raises:
-        UsageError: the other processes did not answer.
+        UsageError: process 0 did not answer, or another process was told another number of them.
     """
     if processes.kind == 'one' or processes == Processes('explicit', processes.address):
         return
+    # Its handler of SIGTERM would take the place of ours, which end a verb or save a run.
+    jax.config.update('jax_enable_preemption_service', False)
     try:
         if processes.kind == 'auto':
             jax.distributed.initialize()
         else:
-            jax.distributed.initialize(processes.address, processes.count, processes.index)
+            with progress.stage(f'waiting for the {processes.count} processes'):
+                if processes.index:
+                    _wait_for(processes.address)
+                jax.distributed.initialize(processes.address, processes.count, processes.index)
     except (RuntimeError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise errors.UsageError(f'the processes did not find each other: {first}') from error
+    if processes.kind == 'explicit':
+        check_alike({'the number of processes': processes.count})
+
+
+def _wait_for(address: str) -> None:
+    """Waits until a process listens, as jax would, which ends this process if none does.
+
+    Raises:
+        UsageError: it does not, for `WAIT_SECONDS`.
+    """
+    host, _, port = address.rpartition(':')
+    end = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            socket.create_connection((host.strip('[]'), int(port)), timeout=5).close()
+            return
+        except OSError as error:
+            if time.monotonic() > end:
+                raise errors.UsageError(
+                    f'process 0 did not answer at {address} within {WAIT_SECONDS:g} s: {error}. '
+                    'Fix: start it there with --processes=0/COUNT@HOST:PORT'
+                ) from error
+        time.sleep(0.2)
 
 
 def shard(mesh: jax.sharding.Mesh, batch_size: int) -> Shard:
@@ -149,6 +188,37 @@ def all_equal(value: int) -> bool:
     if jax.process_count() == 1:
         return True
     return len(set(multihost_utils.process_allgather(np.array(value, np.int32)).tolist())) == 1
+
+
+def check_alike(values: Mapping[str, Any]) -> None:
+    """Refuses processes that were not started alike: they would compute something else together.
+
+    Args:
+        values: name -> value that all processes must have, as JSON.
+
+    Raises:
+        UsageError: in every process, with the names that differ.
+    """
+    if jax.process_count() == 1:
+        return
+    data = np.frombuffer(json.dumps(values, sort_keys=True, default=str).encode(), np.uint8)
+    sizes = multihost_utils.process_allgather(np.array(len(data), np.int32)).tolist()
+    padded = np.zeros(max(sizes), np.uint8)
+    padded[: len(data)] = data
+    rows = multihost_utils.process_allgather(padded)
+    first, *others = (json.loads(row[:n].tobytes()) for row, n in zip(rows, sizes, strict=True))
+    differences = [
+        f'{name} is {first.get(name)!r} in process 0 and {other.get(name)!r} in process {number}'
+        for number, other in enumerate(others, 1)
+        for name in sorted({*first, *other})
+        if first.get(name) != other.get(name)
+    ]
+    if differences:
+        more = f' and {len(differences) - 5} more' if len(differences) > 5 else ''
+        raise errors.UsageError(
+            f'the processes were not started alike: {"; ".join(differences[:5])}{more}. '
+            'Fix: the same command with the same config and data in every process'
+        )
 
 
 def agrees_to_stop(requested: bool) -> bool:

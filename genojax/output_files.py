@@ -5,6 +5,7 @@ import errno
 import os
 import pathlib
 import shutil
+import tempfile
 from collections.abc import Iterator
 
 from genojax import errors
@@ -53,8 +54,14 @@ def check_file(out: str | os.PathLike, option: str = '--out') -> None:
     if path.is_dir() or not path.parent.is_dir():
         problem = 'no such folder, or it is a folder'
         raise errors.UsageError(f'{option}={out} cannot be written: {problem}')
-    if path.exists() and not os.access(path, os.W_OK):
-        raise errors.UsageError(f'{option}={out} cannot be written: check its permissions')
+    if path.exists():
+        if not os.access(path, os.W_OK):
+            raise errors.UsageError(f'{option}={out} cannot be written: check its permissions')
+        return
+    try:  # permissions do not tell of file systems that take no files
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise errors.UsageError(f'{option}={out} cannot be written: {error.strerror}') from error
 
 
 @contextlib.contextmanager

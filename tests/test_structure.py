@@ -219,6 +219,11 @@ def test_attention_is_tested_as_thoroughly_as_it_is_long():
     assert tests >= 0.4 * source
 
 
+def test_digits_are_those_that_int_reads():
+    """`isdigit` is true of a superscript 2, which `int` refuses with a traceback."""
+    assert not [path for path in SOURCES if 'isdigit' in (PACKAGE / path).read_text()]
+
+
 def test_nothing_probes_for_what_an_object_is():
     """`getattr` with a default and `hasattr` guess; a config or protocol answers."""
     wrong = []

@@ -148,7 +148,7 @@ def _machine() -> list[tuple[str, str]]:
         fields = dict(line.split(':', 1) for line in meminfo.read_text().splitlines())
         memory += f', {int(fields["MemAvailable"].split()[0]) / 2**20:.1f} GiB available'
     limit = pathlib.Path('/sys/fs/cgroup/memory.max')
-    if limit.exists() and (text := limit.read_text().strip()).isdigit():
+    if limit.exists() and (text := limit.read_text().strip()).isdecimal():
         memory += f', {int(text) / 2**30:.1f} GiB allowed by the container'
     return [
         ('platform', f'{platform.system()} {platform.machine()}'),

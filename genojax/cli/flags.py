@@ -120,6 +120,15 @@ def readable(text: str) -> pathlib.Path:
     return stores.local(text)
 
 
+def shared(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The flags that all processes of a command have in common, by name.
+
+    The config's values are compared, not its name; places may be mounted under other names.
+    """
+    own = ('workdir', 'against', 'config', 'processes')
+    return {f'--{name}': value for name, value in vars(arguments).items() if name not in own}
+
+
 def names(text: str) -> tuple[str, ...]:
     """Names with commas between them."""
     return tuple(name for name in text.split(',') if name)
@@ -127,7 +136,7 @@ def names(text: str) -> tuple[str, ...]:
 
 def positive(text: str) -> int:
     """The `type` of a flag that is a whole number of at least 1."""
-    if not text.isdigit() or not int(text):
+    if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f'{text!r} is not a positive whole number')
     return int(text)
 

@@ -45,7 +45,7 @@ def run(argv: list[str]) -> None:
     flags.add_fasta_options(parser, names=False)
     arguments = parser.parse_args(argv)
     span = arguments.promoter_span.split(',')
-    if len(span) != 2 or not all(part.isdigit() for part in span):
+    if len(span) != 2 or not all(part.isdecimal() for part in span):
         raise errors.UsageError(f'--promoter-span {arguments.promoter_span!r} is not like 200,0')
     # TFDS takes most of a second to import, which --help must not take.
     from genojax.data.store import ingest

@@ -19,7 +19,7 @@ import pathlib
 import sys
 from typing import Any
 
-from genojax import json_files
+from genojax import json_files, output_files
 from genojax.cli import flags
 from genojax.hardware import cpu_threads
 
@@ -42,6 +42,10 @@ def run(argv: list[str]) -> None:
     arguments, configs = flags.parse_with_config(parser, argv)
     if arguments.out and arguments.out.suffix not in ('.json', '.html'):
         parser.error(f'--out={arguments.out} must end in .json or .html')
+    for name in ('out', 'program'):  # now, not after minutes of compiling
+        if path := getattr(arguments, name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            output_files.check_file(path, f'--{name}')
     if arguments.program and arguments.search:
         parser.error('--program writes one program, and --search compiles many')
     _prepare(arguments.topology)
@@ -71,7 +75,6 @@ def run(argv: list[str]) -> None:
             _say('memory of the process: not known, this system has no /proc/self/status')
         print(figures.as_text(plan))
     if arguments.out and arguments.out.suffix == '.json':
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(plan.as_json(), indent=1) + '\n')
     elif arguments.out:
         from genojax.plan import page  # its plots would count as memory of the process

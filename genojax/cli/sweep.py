@@ -92,7 +92,7 @@ def _load(name: str):
 
 def _shard(text: str) -> tuple[int, int]:
     index, _, count = text.partition('/')
-    if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
+    if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
         raise flags.argparse.ArgumentTypeError(f'{text!r} is not I/N with I in 0 .. N - 1')
     return int(index), int(count)
 

@@ -181,7 +181,7 @@ def _answer(body: http.client.HTTPResponse, offset: int, stated: Mapping[str, st
 
 
 def _whole_number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
+    return int(text) if text and text.isdecimal() else None
 
 
 def _retry_after(headers: http.client.HTTPMessage) -> float:

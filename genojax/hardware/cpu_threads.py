@@ -14,13 +14,13 @@ def leave_one_free(environment: MutableMapping[str, str] = os.environ) -> None:
 
     To be called before jax opens its devices. XLA has as many threads as cores, or as PJRT_NPROC
     says, and at least as many as devices. Each of several devices keeps one for a whole step, and
-    if none is left, nothing ends the parallel loops of the step: each holds 2.5 kB, together up to
-    a tenth of a small run's memory (experiments/benchmarks/README.md).
+    if none is left, what the parallel loops of the step hold is freed when the step ends: up to 4 %
+    of a small run's memory (experiments/benchmarks/README.md).
     """
     counts = _DEVICES.findall(environment.get('XLA_FLAGS', ''))
     own = environment.get('JAX_NUM_CPU_DEVICES', '')  # has precedence over the flag
-    devices = int(own) if own.isdigit() else int(counts[-1]) if counts else 1
-    said = [environment[name] for name in _VARIABLES if environment.get(name, '').isdigit()]
+    devices = int(own) if own.isdecimal() else int(counts[-1]) if counts else 1
+    said = [environment[name] for name in _VARIABLES if environment.get(name, '').isdecimal()]
     threads = int(said[0]) if said else cores()
     if 1 < devices >= threads:
         environment['PJRT_NPROC'] = str(devices + 1)

@@ -145,7 +145,7 @@ def _track_number(model: Model, output: str | None) -> tuple[str, int]:
     if output is None and list(heads.values()) == [1]:
         return next(iter(heads)), 0
     organism, _, number = (output or '').rpartition(':')
-    if organism not in heads or not number.isdigit() or int(number) >= heads[organism]:
+    if organism not in heads or not number.isdecimal() or int(number) >= heads[organism]:
         problem = 'several tracks' if output is None else f'no track {output!r}'
         fix = f'--output={next(iter(heads))}:0, of {known}'
         raise errors.UsageError(f'the model has {problem}. Fix: {fix}')

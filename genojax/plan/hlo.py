@@ -91,7 +91,7 @@ class Program:
         limits = {
             int(instruction.arguments)
             for instruction in self.computations[loop.called('condition')].values()
-            if instruction.opcode == 'constant' and instruction.arguments.isdigit()
+            if instruction.opcode == 'constant' and instruction.arguments.isdecimal()
         }
         return max(limits, default=1)
 

@@ -13,8 +13,8 @@ from genojax.hardware import heap
 
 _GIB = 2**30
 _STATUS = pathlib.Path('/proc/self/status')
-# GiB by which a process grows, once, in the first execution of a step: code is touched, and
-# YNNPACK, which runs products for XLA:CPU, prepares them. Chosen by an earlier run of three cases
+# GiB by which a process grows in the first execution of a step: code is touched, YNNPACK, which
+# runs products for XLA:CPU, prepares them, and scratch. Chosen by an earlier run of three cases
 # (`data`, `remat`, `remat_small`) of experiments/benchmarks/plan_memory.py; README there.
 FIRST_EXECUTION = 0.067
 

@@ -6,6 +6,7 @@ An object store has no appending, no renaming and no folders; an object is there
 import datetime
 import os
 import pathlib
+import re
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from genojax import errors, versions
 
 # Scheme of a URL -> the extra with fsspec's package for it.
 EXTRAS = {'gs': 'gcs', 's3': 's3'}
+_SCHEME = re.compile('[A-Za-z][A-Za-z0-9+.-]+:/')
 _ATTEMPTS, _FIRST_WAIT = 6, 0.5  # seconds before the second attempt; twice as many before the next
 # That a request to S3 may wait: for a connection, and for an answer once all is sent.
 _SECONDS = {'connect_timeout': 20, 'read_timeout': 30}
@@ -35,20 +37,33 @@ class StoredObject(NamedTuple):
 
 
 def is_url(path: str | os.PathLike) -> bool:
-    """Whether a path names a place in a bucket: 'gs://BUCKET/…' or 's3://BUCKET/…'."""
-    return str(path).startswith(tuple(f'{scheme}://' for scheme in EXTRAS))
+    """Whether a path names a place in a bucket: 'gs://BUCKET/…' or 's3://BUCKET/…'.
+
+    Raises:
+        UsageError: it looks like another URL, or like one of these misspelt: a local folder of that
+            name would not be what is meant.
+    """
+    text = str(path)
+    if text.startswith(tuple(f'{scheme}://' for scheme in EXTRAS)):
+        return True
+    if _SCHEME.match(text):
+        raise errors.UsageError(
+            f'{text} is no place that can be read or written. Fix: gs://BUCKET/FOLDER, '
+            f's3://BUCKET/FOLDER or a path; ./{text} if that is one'
+        )
+    return False
 
 
 def open_bucket(url: str) -> 'Bucket':
     """The objects under a URL; nothing is read.
 
     Raises:
-        UsageError: fsspec's package for it is not installed, or the URL has no bucket.
+        UsageError: fsspec's package for it is not installed, or the URL has no bucket, or '..'.
     """
     import fsspec  # what it imports for a bucket takes a second
 
     scheme, _, path = url.partition('://')
-    if not path.strip('/'):
+    if not path.strip('/') or path.startswith('/') or {'.', '..'} & set(path.split('/')):
         raise errors.UsageError(f'{url} names no bucket. Fix: {scheme}://BUCKET/FOLDER')
     options: dict[str, Any] = {'skip_instance_cache': True, 'use_listings_cache': False}
     if scheme == 's3':

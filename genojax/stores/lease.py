@@ -132,7 +132,7 @@ def _owner(data: bytes) -> str:
 def _is_dead_here(data: bytes) -> bool:
     """Whether the owner was a process of this machine that has ended."""
     words = _owner(data).split()
-    if len(words) != 4 or words[3] != socket.gethostname() or not words[1].isdigit():
+    if len(words) != 4 or words[3] != socket.gethostname() or not words[1].isdecimal():
         return False
     try:
         os.kill(int(words[1]), 0)

@@ -229,6 +229,8 @@ class Recorder:
         values['bases_per_s'] = self._bases * jax.process_count() / seconds
         values |= times
         self._check_finite(step, state, values['loss'], values['grad_norm'])
+        # Fewer than `log_every` where a run stopped between two rows, and in the row after it.
+        values['averaged_steps'] = len(self._states)
         self.log.write('train', step, values)
         # Each task's own: their weighted sum has no unit.
         losses = {name: values[name] for name in self._units if name in values}

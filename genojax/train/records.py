@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from genojax import config, distributed, json_files, tokenizers
+from genojax import config, distributed, json_files, tokenizers, versions
 from genojax import experiment as experiments
 from genojax.experiment import Experiment
 from genojax.inference import pretrained
@@ -51,9 +51,19 @@ def changed_fields(
     before = read_experiment(directory.path)
     changed = config.changed(stored(before), stored(experiment))
     manifests = (directory.path / 'checkpoints' / 'integrity').glob('*.json')
-    done = max((int(path.stem) for path in manifests if path.stem.isdigit()), default=0)
+    done = max((int(path.stem) for path in manifests if path.stem.isdecimal()), default=0)
     changes.check(before, experiment, changed, directory.path, done)
     return changed
+
+
+def check_processes(experiment: Experiment) -> None:
+    """Refuses processes with different configs or packages.
+
+    Raises:
+        UsageError: in every process, with the fields that differ.
+    """
+    fields = {f'--config.{path}': value for path, value in config.leaves(experiment)}
+    distributed.check_alike({**fields, **versions.installed()})
 
 
 def claim(

@@ -125,7 +125,7 @@ def _cgroup_available() -> int | None:
         lines = (_CGROUP / 'memory.stat').read_text().splitlines()
     except (OSError, ValueError):
         return None
-    if not limit.isdigit():  # 'max'
+    if not limit.isdecimal():  # 'max'
         return None
     cached = dict(line.split() for line in lines).get('inactive_file', '0')
     return max(int(limit) - used + int(cached), 0)

@@ -305,13 +305,13 @@ def open_run(
         fallback: use the newest whole checkpoints in place of damaged ones.
 
     Raises:
-        UsageError: the workdir is in use or belongs to another config (the differences are listed)
-            or cannot be written, the parts of the config do not fit each other or their data,
-            `init_from` is no model or another one, a batch does not divide over the mesh, or memory
-            or disk do not suffice.
+        UsageError: the workdir is in use or cannot be written, its run or another process has
+            another config (the differences are listed), the parts of the config fit neither each
+            other nor the data or mesh, `init_from` is no such model, memory or disk do not suffice.
         InputError: the data are damaged or incomplete.
         DamageError: a file of the run is missing or damaged.
     """
+    records.check_processes(experiment)
     say = say or (lambda line: None)
     with distributed.writer_first('workdir'):
         directory = workdirs.open_workdir(workdir, read_only, say)

@@ -46,6 +46,8 @@ ELSEWHERE = {
     'another --out=DIR': 'tests/download/test_transfer.py',
     'more devices, sharded by': 'needs more devices than there are',
     'multiple of the number of processes': 'needs several processes',
+    '--processes=0/COUNT@HOST:PORT': 'tests/train/test_processes.py',
+    'a smaller model.attention.block': 'tests/attention/sharded/test_exchange.py',
     'a larger topology, or --search': 'needs the TPU compiler; tests/plan/test_plan.py searches',
     'XLA_FLAGS=': 'is for Python: `genojax plan` sets it itself',
     'install_line': 'needs the network; test_an_install_line_names_an_extra',

@@ -84,11 +84,11 @@ def test_the_memory_of_a_run_is_that_of_its_plan():
     )
     process = benchmark.planned('remat_small')['process']
     measured = benchmark.trained('remat_small')
-    # The target is 5 %, and busy cores add to a run (README there).
     steps = max(process['training'], process['compiling'])
-    assert measured['steps'] == pytest.approx(steps, rel=0.1)
-    # Validation needs more than the steps, which recompute activations.
-    assert measured['command'] == pytest.approx(process['peak'], rel=0.1)
+    assert measured['steps'] == pytest.approx(steps, rel=0.05)
+    # Validation needs more than the steps, which recompute activations, if all devices come to its
+    # last layer at once; on few cores one may be through before another is there.
+    assert 0.95 * steps < measured['command'] < 1.05 * process['peak']
     assert process['peak'] == process['validation'] > steps
 
 

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from genojax import errors, stores
+from genojax.cli import main
 from genojax.stores import bucket
 from tests.stores import memory
 
@@ -78,11 +79,24 @@ def test_what_is_not_there_is_none_and_can_be_removed():
 
 def test_urls():
     assert stores.is_url('gs://bucket/run') and stores.is_url('s3://bucket/run')
-    for path in ('runs/a', pathlib.Path('/runs/a'), 'http://host/run', 's3:/bucket'):
+    for path in ('runs/a', pathlib.Path('/runs/a'), './s3:/bucket', 'a:b', 'x/gs://y'):
         assert not stores.is_url(path)
     assert stores.local('runs/a') == pathlib.Path('runs/a')
-    with pytest.raises(errors.UsageError, match='names no bucket'):
-        bucket.open_bucket('s3://')
+    for url in ('s3://', 's3:///folder', 'gs://bucket/../other'):
+        with pytest.raises(errors.UsageError, match='names no bucket'):
+            bucket.open_bucket(url)
+
+
+@pytest.mark.parametrize('text', ['s3:/bucket/a', 'GS://b/a', 'file:///a', 'http://host/run'])
+def test_other_urls_are_no_local_folders(text, tmp_path, monkeypatch):
+    """They would be written below the current directory, and lost with the machine."""
+    monkeypatch.chdir(tmp_path)
+    for use in (stores.is_url, stores.local):
+        with pytest.raises(errors.UsageError, match='is no place that can be read or written'):
+            use(text)
+    with pytest.raises(SystemExit) as stopped:
+        main.main(['train', '--config=debug_cpu', f'--workdir={text}'])
+    assert stopped.value.code == 2 and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(('scheme', 'package'), [('s3', 's3fs'), ('gs', 'gcsfs')])

@@ -152,12 +152,59 @@ def test_how_processes_are_found(environment, processes, expected):
         ({}, '0/2'),
         ({}, '0/2@host'),
         ({}, 'many'),
+        ({}, '0/0@host:1'),
+        ({}, '0/2@host:0'),
+        ({}, '0/2@host:65536'),
+        ({}, '\u00b2/2@host:1'),
+        ({}, '0/2@host:\u00b2'),
         ({'JAX_NUM_PROCESSES': '2'}, ''),
     ],
 )
 def test_unclear_processes_are_refused(environment, processes):
     with pytest.raises(errors.UsageError):
         distributed.find(environment, processes)
+
+
+def test_a_process_that_nobody_answers_ends_with_a_line(monkeypatch):
+    monkeypatch.setattr(distributed, 'WAIT_SECONDS', 0.5)
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        address = f'127.0.0.1:{free.getsockname()[1]}'
+    with pytest.raises(errors.UsageError, match=f'process 0 did not answer at {address}'):
+        distributed.start(distributed.Processes('explicit', address, 2, 1))
+
+
+@pytest.mark.parametrize(
+    'flags, words',
+    [
+        ('--config.seed=7', ['--config.seed is 0 in process 0 and 7 in process 1']),
+        ('--evaluate', ['--evaluate is False in process 0 and True in process 1']),
+    ],
+)
+def test_processes_that_were_not_started_alike_are_refused(flags, words, tmp_path):
+    """Each would bring its own batches or updates into one training, and nothing would say so."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    started = [
+        subprocess.Popen(
+            [
+                *(sys.executable, '-m', 'genojax', 'train', '--config=debug_cpu'),
+                *(f'--workdir={tmp_path / "run"}', f'--processes={index}/2@127.0.0.1:{port}'),
+                *([flags] if index else []),
+            ],
+            env={**os.environ, 'PYTHONPATH': str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(2)
+    ]
+    for process in started:
+        _, printed = process.communicate(timeout=200)
+        (line,) = [line for line in printed.splitlines() if line.startswith('genojax: error')]
+        assert process.returncode == 2 and all(word in line for word in words)
+    assert not (tmp_path / 'run').exists()
 
 
 def test_one_process_is_alone():

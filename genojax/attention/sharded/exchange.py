@@ -32,6 +32,7 @@ import functools
 
 import numpy as np
 
+from genojax import errors
 from genojax.attention import patterns
 from genojax.attention.patterns import block_lists
 from genojax.attention.sharded import routes
@@ -116,14 +117,20 @@ class ShardPattern:
 
 
 def check(pattern: patterns.Pattern, devices: int, block: int) -> None:
-    """Raises unless the pattern makes whole blocks on every device; names a length that does."""
+    """Refuses patterns that do not make whole blocks on every device.
+
+    Raises:
+        UsageError: with a length that does.
+        NotImplementedError: queries and keys are not the same tokens.
+    """
     if pattern.length != pattern.key_length:
         raise NotImplementedError('a sequence split over devices needs as many keys as queries')
     if pattern.length % (devices * block):
         whole = -(-pattern.length // (devices * block)) * devices * block
-        raise ValueError(
-            f'{pattern.length} tokens do not make whole blocks of {block} on {devices} devices; '
-            f'pad to {whole} tokens with segment id 0'
+        raise errors.UsageError(
+            f'{pattern.length} tokens do not make whole blocks of {block} on {devices} devices of '
+            f'the sequence axis. Fix: rows of {whole} tokens (pad with segment id 0), a smaller '
+            'model.attention.block, or --config.mesh.sequence=1'
         )
 
 

@@ -192,10 +192,10 @@ class _AnnotationReader:
 
     def _detect(self, number: int, line: str, columns: list[str]) -> str:
         """'gff' or 'bed' by the columns that hold numbers."""
-        if len(columns) >= 5 and columns[3].isdigit() and columns[4].isdigit():
-            if not (columns[1].isdigit() and columns[2].isdigit()):
+        if len(columns) >= 5 and columns[3].isdecimal() and columns[4].isdecimal():
+            if not (columns[1].isdecimal() and columns[2].isdecimal()):
                 return 'gff'
-        if len(columns) == 9 and not (columns[1].isdigit() and columns[2].isdigit()):
+        if len(columns) == 9 and not (columns[1].isdecimal() and columns[2].isdecimal()):
             return 'gff'
         if len(columns) >= 3:
             return 'bed'

@@ -87,7 +87,7 @@ class RowParser:
             errors.InputError: `code`, it is not plain digits.
         """
         # Longer than 18 digits is beyond int64, and no coordinate.
-        if text.isascii() and text.removeprefix('-').isdigit() and len(text) <= 18:
+        if text.isascii() and text.removeprefix('-').isdecimal() and len(text) <= 18:
             return int(text)
         raise self.error(
             code,

@@ -48,9 +48,9 @@ def _of_line(line: str, following: list[str]) -> str:
         return 'SAM'
     if is_vcf(columns):
         return 'VCF'
-    if len(columns) >= 8 and columns[3].isdigit() and columns[4].isdigit():
+    if len(columns) >= 8 and columns[3].isdecimal() and columns[4].isdecimal():
         return 'GFF3 or GTF'
-    if len(columns) >= 3 and columns[1].isdigit() and columns[2].isdigit():
+    if len(columns) >= 3 and columns[1].isdecimal() and columns[2].isdecimal():
         return 'bedGraph' if _has_values([line, *following]) else 'BED'
     if _DNA_LINE.fullmatch(line.strip()) and all(
         not text.strip() or _DNA_LINE.fullmatch(text.strip()) for text in following[:20]
@@ -76,7 +76,7 @@ def _has_values(lines: list[str]) -> bool:
     return (
         len(values) == len(rows)
         and all(map(_VALUE.fullmatch, values))
-        and not all(map(str.isdigit, values))
+        and not all(map(str.isdecimal, values))
     )
 
 
@@ -85,7 +85,7 @@ def is_vcf(columns: list[str]) -> bool:
 
     A BED row has a number or '.' as its fifth column, and numbers as its seventh and eighth.
     """
-    if len(columns) < 8 or not columns[1].isdigit() or not _ALLELE.fullmatch(columns[3]):
+    if len(columns) < 8 or not columns[1].isdecimal() or not _ALLELE.fullmatch(columns[3]):
         return False
     alternate = columns[4]
     if alternate == '.':
@@ -98,9 +98,9 @@ def is_sam(columns: list[str]) -> bool:
     """Whether TAB-separated columns are an alignment: FLAG, POS, MAPQ numbers, and a CIGAR."""
     return (
         len(columns) >= 11
-        and all(columns[number].isdigit() for number in (1, 3, 4))
+        and all(columns[number].isdecimal() for number in (1, 3, 4))
         and bool(_CIGAR.fullmatch(columns[5]))
-        and columns[7].isdigit()
+        and columns[7].isdecimal()
     )
 
 

@@ -121,7 +121,7 @@ def _label(table: labelled_table.LabelledTable, row: int) -> int | str | list[fl
     if not table.has_classes:
         return [None if np.isnan(value) else float(value) for value in table.labels[row]]
     name = table.names[int(table.labels[row])]
-    return int(name) if name.removeprefix('-').isdigit() else name
+    return int(name) if name.removeprefix('-').isdecimal() else name
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -249,7 +249,7 @@ def _check_parts(
 
 def _or_values(table: labelled_table.LabelledTable) -> str:
     """What else to do where many classes are whole numbers, which may be values."""
-    numbers = table.has_classes and all(n.removeprefix('-').isdigit() for n in table.names)
+    numbers = table.has_classes and all(n.removeprefix('-').isdecimal() for n in table.names)
     if not numbers or table.classes <= _MANY_CLASSES:
         return ''
     fix = (

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from genojax import errors
 from genojax.attention import patterns
 from genojax.attention.sharded import exchange
 from tests.attention.patterns import tiles
@@ -152,7 +153,7 @@ def test_a_shard_stands_in_for_the_pattern():
 
 def test_what_does_not_make_whole_blocks_is_refused():
     exchange.check(patterns.local(512, 3), 4, 64)
-    with pytest.raises(ValueError, match='pad to 512'):
+    with pytest.raises(errors.UsageError, match='rows of 512 tokens'):
         exchange.check(patterns.local(500, 3), 8, 64)
     with pytest.raises(NotImplementedError, match='as many keys'):
         exchange.check(patterns.full(512, 1024), 4, 64)

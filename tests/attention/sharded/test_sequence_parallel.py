@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genojax import attention
+from genojax import attention, errors
 from genojax.attention import patterns
 from genojax.attention.sharded import (
     block_rows,
@@ -203,7 +203,7 @@ def test_memory_per_device_falls(make, heads, share):
 def test_what_cannot_be_split_is_refused():
     x = jnp.zeros((1, 500, 1, 8))
     with jax.set_mesh(make_mesh(sequence=8)):
-        with pytest.raises(ValueError, match='pad to 512'):
+        with pytest.raises(errors.UsageError, match='rows of 512 tokens'):
             attention.attend(x, x, x, patterns.local(500, 3))
         with pytest.raises(NotImplementedError, match='reference'):
             attention.attend(x, x, x, patterns.local(500, 3), implementation='reference')

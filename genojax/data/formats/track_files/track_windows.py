@@ -295,7 +295,7 @@ def _read_bed(path: pathlib.Path, centre: int) -> dict[str, list[genome.Interval
     centres: dict[str, list[genome.Interval]] = {word: [] for word in words}
     for line, text in enumerate(targets_table.read_text(path).splitlines(), 1):
         cells = text.split('\t')
-        if len(cells) < 4 or not (cells[1].isdigit() and cells[2].isdigit()):
+        if len(cells) < 4 or not (cells[1].isdecimal() and cells[2].isdecimal()):
             raise errors.InputError(
                 'TK04', 'a row is contig, start, end, part', path=path, line=line
             )

@@ -153,7 +153,7 @@ def _variants(cells: dict[str, list[str]], path: pathlib.Path, lines: list[int])
     columns = (cells[role] for role in ('contig', 'position', 'ref', 'alt'))
     for line, contig, position, ref, alt in zip(lines, *columns, strict=True):
         try:
-            if not position.isdigit() or len(position) > 18:
+            if not position.isdecimal() or len(position) > 18:
                 raise ValueError(f'position {position!r} is not a whole number from 1')
             variants.append(genome.Variant.from_vcf(contig, int(position), ref, alt))
         except ValueError as error:

@@ -54,7 +54,7 @@ class VcfRecord:
     def position(self) -> int | None:
         """POS, 1-based; None where the column is not a whole number of at least 0."""
         text = self.fields[1]
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
     @property
     def id(self) -> str:

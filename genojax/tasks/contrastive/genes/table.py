@@ -132,7 +132,7 @@ def _cut(column: _GeneColumns, rows, lines, genomes: str) -> list[np.ndarray]:
     for row, line in zip(rows, lines, strict=True):
         cells = {name: row[column[name]] for name in _INTERVAL}
         where = {'path': column.path, 'line': line}
-        if not (cells['start'].isdigit() and cells['end'].isdigit()):
+        if not (cells['start'].isdecimal() and cells['end'].isdecimal()):
             raise errors.InputError(
                 'OR01',
                 f'the interval {cells["start"]!r} to {cells["end"]!r} is not two whole numbers',
