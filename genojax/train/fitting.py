@@ -7,6 +7,7 @@ command with the suggested changes starts.
 
 import contextlib
 import dataclasses
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ Overrides = tuple[tuple[str, Any], ...]  # (path, value), as in --config.PATH=VA
 
 _ROOM = 0.9  # share of the memory that a change may take: what is free differs between starts
 _STATE = 0.7  # share of that for the state; gradients alone are a third of it
+# In what jax says when a process that takes part in a collective has gone.
+_LOST_PROCESS = re.compile('[Cc]onnection (closed|reset) by peer|Gloo .* failed')
 _AFTER_FAILURE = 0.7  # share of what was planned, where that was too much after all
 _REMAT = {'none': ('dots', 'block'), 'dots': ('block',)}  # policies that store less
 _SHORTEST = 32  # bases of a row
@@ -49,7 +52,7 @@ def check(run, memory: resources.RunMemory) -> None:
 
 @contextlib.contextmanager
 def one_line_errors(run) -> Iterator[None]:
-    """Within the block, running out of memory or disk is an error of one line.
+    """Within the block, running out of memory or disk, or of processes, is an error of one line.
 
     Args:
         run: `runs.Run`, for the message.
@@ -60,6 +63,11 @@ def one_line_errors(run) -> Iterator[None]:
     try:
         yield
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if jax.process_count() > 1 and _LOST_PROCESS.search(str(error)):
+            raise errors.UsageError(
+                f'another process has ended, which said why ({resources.first_line(error)}); '
+                f'{_saved(run)}. Fix: the same command in every process; it resumes'
+            ) from error
         if not resources.is_out_of_memory(error):
             raise
         raise errors.UsageError(
@@ -67,8 +75,7 @@ def one_line_errors(run) -> Iterator[None]:
             f'{_advice(run, _limit_after_failure(run))}'
         ) from error
     except OSError as error:
-        saved = run.checkpoints.latest()
-        state = 'no step was saved' if saved is None else f'step {saved} is saved'
+        state = _saved(run)
         if isinstance(error, BrokenPipeError):
             raise errors.UsageError(
                 f'what read the output has ended; {state}. Fix: write the output to a file; the '
@@ -78,6 +85,11 @@ def one_line_errors(run) -> Iterator[None]:
             f'{error.filename or run.workdir}: {error.strerror or error}; {state}. '
             'Fix: free disk space; the same command resumes'
         ) from error
+
+
+def _saved(run) -> str:
+    step = run.checkpoints.latest()
+    return 'no step was saved' if step is None else f'step {step} is saved'
 
 
 def _limit_after_failure(run) -> int:

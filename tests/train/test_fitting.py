@@ -160,6 +160,17 @@ def test_running_out_of_memory_in_spite_of_the_plan_is_one_line_with_changes(mon
     assert shlex.split(str(caught.value).split('Fix: ')[1])[0].startswith('--config.')
 
 
+def test_a_process_that_has_gone_is_named_in_the_others(monkeypatch):
+    monkeypatch.setattr(jax, 'process_count', lambda: 2)
+    run = types.SimpleNamespace(checkpoints=mock.Mock(latest=lambda: 3), workdir='run')
+    text = 'UNKNOWN: Gloo all-reduce failed: [pair.cc:547] Connection closed by peer [10.0.0.2]:1'
+    with (
+        pytest.raises(errors.UsageError, match='another process has ended.*step 3 is saved. Fix: '),
+        fitting.one_line_errors(run),
+    ):
+        raise jax.errors.JaxRuntimeError(text)
+
+
 def test_a_pipe_whose_reader_has_ended_is_no_full_disk():
     run = types.SimpleNamespace(checkpoints=mock.Mock(latest=lambda: 3), workdir='run')
     with (
