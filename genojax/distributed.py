@@ -8,7 +8,9 @@ makes its own copy of shards that are in a bucket.
 import contextlib
 import json
 import os
+import re
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -21,6 +23,11 @@ from genojax import errors, progress, sharding
 from genojax.data.datasets.base import ONE_HOST, Shard
 
 WAIT_SECONDS = 300.0  # for process 0, as jax waits for the others
+LEAVE_SECONDS = 10.0
+LOST_PROCESS = 'another process has ended'
+LOST_PROCESS_FIX = 'Fix: the same command in every process; training resumes'
+# In what jax says then of a collective.
+_LOST_PROCESS = re.compile('[Cc]onnection (closed|reset) by peer|[Gg]loo .* failed')
 
 
 class Processes(NamedTuple):
@@ -152,6 +159,54 @@ def shard(mesh: jax.sharding.Mesh, batch_size: int) -> Shard:
     return part
 
 
+def is_lost_process(error: BaseException) -> bool:
+    """Whether a collective failed because another process has gone."""
+    return jax.process_count() > 1 and bool(_LOST_PROCESS.search(str(error)))
+
+
+@contextlib.contextmanager
+def _lost_process_named() -> Iterator[None]:
+    """
+    Raises:
+        UsageError: another process has gone.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:  # which of them differs by call
+        if not is_lost_process(error):
+            raise
+        first = str(error).splitlines()[0]
+        raise errors.UsageError(f'{LOST_PROCESS} ({first}). {LOST_PROCESS_FIX}') from error
+
+
+def _gather(value: Any, **options: Any) -> Any:
+    """The value of every process, as numpy arrays."""
+    with _lost_process_named():
+        return multihost_utils.process_allgather(value, **options)
+
+
+def joined() -> bool:
+    """Whether this process has others."""
+    return jax.distributed.is_initialized()
+
+
+def leave() -> None:
+    """Says goodbye to the other processes, of several; before one that has failed exits.
+
+    jax does so at every exit and waits five minutes for those that do not. A process that failed
+    alone waits ten seconds here and is to exit by `os._exit`; the others then fail in their next
+    collective.
+    """
+
+    def shut_down():
+        with contextlib.suppress(RuntimeError, ValueError):  # the error that is shown is another
+            jax.distributed.shutdown()
+
+    farewell = threading.Thread(target=shut_down, daemon=True)
+    farewell.start()
+    farewell.join(LEAVE_SECONDS)
+
+
 def is_writer() -> bool:
     """Whether this process writes configs, logs and results; exactly one does."""
     return jax.process_index() == 0
@@ -160,7 +215,8 @@ def is_writer() -> bool:
 def barrier(name: str) -> None:
     """Waits until every process is here."""
     if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(name)
+        with _lost_process_named():
+            multihost_utils.sync_global_devices(name)
 
 
 @contextlib.contextmanager
@@ -180,14 +236,14 @@ def all_rows(tree: Any) -> Any:
     if jax.process_count() == 1:
         return jax.device_get(tree)
     with jax.transfer_guard('allow'):  # an exchange on purpose, also in the training loop
-        return multihost_utils.process_allgather(tree, tiled=True)
+        return _gather(tree, tiled=True)
 
 
 def all_equal(value: int) -> bool:
     """Whether all processes have one value, below 2^31."""
     if jax.process_count() == 1:
         return True
-    return len(set(multihost_utils.process_allgather(np.array(value, np.int32)).tolist())) == 1
+    return len(set(_gather(np.array(value, np.int32)).tolist())) == 1
 
 
 def check_alike(values: Mapping[str, Any]) -> None:
@@ -202,10 +258,10 @@ def check_alike(values: Mapping[str, Any]) -> None:
     if jax.process_count() == 1:
         return
     data = np.frombuffer(json.dumps(values, sort_keys=True, default=str).encode(), np.uint8)
-    sizes = multihost_utils.process_allgather(np.array(len(data), np.int32)).tolist()
+    sizes = _gather(np.array(len(data), np.int32)).tolist()
     padded = np.zeros(max(sizes), np.uint8)
     padded[: len(data)] = data
-    rows = multihost_utils.process_allgather(padded)
+    rows = _gather(padded)
     first, *others = (json.loads(row[:n].tobytes()) for row, n in zip(rows, sizes, strict=True))
     differences = [
         f'{name} is {first.get(name)!r} in process 0 and {other.get(name)!r} in process {number}'
@@ -217,7 +273,7 @@ def check_alike(values: Mapping[str, Any]) -> None:
         more = f' and {len(differences) - 5} more' if len(differences) > 5 else ''
         raise errors.UsageError(
             f'the processes were not started alike: {"; ".join(differences[:5])}{more}. '
-            'Fix: the same command with the same config and data in every process'
+            'Fix: the same command, packages and data in every process'
         )
 
 
@@ -230,4 +286,4 @@ def agrees_to_stop(requested: bool) -> bool:
     if jax.process_count() == 1:
         return requested
     with jax.transfer_guard('allow'):
-        return bool(multihost_utils.process_allgather(np.array(requested)).any())
+        return bool(_gather(np.array(requested)).any())

@@ -54,9 +54,9 @@ def check_file(out: str | os.PathLike, option: str = '--out') -> None:
     if path.is_dir() or not path.parent.is_dir():
         problem = 'no such folder, or it is a folder'
         raise errors.UsageError(f'{option}={out} cannot be written: {problem}')
-    if path.exists():
-        if not os.access(path, os.W_OK):
-            raise errors.UsageError(f'{option}={out} cannot be written: check its permissions')
+    if path.exists() and not os.access(path, os.W_OK):
+        raise errors.UsageError(f'{option}={out} cannot be written: check its permissions')
+    if path.exists() and not path.is_file() or _is_stream(path):
         return
     try:  # permissions do not tell of file systems that take no files
         tempfile.TemporaryFile(dir=path.parent).close()

@@ -80,7 +80,7 @@ def findings() -> tuple[list[tuple[str, str]], list[str]]:
         writable = 'writable' if os.access(path, os.W_OK) else 'NOT writable'
         free = shutil.disk_usage(path).free / 2**30
         rows.append((f'free disk of {path}', f'{free:.1f} GiB, {writable}'))
-    for variable in ('JAX_PLATFORMS', 'XLA_FLAGS', 'PJRT_NPROC', 'JAX_COMPILATION_CACHE_DIR'):
+    for variable in ('JAX_PLATFORMS', 'XLA_FLAGS', 'JAX_COMPILATION_CACHE_DIR'):
         if os.environ.get(variable):
             rows.append((variable, os.environ[variable]))
     unused = sorted(devices.offered() - platforms)

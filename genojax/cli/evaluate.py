@@ -47,7 +47,7 @@ def run(argv: list[str]) -> None:
         from genojax.train import runs
 
     distributed.start(distributed.find(processes=arguments.processes))
-    distributed.check_alike(flags.shared(arguments))
+    distributed.check_alike(flags.alike(arguments))
     experiment = runs.read_experiment(arguments.workdir)
     names = [arguments.task] if arguments.task else list(experiment.tasks)
     if names[0] not in experiment.tasks:

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from genojax import errors, json_files, progress, stores
+from genojax import config, errors, json_files, progress, stores
 from genojax.cli import config_module
 
 CONFIG_HELP = """
@@ -120,13 +120,14 @@ def readable(text: str) -> pathlib.Path:
     return stores.local(text)
 
 
-def shared(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The flags that all processes of a command have in common, by name.
+def alike(arguments: argparse.Namespace, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The flags that all processes of a command have in common, and the values of its config.
 
-    The config's values are compared, not its name; places may be mounted under other names.
+    Not the places of runs, which may be mounted under other names, nor the trace of one process.
     """
-    own = ('workdir', 'against', 'config', 'processes')
-    return {f'--{name}': value for name, value in vars(arguments).items() if name not in own}
+    apart = ('workdir', 'against', 'config', 'processes', 'profile')
+    flags = {f'--{name}': value for name, value in vars(arguments).items() if name not in apart}
+    return flags | {f'--config.{path}': value for path, value in config.leaves(values or {})}
 
 
 def names(text: str) -> tuple[str, ...]:

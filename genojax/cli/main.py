@@ -168,6 +168,12 @@ def _run(argv: list[str]) -> None:
 def _fail(message: str, exit_code: int) -> None:
     word = 'stopped' if exit_code == errors.Preempted.exit_code else 'error'
     print(f'genojax: {word} {message}', file=sys.stderr)
+    several = sys.modules.get('genojax.distributed')
+    if several is not None and several.joined():
+        several.leave()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_code)  # or jax would wait for the other processes once more
     sys.exit(exit_code)
 
 

@@ -42,10 +42,6 @@ def run(argv: list[str]) -> None:
     arguments, configs = flags.parse_with_config(parser, argv)
     if arguments.out and arguments.out.suffix not in ('.json', '.html'):
         parser.error(f'--out={arguments.out} must end in .json or .html')
-    for name in ('out', 'program'):  # now, not after minutes of compiling
-        if path := getattr(arguments, name):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            output_files.check_file(path, f'--{name}')
     if arguments.program and arguments.search:
         parser.error('--program writes one program, and --search compiles many')
     _prepare(arguments.topology)
@@ -58,6 +54,10 @@ def run(argv: list[str]) -> None:
     topology = topologies.parse(arguments.topology)
     _fill_lengths(configs['config'], arguments.config)
     planned = experiment.from_config(configs['config'])
+    for name in ('out', 'program'):  # now, not after minutes of compiling
+        if path := getattr(arguments, name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            output_files.check_file(path, f'--{name}')
     candidates = []
     if arguments.search:
         candidates = search.grid(planned, topology, _say)

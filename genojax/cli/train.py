@@ -50,7 +50,7 @@ def run(argv: list[str]) -> None:
         from genojax.train import changes, log, loop, runs
 
     distributed.start(distributed.find(processes=arguments.processes))
-    distributed.check_alike(flags.shared(arguments))
+    distributed.check_alike(flags.alike(arguments, configs['config']))
     described = experiment.from_config(configs['config'])
     evaluation.check_limit(described.tasks, arguments.limit)
     opened = runs.open_run(

@@ -14,16 +14,24 @@ def leave_one_free(environment: MutableMapping[str, str] = os.environ) -> None:
 
     To be called before jax opens its devices. XLA has as many threads as cores, or as PJRT_NPROC
     says, and at least as many as devices. Each of several devices keeps one for a whole step, and
-    if none is left, what the parallel loops of the step hold is freed when the step ends: up to 4 %
-    of a small run's memory (experiments/benchmarks/README.md).
+    if none is left, what the parallel loops of the step hold is freed only when the step ends,
+    which no plan of its memory knows (experiments/benchmarks/README.md).
     """
-    counts = _DEVICES.findall(environment.get('XLA_FLAGS', ''))
-    own = environment.get('JAX_NUM_CPU_DEVICES', '')  # has precedence over the flag
-    devices = int(own) if own.isdecimal() else int(counts[-1]) if counts else 1
-    said = [environment[name] for name in _VARIABLES if environment.get(name, '').isdecimal()]
-    threads = int(said[0]) if said else cores()
+    flags = _DEVICES.findall(environment.get('XLA_FLAGS', ''))
+    # jax's own option has precedence over the flag, of which the last one counts.
+    devices = _number(environment.get('JAX_NUM_CPU_DEVICES')) or int([1, *flags][-1])
+    chosen = [_number(environment.get(name)) for name in _VARIABLES]
+    threads = next((number for number in chosen if number is not None), cores())
     if 1 < devices >= threads:
         environment['PJRT_NPROC'] = str(devices + 1)
+
+
+def _number(text: str | None) -> int | None:
+    """A whole number as XLA reads it, with spaces around it; None: it is none."""
+    try:
+        return int(text)
+    except (TypeError, ValueError):
+        return None
 
 
 def cores() -> int:

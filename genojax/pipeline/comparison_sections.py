@@ -9,6 +9,9 @@ from genojax import json_files
 from genojax.pipeline import comparison, evaluation
 from genojax.report import comparisons, html, page, plots
 
+_ALL = ('', 'all')  # names of the part that is all rows
+_NUMBER_OF_VERDICTS = 4
+
 
 def sections(directory: pathlib.Path) -> dict[str, Callable[[plots.Renderer], page.Section]]:
     """Functions that draw the comparisons that a run has, by the name of their file."""
@@ -19,12 +22,12 @@ def sections(directory: pathlib.Path) -> dict[str, Callable[[plots.Renderer], pa
 
 
 def _drawn(path: pathlib.Path, renderer: plots.Renderer) -> page.Section:
-    task, split, *_ = path.name.split('.')
+    task, _, _ = path.name.partition('.')
     return section(task, path.stem, json_files.read_hashed(path))
 
 
 def section(task: str, anchor: str, result: Mapping[str, Any]) -> page.Section:
-    """A table per part of the rows, and a verdict on the first score of all of them.
+    """A table per part of the rows, and a verdict on the first score of all rows, or of each part.
 
     Args:
         result: of `comparison.compare_runs`.
@@ -40,27 +43,34 @@ def section(task: str, anchor: str, result: Mapping[str, Any]) -> page.Section:
             'separate intervals overlap. Intervals say nothing of other seeds of the training.'
         )
     ]
-    if result['limit'] is not None:
-        body.append(html.note(f'At most {result["limit"]:,} {result["unit"]} (--limit).'))
     for name, part in result['parts'].items():
         groups = '' if part['groups'] is None else f', {part["groups"]:,} {result["resampled"]}'
         body.append(html.subheading(f'{name or "All"}: {part["n"]:,} {result["unit"]}{groups}'))
         body.append(_table(part['scores'], names, below))
         body += [html.note(note) for note in part['notes']]
-    verdicts = []
-    every = result['parts'].get('', next(iter(result['parts'].values()), None))
-    for title, row in list(every['scores'].items())[:1] if every else ():
-        verdicts.append(
-            comparisons.verdict(
-                f'{task}, {title}',
-                (names[0], row['run']),
-                (names[1], row['against']),
-                row['difference'],
-                lower_is_better=below,
-            )
+    subject = ', '.join([task, *_of_what(result)])
+    parts = result['parts']
+    chosen = [name for name in _ALL if name in parts] or list(parts)
+    verdicts = [
+        comparisons.verdict(
+            ', '.join(filter(None, [subject, name if len(chosen) > 1 else '', title])),
+            (names[0], row['run']),
+            (names[1], row['against']),
+            row['difference'],
+            lower_is_better=below,
         )
-    heading = f'{task} beside {pathlib.PurePath(names[1]).name}'
+        for name in chosen[:_NUMBER_OF_VERDICTS]
+        for title, row in list(parts[name]['scores'].items())[:1]
+    ]
+    heading = f'{subject}, beside {names[1]}'
     return page.Section(f'against-{anchor}', heading, html.join(body), (), tuple(verdicts))
+
+
+def _of_what(result: Mapping[str, Any]) -> list[str]:
+    """The split and the limit, where they are not the usual ones."""
+    split = [f'{result["split"]} split'] if result['split'] != 'test' else []
+    limit = result['limit']
+    return split + ([] if limit is None else [f'at most {limit:,} {result["unit"]} (--limit)'])
 
 
 def _table(scores: Mapping[str, Any], names: tuple[str, str], below: bool) -> html.Markup:

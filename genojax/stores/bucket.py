@@ -46,7 +46,7 @@ def is_url(path: str | os.PathLike) -> bool:
     text = str(path)
     if text.startswith(tuple(f'{scheme}://' for scheme in EXTRAS)):
         return True
-    if _SCHEME.match(text):
+    if isinstance(path, str) and _SCHEME.match(path):  # a Path joins the two slashes of a URL
         raise errors.UsageError(
             f'{text} is no place that can be read or written. Fix: gs://BUCKET/FOLDER, '
             f's3://BUCKET/FOLDER or a path; ./{text} if that is one'
@@ -63,8 +63,12 @@ def open_bucket(url: str) -> 'Bucket':
     import fsspec  # what it imports for a bucket takes a second
 
     scheme, _, path = url.partition('://')
-    if not path.strip('/') or path.startswith('/') or {'.', '..'} & set(path.split('/')):
+    if not path.strip('/') or path.startswith('/'):
         raise errors.UsageError(f'{url} names no bucket. Fix: {scheme}://BUCKET/FOLDER')
+    if {'.', '..'} & set(path.split('/')):
+        raise errors.UsageError(
+            f"{url}: '.' and '..' name no folder of a bucket. Fix: {scheme}://BUCKET/FOLDER"
+        )
     options: dict[str, Any] = {'skip_instance_cache': True, 'use_listings_cache': False}
     if scheme == 's3':
         # botocore reads AWS_ENDPOINT_URL and the credentials of the environment.

@@ -63,7 +63,8 @@ class PairedSplit(abc.ABC):
 
 def digest(values: np.ndarray) -> bytes:
     """A hash of an array, for `PairedSplit.inputs` and `labels`."""
-    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).digest()
+    described = f'{values.dtype.str}{values.shape}'.encode()
+    return hashlib.sha256(described + np.ascontiguousarray(values).tobytes()).digest()
 
 
 def order(split: PairedSplit, other: PairedSplit) -> np.ndarray:

@@ -7,7 +7,6 @@ command with the suggested changes starts.
 
 import contextlib
 import dataclasses
-import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from typing import Any
 
 import jax
 
-from genojax import config, errors, random_keys, sharding
+from genojax import config, distributed, errors, random_keys, sharding
 from genojax import experiment as experiments
 from genojax.tasks.base import Task
 from genojax.train import resources
@@ -25,8 +24,6 @@ Overrides = tuple[tuple[str, Any], ...]  # (path, value), as in --config.PATH=VA
 
 _ROOM = 0.9  # share of the memory that a change may take: what is free differs between starts
 _STATE = 0.7  # share of that for the state; gradients alone are a third of it
-# In what jax says when a process that takes part in a collective has gone.
-_LOST_PROCESS = re.compile('[Cc]onnection (closed|reset) by peer|Gloo .* failed')
 _AFTER_FAILURE = 0.7  # share of what was planned, where that was too much after all
 _REMAT = {'none': ('dots', 'block'), 'dots': ('block',)}  # policies that store less
 _SHORTEST = 32  # bases of a row
@@ -52,7 +49,7 @@ def check(run, memory: resources.RunMemory) -> None:
 
 @contextlib.contextmanager
 def one_line_errors(run) -> Iterator[None]:
-    """Within the block, running out of memory or disk, or of processes, is an error of one line.
+    """Within the block, no memory, a full disk or a lost process is an error of one line.
 
     Args:
         run: `runs.Run`, for the message.
@@ -63,10 +60,10 @@ def one_line_errors(run) -> Iterator[None]:
     try:
         yield
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
-        if jax.process_count() > 1 and _LOST_PROCESS.search(str(error)):
+        if distributed.is_lost_process(error):
             raise errors.UsageError(
-                f'another process has ended, which said why ({resources.first_line(error)}); '
-                f'{_saved(run)}. Fix: the same command in every process; it resumes'
+                f'{distributed.LOST_PROCESS} ({resources.first_line(error)}); '
+                f'{_newest_checkpoint(run)}. {distributed.LOST_PROCESS_FIX}'
             ) from error
         if not resources.is_out_of_memory(error):
             raise
@@ -75,7 +72,7 @@ def one_line_errors(run) -> Iterator[None]:
             f'{_advice(run, _limit_after_failure(run))}'
         ) from error
     except OSError as error:
-        state = _saved(run)
+        state = _newest_checkpoint(run)
         if isinstance(error, BrokenPipeError):
             raise errors.UsageError(
                 f'what read the output has ended; {state}. Fix: write the output to a file; the '
@@ -87,7 +84,8 @@ def one_line_errors(run) -> Iterator[None]:
         ) from error
 
 
-def _saved(run) -> str:
+def _newest_checkpoint(run) -> str:
+    """What is saved, for a message."""
     step = run.checkpoints.latest()
     return 'no step was saved' if step is None else f'step {step} is saved'
 

@@ -6,8 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import genojax
 from genojax import config, distributed, json_files, tokenizers, versions
 from genojax import experiment as experiments
+from genojax.data.datasets.base import TaskDatasets
 from genojax.experiment import Experiment
 from genojax.inference import pretrained
 from genojax.train import changes
@@ -62,8 +64,19 @@ def check_processes(experiment: Experiment) -> None:
     Raises:
         UsageError: in every process, with the fields that differ.
     """
-    fields = {f'--config.{path}': value for path, value in config.leaves(experiment)}
-    distributed.check_alike({**fields, **versions.installed()})
+    fields = {f'--config.{path}': value for path, value in config.leaves(stored(experiment))}
+    code = {'genojax': genojax.__version__, 'commit': versions.commit()}
+    distributed.check_alike({**fields, **versions.installed(), **code})
+
+
+def check_same_data(datasets: Mapping[str, TaskDatasets]) -> None:
+    """Refuses processes that see other data, also where these have the same name.
+
+    Raises:
+        UsageError: in every process, with the tasks.
+    """
+    digests = {f'the data of task {name}': one.fingerprint for name, one in datasets.items()}
+    distributed.check_alike(digests)
 
 
 def claim(

@@ -235,7 +235,7 @@ class Run:
         return resources.StepTimer(first, last, self.experiment.validate_every)
 
     def one_line_errors(self):
-        """Within the block, running out of memory or disk is a `UsageError` of one line."""
+        """Within the block, no memory, a full disk or a lost process is a `UsageError`."""
         return fitting.one_line_errors(self)
 
     def check_memory(self, memory: resources.RunMemory) -> None:
@@ -288,7 +288,7 @@ def open_run(
     experiment: Experiment,
     workdir: str | pathlib.Path,
     devices: list | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Callable[[str], None] = lambda line: None,
     *,
     read_only: bool = False,
     fallback: bool = False,
@@ -312,7 +312,6 @@ def open_run(
         DamageError: a file of the run is missing or damaged.
     """
     records.check_processes(experiment)
-    say = say or (lambda line: None)
     with distributed.writer_first('workdir'):
         directory = workdirs.open_workdir(workdir, read_only, say)
     try:
@@ -344,6 +343,7 @@ def _open(
         tokenizer = tokenizers.copy_file(experiment.tokenizer, directory.path)
         experiment = dataclasses.replace(experiment, tokenizer=tokenizer)
         tasks, datasets = _open_tasks(experiment, directory.path, mesh, base, say)
+    records.check_same_data(datasets)
     say('tracing the model')
     boxed = experiments.abstract_boxed(experiment, tasks)
     abstract = experiments.with_shardings(boxed, mesh)

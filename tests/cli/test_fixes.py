@@ -48,7 +48,6 @@ ELSEWHERE = {
     'multiple of the number of processes': 'needs several processes',
     '--processes=0/COUNT@HOST:PORT': 'tests/train/test_processes.py',
     'the same command in every process': 'tests/train/test_fitting.py',
-    'the same command with the same config and data': 'tests/train/test_processes.py',
     'a smaller model.attention.block': 'tests/attention/sharded/test_exchange.py',
     'a larger topology, or --search': 'needs the TPU compiler; tests/plan/test_plan.py searches',
     'XLA_FLAGS=': 'is for Python: `genojax plan` sets it itself',

@@ -35,6 +35,7 @@ def threads_of(**environment: str) -> str | None:
         {'JAX_NUM_CPU_DEVICES': '64', 'XLA_FLAGS': f'{FLAG}=1'},
         {'XLA_FLAGS': f'{FLAG}=64', 'PJRT_NPROC': '8'},  # XLA would have 64
         {'XLA_FLAGS': f'{FLAG}=64', 'PJRT_NPROC': 'many', 'NPROC': '64'},
+        {'XLA_FLAGS': f'{FLAG}=64', 'PJRT_NPROC': '-1', 'JAX_NUM_CPU_DEVICES': '\u00b2'},
     ],
 )
 def test_one_thread_more_than_devices(environment):
@@ -55,7 +56,8 @@ def test_nothing_is_set_where_a_thread_is_left(environment):
 
 
 def test_what_was_chosen_and_leaves_a_thread_is_kept():
-    assert threads_of(XLA_FLAGS=f'{FLAG}=8', PJRT_NPROC='16', NPROC='2') == '16'
+    for chosen in ('16', ' 16'):
+        assert threads_of(XLA_FLAGS=f'{FLAG}=8', PJRT_NPROC=chosen, NPROC='2') == chosen
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')

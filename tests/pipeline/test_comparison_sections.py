@@ -32,7 +32,7 @@ def written(folder, **options):
 def test_scores_differences_and_a_verdict(tmp_path):
     (section,) = written(tmp_path, difference=[0.1, 0.02, 0.18])
     text = reading.PageReader(section.body).text
-    assert section.heading == 'promoters beside scratch'
+    assert section.heading == 'promoters, beside runs/scratch'
     for words in ('0.900 (0.850 to 0.950)', '+0.100 (+0.020 to +0.180)', 'better', 'a note'):
         assert words in text
     assert 'All: 1,200 rows, 40 groups of rows' in text
@@ -48,9 +48,15 @@ def test_below_0_is_better_where_scores_are_losses(tmp_path):
 
 def test_what_is_not_settled_is_open_and_parts_without_scores_are_shown(tmp_path):
     (section,) = written(tmp_path, difference=[0.1, -0.1, 0.3], parts=('human', 'mouse'), limit=5)
-    assert section.verdicts[0].kind == 'open'
+    assert [verdict.kind for verdict in section.verdicts] == ['open', 'open']
+    for verdict, organism in zip(section.verdicts, ('human', 'mouse'), strict=True):
+        assert f'(--limit), {organism}, AUROC' in verdict.text
     text = reading.PageReader(section.body).text
-    assert 'human: ' in text and 'mouse: ' in text and 'At most 5 rows (--limit).' in text
+    assert (
+        'human: ' in text
+        and 'mouse: ' in text
+        and section.heading.startswith('promoters, at most 5 rows (--limit)')
+    )
     value = result(None)
     value['parts'] = {'': {'n': 0, 'groups': 0, 'scores': {}, 'notes': ['nothing is scored']}}
     empty = comparison_sections.section('promoters', 'x', value)
@@ -63,5 +69,11 @@ def test_every_comparison_is_a_section_of_the_page(tmp_path):
     damaged = comparison.path_of(tmp_path, 'promoters', 'runs/damaged')
     damaged.write_text('{}')
     page = run_report.write(tmp_path).read_text()
-    for words in ('promoters beside scratch', 'promoters beside other', damaged.name):
+    for words in ('promoters, beside runs/scratch', 'promoters, beside runs/other', damaged.name):
         assert words in page
+
+
+def test_the_verdict_of_several_parts_is_of_all_rows_where_these_are_a_part(tmp_path):
+    (section,) = written(tmp_path, difference=[0.1, 0.02, 0.18], parts=('human', 'all', 'clean'))
+    (verdict,) = section.verdicts
+    assert verdict.text.startswith('promoters, AUROC: ')

@@ -82,9 +82,12 @@ def test_urls():
     for path in ('runs/a', pathlib.Path('/runs/a'), './s3:/bucket', 'a:b', 'x/gs://y'):
         assert not stores.is_url(path)
     assert stores.local('runs/a') == pathlib.Path('runs/a')
-    for url in ('s3://', 's3:///folder', 'gs://bucket/../other'):
+    for url in ('s3://', 's3:///folder'):
         with pytest.raises(errors.UsageError, match='names no bucket'):
             bucket.open_bucket(url)
+    with pytest.raises(errors.UsageError, match="'..' name no folder"):
+        bucket.open_bucket('gs://bucket/../other')
+    assert not stores.is_url(pathlib.Path('./s3:/bucket'))  # as a flag has it
 
 
 @pytest.mark.parametrize('text', ['s3:/bucket/a', 'GS://b/a', 'file:///a', 'http://host/run'])

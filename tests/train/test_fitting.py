@@ -165,7 +165,9 @@ def test_a_process_that_has_gone_is_named_in_the_others(monkeypatch):
     run = types.SimpleNamespace(checkpoints=mock.Mock(latest=lambda: 3), workdir='run')
     text = 'UNKNOWN: Gloo all-reduce failed: [pair.cc:547] Connection closed by peer [10.0.0.2]:1'
     with (
-        pytest.raises(errors.UsageError, match='another process has ended.*step 3 is saved. Fix: '),
+        pytest.raises(
+            errors.UsageError, match='another process has ended.*step 3 is saved. Fix: the same'
+        ),
         fitting.one_line_errors(run),
     ):
         raise jax.errors.JaxRuntimeError(text)

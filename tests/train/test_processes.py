@@ -34,10 +34,7 @@ def run(shards, workdir, count: int, steps: int, kill_at: int = 0, stop_at: int 
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    flag = '--xla_force_host_platform_device_count'
-    flags = [word for word in os.environ['XLA_FLAGS'].split() if not word.startswith(flag)]
-    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
-    environment['XLA_FLAGS'] = ' '.join([*flags, f'{flag}={4 // count}'])
+    environment = environment_of(4 // count)
     started = [
         subprocess.Popen(
             [
@@ -174,37 +171,75 @@ def test_a_process_that_nobody_answers_ends_with_a_line(monkeypatch):
         distributed.start(distributed.Processes('explicit', address, 2, 1))
 
 
-@pytest.mark.parametrize(
-    'flags, words',
-    [
-        ('--config.seed=7', ['--config.seed is 0 in process 0 and 7 in process 1']),
-        ('--evaluate', ['--evaluate is False in process 0 and True in process 1']),
-    ],
-)
-def test_processes_that_were_not_started_alike_are_refused(flags, words, tmp_path):
-    """Each would bring its own batches or updates into one training, and nothing would say so."""
+def environment_of(devices: int) -> dict[str, str]:
+    """Of a process with this number of devices."""
+    flag = '--xla_force_host_platform_device_count'
+    flags = [word for word in os.environ['XLA_FLAGS'].split() if not word.startswith(flag)]
+    flags = ' '.join([*flags, f'{flag}={devices}'])
+    return {**os.environ, 'PYTHONPATH': str(ROOT), 'XLA_FLAGS': flags}
+
+
+def start_verbs(workdir, *flags: str) -> list[subprocess.Popen]:
+    """`genojax train` in two processes, the second one with more flags."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    started = [
+    command = [sys.executable, '-m', 'genojax', 'train', '--config=debug_cpu']
+    return [
         subprocess.Popen(
             [
-                *(sys.executable, '-m', 'genojax', 'train', '--config=debug_cpu'),
-                *(f'--workdir={tmp_path / "run"}', f'--processes={index}/2@127.0.0.1:{port}'),
-                *([flags] if index else []),
+                *(*command, f'--workdir={workdir}', '--config.steps=3000'),
+                *(f'--processes={index}/2@127.0.0.1:{port}', *(flags if index else ())),
             ],
-            env={**os.environ, 'PYTHONPATH': str(ROOT)},
+            env=environment_of(1),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
         for index in range(2)
     ]
-    for process in started:
-        _, printed = process.communicate(timeout=200)
-        (line,) = [line for line in printed.splitlines() if line.startswith('genojax: error')]
-        assert process.returncode == 2 and all(word in line for word in words)
+
+
+def error_of(process: subprocess.Popen) -> tuple[int, str]:
+    """Exit code and line of error of a process that ends soon."""
+    try:
+        _, printed = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    (line,) = [line for line in printed.splitlines() if line.startswith('genojax: ')]
+    return process.returncode, line
+
+
+@pytest.mark.parametrize(
+    'flag, words',
+    [
+        ('--config.seed=7', '--config.seed is 0 in process 0 and 7 in process 1'),
+        pytest.param('--evaluate', '--evaluate is False in process 0', marks=pytest.mark.slow),
+        pytest.param('--config.seeed=7', '--config.seeed is None', marks=pytest.mark.slow),
+    ],
+)
+def test_processes_that_were_not_started_alike_are_refused(flag, words, tmp_path):
+    """Each would bring its own batches or updates into one training, and nothing would say so."""
+    for process in start_verbs(tmp_path / 'run', flag):
+        code, line = error_of(process)
+        assert code == 2 and words in line
     assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('stop', [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_that_goes_alone_ends_the_other(stop, tmp_path):
+    """Killed while training; asked to stop before the loop, which saves, has begun."""
+    processes = start_verbs(tmp_path / 'run')
+    file = tmp_path / 'run' / ('metrics.jsonl' if stop == signal.SIGKILL else '')
+    while not file.exists():
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.05)
+    processes[1].send_signal(stop)
+    if stop == signal.SIGTERM:
+        assert error_of(processes[1])[0] == 75
+    code, line = error_of(processes[0])
+    assert code == 2 and 'another process has ended' in line
 
 
 def test_one_process_is_alone():

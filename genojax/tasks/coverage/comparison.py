@@ -45,7 +45,10 @@ class TrackPairedSplit(paired.PairedSplit):
         }
 
     def scores(self, state) -> paired.Scores:
-        """What is predicted of every window: arrays [P, C], which differ by organism."""
+        """What is predicted of every window, [N] of arrays [P, C], whose sizes differ by organism.
+
+        An array of objects, as rows are put in order by an index of one axis.
+        """
         predicted = evaluate.predictions(self.task, state, self.datasets, self.split)
         windows = [window_PC for name in self.datasets.species for window_PC in predicted[name]]
         column = np.empty(len(windows), object)

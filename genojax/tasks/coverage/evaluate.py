@@ -49,9 +49,10 @@ def evaluate(
 
 
 def refuse_limit(task, limit: int | None) -> None:
-    """
+    """Every window is scored, whose correlations run over all of them.
+
     Raises:
-        UsageError: it is set.
+        UsageError: a limit is set.
     """
     if limit is not None:
         raise errors.UsageError(
@@ -61,7 +62,7 @@ def refuse_limit(task, limit: int | None) -> None:
 
 
 def measured(source, windows) -> tuple[np.ndarray, np.ndarray]:
-    """Reads of windows in memory, [N, P, C], and which of them are known.
+    """Scaled sums of reads per bin of windows in memory, float32 [N, P, C], and which are known.
 
     Args:
         source: `rows.OrganismRows` with one row per window.
