@@ -166,7 +166,8 @@ def is_lost_process(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def _lost_process_named() -> Iterator[None]:
-    """
+    """Within the block, a process that has gone is an error of one line.
+
     Raises:
         UsageError: another process has gone.
     """

@@ -123,7 +123,7 @@ def readable(text: str) -> pathlib.Path:
 def alike(arguments: argparse.Namespace, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The flags that all processes of a command have in common, and the values of its config.
 
-    Not the places of runs, which may be mounted under other names, nor the trace of one process.
+    Places of runs may be mounted under other names, and a single process may write a trace.
     """
     apart = ('workdir', 'against', 'config', 'processes', 'profile')
     flags = {f'--{name}': value for name, value in vars(arguments).items() if name not in apart}
