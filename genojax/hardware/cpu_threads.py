@@ -19,7 +19,8 @@ def leave_one_free(environment: MutableMapping[str, str] = os.environ) -> None:
     """
     flags = _DEVICES.findall(environment.get('XLA_FLAGS', ''))
     # jax's own option has precedence over the flag, of which the last one counts.
-    devices = _number(environment.get('JAX_NUM_CPU_DEVICES')) or int([1, *flags][-1])
+    by_flag = int(flags[-1]) if flags else 1
+    devices = _number(environment.get('JAX_NUM_CPU_DEVICES')) or by_flag
     chosen = [_number(environment.get(name)) for name in _VARIABLES]
     threads = next((number for number in chosen if number is not None), cores())
     if 1 < devices >= threads:

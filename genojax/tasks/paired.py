@@ -67,6 +67,15 @@ def digest(values: np.ndarray) -> bytes:
     return hashlib.sha256(described + np.ascontiguousarray(values).tobytes()).digest()
 
 
+def estimates(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A score of two runs, as `PairedSplit.parts` has it.
+
+    Args:
+        row: {'run', 'against', 'minus': {'against'}}, as evaluations compare models.
+    """
+    return {'run': row['run'], 'against': row['against'], 'difference': row['minus']['against']}
+
+
 def order(split: PairedSplit, other: PairedSplit) -> np.ndarray:
     """The numbers of the other run's rows in the order of this run's.
 

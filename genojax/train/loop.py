@@ -27,7 +27,7 @@ def train(run: runs.Run, stop_at: int | None = None, profile: int = 0) -> runs.T
     Raises:
         Preempted: SIGTERM or Ctrl-C came; the state is saved, and the same command resumes.
         DamageError: the loss or the gradient is not finite; the last checkpoint is kept.
-        UsageError: memory or disk do not suffice (the last checkpoint is kept), processes differ.
+        UsageError: no memory, a full disk, or a lost process; the last checkpoint is kept.
     """
     with run.one_line_errors():
         state = run.start()

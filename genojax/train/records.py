@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+
 import genojax
 from genojax import config, distributed, json_files, tokenizers, versions
 from genojax import experiment as experiments
@@ -64,6 +66,8 @@ def check_processes(experiment: Experiment) -> None:
     Raises:
         UsageError: in every process, with the fields that differ.
     """
+    if jax.process_count() == 1:  # hashes of files and git take time
+        return
     fields = {f'--config.{path}': value for path, value in config.leaves(stored(experiment))}
     code = {'genojax': genojax.__version__, 'commit': versions.commit()}
     distributed.check_alike({**fields, **versions.installed(), **code})

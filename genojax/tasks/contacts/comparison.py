@@ -46,16 +46,11 @@ class ContactPairedSplit(paired.PairedSplit):
             '' if group == 'all' else group: {
                 'n': len(rows.codes_NL),
                 'groups': None,
-                'scores': {title: _row(result[name][group]) for name, title in _STATISTICS.items()},
+                'scores': {
+                    title: paired.estimates(result[name][group])
+                    for name, title in _STATISTICS.items()
+                },
                 'notes': [],
             }
             for group in result['pearson']
         }
-
-
-def _row(row: dict) -> dict[str, list[float]]:
-    return {
-        'run': row['run'],
-        'against': row['against'],
-        'difference': row['minus']['against'],
-    }

@@ -85,11 +85,7 @@ class TrackPairedSplit(paired.PairedSplit):
         for scale, title in _SCALES.items():
             for group, row in result['scales'][scale].items():
                 of = f'{row["tracks"]} tracks' if group == 'all' else f'{group} ({row["tracks"]})'
-                difference = row['minus']['against']
-                rows[f'{title}, {of}'] = {
-                    **{side: row[side] for side in ('run', 'against')},
-                    'difference': difference,
-                }
+                rows[f'{title}, {of}'] = paired.estimates(row)
         notes = []
         if len(set(bins)) > 1:
             notes = [

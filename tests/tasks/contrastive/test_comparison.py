@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from genojax.cli import main
-from genojax.pipeline import comparison, evaluation
+from genojax.pipeline import comparison
 from genojax.tasks.contrastive import baselines, evaluate
 from genojax.train import runs
 from tests import fix_inputs
+from tests.tasks import paired_runs
 from tests.tasks.contrastive import small_genes
 
 pytestmark = pytest.mark.usefixtures('one_device')
@@ -39,12 +40,7 @@ def test_both_runs_are_scored_as_by_their_evaluations(folder, capsys, monkeypatc
     with contextlib.chdir(folder):
         main.main(['evaluate', 'runs/one', '--against=runs/two'])
         text = capsys.readouterr().out
-        results = {}
-        for name in ('one', 'two'):
-            path = f'runs/{name}'
-            opened = runs.open_run(runs.read_experiment(path), path, read_only=True)
-            ((_, results[name], _),) = evaluation.evaluate_run(opened)
-            opened.close()
+        results = dict(zip(('one', 'two'), paired_runs.evaluated('one', 'two'), strict=True))
     path = comparison.path_of(folder / 'runs/one', 'contrastive', str(folder / 'runs/two'))
     every, *levels = json.loads(path.read_text())['parts'].values()
     assert every['n'] == results['one']['items'] and every['groups'] == results['one']['families']

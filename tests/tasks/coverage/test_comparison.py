@@ -11,12 +11,13 @@ from genojax import errors, optim, simulate, tasks, tokenizers
 from genojax import experiment as experiments
 from genojax.cli import main
 from genojax.models import enformer
-from genojax.pipeline import comparison, evaluation
+from genojax.pipeline import comparison
 from genojax.tasks import paired
 from genojax.tasks.coverage import baselines
 from genojax.tasks.coverage import comparison as tracks
 from genojax.train import runs
 from tests import fix_inputs
+from tests.tasks import paired_runs
 
 pytestmark = pytest.mark.usefixtures('one_device')
 MODEL = enformer.EnformerConfig(
@@ -63,13 +64,8 @@ def test_both_runs_are_scored_as_by_their_evaluations(folder, capsys, monkeypatc
     with contextlib.chdir(folder):
         main.main(['evaluate', 'runs/one', '--against=runs/two'])
         text = capsys.readouterr().out
-        results = {}
-        for name in ('one', 'two'):
-            path = f'runs/{name}'
-            opened = runs.open_run(runs.read_experiment(path), path, read_only=True)
-            ((_, result, _),) = evaluation.evaluate_run(opened)
-            results[name] = result['organisms']
-            opened.close()
+        one, two = (result['organisms'] for result in paired_runs.evaluated('one', 'two'))
+        results = {'one': one, 'two': two}
     path = comparison.path_of(folder / 'runs/one', 'coverage', str(folder / 'runs/two'))
     parts = json.loads(path.read_text())['parts']
     assert list(parts) == ['sim', 'other']
